@@ -1,0 +1,142 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What VSA says when it refuses or fails, and the exit codes of every door.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+__all__ = (
+    "EXIT_DUE",
+    "EXIT_INTERNAL",
+    "EXIT_INTERRUPTED",
+    "EXIT_NOT_PUT_BACK",
+    "EXIT_OK",
+    "EXIT_PUT_BACK",
+    "EXIT_REFUSED",
+    "EXIT_UNREACHABLE",
+    "EXIT_USAGE",
+    "InternalError",
+    "NotPutBackError",
+    "PutBackError",
+    "RefusedError",
+    "UsageError",
+    "VsaError",
+    "worst_exit",
+)
+
+EXIT_OK = 0
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_PUT_BACK = 4
+EXIT_UNREACHABLE = 5
+EXIT_NOT_PUT_BACK = 6
+EXIT_DUE = 7
+EXIT_INTERRUPTED = 130
+
+NOTHING_CHANGED = "nothing was changed"
+
+_WORST_FIRST = (
+    EXIT_INTERRUPTED,
+    EXIT_INTERNAL,
+    EXIT_NOT_PUT_BACK,
+    EXIT_PUT_BACK,
+    EXIT_UNREACHABLE,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    EXIT_DUE,
+    EXIT_OK,
+)
+
+
+def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
+    """Return the exit code that speaks for several hosts; an unknown code counts as an internal error."""
+    known = {code if code in _WORST_FIRST else EXIT_INTERNAL for code in codes}
+    return next((code for code in _WORST_FIRST if code in known), EXIT_OK)
+
+
+class VsaError(ValueError):
+    """An error with all that an operator needs to act on it.
+
+    * ``message``: what is wrong, one line, without the value of a secret.
+    * ``field`` and ``value``: where, as the operator wrote it (``routes/1/path``, ``container``).
+    * ``expected``: what would be right; ``there_are``: the candidates that exist.
+    * ``state``: what state the host is in now; ``hint``: the next command to try.
+    * ``details``: further lines, e.g. NGINX's own words.
+    """
+
+    exit_code = EXIT_REFUSED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        value: object = None,
+        expected: str | None = None,
+        there_are: list[str] | tuple[str, ...] = (),
+        state: str = NOTHING_CHANGED,
+        hint: str | None = None,
+        details: list[str] | tuple[str, ...] = (),
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.value = value
+        self.expected = expected
+        self.there_are = list(there_are)
+        self.state = state
+        self.hint = hint
+        self.details = list(details)
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+    def as_result(self) -> dict[str, object]:
+        """Return the keys that a module hands to ``fail_json``, in the shape that the wrapper renders."""
+        error: dict[str, object] = {"message": self.message, "state": self.state}
+        for key, value in (
+            ("field", self.field),
+            ("value", None if self.value is None else str(self.value)[:200]),
+            ("expected", self.expected),
+            ("there_are", self.there_are),
+            ("try", self.hint),
+            ("details", self.details),
+        ):
+            if value:
+                error[key] = value
+        where = f" ({self.field} = {str(self.value)[:200]!r})" if self.field and self.value is not None else ""
+        return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error}
+
+
+class UsageError(VsaError):
+    """The words typed make no sense, whatever the host: exit 2."""
+
+    exit_code = EXIT_USAGE
+
+
+class RefusedError(VsaError):
+    """The input does not fit the host or is not of its form; nothing changed: exit 3."""
+
+    exit_code = EXIT_REFUSED
+
+
+class PutBackError(VsaError):
+    """The change failed and what was there before is live again: exit 4."""
+
+    exit_code = EXIT_PUT_BACK
+
+
+class NotPutBackError(VsaError):
+    """The change failed and could not be undone; ``state`` says what is half done: exit 6."""
+
+    exit_code = EXIT_NOT_PUT_BACK
+
+
+class InternalError(VsaError):
+    """VSA itself is wrong: exit 1."""
+
+    exit_code = EXIT_INTERNAL

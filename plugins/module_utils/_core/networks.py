@@ -1,0 +1,35 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and addresses of the edge networks, one per tenant.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+
+__all__ = ("EDGE", "edge_network", "is_edge_network", "ula_subnet")
+
+EDGE = "flowbiz_ext"
+
+
+def edge_network(tenant: str | None) -> str:
+    """Return the network on which the proxy reaches a tenant's containers; without a tenant the common one."""
+    return f"{EDGE}_{tenant}" if tenant else EDGE
+
+
+def is_edge_network(name: str) -> bool:
+    """Say whether a Docker network's name is one that the proxy joins."""
+    return name == EDGE or name.startswith(f"{EDGE}_")
+
+
+def ula_subnet(name: str) -> str:
+    """Return the IPv6 /64 of a network, from its name: Docker before 27 wants it said.
+
+    Source: RFC 4193, section 3.2 (fd00::/8, 40 bits of global id, 16 bits of subnet); here both come from SHA-256.
+    """
+    digest = hashlib.sha256(f"flowbiz.vsa {name}".encode()).digest()
+    return str(ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64)))
