@@ -21,7 +21,13 @@ def uuid7(milliseconds: int, *, randomness: bytes) -> str:
     if len(randomness) < 10:
         raise ValueError("uuid7 wants at least 10 random bytes")
     tail = int.from_bytes(randomness[:10], "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | 0x7 << 76 | (tail >> 62 & 0xFFF) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
+    value = (
+        (milliseconds & (1 << 48) - 1) << 80
+        | 0x7 << 76
+        | (tail >> 62 & 0xFFF) << 64
+        | 0b10 << 62
+        | tail & (1 << 62) - 1
+    )
     text = f"{value:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._core.errors import InternalError, PutBackError, RefusedError
+from .._core.errors import PutBackError, RefusedError
 
 __all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
@@ -81,7 +81,12 @@ def _container(attrs: dict[str, Any]) -> Container:
     state = attrs.get("State", {})
     settings = attrs.get("NetworkSettings", {})
     published = [
-        Published(host=bind["HostIp"], host_port=int(bind["HostPort"]), port=int(port.split("/")[0]), protocol=port.split("/")[1])
+        Published(
+            host=bind["HostIp"],
+            host_port=int(bind["HostPort"]),
+            port=int(port.split("/")[0]),
+            protocol=port.split("/")[1],
+        )
         for port, binds in (settings.get("Ports") or {}).items()
         for bind in binds or ()
     ]
@@ -164,7 +169,9 @@ class Engine:
         """Return the state of every container by name, in one call (``running``, ``exited`` …)."""
         with self._translated("list containers"):
             entries = self._api.containers(all=True)
-        return {name.lstrip("/"): entry["State"] for entry in entries for name in entry["Names"] if name.count("/") == 1}
+        return {
+            name.lstrip("/"): entry["State"] for entry in entries for name in entry["Names"] if name.count("/") == 1
+        }
 
     def image_id(self, reference: str) -> str | None:
         """Return the id of a local image, or None where it is not there."""
@@ -182,7 +189,9 @@ class Engine:
             made = self._api.exec_create(name, argv, environment=environment, user=user)
             stdout, stderr = self._api.exec_start(made["Id"], demux=True)
             code = self._api.exec_inspect(made["Id"])["ExitCode"]
-        return ExecResult(code=code, stdout=(stdout or b"").decode(errors="replace"), stderr=(stderr or b"").decode(errors="replace"))
+        return ExecResult(
+            code=code, stdout=(stdout or b"").decode(errors="replace"), stderr=(stderr or b"").decode(errors="replace")
+        )
 
     def run_once(
         self,
@@ -207,7 +216,12 @@ class Engine:
         config = self._api.create_host_config(binds=binds, network_mode=network, tmpfs=tmpfs)
         with self._translated(f"run {argv[0]} in {image}"):
             made = self._api.create_container(
-                image, argv, entrypoint=entrypoint, environment=environment, host_config=config, labels={"vsa.once": "1"}
+                image,
+                argv,
+                entrypoint=entrypoint,
+                environment=environment,
+                host_config=config,
+                labels={"vsa.once": "1"},
             )
             try:
                 self._api.start(made["Id"])

@@ -11,7 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ("CONTAINER_ACME", "CONTAINER_CERTS", "CONTAINER_HTPASSWD", "CONTAINER_NGINX", "CONTAINER_SELFSIGNED", "STATUS_SOCKET", "Paths")
+__all__ = (
+    "CONTAINER_ACME",
+    "CONTAINER_CERTS",
+    "CONTAINER_HTPASSWD",
+    "CONTAINER_NGINX",
+    "CONTAINER_SELFSIGNED",
+    "STATUS_SOCKET",
+    "Paths",
+)
 
 CONTAINER_NGINX = "/etc/nginx/vsa"
 CONTAINER_CERTS = "/etc/letsencrypt/live"

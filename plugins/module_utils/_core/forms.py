@@ -1,0 +1,231 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The exact form of every word that an operator may type: a value comes back normalised, or is refused.
+
+Each function takes the value and the field's name for the error. What passes here may stand in an NGINX file, a path, a
+container's name or a DNS question as it is; nothing else may.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from typing import NoReturn
+
+from .errors import RefusedError
+from .networks import EDGE
+
+__all__ = (
+    "boolean",
+    "ca",
+    "cidr",
+    "container",
+    "domain",
+    "duration",
+    "email",
+    "path",
+    "port",
+    "profile",
+    "rate",
+    "size",
+    "tenant",
+    "whole_number",
+)
+
+PROFILES = ("web", "sse", "websocket", "upload", "llm")
+CAS = ("letsencrypt", "staging", "selfsigned")
+
+# 253 octets is DNS' limit (RFC 1035, section 2.3.4); a file is called <domain>.access.log.1.gz, and names end at 255.
+_DOMAIN_MAX = 230
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_CONTAINER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*")
+_TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~@:+-]+/)*[A-Za-z0-9._~@:+-]*")
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_HTTPS = re.compile(
+    r"https://((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~-]+)*/?"
+)
+_RATE = re.compile(r"[1-9][0-9]{0,5}r/[sm]")
+_SIZE = re.compile(r"(?:0|[1-9][0-9]{0,5}[kmg]?)")
+_DURATION = re.compile(r"[1-9][0-9]{0,5}(?:ms|s|m|h|d)")
+_DIGITS = re.compile(r"[1-9][0-9]{0,4}")
+
+# These letters mean one name in IDNA 2003, which Python has, and another in IDNA 2008, which registries have.
+_DEVIATIONS = "\u00df\u03c2\u200c\u200d"
+
+
+def _refuse(what: str, field: str, value: object, expected: str) -> NoReturn:
+    raise RefusedError(f"this is not {what}", field=field, value=value, expected=expected)
+
+
+def _text(value: object, what: str, field: str, expected: str) -> str:
+    if not isinstance(value, str):
+        _refuse(what, field, value, expected)
+    return value
+
+
+def domain(value: object, *, field: str = "domain") -> str:
+    """Return a host name as A-labels in lower case (RFC 1035, RFC 5890); no wildcard, no address, no final dot."""
+    what, expected = "a domain name", "shop.example.com"
+    text = _text(value, what, field, expected).lower()
+    if not text.isascii():
+        if unicodedata.normalize("NFKC", text) != text or any(letter in text for letter in _DEVIATIONS):
+            _refuse(what, field, value, "the same name as A-labels (xn--…)")
+        try:
+            text = text.encode("idna").decode("ascii")
+        except UnicodeError:
+            _refuse(what, field, value, "the same name as A-labels (xn--…)")
+    labels = text.split(".")
+    if len(text) > _DOMAIN_MAX:
+        _refuse(what, field, value, f"at most {_DOMAIN_MAX} characters")
+    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        _refuse(what, field, value, expected)
+    for label in labels:
+        if label.startswith("xn--"):
+            try:
+                if label[4:].encode("ascii").decode("punycode").isascii():
+                    _refuse(what, field, value, "a valid A-label after xn--")
+            except UnicodeError:
+                _refuse(what, field, value, "a valid A-label after xn--")
+    return text
+
+
+def container(value: object, *, field: str = "container") -> str:
+    """Return a container's name in the form that DNS can ask for.
+
+    Docker allows capitals, but NGINX asks its resolver in lower case; and a name with an edge network's name in it could
+    be taken for another tenant's qualified name.
+    """
+    what, expected = "a container's name", "lower-case letters, digits, '_', '-' and '.', at most 128"
+    text = _text(value, what, field, expected)
+    if len(text) > 128 or not _CONTAINER.fullmatch(text):
+        _refuse(what, field, value, expected)
+    if EDGE in text:
+        _refuse("a container's name that may be proxied", field, value, f"a name without {EDGE} in it")
+    return text
+
+
+def port(value: object, *, field: str = "port") -> int:
+    """Return a TCP port, 1 to 65535."""
+    what, expected = "a port", "a whole number from 1 to 65535"
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        _refuse(what, field, value, expected)
+    if isinstance(value, str) and not (value.isascii() and _DIGITS.fullmatch(value)):
+        _refuse(what, field, value, expected)
+    number = int(value)
+    if not 1 <= number <= 65535:
+        _refuse(what, field, value, expected)
+    return number
+
+
+def path(value: object, *, field: str = "path") -> str:
+    """Return the prefix of a route: a normalised absolute path of unreserved characters (RFC 3986, section 2.3)."""
+    what, expected = "a route's path", "a path such as / or /api/, of letters, digits and . _ ~ @ : + -"
+    text = _text(value, what, field, expected)
+    if len(text) > 200 or not text.isascii() or not _PATH.fullmatch(text):
+        _refuse(what, field, value, expected)
+    if any(part in (".", "..") for part in text.split("/")):
+        _refuse(what, field, value, "a path without . and .. in it")
+    if text.startswith(("/.well-known/acme-challenge", "/.well-known/vsa")):
+        _refuse(
+            "a route that a site may take",
+            field,
+            value,
+            "a path outside /.well-known/acme-challenge and /.well-known/vsa",
+        )
+    return text
+
+
+def tenant(value: object, *, field: str = "tenant") -> str:
+    """Return a tenant's name; it becomes part of a network's name."""
+    what, expected = "a tenant's name", "1 to 32 lower-case letters, digits and inner hyphens"
+    text = _text(value, what, field, expected)
+    if not _TENANT.fullmatch(text):
+        _refuse(what, field, value, expected)
+    return text
+
+
+def email(value: object, *, field: str = "email") -> str:
+    """Return the address of an ACME account's contact."""
+    what, expected = "an email address", "ops@example.com"
+    text = _text(value, what, field, expected)
+    if len(text) > 254 or not text.isascii() or not _EMAIL.fullmatch(text):
+        _refuse(what, field, value, expected)
+    return text
+
+
+def ca(value: object, *, field: str = "ca") -> str:
+    """Return a certificate authority: one of the names, or the https URL of an ACME directory (RFC 8555)."""
+    what, expected = "a certificate authority", f"{', '.join(CAS)} or the https URL of an ACME directory"
+    text = _text(value, what, field, expected)
+    if text in CAS:
+        return text
+    found = _HTTPS.fullmatch(text) if text.isascii() and len(text) <= 250 else None
+    if not found or (found[2] and not 1 <= int(found[2]) <= 65535):
+        _refuse(what, field, value, expected)
+    return text
+
+
+def profile(value: object, *, field: str = "profile") -> str:
+    """Return the name of a proxy profile."""
+    if value not in PROFILES:
+        _refuse("a profile", field, value, ", ".join(PROFILES))
+    return str(value)
+
+
+def cidr(value: object, *, field: str) -> str:
+    """Return an address or a network in canonical form; host bits must be zero."""
+    expected = "an address or a network such as 203.0.113.0/24 or 2001:db8::/32"
+    text = _text(value, "a network", field, expected)
+    try:
+        network = ipaddress.ip_network(text, strict=True)
+    except ValueError:
+        _refuse("a network", field, value, expected)
+    if "%" in text:
+        _refuse("a network", field, value, expected)
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def boolean(value: object, *, field: str) -> bool:
+    """Return true or false; a manifest says it so, and the other door sends text through ``| bool``."""
+    if not isinstance(value, bool):
+        _refuse("true or false", field, value, "true or false")
+    return value
+
+
+def rate(value: object, *, field: str = "rate_limit") -> str:
+    """Return a request rate per client address in NGINX's form (ngx_http_limit_req_module)."""
+    text = _text(value, "a request rate", field, "10r/s or 30r/m")
+    if not _RATE.fullmatch(text):
+        _refuse("a request rate", field, value, "10r/s or 30r/m")
+    return text
+
+
+def size(value: object, *, field: str) -> str:
+    """Return a size in NGINX's form: bytes, or with k, m or g."""
+    text = (
+        str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, "a size", field, "64m")
+    )
+    if not _SIZE.fullmatch(text):
+        _refuse("a size", field, value, "64m, 1g or 0 for no limit")
+    return text
+
+
+def duration(value: object, *, field: str) -> str:
+    """Return a time in NGINX's form, with its unit."""
+    text = _text(value, "a duration", field, "30s, 10m or 1h")
+    if not _DURATION.fullmatch(text):
+        _refuse("a duration", field, value, "30s, 10m or 1h")
+    return text
+
+
+def whole_number(value: object, *, field: str, least: int, most: int) -> int:
+    """Return a whole number within bounds; text of digits is one too, for Ansible's door."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        _refuse("a whole number here", field, value, f"{least} to {most}")
+    return value

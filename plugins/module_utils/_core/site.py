@@ -1,0 +1,264 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site: what its manifest may say, what that means, and how words typed change it.
+
+A manifest says only what somebody said; a field that is absent or null has its default here and nowhere else.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from . import forms
+from .errors import RefusedError, UsageError
+from .networks import edge_network
+
+__all__ = (
+    "FIELDS",
+    "SCHEMA",
+    "Route",
+    "Site",
+    "claims",
+    "merge",
+    "parse",
+    "parse_route",
+    "parse_upstream",
+    "refuse_double_names",
+    "to_manifest",
+)
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path prefix and the container that answers below it."""
+
+    path: str
+    container: str
+    port: int
+    profile: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}={self.container}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One validated manifest; None means that it does not say."""
+
+    domain: str
+    routes: tuple[Route, ...]
+    aliases: tuple[str, ...] = ()
+    tenant: str | None = None
+    email: str | None = None
+    ca: str | None = None
+    profile: str | None = None
+    body_size: str | None = None
+    http3: bool | None = None
+    hsts: bool | None = None
+    rate_limit: str | None = None
+    rate_burst: int | None = None
+    allow: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every name that the site answers to and its certificate covers, its own first."""
+        return (self.domain, *self.aliases)
+
+    @property
+    def network(self) -> str:
+        """Return the edge network on which the proxy reaches the site's containers."""
+        return edge_network(self.tenant)
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """Return the containers' names, each once, in the order of the routes."""
+        return tuple(dict.fromkeys(route.container for route in self.routes))
+
+
+def _list(value: object, field: str, form: Callable[..., object], most: int) -> tuple:
+    if isinstance(value, str) or not isinstance(value, (list, tuple)):
+        raise RefusedError("this is not a list", field=field, value=value, expected="a list")
+    if len(value) > most:
+        raise RefusedError(f"these are more than {most}", field=field, value=len(value), expected=f"at most {most}")
+    return tuple(dict.fromkeys(form(entry, field=f"{field}/{number}") for number, entry in enumerate(value)))
+
+
+def _routes(value: object, field: str) -> tuple[Route, ...]:
+    routes = _list(value, field, _route, 100)
+    if not routes:
+        raise RefusedError("a site needs a route", field=field, value="[]", expected="at least one PATH=CONTAINER:PORT")
+    paths = [route.path for route in routes]
+    double = next((path for path in paths if paths.count(path) > 1), None)
+    if double:
+        raise RefusedError("two routes have the same path", field=field, value=double, expected="each path once")
+    return routes
+
+
+def _route(value: object, *, field: str) -> Route:
+    if not isinstance(value, Mapping):
+        raise RefusedError("this is not a route", field=field, value=value, expected="path, container and port")
+    unknown = sorted(str(key) for key in value if key not in ("path", "container", "port", "profile"))
+    if unknown:
+        raise RefusedError(
+            "a route has no such field", field=field, value=unknown[0], expected="path, container, port, profile"
+        )
+    wanted = value.get("profile")
+    return Route(
+        path=forms.path(value.get("path"), field=f"{field}/path"),
+        container=forms.container(value.get("container"), field=f"{field}/container"),
+        port=forms.port(value.get("port"), field=f"{field}/port"),
+        profile=None if wanted is None else forms.profile(wanted, field=f"{field}/profile"),
+    )
+
+
+# Every field of a manifest but schema and domain, with what reads it.
+FIELDS: dict[str, Callable[[object, str], object]] = {
+    "routes": _routes,
+    "aliases": lambda value, field: _list(value, field, forms.domain, 100),
+    "tenant": lambda value, field: forms.tenant(value, field=field),
+    "email": lambda value, field: forms.email(value, field=field),
+    "ca": lambda value, field: forms.ca(value, field=field),
+    "profile": lambda value, field: forms.profile(value, field=field),
+    "body_size": lambda value, field: forms.size(value, field=field),
+    "http3": lambda value, field: forms.boolean(value, field=field),
+    "hsts": lambda value, field: forms.boolean(value, field=field),
+    "rate_limit": lambda value, field: forms.rate(value, field=field),
+    "rate_burst": lambda value, field: forms.whole_number(value, field=field, least=0, most=10000),
+    "allow": lambda value, field: _list(value, field, forms.cidr, 1000),
+    "trusted_proxies": lambda value, field: _list(value, field, forms.cidr, 1000),
+}
+
+
+def parse(data: object, *, where: str = "") -> Site:
+    """Return the site that a manifest's mapping says; ``where`` is prefixed to the field's name in an error.
+
+    Raises RefusedError for an unknown field, a value that is not exactly of its form, or another schema.
+    """
+    if not isinstance(data, Mapping):
+        raise RefusedError("a manifest is a mapping", field=where or "manifest", value=type(data).__name__)
+    if data.get("schema", SCHEMA) != SCHEMA or isinstance(data.get("schema"), bool):
+        raise RefusedError(
+            "this VSA does not know the manifest's schema",
+            field=f"{where}schema",
+            value=data.get("schema"),
+            expected="1",
+        )
+    unknown = sorted(str(key) for key in data if key not in FIELDS and key not in ("schema", "domain"))
+    if unknown:
+        raise RefusedError(
+            "a manifest has no such field", field=f"{where}{unknown[0]}", value=unknown[0], expected=", ".join(FIELDS)
+        )
+    name = forms.domain(data.get("domain"), field=f"{where}domain")
+    values = {key: read(data[key], f"{where}{key}") for key, read in FIELDS.items() if data.get(key) is not None}
+    if "routes" not in values:
+        raise RefusedError("a site needs a route", field=f"{where}routes", expected="at least one PATH=CONTAINER:PORT")
+    site = Site(domain=name, **values)  # type: ignore[arg-type]
+    if name in site.aliases:
+        raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=name)
+    if site.rate_burst is not None and site.rate_limit is None:
+        raise RefusedError(
+            "a burst needs a rate", field=f"{where}rate_burst", value=site.rate_burst, expected="rate_limit beside it"
+        )
+    return site
+
+
+def to_manifest(site: Site) -> dict[str, object]:
+    """Return the mapping that is written: schema and domain first, then what is said, in the order of FIELDS."""
+    said: dict[str, object] = {"schema": SCHEMA, "domain": site.domain}
+    for key in FIELDS:
+        value = getattr(site, key)
+        if value is None or value == ():
+            continue
+        if key == "routes":
+            value = [
+                {name: part for name, part in dataclasses.asdict(route).items() if part is not None} for route in value
+            ]
+        said[key] = list(value) if isinstance(value, tuple) else value
+    return said
+
+
+def parse_route(text: str, *, field: str = "route") -> dict[str, object]:
+    """Return the mapping of ``PATH=CONTAINER:PORT``; the parts have passed their forms."""
+    path, equals, target = text.partition("=")
+    name, colon, number = target.rpartition(":")
+    if not equals or not colon:
+        raise RefusedError("this is not a route", field=field, value=text, expected="PATH=CONTAINER:PORT")
+    return {
+        "path": forms.path(path, field=field),
+        "container": forms.container(name, field=field),
+        "port": forms.port(number, field=field),
+    }
+
+
+def parse_upstream(text: str, *, field: str = "upstream") -> list[dict[str, object]]:
+    """Return the routes of Ansible's door: ``NAME:PORT``, or a comma list of ``PATH=NAME:PORT``."""
+    return [parse_route(part if "=" in part else f"/={part}", field=field) for part in text.split(",")]
+
+
+def merge(
+    existing: Mapping[str, object] | None,
+    said: Mapping[str, object],
+    *,
+    unset: list[str] | tuple[str, ...] = (),
+) -> dict[str, object]:
+    """Return the manifest after words typed: what they do not say stays, lists replace lists, ``unset`` drops a field.
+
+    Besides the fields of a manifest ``said`` may have ``container`` and ``port``: the single route ``/``. On a site with
+    other routes they would have to guess, so they are refused there.
+    """
+    result = {key: value for key, value in (existing or {}).items() if value is not None}
+    short = {key: said[key] for key in ("container", "port") if said.get(key) is not None}
+    for name in unset:
+        if name not in FIELDS or name == "routes":
+            raise UsageError(
+                "this field cannot be unset",
+                field="unset",
+                value=name,
+                expected=", ".join(key for key in FIELDS if key != "routes"),
+            )
+        if said.get(name) is not None:
+            raise UsageError("a field is both said and unset", field="unset", value=name)
+        result.pop(name, None)
+    result.update({key: value for key, value in said.items() if value is not None and key not in ("container", "port")})
+    if short and said.get("routes") is not None:
+        raise UsageError("say either routes, or container and port", field="container", value=short.get("container"))
+    if short:
+        routes = list((existing or {}).get("routes") or [])  # type: ignore[call-overload]
+        paths = [route.get("path") if isinstance(route, Mapping) else None for route in routes]
+        if paths not in ([], ["/"]):
+            raise RefusedError(
+                "this site has other routes than /, so its routes must be said whole",
+                field=next(iter(short)),
+                value=next(iter(short.values())),
+                there_are=[
+                    f"--route {r['path']}={r['container']}:{r['port']}" for r in routes if isinstance(r, Mapping)
+                ],
+            )
+        result["routes"] = [{**(dict(routes[0]) if routes else {"path": "/"}), **short}]
+    result["schema"] = SCHEMA
+    return result
+
+
+def claims(site: Site) -> dict[str, str]:
+    """Return each name of a site with the site's domain."""
+    return dict.fromkeys(site.names, site.domain)
+
+
+def refuse_double_names(site: Site, others: Mapping[str, str]) -> None:
+    """Raise RefusedError where one of a site's names already belongs to another site of the host."""
+    for name in site.names:
+        owner = others.get(name)
+        if owner is not None and owner != site.domain:
+            raise RefusedError(
+                f"{name} already belongs to the site {owner}",
+                field="domain" if name == site.domain else "aliases",
+                value=name,
+                hint=f"vsa site show {owner}",
+            )
