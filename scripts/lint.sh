@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Every linter, each to its end, then one verdict: a contributor sees all findings of one run at once.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/collections"
+failed=()
+
+run() { # run NAME COMMAND…
+    local name=$1 started=$SECONDS
+    shift
+    if "$@"; then echo "lint: $name ok ($((SECONDS - started)) s)"; else failed+=("$name"); echo "lint: $name FAILED" >&2; fi
+}
+
+run "ruff check" ruff check --quiet .
+run "ruff format" ruff format --check --quiet .
+run "mypy" mypy
+run "yamllint" yamllint --strict .
+# Offline: the links below collections/ are the collection, and nothing is fetched from Galaxy.
+run "ansible-lint" ansible-lint --offline --strict -q
+run "changelog" antsibull-changelog lint
+run "shell" bash -n scripts/*.sh .ci/run
+
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "lint: failed: ${failed[*]}" >&2
+    exit 1
+fi
