@@ -64,7 +64,7 @@ def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
     values = {
         key: _value(key, value, f"{where}{key}") for key, value in data.items() if key != "schema" and value is not None
     }
-    return Settings(**values)  # type: ignore[arg-type]
+    return Settings(**values)
 
 
 def _value(key: str, value: object, field: str) -> str:

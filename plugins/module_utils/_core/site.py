@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import forms
 from .errors import RefusedError, UsageError
@@ -82,7 +83,7 @@ class Site:
         return tuple(dict.fromkeys(route.container for route in self.routes))
 
 
-def _list(value: object, field: str, form: Callable[..., object], most: int) -> tuple:
+def _list(value: object, field: str, form: Callable[..., Any], most: int) -> tuple[Any, ...]:
     if isinstance(value, str) or not isinstance(value, (list, tuple)):
         raise RefusedError("this is not a list", field=field, value=value, expected="a list")
     if len(value) > most:

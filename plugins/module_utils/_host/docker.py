@@ -177,7 +177,7 @@ class Engine:
         """Return the id of a local image, or None where it is not there."""
         with self._translated(f"inspect the image {reference}"):
             try:
-                return str(self._api.inspect_image(reference)["Id"])
+                return str(self._api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
             except self._errors.ImageNotFound:
                 return None
 

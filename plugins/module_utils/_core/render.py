@@ -1,0 +1,207 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests and settings in, the text of a generation out.
+
+Templates are files of the role ``vhost`` and come as text. They are rendered strictly (an undefined name is an error) in
+Jinja's sandbox, and no value may carry a character that means something to NGINX, whatever let it in.
+Source: https://nginx.org/en/docs/
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import InternalError, RefusedError
+from .settings import Settings
+from .site import Route, Site
+
+try:
+    from jinja2 import StrictUndefined, TemplateError, Undefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+except ImportError:  # ansible-test imports every module_util without its libraries
+    ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
+
+__all__ = (
+    "GENERATION",
+    "PROFILES",
+    "TEMPLATES",
+    "Layout",
+    "Renderer",
+    "certificate_authority",
+    "number_generation",
+)
+
+GENERATION = "@GENERATION@"
+TEMPLATES = ("nginx.conf.j2", "site.conf.j2")
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a kind of application needs of the proxy; times and sizes in NGINX's form."""
+
+    body_size: str
+    buffering: str
+    request_buffering: str
+    read_timeout: str
+    send_timeout: str
+
+
+# Nothing is held back from a client by default: a stream that a proxy buffers is the field's commonest complaint.
+PROFILES = {
+    "web": Profile("64m", "off", "on", "60s", "60s"),
+    "sse": Profile("16m", "off", "on", "1h", "60s"),
+    "websocket": Profile("16m", "off", "on", "1h", "1h"),
+    "upload": Profile("10g", "off", "off", "1h", "1h"),
+    "llm": Profile("256m", "off", "off", "15m", "15m"),
+}
+DEFAULT_PROFILE = "web"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie inside the proxy's container."""
+
+    root: str
+    letsencrypt: str
+    selfsigned: str
+    logs: str = "/var/log/nginx"
+
+
+class _Literal(str):
+    """A text of ours that may carry NGINX's own variables."""
+
+    __slots__ = ()
+
+
+def certificate_authority(site: Site, settings: Settings) -> str:
+    """Return the CA that applies to a site: its manifest's, else the host's."""
+    return site.ca or settings.ca
+
+
+def number_generation(text: str, number: int) -> str:
+    """Return a rendered text with the generation's number in it."""
+    return text.replace(GENERATION, str(number))
+
+
+def _short_hash(*parts: object) -> str:
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:8]
+
+
+def _finalize(value: object) -> object:
+    """Return a value on its way into NGINX's text, or refuse it: the last guard, behind the forms."""
+    if isinstance(value, Undefined):
+        return str(value)  # a strict undefined raises here
+    if isinstance(value, _Literal):
+        return value
+    if isinstance(value, bool) or value is None:
+        raise InternalError(f"a template prints {value!r}")
+    text = str(value)
+    if _UNSAFE.search(text):
+        raise InternalError("a value with a character of NGINX's syntax reached a template", value=text)
+    return text
+
+
+class Renderer:
+    """Renders with one set of templates and settings.
+
+    ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES.
+    Raises RefusedError where a template is not Jinja or asks for what is not there.
+    """
+
+    def __init__(self, *, templates: Mapping[str, str], settings: Settings, layout: Layout, marker: str) -> None:
+        missing = [name for name in TEMPLATES if name not in templates]
+        if missing:
+            raise InternalError(f"no text came for the template {missing[0]}")
+        self._settings = settings
+        self._layout = layout
+        self._marker = marker
+        environment = ImmutableSandboxedEnvironment(
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # NGINX is no HTML; _finalize guards instead
+            finalize=_finalize,
+        )
+        self._templates = {}
+        for name in TEMPLATES:
+            try:
+                self._templates[name] = environment.from_string(templates[name])
+            except TemplateError as error:
+                raise RefusedError(f"the template {name} is not valid: {error}", field=name) from error
+        self.inputs = hashlib.sha256(
+            "\0".join((*(templates[name] for name in TEMPLATES), repr(settings), repr(layout))).encode()
+        ).hexdigest()
+
+    def _render(self, name: str, values: dict[str, object]) -> str:
+        try:
+            return self._templates[name].render(values)
+        except TemplateError as error:
+            raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
+
+    def main(self, *, any_http3: bool) -> str:
+        """Return nginx.conf, with GENERATION where the number belongs."""
+        return self._render(
+            "nginx.conf.j2",
+            {
+                "settings": self._settings,
+                "certificates": {"letsencrypt": self._layout.letsencrypt, "selfsigned": self._layout.selfsigned},
+                "root": self._layout.root,
+                "marker": self._marker,
+                "any_http3": any_http3,
+            },
+        )
+
+    def site(self, site: Site) -> str:
+        """Return one site's file; the same manifest gives the same text in every generation."""
+        authority = certificate_authority(site, self._settings)
+        directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
+        named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
+        limit = None
+        if site.rate_limit:
+            burst = 20 if site.rate_burst is None else site.rate_burst
+            # A zone whose parameters change under the same name passes the test and fails the reload.
+            zone = f"limit_{site.domain}_{_short_hash(site.rate_limit, '1m')}"
+            limit = {"zone": zone, "rate": site.rate_limit, "burst": burst}
+        return self._render(
+            "site.conf.j2",
+            {
+                "site": site,
+                "upstreams": list(named.values()),
+                "limit": limit,
+                "hsts": site.hsts is not False and authority not in ("selfsigned", "staging"),
+                "certificate": _Literal(f"{directory}/{site.domain}"),
+                "log": f"{self._layout.logs}/{site.domain}.access.log",
+                "routes": [self._route(site, route, named) for route in site.routes],
+                "has_root": any(route.path == "/" for route in site.routes),
+            },
+        )
+
+    @staticmethod
+    def _upstream(site: Site, route: Route) -> dict[str, object]:
+        name = f"{site.domain}_{route.container}_{route.port}"
+        return {
+            "name": name,
+            "zone": f"{name}_{_short_hash(site.network, '64k')}",
+            # Qualified: a bare name is answered with any container's alias on any network that the proxy joined.
+            "server": f"{route.container}.{site.network}:{route.port}",
+        }
+
+    def _route(self, site: Site, route: Route, named: Mapping[tuple[str, int], dict[str, object]]) -> dict[str, object]:
+        profile = PROFILES[route.profile or site.profile or DEFAULT_PROFILE]
+        return {
+            "path": route.path,
+            "upstream": named[route.container, route.port]["name"],
+            "body_size": site.body_size or profile.body_size,
+            "buffering": profile.buffering,
+            "request_buffering": profile.request_buffering,
+            "read_timeout": profile.read_timeout,
+            "send_timeout": profile.send_timeout,
+        }

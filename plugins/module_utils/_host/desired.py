@@ -1,0 +1,232 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host's proxy should be: manifests on disk, the live generation and the words of a request, made into texts.
+
+Only what changed is parsed and rendered: a text of the live generation is taken over where its manifest, the templates and
+the settings are the same and nobody touched it.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._core.errors import RefusedError
+from .._core.networks import edge_network
+from .._core.plan import MAIN, Generation, manifest_file, site_file, site_of, text_hash
+from .._core.render import Renderer, certificate_authority
+from .._core.settings import Settings, parse_settings
+from .._core.site import Site, merge, parse, to_manifest
+from .files import dump_yaml, load_yaml, read_text
+from .paths import Paths
+
+__all__ = ("Change", "Desired", "Request", "compose", "read_manifest", "read_settings")
+
+
+_KEPT = "its last good version stays live"
+_LEFT_OUT = "it is left out"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Words about one site: fields said, fields unset, or ``absent``."""
+
+    domain: str
+    said: Mapping[str, object] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run asks of the proxy.
+
+    * ``sync``: take every manifest as it lies on disk; otherwise the live generation's, but for the sites in ``changes``.
+    * ``answering``: domains whose backend answered in preflight, and which must not end in a 502 or 504.
+    """
+
+    templates: Mapping[str, str]
+    audit_id: str
+    actor: str = "unknown"
+    verb: str = "vhost.sync"
+    changes: tuple[Change, ...] = ()
+    sync: bool = False
+    answering: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The texts wanted, the index of the sites, what was parsed for it and what the operator should know."""
+
+    files: dict[str, str]
+    sites: dict[str, dict[str, Any]]
+    parsed: dict[str, Site]
+    warnings: tuple[str, ...]
+    invalid: tuple[str, ...]
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Return the edge networks that the proxy must be on."""
+        return tuple(sorted({edge_network(None), *(entry["network"] for entry in self.sites.values())}))
+
+
+def read_settings(paths: Paths) -> Settings:
+    """Return the host's settings; a host without the file has the built-in ones."""
+    text = read_text(paths.vsa_yml)
+    return Settings() if text is None else parse_settings(load_yaml(text, where=str(paths.vsa_yml)))
+
+
+def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
+    """Return the mapping of a site's manifest as it lies on disk, or None where there is none."""
+    path = paths.sites / f"{domain}.yml"
+    text = read_text(path)
+    if text is None:
+        return None
+    data = load_yaml(text, where=str(path))
+    parse(data, where=f"sites/{domain}/")
+    return dict(data)
+
+
+def _manifests_on_disk(paths: Paths) -> dict[str, str]:
+    try:
+        names = sorted(entry.name for entry in paths.sites.iterdir())
+    except FileNotFoundError:
+        return {}
+    found = {}
+    for name in names:
+        if name.endswith(".yml") and not name.startswith("."):
+            try:
+                found[name[: -len(".yml")]] = read_text(paths.sites / name) or ""
+            except UnicodeDecodeError:
+                found[name[: -len(".yml")]] = "\x00"  # no YAML: named as invalid where it is read
+    return found
+
+
+def _site(domain: str, text: str) -> Site:
+    where = f"sites/{domain}.yml"
+    site = parse(load_yaml(text, where=where), where=f"sites/{domain}/")
+    if site.domain != domain:
+        raise RefusedError(
+            f"{where} is about another domain", field=f"sites/{domain}/domain", value=site.domain, expected=domain
+        )
+    return site
+
+
+def _changed(paths: Paths, change: Change, on_disk: str | None) -> tuple[Site, str]:
+    """Return a site after the words about it, and its manifest: as it lies there where they changed nothing."""
+    existing = read_manifest(paths, change.domain)
+    site = parse({**merge(existing, change.said, unset=change.unset), "domain": change.domain})
+    if existing is not None and on_disk is not None and parse(existing) == site:
+        return site, on_disk
+    return site, dump_yaml(to_manifest(site))
+
+
+def _index(site: Site, settings: Settings) -> dict[str, Any]:
+    return {
+        "names": list(site.names),
+        "network": site.network,
+        "http3": bool(site.http3),
+        "ca": certificate_authority(site, settings),
+        "containers": list(site.containers),
+        "path": next((route.path for route in site.routes if route.path == "/"), site.routes[0].path),
+    }
+
+
+def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tuple[str, RefusedError] | None:
+    """Return the first site that claims another's name, with the error that says so; sites in ``last`` lose."""
+    owners: dict[str, str] = {}
+    for domain in sorted(sites, key=lambda name: (name in last, name)):
+        for name in sites[domain]["names"]:
+            owner = owners.setdefault(name, domain)
+            if owner != domain:
+                return domain, RefusedError(
+                    f"{name} already belongs to the site {owner}",
+                    field="domain" if name == domain else "aliases",
+                    value=name,
+                    hint=f"vsa site show {owner}",
+                )
+    return None
+
+
+def compose(
+    paths: Paths,
+    live: Generation,
+    known: Mapping[str, dict[str, Any]],
+    request: Request,
+    renderer: Renderer,
+    settings: Settings,
+) -> Desired:
+    """Return what the request makes of the host. ``known`` is the index of the live generation's sites.
+
+    Raises RefusedError where the words do not fit, or two sites claim one name.
+    """
+    last_good = {
+        site: text for name, text in live.files.items() if name.startswith("manifests/") and (site := site_of(name))
+    }
+    on_disk = _manifests_on_disk(paths)
+    warnings, invalid = [], []
+    parsed: dict[str, Site] = {}
+    texts = dict(on_disk) if request.sync else dict(last_good)
+    touched = {change.domain for change in request.changes}
+    if not request.sync:
+        for domain in sorted({*on_disk, *last_good} - touched):
+            if on_disk.get(domain) != last_good.get(domain):
+                warnings.append(f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it")
+    for change in request.changes:
+        if change.absent:
+            texts.pop(change.domain, None)
+            continue
+        parsed[change.domain], texts[change.domain] = _changed(paths, change, on_disk.get(change.domain))
+    files: dict[str, str] = {}
+    sites: dict[str, dict[str, Any]] = {}
+    for domain, manifest in sorted(texts.items()):
+        conf, text = live.files.get(site_file(domain)), manifest
+        reusable = (
+            live.inputs == renderer.inputs
+            and domain in known
+            and conf is not None
+            and live.hashes.get(site_file(domain)) == text_hash(conf)
+        )
+        if domain not in parsed and not (reusable and last_good.get(domain) == text):
+            try:
+                parsed[domain] = _site(domain, text)
+            except RefusedError as error:
+                if domain in touched:
+                    raise
+                invalid.append(domain)
+                kept = domain in last_good
+                warnings.append(
+                    f"sites/{domain}.yml: {error.message} ({error.field} = {error.value!r}): "
+                    + (_KEPT if kept else _LEFT_OUT)
+                )
+                if not kept:
+                    continue
+                text = last_good[domain]
+                if not reusable:
+                    parsed[domain] = _site(domain, text)
+        if domain in parsed and not (reusable and last_good.get(domain) == text):
+            files[site_file(domain)] = renderer.site(parsed[domain])
+            sites[domain] = _index(parsed[domain], settings)
+        else:
+            files[site_file(domain)] = conf or ""
+            sites[domain] = dict(known[domain])
+        files[manifest_file(domain)] = text
+    while double := _double_name(sites, set(parsed)):
+        domain, clash = double
+        if not request.sync or domain in touched or domain in invalid:
+            raise clash
+        invalid.append(domain)
+        kept = domain in known and domain in last_good
+        warnings.append(f"sites/{domain}.yml: {clash.message}: " + (_KEPT if kept else _LEFT_OUT))
+        if kept:
+            files[manifest_file(domain)] = last_good[domain]
+            files[site_file(domain)] = renderer.site(_site(domain, last_good[domain]))
+            sites[domain] = dict(known[domain])
+        else:
+            for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):
+                del mapping[key]
+    files[MAIN] = renderer.main(any_http3=any(entry["http3"] for entry in sites.values()))
+    return Desired(files=files, sites=sites, parsed=parsed, warnings=tuple(warnings), invalid=tuple(invalid))

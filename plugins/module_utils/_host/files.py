@@ -1,0 +1,126 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files on the host: read, and written so that a reader or a power cut sees the old or the new one, never a half.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import RefusedError
+
+__all__ = (
+    "dump_yaml",
+    "fsync_directory",
+    "load_yaml",
+    "point_link",
+    "read_json",
+    "read_text",
+    "remove_tree",
+    "write_atomically",
+    "write_new",
+)
+
+
+def read_text(path: Path) -> str | None:
+    """Return a file's text, or None where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or None where there is none or it is not whole."""
+    text = read_text(path)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
+
+
+def load_yaml(text: str, *, where: str) -> Any:
+    """Return what a YAML text says, with safe types only; RefusedError names the line."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506  a safe loader, in C where there is one
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}" if mark else where
+        raise RefusedError(
+            f"{place} is not YAML: {getattr(error, 'problem', None) or error}", field="manifest", value=place
+        ) from error
+    except (ValueError, RecursionError) as error:  # an impossible date, say
+        raise RefusedError(f"{where} is not YAML: {error}", field="manifest", value=where) from error
+
+
+def dump_yaml(data: Any) -> str:
+    """Return YAML text for people: in the order given, block style."""
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, allow_unicode=True)
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the entries of a directory last."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_new(path: Path, text: str, *, mode: int = 0o444) -> None:
+    """Write a file that must not exist yet, and make its content last."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> bool:
+    """Write a file by rename, unless it already has this text and mode. Returns whether it wrote."""
+    try:
+        if read_text(path) == text and (path.stat().st_mode & 0o7777) == mode:
+            return False
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    fsync_directory(path.parent)
+    return True
+
+
+def point_link(link: Path, target: str) -> None:
+    """Make a symbolic link point to a relative target, in one atomic rename."""
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
+    fsync_directory(link.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory and all below it; gone already is fine."""
+    shutil.rmtree(path, ignore_errors=True)

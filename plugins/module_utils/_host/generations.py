@@ -1,0 +1,244 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The generations of the proxy's configuration on disk: read, staged, verified, pruned; and the journal of a commit.
+
+A generation is plain copies, mode 0444. Its generation.json is written last, after NGINX has accepted it: a directory
+without one was never finished and is swept away by the next run.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import RefusedError
+from .._core.plan import Generation, Plan, text_hash
+from .._core.render import number_generation
+from .files import fsync_directory, point_link, read_json, read_text, remove_tree, write_atomically, write_new
+from .paths import Paths
+
+__all__ = ("KEPT", "Generations", "Journal", "Record")
+
+KEPT = 5
+_RECORD = "generation.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """generation.json: who made a generation, when and why, and the hash of every file.
+
+    ``time`` is RFC 3339 in UTC; ``sites`` maps each domain to its names, edge network and HTTP/3 switch.
+    """
+
+    number: int
+    base: int
+    time: str
+    audit_id: str
+    actor: str
+    verb: str
+    plan: str
+    inputs: str
+    marker: str
+    files: dict[str, str]
+    sites: dict[str, dict[str, Any]]
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    networks: list[str] = field(default_factory=list)
+    joins: list[list[str]] = field(default_factory=list)
+    answering: list[str] = field(default_factory=list)
+    summary: str = ""
+    schema: int = 1
+
+    def dump(self) -> str:
+        """Return the JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def load(cls, data: Any) -> Record | None:
+        """Return the record that JSON holds, or None where it is none of schema 1."""
+        if not isinstance(data, dict) or data.get("schema") != 1:
+            return None
+        known = {entry.name for entry in dataclasses.fields(cls)}
+        try:
+            return cls(**{key: value for key, value in data.items() if key in known})
+        except TypeError:
+            return None
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A commit under way, and what it adds to the engine: what a later run must finish or take back."""
+
+    base: int
+    to: int
+    networks: list[str] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+    joined: list[list[str]] = field(default_factory=list)
+
+
+@contextmanager
+def _full_disk_said() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RefusedError(
+                "the disk is full, so the new generation could not be written",
+                field="path",
+                value=error.filename or "data/nginx/generations",
+                hint="free space below /srv, then run the same again",
+            ) from error
+        raise
+
+
+class Generations:
+    """The directory of generations of one host."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    def directory(self, number: int) -> Path:
+        """Return where a generation lies."""
+        return self._paths.generations / str(number)
+
+    def live_number(self) -> int:
+        """Return the number that ``current`` points to, 0 where there is none."""
+        try:
+            name = os.readlink(self._paths.current).rpartition("/")[2]
+        except (FileNotFoundError, OSError):
+            return 0
+        return int(name) if name.isdigit() else 0
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of all generations that were finished, ascending."""
+        try:
+            names = [entry.name for entry in self._paths.generations.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit() and (self.directory(int(name)) / _RECORD).exists())
+
+    def record(self, number: int) -> Record | None:
+        """Return a generation's record, or None where it was never finished."""
+        return Record.load(read_json(self.directory(number) / _RECORD))
+
+    def read(self, number: int) -> Generation:
+        """Return a generation with the texts that lie on disk now; number 0 is the empty one."""
+        record = self.record(number)
+        if record is None:
+            return Generation()
+        files = {}
+        for folder in ("", "sites", "manifests"):
+            directory = self.directory(number) / folder
+            try:
+                names = sorted(os.listdir(directory))
+            except FileNotFoundError:
+                continue
+            for name in names:
+                path = directory / name
+                if name == _RECORD or name.startswith("probe.") or not path.is_file():
+                    continue
+                text = read_text(path)
+                if text is not None:
+                    files[f"{folder}/{name}".lstrip("/")] = text
+        return Generation(number=number, files=files, hashes=record.files, inputs=record.inputs, marker=record.marker)
+
+    def next_number(self) -> int:
+        """Return a number that no generation of this host had, also one that was put back."""
+        last = read_json(self._paths.nginx / "last.json")
+        tried = last if isinstance(last, int) else 0
+        return max([self.live_number(), tried, *self.numbers()]) + 1
+
+    def stage(self, number: int, plan: Plan) -> dict[str, str]:
+        """Write the files of a plan as a new generation and return their hashes. RefusedError when the disk is full."""
+        directory = self.directory(number)
+        remove_tree(directory)
+        hashes = {}
+        try:
+            with _full_disk_said():
+                write_atomically(self._paths.nginx / "last.json", f"{number}\n", mode=0o644)
+                for folder in (directory / "sites", directory / "manifests"):
+                    folder.mkdir(parents=True)
+                for name, text in plan.files.items():
+                    written = number_generation(text, number)
+                    write_new(directory / name, written)
+                    hashes[name] = text_hash(written)
+                for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
+                    fsync_directory(folder)
+        except BaseException:
+            remove_tree(directory)
+            raise
+        return hashes
+
+    def finish(self, record: Record) -> None:
+        """Write the record: from now on the generation may be committed."""
+        directory = self.directory(record.number)
+        with _full_disk_said():
+            write_new(directory / _RECORD, record.dump())
+        fsync_directory(directory)
+
+    def verify(self, number: int, hashes: dict[str, str]) -> list[str]:
+        """Return the names of files that are not what was staged: an empty file passes NGINX's test."""
+        wrong = []
+        for name, expected in hashes.items():
+            text = read_text(self.directory(number) / name)
+            if text is None or text_hash(text) != expected:
+                wrong.append(name)
+        return wrong
+
+    def switch(self, number: int) -> None:
+        """Make a generation the live one, in one rename; number 0 takes the link away."""
+        if number == 0:
+            self._paths.current.unlink(missing_ok=True)
+            fsync_directory(self._paths.nginx)
+        else:
+            point_link(self._paths.current, f"generations/{number}")
+
+    def discard(self, number: int) -> None:
+        """Remove a generation that is not live."""
+        if number and number != self.live_number():
+            remove_tree(self.directory(number))
+
+    def sweep(self) -> None:
+        """Remove what is newer than the live generation: prepared by somebody and never committed, or never finished."""
+        live = self.live_number()
+        try:
+            names = [entry.name for entry in self._paths.generations.iterdir()]
+        except FileNotFoundError:
+            return
+        for name in names:
+            kept = name.isdigit() and int(name) <= live and (self.directory(int(name)) / _RECORD).exists()
+            if not kept and name != str(live):
+                remove_tree(self._paths.generations / name)
+
+    def prune(self) -> None:
+        """Keep the live generation and the last ones before it."""
+        live = self.live_number()
+        for number in [number for number in self.numbers() if number != live][: -(KEPT - 1)]:
+            self.discard(number)
+
+    def journal(self) -> Journal | None:
+        """Return the commit that was under way when a run died, or None."""
+        data = read_json(self._paths.journal)
+        try:
+            return Journal(**data) if isinstance(data, dict) else None
+        except TypeError:
+            return None
+
+    def write_journal(self, journal: Journal) -> None:
+        """Note a commit before its first effect."""
+        with _full_disk_said():
+            write_atomically(self._paths.journal, json.dumps(dataclasses.asdict(journal)) + "\n", mode=0o600)
+
+    def close_journal(self) -> None:
+        """Forget the commit: it is whole, or taken back."""
+        self._paths.journal.unlink(missing_ok=True)
+        fsync_directory(self._paths.nginx)

@@ -1,0 +1,245 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is true of a host's sites: checked before a change, and listed.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._core import forms
+from .._core.errors import RefusedError, VsaError
+from .._core.plan import manifest_file, site_file, site_of
+from .._core.render import certificate_authority
+from .._core.settings import Settings
+from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
+from .arguments import audit_id, said_of
+from .certificates import certificate_directory, certificate_problem
+from .desired import read_manifest, read_settings
+from .docker import Engine
+from .files import load_yaml, read_text
+from .generations import Generations
+from .nginx import Nginx
+from .paths import Paths
+from .preflight import check_containers, check_names
+
+__all__ = ("check_site", "list_sites", "list_vhosts")
+
+
+def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
+    """Return the result of the module ``site``. RefusedError where the site could not be made as it is said."""
+    paths = paths or Paths()
+    domain = forms.domain(options["domain"])
+    said = said_of(options)
+    existing = read_manifest(paths, domain)
+    site = parse({**merge(existing, said, unset=options["unset"] or ()), "domain": domain})
+    settings = read_settings(paths)
+    engine = Engine()
+    if Nginx(engine, paths).master() is None:
+        raise RefusedError("the reverse proxy of this host does not run", hint="vsa stack up reverse-proxy")
+    generations = Generations(paths)
+    record = generations.record(generations.live_number())
+    claimed = {name: owner for owner, entry in (record.sites if record else {}).items() for name in entry["names"]}
+    refuse_double_names(site, claimed)
+    containers = check_containers(engine, site)
+    names = check_names(paths, site, strict=options["strict_dns"], write=not check)
+    warnings = [*containers.warnings, *names.warnings]
+    return {
+        "changed": False,
+        "schema": 1,
+        "audit_id": audit_id(options["audit_id"]),
+        "answering": containers.answering,
+        "site": {**_view(site, settings), "manifest": to_manifest(site), "new": existing is None},
+        "steps": [
+            {
+                "name": "preflight",
+                "state": "warning" if names.warnings else "ok",
+                "text": " · ".join([*containers.facts, *names.facts]),
+                "notes": warnings,
+            }
+        ],
+    }
+
+
+def _view(site: Site, settings: Settings) -> dict[str, Any]:
+    return {
+        "domain": site.domain,
+        "names": list(site.names),
+        "aliases": list(site.aliases),
+        "tenant": site.tenant,
+        "network": site.network,
+        "ca": certificate_authority(site, settings),
+        "email": site.email or settings.email,
+        "profile": site.profile,
+        "routes": [{"path": route.path, "container": route.container, "port": route.port} for route in site.routes],
+    }
+
+
+def _certificate(paths: Paths, domain: str, authority: str, now: datetime.datetime) -> dict[str, Any]:
+    from cryptography import x509
+
+    problem = certificate_problem(paths, domain, authority, now=now)
+    text = read_text(certificate_directory(paths, domain, authority) / "fullchain.pem")
+    if text is None:
+        return {"state": "missing", "problem": problem, "not_after": None, "seconds_left": None, "fraction_left": None}
+    try:
+        leaf = x509.load_pem_x509_certificate(text.encode())
+    except ValueError:
+        return {"state": "broken", "problem": problem, "not_after": None, "seconds_left": None, "fraction_left": None}
+    utc = datetime.timezone.utc
+    end = (getattr(leaf, "not_valid_after_utc", None) or leaf.not_valid_after).replace(tzinfo=utc)
+    start = (getattr(leaf, "not_valid_before_utc", None) or leaf.not_valid_before).replace(tzinfo=utc)
+    left = (end - now).total_seconds()
+    fraction = left / max(1.0, (end - start).total_seconds())
+    state = "expired" if left <= 0 else "broken" if problem else "expiring" if fraction < 1 / 3 else "ok"
+    return {
+        "state": state,
+        "problem": problem,
+        "not_after": end.isoformat().replace("+00:00", "Z"),
+        "seconds_left": round(left),
+        "fraction_left": round(fraction, 4),
+    }
+
+
+def _states(engine: Engine | None) -> dict[str, str] | None:
+    try:
+        return (engine or Engine()).summaries()
+    except VsaError:
+        return None
+
+
+def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | None = None) -> dict[str, Any]:
+    """Return the result of the module ``site_info``: every manifest on disk and every site that is live."""
+    paths = paths or Paths()
+    wanted = None if domain is None else forms.domain(domain)
+    settings = read_settings(paths)
+    generations = Generations(paths)
+    live = generations.read(generations.live_number())
+    record = generations.record(live.number)
+    manifests = {path.stem: path for path in _manifest_paths(paths)}
+    names = sorted({*manifests, *live.domains}) if wanted is None else [wanted]
+    if wanted is not None and wanted not in manifests and wanted not in live.domains:
+        raise RefusedError(
+            "this host has no such site",
+            field="domain",
+            value=wanted,
+            there_are=sorted({*manifests, *live.domains})[:20],
+            hint="vsa site list",
+        )
+    states = _states(engine)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    sites = []
+    for name in names:
+        text = read_text(manifests[name]) if name in manifests else None
+        entry = _entry(paths, name, text, live.files.get(manifest_file(name)), settings, states, now)
+        sites.append(entry)
+    changed = {"time": record.time, "actor": record.actor, "verb": record.verb} if record else None
+    return {"changed": False, "schema": 1, "generation": live.number, "last_change": changed, "sites": sites}
+
+
+def _manifest_paths(paths: Paths) -> list[Path]:
+    try:
+        return [path for path in paths.sites.iterdir() if path.suffix == ".yml" and not path.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
+def _entry(
+    paths: Paths,
+    name: str,
+    text: str | None,
+    live: str | None,
+    settings: Settings,
+    states: Mapping[str, str] | None,
+    now: datetime.datetime,
+) -> dict[str, Any]:
+    problems: list[str] = []
+    site = None
+    for source, words in ((text, "the manifest is not valid"), (live, "the live manifest is not valid")):
+        if source is None or site is not None:
+            continue
+        try:
+            site = parse(load_yaml(source, where=f"sites/{name}.yml"), where=f"sites/{name}/")
+        except RefusedError as error:
+            problems.append(f"{words}: {error.message}")
+    if site is None:
+        return {"domain": name, "state": "invalid", "problems": problems, "live": live is not None, "routes": []}
+    view = _view(site, settings)
+    certificate = _certificate(paths, name, view["ca"], now)
+    if certificate["state"] != "ok":
+        problems.append(f"certificate: {certificate['problem'] or certificate['state']}")
+    for route in view["routes"]:
+        route["state"] = None if states is None else states.get(route["container"], "missing")
+        if route["state"] not in (None, "running"):
+            problems.append(f"{route['container']} is {route['state']}")
+    if text != live:
+        problems.append("not live as the manifest says: vsa vhost sync" if live else "not live yet: vsa vhost sync")
+    state = "invalid" if any("not valid" in problem for problem in problems) else "warning" if problems else "ok"
+    return {
+        **view,
+        "state": state,
+        "problems": list(dict.fromkeys(problems)),
+        "live": live is not None,
+        "certificate": certificate,
+        "manifest": to_manifest(site),
+    }
+
+
+def list_vhosts(domain: object, *, paths: Paths | None = None) -> dict[str, Any]:
+    """Return the result of the module ``vhost_info``."""
+    paths = paths or Paths()
+    wanted = None if domain is None else forms.domain(domain)
+    generations = Generations(paths)
+    live = generations.read(generations.live_number())
+    record = generations.record(live.number)
+    if wanted is not None and wanted not in live.domains:
+        raise RefusedError(
+            "no site of this name is live", field="domain", value=wanted, there_are=list(live.domains)[:20]
+        )
+    drift = list(live.drifted)
+    vhosts = []
+    for name in live.domains if wanted is None else (wanted,):
+        index = record.sites.get(name, {}) if record else {}
+        entry: dict[str, Any] = {
+            "domain": name,
+            "names": index.get("names", [name]),
+            "network": index.get("network"),
+            "ca": index.get("ca"),
+            "containers": index.get("containers", []),
+            "drift": any(site_of(file) == name for file in drift),
+        }
+        if wanted is not None:
+            entry["text"] = live.files.get(site_file(name), "")
+        vhosts.append(entry)
+    return {
+        "changed": False,
+        "schema": 1,
+        "generation": live.number,
+        "vhosts": vhosts,
+        "drift": drift,
+        "generations": [_generation(generations, number, live.number) for number in reversed(generations.numbers())],
+    }
+
+
+def _generation(generations: Generations, number: int, live: int) -> dict[str, Any]:
+    record = generations.record(number)
+    if record is None:
+        return {"number": number, "live": number == live}
+    return {
+        "number": number,
+        "live": number == live,
+        "base": record.base,
+        "time": record.time,
+        "actor": record.actor,
+        "verb": record.verb,
+        "audit_id": record.audit_id,
+        "summary": record.summary,
+        "changed": record.changed,
+        "removed": record.removed,
+    }

@@ -1,0 +1,62 @@
+#!/usr/bin/python
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_info
+short_description: List the sites of a host
+version_added: 0.1.0
+description:
+  - Reads manifests, the live generation, certificates and the state of containers, all in one call.
+author:
+  - flowbiz (@flowbiz)
+options:
+  domain:
+    description: The one site to return; left out, all of them.
+    type: raw
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: List the sites
+  flowbiz.vsa.site_info:
+"""
+
+RETURN = r"""
+sites:
+  description:
+    - One entry per site, by domain, with C(domain), C(state) (V(ok), V(warning), V(invalid) or V(pending)), C(problems), C(routes), C(aliases),
+      C(tenant), C(ca), C(certificate) and C(manifest).
+  returned: success
+  type: list
+  elements: dict
+generation:
+  description: The generation of the proxy that is live.
+  returned: success
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import list_sites
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
+    try:
+        module.exit_json(**list_sites(module.params["domain"]))
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

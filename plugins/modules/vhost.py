@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vhost
+short_description: Change the reverse proxy of a host in one transaction
+version_added: 0.1.0
+description:
+  - Renders manifests into a complete new generation of NGINX files, lets NGINX test it, switches to it in one rename,
+    reloads, and proves that it is served. On any failure what was live before is live again.
+  - With O(phase=prepare) and O(phase=commit) the two halves run apart, so that a fleet commits only when every host is ready.
+author:
+  - flowbiz (@flowbiz)
+extends_documentation_fragment:
+  - flowbiz.vsa.site
+  - flowbiz.vsa.run
+options:
+  phase:
+    description: Which part of the transaction to run.
+    type: str
+    choices: [apply, prepare, commit, rollback]
+    default: apply
+  sync:
+    description: Take every manifest as it lies on the host, and render all of them.
+    type: bool
+    default: false
+  domain:
+    description: The site that the options of a site are about.
+    type: raw
+  state:
+    description: Whether that site is to be served.
+    type: str
+    choices: [present, absent]
+    default: present
+  answering:
+    description: Whether the site's containers answered before, so that a 502 or 504 afterwards fails the transaction.
+    type: bool
+    default: false
+  base:
+    description: For O(phase=commit), the generation that the plan was made on.
+    type: int
+  plan:
+    description: For O(phase=commit), the hash of the plan that was prepared.
+    type: str
+  to:
+    description: For O(phase=rollback), the generation to return to; left out, the one before the live one.
+    type: int
+  templates:
+    description: The text of each template by file name. The action plugin fills it in.
+    type: dict
+  templates_dir:
+    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and return what would change.
+  diff_mode:
+    support: full
+    description: Returns the unified diff of every file.
+"""
+
+EXAMPLES = r"""
+- name: Serve a site
+  flowbiz.vsa.vhost:
+    domain: shop.example.com
+    container: web-1
+    port: 3000
+
+- name: Render every manifest of the host
+  flowbiz.vsa.vhost:
+    sync: true
+"""
+
+RETURN = r"""
+generation:
+  description: The generation that is live now.
+  returned: success
+  type: int
+  sample: 42
+base:
+  description: The generation that was live before.
+  returned: success
+  type: int
+  sample: 41
+plan:
+  description: The hash that names the plan.
+  returned: success
+  type: str
+steps:
+  description: What was done, one entry per step, each with name, state, text and notes.
+  returned: success
+  type: list
+  elements: dict
+invalid:
+  description: Domains whose manifest is not valid and whose last good version stays live.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.vhost import run
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **SITE_SPEC,
+            **RUN_SPEC,
+            "phase": {"type": "str", "choices": ["apply", "prepare", "commit", "rollback"], "default": "apply"},
+            "sync": {"type": "bool", "default": False},
+            "domain": {"type": "raw"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "answering": {"type": "bool", "default": False},
+            "base": {"type": "int"},
+            "plan": {"type": "str"},
+            "to": {"type": "int"},
+            "templates": {"type": "dict"},
+            "templates_dir": {"type": "path"},
+        },
+        required_if=[("phase", "commit", ("base", "plan"))],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module.params, check=module.check_mode, diff=module._diff))
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+#!/usr/bin/python
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vhost_info
+short_description: Show the live NGINX files of a host and their history
+version_added: 0.1.0
+description:
+  - Reads the generations of the proxy's configuration, who made each of them and what changed, and what is not as it was written.
+author:
+  - flowbiz (@flowbiz)
+options:
+  domain:
+    description: The one site whose NGINX text to return as well.
+    type: raw
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: Show the history of the proxy
+  flowbiz.vsa.vhost_info:
+"""
+
+RETURN = r"""
+generation:
+  description: The generation that is live.
+  returned: success
+  type: int
+vhosts:
+  description: One entry per site of the live generation, with C(domain), C(names), C(network), C(drift) and, for O(domain), C(text).
+  returned: success
+  type: list
+  elements: dict
+generations:
+  description: The generations kept, newest first, with C(number), C(live), C(time), C(actor), C(verb), C(audit_id) and C(summary).
+  returned: success
+  type: list
+  elements: dict
+drift:
+  description: Files of the live generation that are not what was written.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import list_vhosts
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
+    try:
+        module.exit_json(**list_vhosts(module.params["domain"]))
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()
