@@ -1,0 +1,5 @@
+"""``python -m vsa`` is ``vsa``."""
+
+from vsa.cli import main
+
+main()

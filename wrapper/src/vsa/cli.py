@@ -1,0 +1,103 @@
+"""The command ``vsa``: the nouns, and how every call ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from vsa import bootstrap, cert, completion, site, stack, vhost
+from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
+from vsa.failure import REPORT_IT
+from vsa.options import Group
+
+__all__ = ("cli", "main")
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(
+    cls=Group,
+    context_settings=_CONTEXT,
+    no_args_is_help=True,
+    examples=(
+        "vsa site provision --domain shop.example.com --container web-1 --port 3000",
+        "vsa site list -i inventories/production",
+        "vsa bootstrap --limit vps-01",
+    ),
+)
+def cli() -> None:
+    """Run many tenants' sites on a small fleet of VPSes.
+
+    The options below stand before or after the verb.
+    """
+
+
+for _command in (
+    bootstrap.bootstrap_command,
+    stack.group,
+    site.group,
+    cert.group,
+    vhost.group,
+    completion.completion_command,
+):
+    cli.add_command(_command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit code; a failure ends in words, never in a traceback (but for ``-vvv``)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a sign shows a question mark, not an error.
+            stream.reconfigure(errors="replace")
+    try:
+        code = cli.main(args=words, prog_name="vsa", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return EXIT_USAGE
+    except click.UsageError as error:
+        return _fail(words, _of_click(error))
+    except click.ClickException as error:
+        return _fail(words, UsageError(error.format_message()))
+    except VsaError as error:
+        return _fail(words, error)
+    except click.Abort:
+        return _fail(words, VsaError("not confirmed", exit_code=EXIT_REFUSED))
+    except KeyboardInterrupt:
+        return _fail(words, VsaError("interrupted", exit_code=EXIT_INTERRUPTED))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as error:
+        if "-vvv" in words:
+            raise
+        name = type(error).__name__
+        return _fail(words, VsaError(f"{name}: {error}", state="", hint=REPORT_IT, exit_code=EXIT_INTERNAL))
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def _of_click(error: click.UsageError) -> UsageError:
+    """Return Click's usage error in our own shape."""
+    path = error.ctx.command_path if error.ctx else "vsa"
+    message = error.format_message().rstrip(".")
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        given = error.param.opts[0] if isinstance(error.param, click.Option) else error.param.human_readable_name
+        message = f"{given} is missing"
+    return UsageError(message[:1].lower() + message[1:] if message[:1] == "N" else message, hint=f"{path} --help")
+
+
+def _fail(words: list[str], error: VsaError) -> int:
+    """Print an error that ended the call before any host was asked, and return its exit code."""
+    from vsa.output.blocks import error as block
+    from vsa.output.document import failure_document
+    from vsa.output.screen import Screen
+
+    found: dict[str, Any] = error.as_result()["vsa_error"]  # type: ignore[assignment]
+    screen = Screen(json="--json" in words)
+    if screen.json:
+        screen.document(failure_document(found, verb=None, exit_code=error.exit_code))
+    screen.error(block(found, host=None, subject=None, audit_id=None))
+    return error.exit_code

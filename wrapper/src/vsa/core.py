@@ -1,0 +1,95 @@
+"""The one place where the wrapper meets the collection's pure core, and where that core was found.
+
+Everything else in the wrapper takes these names from here, so that there is one import to look at when they disagree.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings, site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    EXIT_DUE,
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_PUT_BACK,
+    EXIT_OK,
+    EXIT_PUT_BACK,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    InternalError,
+    UsageError,
+    VsaError,
+    worst_exit,
+)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+
+__all__ = (
+    "EXIT_DUE",
+    "EXIT_INTERNAL",
+    "EXIT_INTERRUPTED",
+    "EXIT_NOT_PUT_BACK",
+    "EXIT_OK",
+    "EXIT_PUT_BACK",
+    "EXIT_REFUSED",
+    "EXIT_UNREACHABLE",
+    "EXIT_USAGE",
+    "PROFILES",
+    "InternalError",
+    "UsageError",
+    "VsaError",
+    "audit_id",
+    "checked",
+    "collections_root",
+    "site_fields",
+    "version",
+    "worst_exit",
+)
+
+
+def audit_id() -> str:
+    """Return a new id for one run: a UUIDv7 of now."""
+    return ids.uuid7(time.time_ns() // 1_000_000, randomness=os.urandom(10))
+
+
+def checked(form: str, value: str, *, field: str) -> Any:
+    """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, or ``loki_url``.
+
+    Raises :class:`UsageError` that names the field as typed, the value and the expected form: at this door a value that
+    is not of its form is a usage error, for no host was asked.
+    """
+    try:
+        if form == "loki_url":
+            return settings.parse_settings({form: value}, where="").loki_url
+        read = site.parse_route if form == "route" else getattr(forms, form)
+        return read(value, field=field)
+    except errors.VsaError as error:
+        raise UsageError(error.message, field=field, value=value, expected=error.expected) from error
+
+
+def site_fields() -> tuple[str, ...]:
+    """Return the fields of a manifest that can go back to their defaults."""
+    return tuple(name for name in site.FIELDS if name != "routes")
+
+
+def collections_root() -> Path:
+    """Return the directory that holds the ``ansible_collections`` which this very core was imported from.
+
+    Links are not followed: in a clone the root is ``collections/``, where every link leads to the working tree.
+    """
+    here = Path(errors.__file__).absolute()
+    return next(parent.parent for parent in here.parents if parent.name == "ansible_collections")
+
+
+def version() -> str:
+    """Return the collection's version, from the ``galaxy.yml`` or ``MANIFEST.json`` that came with this core."""
+    home = collections_root() / "ansible_collections/flowbiz/vsa"
+    for name, pattern in (("galaxy.yml", r'(?m)^version:\s*"?([^"\s]+)'), ("MANIFEST.json", r'"version":\s*"([^"]+)"')):
+        if (home / name).is_file() and (found := re.search(pattern, (home / name).read_text(encoding="utf-8"))):
+            return found[1]
+    return "unknown"

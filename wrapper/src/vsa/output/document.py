@@ -1,0 +1,42 @@
+"""The document of ``--json``: the same for every verb, also when it fails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from vsa.report import STATUS, Report
+
+__all__ = ("document", "failure_document")
+
+
+def document(report: Report, *, verb: str, audit_id: str, check: bool, took: float) -> str:
+    """Return a report as JSON: what a host returned stands beside its status, durations are in seconds."""
+    made: dict[str, Any] = _head(verb, audit_id, exit_code=report.exit_code)
+    made |= {"changed": report.changed, "check": check, "seconds": round(took, 3)}
+    if report.error:
+        made["error"] = report.error
+    made["hosts"] = {}
+    for name, host in report.hosts.items():
+        entry: dict[str, Any] = {"status": host.status, "changed": host.changed, "seconds": round(host.seconds, 3)}
+        entry |= {"error": host.error} if host.error else {}
+        entry |= {"steps": host.steps} if host.steps else {}
+        entry |= {"diff": host.diffs} if host.diffs else {}
+        made["hosts"][name] = {**host.payload, **entry}
+    return json.dumps(made, ensure_ascii=False, indent=2)
+
+
+def failure_document(error: dict[str, Any], *, verb: str | None, exit_code: int) -> str:
+    """Return the document of a call that ended before any host was asked."""
+    made = _head(verb, None, exit_code=exit_code) | {"changed": False, "error": error, "hosts": {}}
+    return json.dumps(made, ensure_ascii=False, indent=2)
+
+
+def _head(verb: str | None, audit_id: str | None, *, exit_code: int) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "verb": verb,
+        "audit_id": audit_id,
+        "status": STATUS.get(exit_code, STATUS[1]),
+        "exit_code": exit_code,
+    }

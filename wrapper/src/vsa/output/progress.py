@@ -1,0 +1,122 @@
+"""What is seen while a verb runs: one live line per host on a terminal, elsewhere one plain line per task."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from vsa.output.screen import Screen
+from vsa.output.text import clean, seconds
+
+__all__ = ("Progress", "progress")
+
+_HEARTBEAT_SECONDS = 10.0
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_MOST_LINES = 12
+
+
+class Progress:
+    """Shows nothing; the base of the two that do."""
+
+    def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._screen = screen
+        self._clock = clock
+        self._begun = clock()
+        self._tasks: dict[str, tuple[str, float]] = {}
+
+    @contextlib.contextmanager
+    def shown(self, hosts: Sequence[str]) -> Iterator[None]:
+        """Show progress for as long as the block runs; ``hosts`` are those known beforehand."""
+        del hosts
+        yield
+
+    def task(self, host: str, task: str) -> None:
+        """Note that a host begins a task."""
+        self._tasks[host] = (task, self._clock())
+
+    def ended(self, host: str, message: str) -> None:
+        """Note that a host has failed."""
+        self._tasks[host] = (message, self._clock())
+
+    def tick(self) -> None:
+        """Be called about ten times a second."""
+
+
+class _Plain(Progress):
+    """A line per task, and one every ten seconds where a task takes long."""
+
+    _said = 0.0
+
+    @contextlib.contextmanager
+    def shown(self, hosts: Sequence[str]) -> Iterator[None]:
+        self._say(f"starting on {', '.join(hosts)}" if hosts else "starting")
+        yield
+
+    def task(self, host: str, task: str) -> None:
+        super().task(host, task)
+        self._say(f"{host}: {task}")
+
+    def ended(self, host: str, message: str) -> None:
+        super().ended(host, message)
+        self._say(f"{host}: failed: {message}")
+
+    def tick(self) -> None:
+        if self._clock() - self._said >= _HEARTBEAT_SECONDS:
+            for host, (task, since) in self._tasks.items():
+                self._say(f"{host}: {task}, {seconds(self._clock() - since)} so far")
+
+    def _say(self, text: str) -> None:
+        self._said = self._clock()
+        self._screen.note(clean(text))
+
+
+class _Live(Progress):
+    """A line per host at the bottom of the terminal, drawn again in place."""
+
+    @contextlib.contextmanager
+    def shown(self, hosts: Sequence[str]) -> Iterator[None]:
+        from rich.live import Live  # with the first thing drawn
+
+        self._tasks = dict.fromkeys(hosts, ("starting", self._begun))
+        self._live = Live(
+            console=self._screen.console("stderr"), transient=True, auto_refresh=False, get_renderable=self._lines
+        )
+        with self._live, self._screen.around_prints(self._away):
+            yield
+
+    def tick(self) -> None:
+        self._live.refresh()
+
+    @contextlib.contextmanager
+    def _away(self) -> Iterator[None]:
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+    def _lines(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        now = self._clock()
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_column(no_wrap=True)
+        sign = _SPINNER[int(now * 10) % len(_SPINNER)]
+        shown = list(self._tasks.items())[:_MOST_LINES] or [("starting", ("", self._begun))]
+        for host, (task, since) in shown:
+            grid.add_row(Text(f"{sign} {clean(host)}"), Text(clean(task)), Text(seconds(now - since), style="dim"))
+        if len(self._tasks) > _MOST_LINES:
+            grid.add_row(Text(f"  and {len(self._tasks) - _MOST_LINES} more"), "", "")
+        return grid
+
+
+def progress(screen: Screen, *, verbose: bool) -> Progress:
+    """Return the progress that fits: live on a terminal, plain elsewhere, none where Ansible's own output is shown."""
+    if screen.quiet or verbose or (screen.json and not screen.animated()):
+        return Progress(screen)
+    return _Live(screen) if screen.animated() else _Plain(screen)

@@ -1,0 +1,96 @@
+"""The two streams: stdout is the result, stderr is progress and errors. Rich comes with the first thing printed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ("Screen",)
+
+# Where nobody watches, a line is as long as it is: programs read it.
+_UNBROKEN = 100_000
+
+
+class Screen:
+    """Where a verb prints: with ``quiet`` only last lines and errors, with ``json`` only the document and errors."""
+
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.json = json
+        self._consoles: dict[str, Console] = {}
+        self._pause: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+
+    def line(self, renderable: Any) -> None:
+        """Print to stdout, unless the result is a JSON document."""
+        if not self.json:
+            self._print("stdout", renderable)
+
+    def step(self, renderable: Any) -> None:
+        """Print to stdout what ``--quiet`` leaves out."""
+        if not self.quiet:
+            self.line(renderable)
+
+    def note(self, renderable: Any) -> None:
+        """Print progress to stderr."""
+        if not self.quiet and not self.json:
+            self._print("stderr", renderable)
+
+    def error(self, renderable: Any) -> None:
+        """Print an error to stderr, always."""
+        self._print("stderr", renderable)
+
+    def document(self, text: str) -> None:
+        """Print the one document of ``--json``."""
+        with self._pause(), _unbroken_pipe(sys.stdout):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def animated(self) -> bool:
+        """Say whether stderr is a terminal on which lines can be drawn again."""
+        return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+
+    @contextlib.contextmanager
+    def around_prints(self, pause: Callable[[], contextlib.AbstractContextManager[None]]) -> Iterator[None]:
+        """For as long as something is drawn at the bottom: take it away around everything that is printed."""
+        self._pause = pause
+        try:
+            yield
+        finally:
+            self._pause = contextlib.nullcontext
+
+    def console(self, name: str) -> Console:
+        """Return the console of ``stdout`` or ``stderr``."""
+        if name not in self._consoles:
+            from rich.console import Console  # 10 ms, and --help does not need it
+
+            stream: TextIO = getattr(sys, name)
+            width = None if stream.isatty() else _UNBROKEN
+            self._consoles[name] = Console(
+                file=stream, width=width, highlight=False, markup=False, emoji=False, legacy_windows=False
+            )
+        return self._consoles[name]
+
+    def _print(self, name: str, renderable: Any) -> None:
+        console = self.console(name)
+        with console.capture() as captured:
+            console.print(renderable)
+        text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
+        stream: TextIO = getattr(sys, name)
+        with self._pause(), _unbroken_pipe(stream):
+            stream.write(text)
+            stream.flush()
+
+
+@contextlib.contextmanager
+def _unbroken_pipe(stream: TextIO) -> Iterator[None]:
+    """Go on when nobody reads any more (``vsa … | head``): a change under way must still end well."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

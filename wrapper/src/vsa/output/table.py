@@ -1,0 +1,42 @@
+"""Tables without boxes: columns as wide as what stands in them, folded only where a terminal is narrower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from vsa.output.text import word
+
+__all__ = ("STYLES", "table")
+
+STYLES = {
+    "ok": "green",
+    "live": "green",
+    "running": "green",
+    "healthy": "green",
+    "same": "green",
+    "expiring": "yellow",
+    "changed": "yellow",
+    "missing": "red",
+    "expired": "red",
+    "broken": "red",
+    "failed": "red",
+    "unreachable": "red",
+    "exited": "red",
+    "unhealthy": "red",
+}
+"""The colours of states; nothing else has one."""
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table; a cell that begins with a known state has its colour."""
+    made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for title in titles:
+        made.add_column(title, overflow="fold")
+    for row in rows:
+        cells = [word(value) for value in row]
+        made.add_row(*(Text(cell, style=STYLES.get(cell.split(" ")[0].rstrip(":").lower(), "")) for cell in cells))
+    return made

@@ -1,0 +1,44 @@
+"""The private directory of one run: mode 0700, on tmpfs where there is one, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ("private_directory", "tmpfs")
+
+# A directory whose process was killed by SIGKILL stays; the next run removes it once no run can be that long.
+_STALE_SECONDS = 86_400
+
+
+def tmpfs() -> Path:
+    """Return where private files go: a tmpfs if this machine has one, else the system's temporary directory."""
+    for candidate in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")):  # noqa: S108 (a tmpfs, and the directory in it is ours)
+        if candidate and os.access(candidate, os.W_OK | os.X_OK) and Path(candidate).is_dir():
+            return Path(candidate)
+    return Path(tempfile.gettempdir())
+
+
+@contextlib.contextmanager
+def private_directory() -> Iterator[Path]:
+    """Yield a new directory that nobody else can read and that is removed at the end, however it ends."""
+    prefix = f"vsa-{os.getuid()}-"
+    _remove_stale(tmpfs(), prefix)
+    path = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=tmpfs()))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_stale(parent: Path, prefix: str) -> None:
+    for path in parent.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            facts = path.lstat()
+            if facts.st_uid == os.getuid() and facts.st_mtime < time.time() - _STALE_SECONDS and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)

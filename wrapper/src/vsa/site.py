@@ -1,0 +1,171 @@
+"""``vsa site``: what is served under which domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from vsa.core import PROFILES, UsageError, site_fields
+from vsa.options import CA_HELP, Checked, Group, option
+from vsa.run import Run, Where
+from vsa.verb import Spec, perform, where
+
+__all__ = ("group", "list_sites", "provision", "show")
+
+_WHAT = "What to serve"
+_CERTIFICATE = "Certificate"
+_CHANGE = "Change"
+
+
+def provision(
+    to: Where,
+    *,
+    domain: str,
+    container: str | None = None,
+    port: int | None = None,
+    routes: Sequence[Mapping[str, Any]] = (),
+    aliases: Sequence[str] = (),
+    tenant: str | None = None,
+    profile: str | None = None,
+    email: str | None = None,
+    ca: str | None = None,
+    strict_dns: bool = False,
+    unset: Sequence[str] = (),
+) -> Run:
+    """Return the run that makes or changes a site; what is not said stays as the site's manifest has it.
+
+    Raises :class:`UsageError` where ``container`` or ``port`` stand beside ``routes``, or a field is said and unset.
+    """
+    if routes and (container is not None or port is not None):
+        raise UsageError(
+            "say either --route, or --container and --port",
+            field="--container" if container is not None else "--port",
+            value=container if container is not None else port,
+            hint=f"--route /={container or 'CONTAINER'}:{port or 'PORT'} beside the other routes",
+        )
+    told = {"aliases": aliases, "tenant": tenant, "profile": profile, "email": email, "ca": ca}
+    for name in unset:
+        if told.get(name):
+            raise UsageError("a field is both said and unset", field="--unset", value=name, expected="one of the two")
+    return to.run(
+        "flowbiz.vsa.site.provision",
+        site_domain=domain,
+        site_container=container,
+        site_port=port,
+        site_routes=tuple(routes) or None,
+        site_aliases=tuple(aliases) or None,
+        site_tenant=tenant,
+        site_profile=profile,
+        site_email=email,
+        site_ca=ca,
+        site_strict_dns=strict_dns or None,
+        site_unset=tuple(unset) or None,
+    )
+
+
+def list_sites(to: Where) -> Run:
+    """Return the run that lists the sites of hosts."""
+    return to.run("flowbiz.vsa.site.list")
+
+
+def show(to: Where, *, domain: str) -> Run:
+    """Return the run that shows one site."""
+    return to.run("flowbiz.vsa.site.show", site_domain=domain)
+
+
+@click.group("site", cls=Group)
+def group() -> None:
+    """Sites: a domain, its routes to containers, its certificate."""
+
+
+@group.command(
+    "provision",
+    examples=(
+        "vsa site provision --domain shop.example.com --container web-1 --port 3000",
+        "vsa site provision --domain shop.example.com --route /=web-1:3000 --route /api/=api-1:8000",
+    ),
+)
+@option(
+    "--domain",
+    type=Checked("domain", "NAME", complete="domains"),
+    required=True,
+    heading=_WHAT,
+    help="The site's domain.",
+)
+@option(
+    "--container", type=Checked("container", "NAME", complete="containers"), heading=_WHAT, help="What answers for it."
+)
+@option("--port", type=Checked("port", "NUMBER"), heading=_WHAT, help="The port on which it answers.")
+@option(
+    "--route",
+    "routes",
+    type=Checked("route", "PATH=NAME:PORT"),
+    multiple=True,
+    heading=_WHAT,
+    help="A path and its container; repeatable, and all of them together replace the old ones.",
+)
+@option(
+    "--alias",
+    "aliases",
+    type=Checked("domain", "NAME"),
+    multiple=True,
+    heading=_WHAT,
+    help="Redirects here; repeatable.",
+)
+@option("--tenant", type=Checked("tenant", "NAME"), heading=_WHAT, help="Whose edge network the containers are on.")
+@option("--profile", type=click.Choice(PROFILES), heading=_WHAT, help="Timeouts, buffering and body size.")
+@option("--ca", type=Checked("ca", "CA"), heading=_CERTIFICATE, help=f"{CA_HELP}.")
+@option("--email", type=Checked("email", "ADDRESS"), heading=_CERTIFICATE, help="Contact for the authority.")
+@option("--strict-dns", is_flag=True, heading=_CERTIFICATE, help="Refuse a domain that does not lead to this host.")
+@option(
+    "--unset",
+    type=click.Choice(site_fields()),
+    metavar="FIELD",
+    multiple=True,
+    heading=_CHANGE,
+    help="Back to its default.",
+)
+@click.pass_context
+def _provision(context: click.Context, /, **typed: Any) -> int:
+    """Serve a domain over HTTPS from containers, or change how; what is not said stays as it is."""
+    spec = Spec(name="site.provision", single=True)
+    return perform(context, spec, provision(where(context), **typed), subject=typed["domain"])
+
+
+@group.command("list", examples=("vsa site list", "vsa site list --limit vps-01 --json"))
+@click.pass_context
+def _list(context: click.Context) -> int:
+    """List the sites of all hosts, the ones with problems first."""
+    return perform(context, Spec(name="site.list", shows=_table, names=_names), list_sites(where(context)))
+
+
+@group.command("show", examples=("vsa site show shop.example.com", "vsa site show shop.example.com --json"))
+@click.argument("domain", type=Checked("domain", "DOMAIN", complete="domains"))
+@click.pass_context
+def _show(context: click.Context, domain: str) -> int:
+    """Show one site in full, on whichever host has it."""
+    spec = Spec(name="site.show", shows=_detail, anywhere=True)
+    return perform(context, spec, show(where(context), domain=domain), subject=domain)
+
+
+def _table(hosts: Any) -> Any:
+    from vsa.views.site import site_table
+
+    return site_table(hosts)
+
+
+def _detail(hosts: Any) -> Any:
+    from vsa.views.site import site_detail
+
+    return site_detail(hosts)
+
+
+def _names(payload: Mapping[str, Any]) -> dict[str, list[str]]:
+    sites = payload.get("sites") or []
+    routes = [route for site in sites for route in site.get("routes") or ()]
+    return {
+        "domains": [str(site["domain"]) for site in sites if site.get("domain")],
+        "containers": [str(route["container"]) for route in routes if route.get("container")],
+    }

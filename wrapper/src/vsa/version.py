@@ -1,0 +1,18 @@
+"""What ``vsa --version`` says: enough to report a fault with."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from vsa.core import collections_root, version
+
+__all__ = ("describe",)
+
+
+def describe() -> str:
+    """Return the versions of the collection and of what it runs on, and where the collection lies."""
+    parts = [f"{name} {metadata.version(name)}" for name in ("ansible-core", "ansible-runner")]
+    return (
+        f"vsa {version()} ({', '.join(parts)}, Python {platform.python_version()}, collection in {collections_root()})"
+    )

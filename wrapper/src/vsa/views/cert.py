@@ -1,0 +1,34 @@
+"""How certificates are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+
+from vsa.report import HostResult
+from vsa.views.common import left, listing
+
+__all__ = ("certificate_table",)
+
+
+def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
+    """Return the table of ``cert status``."""
+    return listing(
+        hosts,
+        "certificates",
+        [
+            ("DOMAIN", lambda entry: entry.get("domain")),
+            ("STATE", lambda entry: entry.get("state")),
+            ("LEFT", lambda entry: left(entry.get("seconds_left"), entry.get("fraction_left"))),
+            ("ISSUER", lambda entry: entry.get("issuer")),
+            ("SERVED", lambda entry: entry.get("served")),
+            ("RENEWS", _renews),
+        ],
+    )
+
+
+def _renews(entry: Mapping[str, Any]) -> Any:
+    renews = entry.get("renews")
+    return renews if renews else entry.get("problem")

@@ -1,0 +1,79 @@
+"""What the views of all nouns share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from vsa.output.table import STYLES, table
+from vsa.output.text import NOTHING, clean
+from vsa.report import HostResult
+
+__all__ = ("certificate", "left", "listing", "unheard")
+
+_WORST = ("invalid", "broken", "expired", "missing", "failed", "exited", "unhealthy", "expiring", "warning", "not live")
+
+
+def listing(
+    hosts: Mapping[str, HostResult],
+    key: str,
+    columns: Sequence[tuple[str, Callable[[Mapping[str, Any]], Any]]],
+    *,
+    state: Callable[[Mapping[str, Any]], str] = lambda entry: str(entry.get("state", "")),
+) -> Group:
+    """Return the table of what is under ``key`` in the hosts' payloads, worst first, then hosts that said nothing.
+
+    ``columns`` are titles with what fills them; the host comes before them.
+    """
+    rows: list[tuple[int, list[Any]]] = []
+    for name, host in hosts.items():
+        if host.exit_code and not host.payload:
+            continue
+        entries = host.payload.get(key) or []
+        if not entries:
+            rows.append((len(_WORST), [name, *(None for _ in columns)]))
+        for entry in entries:
+            said = state(entry)
+            rank = _WORST.index(said) if said in _WORST else len(_WORST)
+            rows.append((rank, [name, *(fill(entry) for _, fill in columns)]))
+    rows.sort(key=lambda row: row[0])
+    parts: list[Any] = []
+    if rows:
+        parts.append(table(["HOST", *(title for title, _ in columns)], (cells for _, cells in rows)))
+    parts += unheard(hosts)
+    return Group(*parts)
+
+
+def unheard(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
+    """Return a line for each host that gave no payload, with why."""
+    for name, host in hosts.items():
+        if host.exit_code and host.error and not host.payload:
+            line = Text(f"{clean(name)}  {NOTHING}  ")
+            status = host.status.replace("_", " ")
+            line.append(f"{status}: {clean(host.error.get('message', ''))}", style=STYLES.get(status, "red"))
+            yield line
+
+
+def left(seconds: float | None, fraction: float | None) -> str:
+    """Return what is left of a certificate: days (hours below two days) and the share of its life."""
+    if seconds is None:
+        return NOTHING
+    if seconds <= 0:
+        return "0 d"
+    amount = f"{int(seconds // 86400)} d" if seconds >= 2 * 86400 else f"{int(seconds // 3600)} h"
+    return amount if fraction is None else f"{amount} ({fraction:.0%})".replace("%", " %")
+
+
+def certificate(entry: Mapping[str, Any] | None) -> str:
+    """Return a certificate's state and what is left of it, in a few words."""
+    if not entry:
+        return NOTHING
+    state = str(entry.get("state") or NOTHING)
+    return (
+        f"{state} {left(entry.get('seconds_left'), entry.get('fraction_left'))}"
+        if state in ("ok", "expiring")
+        else state
+    )

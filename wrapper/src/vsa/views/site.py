@@ -1,0 +1,76 @@
+"""How sites are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group
+
+from vsa.output.detail import detail
+from vsa.report import HostResult
+from vsa.views.common import certificate, left, listing, unheard
+
+__all__ = ("site_detail", "site_table")
+
+
+def _state(site: Mapping[str, Any]) -> str:
+    state = str(site.get("state") or "")
+    unlike = any(str(problem).startswith("not live") for problem in site.get("problems") or ())
+    return "not live" if state == "warning" and unlike else state
+
+
+def _route(route: Mapping[str, Any]) -> str:
+    return f"{route.get('path')} → {route.get('container')}:{route.get('port')}"
+
+
+def _containers(site: Mapping[str, Any]) -> str:
+    states = {str(route.get("container")): route.get("state") for route in site.get("routes") or ()}
+    wrong = [f"{name} {state}" for name, state in states.items() if state not in (None, "running")]
+    unknown = not states or any(state is None for state in states.values())
+    return ", ".join(wrong) or ("" if unknown else "running")
+
+
+def site_table(hosts: Mapping[str, HostResult]) -> Group:
+    """Return the table of ``site list``."""
+    return listing(
+        hosts,
+        "sites",
+        [
+            ("DOMAIN", lambda site: site.get("domain")),
+            ("STATE", _state),
+            ("ROUTES", lambda site: [_route(route) for route in site.get("routes") or ()]),
+            ("CERTIFICATE", lambda site: certificate(site.get("certificate"))),
+            ("CONTAINERS", _containers),
+        ],
+        state=_state,
+    )
+
+
+def site_detail(hosts: Mapping[str, HostResult]) -> Group:
+    """Return the blocks of ``site show``."""
+    blocks: list[Any] = [
+        detail(name, site.get("domain"), _pairs(site))
+        for name, host in hosts.items()
+        for site in host.payload.get("sites") or ()
+    ]
+    return Group(*blocks, *unheard(hosts))
+
+
+def _pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    found = site.get("certificate") or {}
+    routes = [f"{_route(route)}  {route.get('state') or ''}".rstrip() for route in site.get("routes") or ()]
+    remains = f"{left(found.get('seconds_left'), found.get('fraction_left'))} left, until {found.get('not_after')}"
+    pairs = [
+        ("state", _state(site)),
+        ("problems", list(site.get("problems") or ())),
+        ("routes", routes),
+        ("aliases", list(site.get("aliases") or ())),
+        ("certificate", f"{found.get('state')}, {remains}" if found.get("not_after") else found.get("state")),
+        ("ca", site.get("ca")),
+        ("email", site.get("email")),
+        ("tenant", site.get("tenant")),
+        ("network", site.get("network")),
+    ]
+    shown = {"schema", "domain", "routes", "aliases", "ca", "email", "tenant"}
+    return pairs + [(key, value) for key, value in (site.get("manifest") or {}).items() if key not in shown]
