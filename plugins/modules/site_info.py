@@ -34,8 +34,8 @@ EXAMPLES = r"""
 RETURN = r"""
 sites:
   description:
-    - One entry per site, by domain, with C(domain), C(state) (V(ok), V(warning), V(invalid) or V(pending)), C(problems), C(routes), C(aliases),
-      C(tenant), C(ca), C(certificate) and C(manifest).
+    - One entry per site, by domain, with C(domain), C(state) (V(ok), V(warning), V(invalid) or V(pending)),
+      C(problems), C(routes), C(aliases), C(tenant), C(ca), C(certificate) and C(manifest).
   returned: success
   type: list
   elements: dict

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Renders manifests into a complete new generation of NGINX files, lets NGINX test it, switches to it in one rename,
     reloads, and proves that it is served. On any failure what was live before is live again.
-  - With O(phase=prepare) and O(phase=commit) the two halves run apart, so that a fleet commits only when every host is ready.
+  - With O(phase=prepare) and O(phase=commit) the two halves run apart, so that a fleet commits only when every host
+    is ready.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:

@@ -10,7 +10,8 @@ module: vhost_info
 short_description: Show the live NGINX files of a host and their history
 version_added: 0.1.0
 description:
-  - Reads the generations of the proxy's configuration, who made each of them and what changed, and what is not as it was written.
+  - Reads the generations of the proxy's configuration, who made each of them and what changed, and what is not as it
+    was written.
 author:
   - flowbiz (@flowbiz)
 options:
@@ -37,13 +38,13 @@ generation:
   returned: success
   type: int
 vhosts:
-  description: One entry per site of the live generation, with C(domain), C(names), C(network), C(drift) and, for O(domain), C(text).
-  returned: success
+  description: One entry per site of the live generation, with C(domain), C(names), C(network), C(drift) and, for
+  O(domain), C(text). returned: success
   type: list
   elements: dict
 generations:
-  description: The generations kept, newest first, with C(number), C(live), C(time), C(actor), C(verb), C(audit_id) and C(summary).
-  returned: success
+  description: The generations kept, newest first, with C(number), C(live), C(time), C(actor), C(verb), C(audit_id)
+  and C(summary). returned: success
   type: list
   elements: dict
 drift:

@@ -31,7 +31,7 @@ def actor() -> str:
 
 
 def run_options(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, verb: str) -> dict[str, Any]:
-    """Return the options audit_id, actor and verb: what the task says, else what the run's variables say, else made here."""
+    """Return audit_id, actor and verb: what the task says, else what the run's variables say, else made here."""
     made = uuid7(time.time_ns() // 1_000_000, randomness=os.urandom(10))
     return {
         "audit_id": arguments.get("audit_id") or task_vars.get("vsa_audit_id") or made,

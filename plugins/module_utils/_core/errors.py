@@ -97,17 +97,15 @@ class VsaError(ValueError):
 
     def as_result(self) -> dict[str, object]:
         """Return the keys that a module hands to ``fail_json``, in the shape that the wrapper renders."""
-        error: dict[str, object] = {"message": self.message, "state": self.state}
-        for key, value in (
+        words = (
             ("field", self.field),
             ("value", None if self.value is None else str(self.value)[:200]),
             ("expected", self.expected),
             ("there_are", self.there_are),
             ("try", self.hint),
             ("details", self.details),
-        ):
-            if value:
-                error[key] = value
+        )
+        error = {"message": self.message, "state": self.state, **{key: value for key, value in words if value}}
         where = f" ({self.field} = {str(self.value)[:200]!r})" if self.field and self.value is not None else ""
         return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error}
 

@@ -96,8 +96,8 @@ def domain(value: object, *, field: str = "domain") -> str:
 def container(value: object, *, field: str = "container") -> str:
     """Return a container's name in the form that DNS can ask for.
 
-    Docker allows capitals, but NGINX asks its resolver in lower case; and a name with an edge network's name in it could
-    be taken for another tenant's qualified name.
+    Docker allows capitals, but NGINX asks its resolver in lower case; and a name with an edge network's name in it
+    could be taken for another tenant's qualified name.
     """
     what, expected = "a container's name", "lower-case letters, digits, '_', '-' and '.', at most 128"
     text = _text(value, what, field, expected)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,6 +33,9 @@ __all__ = (
 )
 
 MAIN = "nginx.conf"
+
+# The process and thread that NGINX puts before its words.
+_PROCESS = re.compile(r"^\d+#\d+: ")
 
 
 def text_hash(text: str) -> str:
@@ -135,7 +139,7 @@ class Plan:
 
     @property
     def sites_changed(self) -> tuple[str, ...]:
-        """Return the domains whose NGINX file is new or another; all of them when the main file changes with its sites."""
+        """Return the domains whose NGINX file is new or another."""
         return tuple(
             site
             for change in self.changes
@@ -212,7 +216,7 @@ def culprit_line(output: str, number: int) -> tuple[str | None, int | None, str]
     """
     line = next((text for text in output.splitlines() if "[emerg]" in text), output.strip().splitlines()[-1:] or "")
     words = line if isinstance(line, str) else line[0]
-    words = words.split("[emerg]")[-1].strip()
+    words = _PROCESS.sub("", words.split("[emerg]")[-1].strip())
     head, marker, tail = words.rpartition(f"/generations/{number}/sites/")
     if not marker:
         return None, None, words

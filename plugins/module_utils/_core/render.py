@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Manifests and settings in, the text of a generation out.
 
-Templates are files of the role ``vhost`` and come as text. They are rendered strictly (an undefined name is an error) in
-Jinja's sandbox, and no value may carry a character that means something to NGINX, whatever let it in.
+Templates are files of the role ``vhost`` and come as text. They are rendered strictly (an undefined name is an error)
+in Jinja's sandbox, and no value may carry a character that means something to NGINX, whatever let it in.
 Source: https://nginx.org/en/docs/
 Note that this module is **private** to the collection.
 """

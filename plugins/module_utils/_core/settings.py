@@ -28,7 +28,8 @@ class Settings:
     """All settings, defaults filled in.
 
     * ``ca``, ``email``: for sites that do not say.
-    * ``ca_bundle``: a PEM file on the host, trusted besides the system's for the ACME server and when a chain is verified.
+    * ``ca_bundle``: a PEM file on the host, trusted besides the system's for the ACME server and when a chain is
+      verified.
     * ``worker_shutdown_timeout``: the longest that a WebSocket outlives another site's change.
     * ``resolver_valid``: how long NGINX believes an address of a container.
     * ``loki_url``: where the audit trail is pushed to, if anywhere.

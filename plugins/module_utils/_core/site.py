@@ -211,8 +211,8 @@ def merge(
 ) -> dict[str, object]:
     """Return the manifest after words typed: what they do not say stays, lists replace lists, ``unset`` drops a field.
 
-    Besides the fields of a manifest ``said`` may have ``container`` and ``port``: the single route ``/``. On a site with
-    other routes they would have to guess, so they are refused there.
+    Besides the fields of a manifest ``said`` may have ``container`` and ``port``: the single route ``/``. On a site
+    with other routes they would have to guess, so they are refused there.
     """
     result = {key: value for key, value in (existing or {}).items() if value is not None}
     short = {key: said[key] for key in ("container", "port") if said.get(key) is not None}

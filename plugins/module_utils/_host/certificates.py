@@ -33,7 +33,7 @@ def live_fingerprint(paths: Paths, domain: str, authority: str) -> str | None:
 def certificate_problem(
     paths: Paths, domain: str, authority: str, *, now: datetime.datetime | None = None
 ) -> str | None:
-    """Return why the pair on disk cannot be served, one line, or None when it can: present, matching and in its time."""
+    """Return why the pair on disk cannot be served, one line; None when it is there, matches and is in its time."""
     from cryptography import x509
 
     directory = certificate_directory(paths, domain, authority)

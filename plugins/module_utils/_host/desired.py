@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a host's proxy should be: manifests on disk, the live generation and the words of a request, made into texts.
 
-Only what changed is parsed and rendered: a text of the live generation is taken over where its manifest, the templates and
-the settings are the same and nobody touched it.
+Only what changed is parsed and rendered: a text of the live generation is taken over where its manifest, the
+templates and the settings are the same and nobody touched it.
 Note that this module is **private** to the collection.
 """
 
@@ -44,7 +44,8 @@ class Change:
 class Request:
     """What a run asks of the proxy.
 
-    * ``sync``: take every manifest as it lies on disk; otherwise the live generation's, but for the sites in ``changes``.
+    * ``sync``: take every manifest as it lies on disk; otherwise the live generation's, but for the sites in
+      ``changes``.
     * ``answering``: domains whose backend answered in preflight, and which must not end in a 502 or 504.
     """
 
@@ -167,14 +168,17 @@ def compose(
         site: text for name, text in live.files.items() if name.startswith("manifests/") and (site := site_of(name))
     }
     on_disk = _manifests_on_disk(paths)
-    warnings, invalid = [], []
+    warnings: list[str] = []
+    invalid: list[str] = []
     parsed: dict[str, Site] = {}
     texts = dict(on_disk) if request.sync else dict(last_good)
     touched = {change.domain for change in request.changes}
     if not request.sync:
-        for domain in sorted({*on_disk, *last_good} - touched):
-            if on_disk.get(domain) != last_good.get(domain):
-                warnings.append(f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it")
+        warnings += [
+            f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it"
+            for domain in sorted({*on_disk, *last_good} - touched)
+            if on_disk.get(domain) != last_good.get(domain)
+        ]
     for change in request.changes:
         if change.absent:
             texts.pop(change.domain, None)

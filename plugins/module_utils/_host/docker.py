@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one way to the Docker engine: a thin, typed layer over the Docker SDK for Python.
 
-Reads and effects only: what should be done is decided in ``_core``. Errors of the engine become VsaError with what to do.
-Source: https://docker-py.readthedocs.io/en/stable/
+Reads and effects only: what should be done is decided in ``_core``. Errors of the engine become VsaError with what to
+do. Source: https://docker-py.readthedocs.io/en/stable/
 Note that this module is **private** to the collection.
 """
 

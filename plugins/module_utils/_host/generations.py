@@ -208,7 +208,7 @@ class Generations:
             remove_tree(self.directory(number))
 
     def sweep(self) -> None:
-        """Remove what is newer than the live generation: prepared by somebody and never committed, or never finished."""
+        """Remove what is newer than the live generation: prepared and never committed, or never finished."""
         live = self.live_number()
         try:
             names = [entry.name for entry in self._paths.generations.iterdir()]

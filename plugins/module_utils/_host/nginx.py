@@ -220,7 +220,7 @@ class Nginx:
                 return []
             refused = [line for line in self.errors_since(log_offset) if "[emerg]" in line]
             if refused:
-                return [line.split("[emerg]")[-1].strip() for line in refused[:3]]
+                return [line.split("[emerg]")[-1].partition("#")[2].partition(": ")[2].strip() for line in refused[:3]]
             if time.monotonic() > deadline:
                 return [f"after {timeout:.0f} s generation {served} is served, not {number}"]
             time.sleep(0.02)

@@ -24,7 +24,7 @@ __all__ = ("Report", "check_containers", "check_names", "listening_ports")
 
 @dataclass
 class Report:
-    """What was found: ``facts`` go into one line, ``warnings`` each into its own; ``answering`` says of the backends."""
+    """What was found: ``facts`` go into one line, ``warnings`` each into its own."""
 
     facts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -121,7 +121,7 @@ def check_containers(engine: Engine, site: Site) -> Report:
             report.facts.append(f"{name}:{port} answers")
         if site.network not in container.networks:
             report.warnings.append(
-                f"{name} will be joined to {site.network}; say so in its Compose file, or it is lost when it is recreated"
+                f"{name} will be joined to {site.network}: its Compose file must say so too, or a recreation undoes it"
             )
     return report
 
@@ -154,8 +154,8 @@ def _leads_here(address: str, name: str, token: str, *, timeout: float = 3.0) ->
 def check_names(paths: Paths, site: Site, *, strict: bool, write: bool = True) -> Report:
     """Look whether every address of every name of the site leads to this host's proxy.
 
-    What does not is a warning, or RefusedError where ``strict``. Without ``write`` (check mode) no token can be placed, and
-    the names are only looked up.
+    What does not is a warning, or RefusedError where ``strict``. Without ``write`` (check mode) no token can be
+    placed, and the names are only looked up.
     """
     report = Report()
     token = f"vsa-{secrets.token_hex(16)}"

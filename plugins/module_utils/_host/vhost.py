@@ -15,11 +15,12 @@ from .._core import forms
 from .._core.errors import RefusedError
 from .._core.plan import Plan
 from .arguments import audit_id, said_of
+from .commit import Outcome, fetch
 from .desired import Change, Desired, Request
 from .docker import Engine
 from .paths import Paths
 from .proof import Answer
-from .proxy import Outcome, Proxy
+from .proxy import Proxy
 
 __all__ = ("run",)
 
@@ -55,7 +56,7 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | N
     if options["domain"] is not None and options["answering"]:
         domain = request.changes[0].domain
         answer = outcome.answers.get(domain) if outcome else None
-        answer = answer or proxy.fetch(domain, prepared.desired.sites[domain])
+        answer = answer or fetch(paths, domain, prepared.desired.sites[domain])
         result["steps"].append(_site_step(domain, prepared.desired.sites[domain], answer))
     return result
 
@@ -138,7 +139,7 @@ def _result(
 
 
 def _site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    """Say what the site's own URL gave; a status is the application's own affair, a missing chain is worth a warning."""
+    """Say what the site's own URL gave: a status is the application's affair, a bad chain is worth a warning."""
     url = f"https://{domain}{entry['path']}"
     if answer.status is None:
         return _step("warning", f"{url} did not answer: {answer.error}", name="site")

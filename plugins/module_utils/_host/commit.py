@@ -1,0 +1,279 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The second half of the transaction: switch to a tested generation, reload, prove; or put back what was there before.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._core.errors import InternalError, NotPutBackError, PutBackError, RefusedError, VsaError
+from .._core.networks import EDGE, ula_subnet
+from .._core.plan import manifest_file, site_of
+from .certificates import certificate_problem, live_fingerprint
+from .desired import read_settings
+from .docker import Engine
+from .files import dump_yaml, write_atomically
+from .generations import Generations, Journal, Record
+from .logs import remove_logs
+from .nginx import CONTAINER, Nginx
+from .paths import Paths
+from .proof import Answer, fetch_site, prove_refused, prove_sites
+
+__all__ = ("Commit", "Outcome", "fetch")
+
+_RELOAD_SECONDS = 30.0
+_BACKEND_SECONDS = 10.0
+_NO_BACKEND = (502, 504)
+
+
+@dataclass
+class Outcome:
+    """What a commit did. ``proven`` is false where NGINX does not run and the generation waits for its start."""
+
+    number: int
+    base: int
+    proven: bool = False
+    joined: list[list[str]] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def fetch(paths: Paths, domain: str, entry: Mapping[str, Any], *, address: str = "127.0.0.1") -> Answer:
+    """Fetch a site's first path as a client would; a 502 or 504 right after a reload gets time to resolve its name."""
+    settings = read_settings(paths)
+    bundle = Path(settings.ca_bundle) if settings.ca_bundle else None
+    deadline = time.monotonic() + _BACKEND_SECONDS
+    while True:
+        answer = fetch_site(
+            domain,
+            path=entry.get("path", "/"),
+            address=address,
+            ca_bundle=bundle,
+            verify=entry["ca"] != "selfsigned",
+        )
+        if answer.status not in _NO_BACKEND or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
+
+
+def _state_after_put_back(record: Record) -> str:
+    return f"put back: generation {record.base} is live" if record.base else "put back: no generation is live"
+
+
+class Commit:
+    """Makes generations live on one host. All of it runs under the host's lock."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        engine: Engine,
+        nginx: Nginx,
+        generations: Generations,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self._paths = paths
+        self._engine = engine
+        self._nginx = nginx
+        self._generations = generations
+        self._on_step = on_step
+
+    def run(self, number: int) -> Outcome:
+        """Commit a tested generation. PutBackError when it is not proven, NotPutBackError when that fails too."""
+        record = self._generations.record(number)
+        if record is None:
+            raise InternalError(f"generation {number} was never finished")
+        wrong = self._generations.verify(number, record.files)
+        if wrong:
+            self._generations.discard(number)
+            raise RefusedError(f"generation {number} was changed after its test", field="file", value=", ".join(wrong))
+        journal = self._intended_effects(record)
+        self._on_step("journal")
+        self._generations.write_journal(journal)
+        try:
+            self._on_step("effects")
+            self._make_effects(journal)
+            self._on_step("switch")
+            self._generations.switch(number)
+        except BaseException as error:
+            self._take_back(record, journal, str(error))
+            raise
+        return self.finish(record, journal)
+
+    def _intended_effects(self, record: Record) -> Journal:
+        proxy = self._nginx.container()
+        attached = []
+        if proxy is not None and proxy.running:
+            attached = [name for name in record.networks if name not in proxy.networks]
+        return Journal(
+            base=record.base,
+            to=record.number,
+            networks=[name for name in record.networks if self._engine.network(name) is None],
+            attached=attached,
+            joined=record.joins,
+        )
+
+    def _make_effects(self, journal: Journal) -> None:
+        for name in journal.networks:
+            self._engine.ensure_network(name, subnet6=ula_subnet(name), labels={"vsa.edge": "1"})
+        for name in journal.attached:
+            self._engine.connect(name, CONTAINER)
+        for network, container in journal.joined:
+            self._engine.connect(network, container)
+
+    def undo_effects(self, journal: Journal) -> None:
+        """Take back what a commit added to the engine."""
+        for network, container in journal.joined:
+            self._engine.disconnect(network, container)
+        for name in journal.attached:
+            self._engine.disconnect(name, CONTAINER)
+        for name in journal.networks:
+            self._engine.remove_network(name)
+
+    def finish(self, record: Record, journal: Journal) -> Outcome:
+        """Reload and prove a generation that is switched to; make it whole, or put the base back and say so."""
+        outcome = Outcome(number=record.number, base=record.base, joined=journal.joined)
+        try:
+            problems = self._reload_and_prove(record, outcome)
+        except BaseException as error:
+            self._take_back(record, journal, str(error))
+            raise
+        if problems:
+            self._take_back(record, journal, problems[0])
+            raise PutBackError(
+                problems[0],
+                field="generation",
+                value=record.number,
+                state=_state_after_put_back(record),
+                details=problems[1:6],
+            )
+        self._on_step("manifests")
+        self._write_manifests(record)
+        self._write_override(record)
+        self._on_step("close")
+        self._generations.close_journal()
+        self._generations.prune()
+        for domain in record.removed:
+            outcome.notes.append(f"{domain} is refused now")
+        return outcome
+
+    def _reload_and_prove(self, record: Record, outcome: Outcome) -> list[str]:
+        master = self._nginx.master()
+        if master is None:
+            outcome.notes.append("NGINX is not running: the generation was tested apart and is live at its next start")
+            return []
+        before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
+        if self._nginx.generation(master) == record.number:
+            before = set()  # a killed run reloaded already
+        else:
+            ended = self._nginx.make_room(master)
+            if ended:
+                outcome.notes.append(f"{ended} workers of an older reload were ended to keep memory bounded")
+            offset = self._nginx.error_log_size()
+            self._on_step("reload")
+            self._nginx.reload(master)
+            self._on_step("prove")
+            problems = self._nginx.wait_for_generation(
+                master, record.number, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
+            )
+            if problems:
+                return [f"NGINX did not take generation {record.number}: {problems[0]}", *problems[1:]]
+        problems = self._prove_sites(record, outcome)
+        outcome.proven = not problems
+        return problems
+
+    def _prove_sites(self, record: Record, outcome: Outcome) -> list[str]:
+        proxy = self._nginx.container()
+        address = next((end.address for end in proxy.networks.values() if end.address), "") if proxy else ""
+        wanted = {}
+        for domain in record.changed:
+            authority = record.sites[domain]["ca"]
+            problem = certificate_problem(self._paths, domain, authority)
+            if problem:
+                outcome.notes.append(f"{domain} is not proven: {problem}")
+            else:
+                wanted[domain] = live_fingerprint(self._paths, domain, authority)
+        problems = prove_sites(wanted, address=address, marker=record.marker, generation=record.number)
+        claimed = {name for entry in record.sites.values() for name in entry["names"]}
+        problems += [
+            wrong
+            for domain in record.removed
+            if domain not in claimed and (wrong := prove_refused(domain, address=address))
+        ]
+        if problems:
+            return problems
+        for domain in record.answering:
+            answer = outcome.answers[domain] = fetch(self._paths, domain, record.sites[domain])
+            if answer.status in _NO_BACKEND:
+                return [f"https://{domain}/ answers {answer.status}, though its container answered before the change"]
+        return []
+
+    def _take_back(self, record: Record, journal: Journal, reason: str) -> None:
+        """Make the base live again, take effects back, and forget the generation. NotPutBackError where that fails."""
+        try:
+            switched = self._generations.live_number() == record.number
+            if switched:
+                self._generations.switch(record.base)
+            master = self._nginx.master()
+            if switched and master is not None and record.base:
+                before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
+                offset = self._nginx.error_log_size()
+                if self._nginx.generation(master) == record.base:
+                    before = set()
+                else:
+                    self._nginx.make_room(master)
+                    self._nginx.reload(master)
+                problems = self._nginx.wait_for_generation(
+                    master, record.base, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
+                )
+                if problems:
+                    raise NotPutBackError(problems[0])
+            self.undo_effects(journal)
+            base = self._generations.record(record.base)
+            known = set(base.sites) if base else set()
+            remove_logs(self._paths, {f"{domain}.access.log" for domain in record.changed if domain not in known})
+            self._generations.discard(record.number)
+            self._generations.close_journal()
+        except (VsaError, OSError) as error:
+            raise NotPutBackError(
+                f"{reason}; and putting generation {record.base} back failed: {error}",
+                field="generation",
+                value=record.number,
+                state=f"current points to generation {self._generations.live_number()}, NGINX may serve another one",
+                hint="vsa vhost sync",
+            ) from error
+
+    def _write_manifests(self, record: Record) -> None:
+        """Bring the manifests on disk to what the generation says of the sites that it changed."""
+        new, old = self._generations.read(record.number), self._generations.read(record.base)
+        for name in sorted({*new.files, *old.files}):
+            domain = site_of(name)
+            if domain is None or name != manifest_file(domain) or new.files.get(name) == old.files.get(name):
+                continue
+            path = self._paths.sites / f"{domain}.yml"
+            text = new.files.get(name)
+            if text is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_atomically(path, text, mode=0o644)
+
+    def _write_override(self, record: Record) -> None:
+        """Write the tenants' networks for Compose, so that a recreated proxy joins them again."""
+        tenants = [name for name in record.networks if name != EDGE]
+        if not tenants:
+            self._paths.override.unlink(missing_ok=True)
+            return
+        text = "# Written by vsa: the tenants' edge networks, for when the proxy is recreated.\n" + dump_yaml(
+            {
+                "services": {"nginx": {"networks": {name: {} for name in tenants}}},
+                "networks": {name: {"external": True} for name in tenants},
+            }
+        )
+        write_atomically(self._paths.override, text, mode=0o644)
