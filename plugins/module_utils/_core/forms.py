@@ -55,6 +55,8 @@ _DIGITS = re.compile(r"[1-9][0-9]{0,4}")
 
 # These letters mean one name in IDNA 2003, which Python has, and another in IDNA 2008, which registries have.
 _DEVIATIONS = "\u00df\u03c2\u200c\u200d"
+# Control characters, surrogates, private use and every kind of space.
+_NEVER_IN_A_LABEL = ("Cc", "Cs", "Co", "Zs", "Zl", "Zp")
 
 
 def _refuse(what: str, field: str, value: object, expected: str) -> NoReturn:
@@ -67,29 +69,47 @@ def _text(value: object, what: str, field: str, expected: str) -> str:
     return value
 
 
+def _as_a_labels(text: str) -> str | None:
+    """Return a name with letters beyond ASCII as A-labels, or None where it would be read back as something else.
+
+    Normalisation hides letters (a soft hyphen) and makes others (of the Kelvin sign a k, of U+3002 a dot).
+    """
+    lower = text.lower()
+    if len(text) > _DOMAIN_MAX or unicodedata.normalize("NFKC", text) != text or any(letter in lower for letter in _DEVIATIONS):
+        return None
+    try:
+        name = lower.encode("idna").decode("ascii")
+        return name if name.encode("ascii").decode("idna") == lower else None
+    except UnicodeError:
+        return None
+
+
+def _is_a_label(label: str) -> bool:
+    """Say whether what follows xn-- is the one Punycode (RFC 3492) of a label that people can read."""
+    try:
+        read = label[4:].encode("ascii").decode("punycode")
+        same = read.encode("punycode").decode("ascii") == label[4:]
+    except UnicodeError:
+        return False
+    hidden = any(unicodedata.category(letter) in _NEVER_IN_A_LABEL for letter in read)
+    return same and not hidden and not read.isascii() and unicodedata.normalize("NFC", read.lower()) == read
+
+
 def domain(value: object, *, field: str = "domain") -> str:
     """Return a host name as A-labels in lower case (RFC 1035, RFC 5890); no wildcard, no address, no final dot."""
     what, expected = "a domain name", "shop.example.com"
-    text = _text(value, what, field, expected).lower()
-    if not text.isascii():
-        if unicodedata.normalize("NFKC", text) != text or any(letter in text for letter in _DEVIATIONS):
-            _refuse(what, field, value, "the same name as A-labels (xn--…)")
-        try:
-            text = text.encode("idna").decode("ascii")
-        except UnicodeError:
-            _refuse(what, field, value, "the same name as A-labels (xn--…)")
+    text = _text(value, what, field, expected)
+    if text.isascii():
+        text = text.lower()
+    else:
+        text = _as_a_labels(text) or _refuse(what, field, value, "the same name as A-labels (xn--…)")
     labels = text.split(".")
     if len(text) > _DOMAIN_MAX:
         _refuse(what, field, value, f"at most {_DOMAIN_MAX} characters")
     if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         _refuse(what, field, value, expected)
-    for label in labels:
-        if label.startswith("xn--"):
-            try:
-                if label[4:].encode("ascii").decode("punycode").isascii():
-                    _refuse(what, field, value, "a valid A-label after xn--")
-            except UnicodeError:
-                _refuse(what, field, value, "a valid A-label after xn--")
+    if any(label.startswith("xn--") and not _is_a_label(label) for label in labels):
+        _refuse(what, field, value, "a valid A-label after xn--")
     return text
 
 
