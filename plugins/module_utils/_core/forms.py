@@ -75,7 +75,11 @@ def _as_a_labels(text: str) -> str | None:
     Normalisation hides letters (a soft hyphen) and makes others (of the Kelvin sign a k, of U+3002 a dot).
     """
     lower = text.lower()
-    if len(text) > _DOMAIN_MAX or unicodedata.normalize("NFKC", text) != text or any(letter in lower for letter in _DEVIATIONS):
+    if (
+        len(text) > _DOMAIN_MAX
+        or unicodedata.normalize("NFKC", text) != text
+        or any(letter in lower for letter in _DEVIATIONS)
+    ):
         return None
     try:
         name = lower.encode("idna").decode("ascii")

@@ -26,6 +26,7 @@ __all__ = (
     "culprit_line",
     "make_plan",
     "manifest_file",
+    "numbered",
     "site_file",
     "site_of",
     "text_hash",
@@ -59,6 +60,14 @@ def site_of(name: str) -> str | None:
         if name.startswith(prefix) and name.endswith(suffix):
             return name[len(prefix) : -len(suffix)]
     return None
+
+
+def numbered(name: str, text: str, number: int) -> str:
+    """Return a file of a generation with its number filled in: the main file alone has one.
+
+    A site's words are its own: the path of a route may be spelled like the place that the number takes.
+    """
+    return number_generation(text, number) if name == MAIN else text
 
 
 def unnumber(text: str, number: int) -> str:
@@ -195,7 +204,7 @@ def make_plan(
     for name in sorted({*live.files, *desired}):
         after = desired.get(name)
         before = live.files.get(name)
-        compared = None if after is None else number_generation(after, live.number)
+        compared = None if after is None else numbered(name, after, live.number)
         if before != compared:
             changes.append(FileChange(name=name, before=before, after=compared))
     return Plan(
