@@ -1,0 +1,73 @@
+"""The core is pure: values in, values out, from the standard library alone (STYLE 2)."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import vsa_tree
+
+CORE = vsa_tree.below("plugins/module_utils/_core", ".py")
+
+# The whole list of what else may be imported, by file. render.py renders.
+ALLOWED = {"render.py": {"jinja2"}}
+
+# Modules of the standard library that act on the machine, or ask it what a caller should have said (time, paths, chance).
+EFFECTS = {
+    "subprocess",
+    "socket",
+    "shutil",
+    "tempfile",
+    "pathlib",
+    "urllib",
+    "http",
+    "ssl",
+    "time",
+    "random",
+    "secrets",
+    "fcntl",
+    "signal",
+}
+CALLS = {("os", "environ"), ("datetime", "now"), ("datetime", "today"), ("datetime", "utcnow"), ("date", "today")}
+
+
+def imports(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.ImportFrom) and node.level > 1:
+            found.add("." * node.level + (node.module or ""))
+    return found
+
+
+def test_there_is_a_core() -> None:
+    assert len(CORE) > 5
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_imports_the_standard_library_alone(path: Path) -> None:
+    allowed = set(sys.stdlib_module_names) | ALLOWED.get(path.name, set())
+    foreign = {name for name in imports(ast.parse(vsa_tree.text(path))) if name.split(".")[0] not in allowed}
+    assert not foreign, f"{path} imports {sorted(foreign)}"
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
+def test_has_no_effects_and_asks_nothing(path: Path) -> None:
+    tree = ast.parse(vsa_tree.text(path))
+    acting = {name for name in imports(tree) if name.split(".")[0] in EFFECTS}
+    assert not acting, f"{path} imports {sorted(acting)}: time, paths and chance are arguments, effects belong to _host"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) not in CALLS, (
+                f"{path}:{node.lineno} asks the machine: make it an argument"
+            )
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print", "input", "exec", "eval"}, (
+                f"{path}:{node.lineno} calls {node.func.id}()"
+            )

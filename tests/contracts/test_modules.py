@@ -1,0 +1,101 @@
+"""A module is an adapter, documented, in the action group, and runs on what a managed host has (STYLE 1)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import vsa_tree
+
+MODULES = vsa_tree.modules()
+PLUGINS = vsa_tree.below("plugins", ".py")
+HEADER = re.compile(
+    r"\A(#!/usr/bin/python\n)?# Copyright \(c\) \d{4} flowbiz\n# GNU General Public License v3\.0-or-later .*\n"
+    r"# SPDX-License-Identifier: GPL-3\.0-or-later\n"
+)
+
+
+def path_of(module: str) -> Path:
+    return Path("plugins/modules") / f"{module}.py"
+
+
+def documentation(module: str) -> dict[str, object]:
+    tree = ast.parse(vsa_tree.text(path_of(module)))
+    values = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+    return {name: yaml.safe_load(values[name]) for name in ("DOCUMENTATION", "EXAMPLES", "RETURN")}
+
+
+def test_there_are_modules() -> None:
+    assert MODULES, "plugins/modules is empty: every other test of this file would pass for nothing"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_an_adapter(module: str) -> None:
+    lines = vsa_tree.code_lines(path_of(module))
+    assert lines <= 60, f"{path_of(module)} has {lines} lines of code; move what it does to module_utils (at most 60)"
+
+
+def test_every_module_is_in_the_action_group() -> None:
+    group = vsa_tree.data(Path("meta/runtime.yml"))["action_groups"]["vsa"]
+    assert sorted(group) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_documents_what_it_does(module: str) -> None:
+    docs = documentation(module)
+    described = docs["DOCUMENTATION"]
+    assert isinstance(described, dict)
+    assert described["module"] == module
+    assert docs["EXAMPLES"], f"{module} has no example"
+    assert docs["RETURN"], f"{module} does not say what it returns"
+    tasks = vsa_tree.tasks_of(docs["EXAMPLES"])
+    assert any(f"flowbiz.vsa.{module}" in task for task in tasks), f"no example of {module} calls it by its full name"
+    assert all("name" in task for task in tasks)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_supports_check_mode(module: str) -> None:
+    assert "supports_check_mode=True" in vsa_tree.text(path_of(module))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.endswith("_info")])
+def test_a_reading_module_says_that_it_changes_nothing(module: str) -> None:
+    assert "changed=True" not in vsa_tree.text(path_of(module))
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=str)
+def test_a_plugin_file_has_the_header_and_no_surprise(path: Path) -> None:
+    source = vsa_tree.text(path)
+    if path.name == "__init__.py":
+        assert source == "", "__init__.py files are empty: nothing is re-exported"
+        return
+    assert HEADER.match(source), f"{path}: copyright, licence and SPDX lines first"
+    assert "from __future__ import annotations" in source
+
+
+@pytest.mark.parametrize("path", [p for p in PLUGINS if "module_utils" in p.parts and p.name != "__init__.py"], ids=str)
+def test_a_util_says_what_is_public(path: Path) -> None:
+    tree = ast.parse(vsa_tree.text(path))
+    listed = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+    ]
+    assert len(listed) == 1, f"{path} has no __all__"
+    assert ast.get_docstring(tree), f"{path} has no docstring"
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for name in listed[0]:
+        if name in defined:
+            assert ast.get_docstring(defined[name]), f"{path}: {name} is public and has no docstring"
+    unlisted = [name for name in defined if not name.startswith("_") and name not in listed[0]]
+    assert not unlisted, f"{path}: public by name, but not in __all__: {unlisted}"

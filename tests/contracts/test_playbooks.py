@@ -1,0 +1,90 @@
+"""noun verb = FQCN = file: one playbook per verb, one command per playbook (STYLE 12)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import vsa_tree
+from vsa.cli import cli
+
+VERBS = vsa_tree.verbs()
+PLAYBOOKS = sorted(VERBS.values())
+
+# Verbs that run on the workstation without a playbook, each with its reason.
+WITHOUT_PLAYBOOK = {
+    "completion": "prints a shell script",
+}
+
+
+def commands() -> set[str]:
+    """Return every verb of the command line: `site provision`, `bootstrap`."""
+    found = set()
+    for noun, command in cli.commands.items():
+        if isinstance(command, click.Group):
+            found |= {f"{noun} {verb}" for verb, leaf in command.commands.items() if not leaf.hidden}
+        elif not command.hidden:
+            found.add(noun)
+    return found
+
+
+def test_every_verb_has_a_command_and_a_playbook() -> None:
+    assert commands() - set(WITHOUT_PLAYBOOK) == set(VERBS)
+
+
+def test_the_wrapper_names_only_playbooks_that_exist() -> None:
+    known = {
+        "flowbiz.vsa." + ".".join(path.with_suffix("").parts[1:]) for path in [*PLAYBOOKS, Path("playbooks/site.yml")]
+    }
+    for path in vsa_tree.below("wrapper/src", ".py"):
+        for name in re.findall(r"\"(flowbiz\.vsa\.[a-z_.]+)\"", vsa_tree.text(path)):
+            assert name in known, f"{path} names {name}"
+
+
+def test_names_have_no_hyphen() -> None:
+    # ansible-playbook does not find an FQCN with a hyphen in it.
+    assert not [path for path in PLAYBOOKS if "-" in path.stem or "-" in path.parent.name]
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_an_inventory_without_hosts_is_refused_first(path: Path) -> None:
+    first = vsa_tree.data(path)[0]
+    assert first["hosts"] == "localhost"
+    assert first.get("gather_facts") is False
+    task = first["tasks"][0]
+    condition = str(task["ansible.builtin.assert"]["that"])
+    assert "groups" in condition, (
+        "Ansible ends with success where no host matches: the first play asserts that there is one"
+    )
+    assert task["ansible.builtin.assert"]["fail_msg"].startswith("refused: ")
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_a_verb_is_one_play_over_all_hosts(path: Path) -> None:
+    plays = vsa_tree.data(path)[1:]
+    assert plays
+    for play in plays:
+        assert play["hosts"] == "all", "which hosts is the inventory's and --limit's to say"
+        assert play.get("gather_facts") is False, "facts cost a round trip; a role that needs some gathers them"
+    tasks = sum(len(play.get("tasks", [])) + len(play.get("roles", [])) for play in plays)
+    assert tasks <= 3, f"{path} has {tasks} tasks: what loops or decides belongs into a module"
+
+
+@pytest.mark.parametrize("path", [*vsa_tree.below("roles"), *vsa_tree.below("playbooks")], ids=str)
+def test_nothing_reaches_out_of_the_collection(path: Path) -> None:
+    lines = [line for line in vsa_tree.text(path).splitlines() if "../" in line and not line.lstrip().startswith("#")]
+    stray = [line for line in lines if not re.search(r"\w+_(source|root|directory|dir|path)\w*:.*\.\./.*stacks", line)]
+    assert not stray, f"{path} reaches outside by ../ (only stacks/ may be, in one variable): {stray}"
+
+
+def test_the_stacks_are_reached_in_one_variable() -> None:
+    found = [
+        f"{path}: {line.strip()}"
+        for path in [*vsa_tree.below("roles"), *vsa_tree.below("playbooks")]
+        for line in vsa_tree.text(path).splitlines()
+        if "../" in line and "stacks" in line and not line.lstrip().startswith("#")
+    ]
+    assert len(found) <= 1, f"more than one place knows where stacks/ lies: {found}"
