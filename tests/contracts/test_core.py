@@ -15,7 +15,7 @@ CORE = vsa_tree.below("plugins/module_utils/_core", ".py")
 # The whole list of what else may be imported, by file. render.py renders.
 ALLOWED = {"render.py": {"jinja2"}}
 
-# Modules of the standard library that act on the machine, or ask it what a caller should have said (time, paths, chance).
+# What acts on the machine, or asks it what a caller should have said (time, paths, chance).
 EFFECTS = {
     "subprocess",
     "socket",

@@ -1,0 +1,94 @@
+"""Documentation is true: generated parts are fresh, links lead somewhere, and every command that is shown exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import vsa_tree
+from vsa.cli import cli
+
+PAGES = [path for path in vsa_tree.files() if path.suffix == ".md"]
+WRITTEN = [path for path in PAGES if not path.is_relative_to("docs/reference")]
+ADRS = sorted(path for path in PAGES if re.fullmatch(r"\d{4}-.*", path.stem))
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", vsa_tree.text(Path("Makefile"))))
+
+
+def test_generated_documentation_is_fresh() -> None:
+    command = [sys.executable, str(vsa_tree.ROOT / "docs/generate.py"), "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, f"{checked.stdout[-4000:]}\n{checked.stderr}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", vsa_tree.text(path), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (vsa_tree.ROOT / path.parent / file).resolve() if file else vsa_tree.ROOT / path
+        assert there.exists(), f"{path} links to {target}"
+        if anchor:
+            headings = re.findall(r"(?m)^#+ +(.*)$", there.read_text(encoding="utf-8"))
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{path} links to {target}"
+
+
+def shown_commands(path: Path) -> list[str]:
+    """Return the command lines of a page: in code blocks of a shell or of nothing, and between backquotes."""
+    text = vsa_tree.text(path)
+    blocks = re.findall(r"```(?:bash|sh|shell|console|text)?\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return lines + re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=str)
+def test_a_make_target_that_is_shown_exists(path: Path) -> None:
+    for line in shown_commands(path):
+        for target in re.findall(r"^make ([a-z-]+)", line):
+            assert target in TARGETS, f"{path} shows `make {target}`"
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=str)
+def test_a_verb_that_is_shown_exists(path: Path) -> None:
+    for line in shown_commands(path):
+        words = line.split()
+        if not words or words[0] != "vsa" or len(words) < 2 or not re.fullmatch(r"[a-z-]+", words[1]):
+            continue
+        noun = cli.commands.get(words[1])
+        assert noun is not None, f"{path} shows `{line}`"
+        options = noun.params
+        if isinstance(noun, click.Group) and len(words) > 2 and re.fullmatch(r"[a-z-]+", words[2]):
+            assert words[2] in noun.commands, f"{path} shows `{line}`"
+            options = noun.commands[words[2]].params
+        known = {name for option in [*options, *cli.params] for name in [*option.opts, *option.secondary_opts]}
+        for word in words[2:]:
+            if re.fullmatch(r"--[a-z-]+", word) and word != "--help":
+                assert word in known, f"{path} shows `{line}`: {word} is no option of it"
+
+
+@pytest.mark.parametrize("path", ADRS, ids=lambda path: path.stem)
+def test_a_decision_has_its_parts(path: Path) -> None:
+    text = vsa_tree.text(path)
+    headings = re.findall(r"(?m)^## (.*)$", text)
+    assert headings == ["Status", "Context", "Decision", "Consequences"]
+    assert re.match(rf"# {path.stem[:4]}[.:] ", text)
+    assert f"({path.name})" in vsa_tree.text(path.parent / "README.md"), f"docs/adr/README.md does not list {path.name}"
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [int(path.stem[:4]) for path in ADRS] == list(range(1, len(ADRS) + 1))
+
+
+def test_every_runbook_is_in_the_index() -> None:
+    index = vsa_tree.text(Path("docs/runbooks/README.md"))
+    for path in vsa_tree.below("docs/runbooks", ".md"):
+        assert path.name == "README.md" or f"({path.name})" in index, (
+            f"docs/runbooks/README.md does not list {path.name}"
+        )
