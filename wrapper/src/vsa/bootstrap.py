@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from vsa.options import CA_HELP, Checked, Verb, option
+from vsa.perform import perform
 from vsa.run import Run, Where
-from vsa.verb import Spec, perform, where
+from vsa.verb import Spec, where
 
 __all__ = ("bootstrap", "bootstrap_command")
 

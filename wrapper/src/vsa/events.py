@@ -126,7 +126,7 @@ class Fold:
             return
         ours = str(data.get("resolved_action") or data.get("task_action") or "").startswith(_COLLECTION)
         if kind == "unreachable":
-            known.error, known.exit_code = unreachable(result)
+            known.error, known.exit_code = unreachable(result, changed=known.changed)
             yield HostEnded(host, known.error["message"])
         elif kind == "failed" and not data.get("ignore_errors"):
             yield from self._take(host, known, result, partial=True)
@@ -218,7 +218,7 @@ class Fold:
         if interrupted:
             report.error = {
                 "message": "interrupted",
-                "state": "what a host was doing ends or is put back there; the next run finds one state or the other",
+                "state": "what was under way on a host ends there or is put back",
                 "try": "vsa vhost history",
             }
             report.error_exit = EXIT_INTERRUPTED

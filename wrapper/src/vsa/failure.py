@@ -16,7 +16,8 @@ Failure = tuple[dict[str, Any], int]
 REPORT_IT = "this is a fault of VSA itself: run the same with -vvv, and report its output together with vsa --version"
 
 _PREFIXES = re.compile(
-    r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]):\s*)+"
+    r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]"
+    r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh):\s*)+'
 )
 _OUTCOMES = {"refused": EXIT_REFUSED, "put back": EXIT_PUT_BACK, "not put back": EXIT_NOT_PUT_BACK}
 _OUTCOME = re.compile(r"(refused|put back|not put back): ")
@@ -64,11 +65,12 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
     }, EXIT_PUT_BACK
 
 
-def unreachable(result: Mapping[str, Any]) -> Failure:
-    """Return ssh's own words of a host that could not be reached."""
+def unreachable(result: Mapping[str, Any], *, changed: bool = False) -> Failure:
+    """Return ssh's own words of a host that could not be reached, or not any more (``changed``: some had been done)."""
     lines = [line.strip() for line in _said(_failed_item(result)).splitlines() if line.strip()]
     # ssh prints warnings first ("Permanently added …"); what it failed of comes last.
-    return {"message": lines[-1], "details": lines[:-1], "state": "nothing was changed"}, EXIT_UNREACHABLE
+    state = "what was done before stays; the same again goes on from there" if changed else "nothing was changed"
+    return {"message": lines[-1], "details": lines[:-1], "state": state}, EXIT_UNREACHABLE
 
 
 def without_schema(task: str) -> Failure:
@@ -111,6 +113,8 @@ def _spelled_out(lines: Sequence[str]) -> dict[str, Any]:
             error["details"].append(fact[2])
         else:
             error[fact[1].replace(" ", "_")] = fact[2]
+    if "there_are" in error:
+        error["there_are"] = error["there_are"].split(", ")
     if "state" not in error and sentences:
         # A last sentence without a key is the state that the host is in.
         error["state"] = sentences.pop()

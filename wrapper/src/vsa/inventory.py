@@ -74,7 +74,9 @@ def read_groups(inventory: str | None) -> Groups | None:
             return None
         if not all(_collect(str(name), group, members, children) for name, group in content.items()):
             return None
-    return {name: tuple(dict.fromkeys(_descend(name, members, children, ()))) for name in [*members, *children]}
+    groups = {name: tuple(dict.fromkeys(_descend(name, members, children, ()))) for name in [*members, *children]}
+    grouped = {host for name, hosts in groups.items() if name not in ("all", "ungrouped") for host in hosts}
+    return {**groups, "ungrouped": tuple(host for host in groups["all"] if host not in grouped)}
 
 
 def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:

@@ -11,10 +11,11 @@ from click.shell_completion import CompletionItem
 
 from vsa.core import UsageError, checked
 
-__all__ = ("CA_HELP", "Checked", "Group", "HostPattern", "Said", "StackName", "Verb", "option", "said")
+__all__ = ("CA_HELP", "Checked", "Group", "HostPattern", "Said", "StackName", "Verb", "Whole", "option", "said")
 
 _SAID = "vsa.said"
-_LIMIT = re.compile(r"[A-Za-z0-9_.*?!&~][A-Za-z0-9_.*?!&~,:\[\]-]*")
+_PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
+_LIMIT = re.compile(rf"(?!-){_PATTERN}(?:[,:]{_PATTERN})*")
 _STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 CA_HELP = "letsencrypt, staging, selfsigned, or the https URL of an ACME directory"
 
@@ -76,6 +77,26 @@ class HostPattern(click.ParamType[Any]):
         """Return the known hosts that begin so."""
         del ctx, param
         return complete_names("hosts", incomplete)
+
+
+class Whole(click.ParamType[Any]):
+    """A whole number within bounds, in plain digits."""
+
+    name = "NUMBER"
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or raise a usage error."""
+        del ctx
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0|[1-9][0-9]{0,9}", value, re.ASCII) or not self._least <= int(value) <= self._most:
+            expected = f"a whole number from {self._least} to {self._most}"
+            raise UsageError("this is not a number here", field=_typed(param), value=value, expected=expected)
+        return int(value)
 
 
 class StackName(click.ParamType[Any]):

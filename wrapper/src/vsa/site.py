@@ -9,8 +9,9 @@ import click
 
 from vsa.core import PROFILES, UsageError, site_fields
 from vsa.options import CA_HELP, Checked, Group, option
+from vsa.perform import perform
 from vsa.run import Run, Where
-from vsa.verb import Spec, perform, where
+from vsa.verb import Spec, where
 
 __all__ = ("group", "list_sites", "provision", "show")
 

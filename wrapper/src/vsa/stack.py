@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from vsa.options import Group, StackName, option
+from vsa.options import Group, StackName, Whole, option
+from vsa.perform import perform
 from vsa.run import Run, Where
-from vsa.verb import Spec, confirm, perform, where
+from vsa.verb import Spec, confirm, where
 
 __all__ = ("down", "group", "list_stacks", "logs", "ps", "up")
 
@@ -85,7 +86,7 @@ def _ps(context: click.Context, name: str | None) -> int:
 )
 @_NAME
 @option("--service", type=StackName(), metavar="NAME", help="Only this service.")
-@option("--lines", type=click.IntRange(1, 10_000), metavar="NUMBER", help="How many of each container.")
+@option("--lines", type=Whole(1, 10_000), help="How many of each container.")
 @click.pass_context
 def _logs(context: click.Context, name: str, service: str | None, lines: int | None) -> int:
     """Print the last lines that a stack's containers wrote."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from vsa.options import Checked, Group, option
+from vsa.options import Checked, Group, Whole, option
+from vsa.perform import perform
 from vsa.run import Run, Where
-from vsa.verb import Spec, perform, where
+from vsa.verb import Spec, where
 
 __all__ = ("group", "history", "list_vhosts", "rollback", "show", "sync")
 
@@ -77,9 +78,7 @@ def _history(context: click.Context) -> int:
 
 
 @group.command("rollback", examples=("vsa vhost rollback --check --diff", "vsa vhost rollback --to 41 --limit vps-01"))
-@option(
-    "--to", "generation", type=click.IntRange(min=1), metavar="NUMBER", help="Which; else the one before the live one."
-)
+@option("--to", "generation", type=Whole(1, 999_999_999), help="Which; else the one before the live one.")
 @click.pass_context
 def _rollback(context: click.Context, generation: int | None) -> int:
     """Make a generation live again that was live before, manifests and all."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -72,7 +73,7 @@ def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, au
     state = " · ".join(clean(part) for part in (found.get("state"), f"audit {audit_id}" if audit_id else None) if part)
     parts: list[Any] = [Text(f"✘ {clean(where)}{clean(found.get('message') or 'it failed')}", style="red")]
     parts += [grid] if grid.rows else []
-    parts += [Text(f"  {state}")] if state else []
+    parts += [Padding(Text(state), (0, 0, 0, 2), expand=False)] if state else []
     if found.get("try"):
         attempt = _grid(0, _NAME_WIDTH - 1)
         attempt.add_row("", "try", clean(found["try"]))

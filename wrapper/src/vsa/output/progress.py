@@ -60,7 +60,9 @@ class _Plain(Progress):
 
     def ended(self, host: str, message: str) -> None:
         super().ended(host, message)
-        self._say(f"{host}: failed: {message}")
+        if len(self._tasks) > 1:
+            # With one host the error itself follows at once.
+            self._say(f"{host}: {message}")
 
     def tick(self) -> None:
         if self._clock() - self._said >= _HEARTBEAT_SECONDS:

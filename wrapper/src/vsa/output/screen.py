@@ -77,10 +77,13 @@ class Screen:
         return self._consoles[name]
 
     def _print(self, name: str, renderable: Any) -> None:
-        console = self.console(name)
-        with console.capture() as captured:
-            console.print(renderable)
-        text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
+        if isinstance(renderable, str):
+            text = f"{renderable}\n"
+        else:
+            console = self.console(name)
+            with console.capture() as captured:
+                console.print(renderable)
+            text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
         stream: TextIO = getattr(sys, name)
         with self._pause(), _unbroken_pipe(stream):
             stream.write(text)

@@ -1,0 +1,298 @@
+"""From the words typed to the Run: every verb's options, wherever the global ones stand; nothing hostile gets past."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from vsa import bootstrap, cert, cli, site, stack, vhost
+from vsa.core import UsageError, checked
+from vsa.run import Run
+
+INVENTORY = "all: {hosts: {vps-01: {}}}\n"
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
+    """The runs that verbs would perform, in a directory with an inventory ``hosts.yml``."""
+    seen: list[Run] = []
+
+    def keep(_context: Any, _spec: Any, run: Run, *, subject: str | None = None) -> int:
+        seen.append(run)
+        return 0
+
+    for noun in (bootstrap, cert, site, stack, vhost):
+        monkeypatch.setattr(noun, "perform", keep)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VSA_INVENTORY", raising=False)
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
+    return seen
+
+
+WORDS = [
+    ("bootstrap --ca staging --unset email", {"bootstrap_ca": "staging", "bootstrap_unset": ("email",)}),
+    ("bootstrap --docker-source distro", {"bootstrap_docker_source": "distro"}),
+    (
+        "site provision --domain Shop.Example.COM --container web-1 --port 3000",
+        {"site_domain": "shop.example.com", "site_container": "web-1", "site_port": 3000},
+    ),
+    ("site provision --domain bücher.example", {"site_domain": "xn--bcher-kva.example"}),
+    (
+        "site provision --domain a.example --route /=web-1:3000 --route /api/=api-1:8000 --alias b.example",
+        {
+            "site_domain": "a.example",
+            "site_routes": (
+                {"path": "/", "container": "web-1", "port": 3000},
+                {"path": "/api/", "container": "api-1", "port": 8000},
+            ),
+            "site_aliases": ("b.example",),
+        },
+    ),
+    (
+        "site provision --domain a.example --tenant t --profile llm --ca https://ca.co/d --email a@b.co --strict-dns --unset hsts",
+        {
+            "site_domain": "a.example",
+            "site_tenant": "t",
+            "site_profile": "llm",
+            "site_ca": "https://ca.co/d",
+            "site_email": "a@b.co",
+            "site_strict_dns": True,
+            "site_unset": ("hsts",),
+        },
+    ),
+    ("site list", {}),
+    ("site show a.example", {"site_domain": "a.example"}),
+    ("vhost sync", {}),
+    ("vhost list --exit-code", {}),
+    ("vhost show a.example", {"vhost_domain": "a.example"}),
+    ("vhost history", {}),
+    ("vhost rollback --to 41", {"vhost_to": 41}),
+    ("stack up reverse-proxy", {"stack_name": "reverse-proxy"}),
+    ("stack down reverse-proxy -y", {"stack_name": "reverse-proxy"}),
+    ("stack list", {}),
+    ("stack ps", {}),
+    ("stack ps reverse-proxy", {"stack_name": "reverse-proxy"}),
+    (
+        "stack logs reverse-proxy --service nginx --lines 5",
+        {"stack_name": "reverse-proxy", "stack_service": "nginx", "stack_tail": 5},
+    ),
+    ("cert issue --domain a.example --force", {"cert_domain": "a.example", "cert_force": True}),
+    ("cert status --domain a.example --exit-code", {"cert_domain": "a.example"}),
+]
+
+
+@pytest.mark.parametrize(("words", "extravars"), WORDS, ids=[words for words, _ in WORDS])
+def test_words_become_this_run(runs: list[Run], tmp_path: Path, words: str, extravars: dict) -> None:
+    assert cli.main(["-i", "hosts.yml", *words.split()]) == 0
+    noun = [word for word in words.split()[:2] if word.isalpha()]
+    playbook = "bootstrap" if noun[0] == "bootstrap" else ".".join(noun)
+    inventory = str(tmp_path / "hosts.yml")
+    assert runs == [Run(playbook=f"flowbiz.vsa.{playbook}", extravars=extravars, inventory=inventory)]
+
+
+GLOBALS = ["-i", "hosts.yml", "-l", "vps-01", "--check", "--diff", "-v"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*GLOBALS, "site", "list"],
+        ["site", *GLOBALS, "list"],
+        ["site", "list", *GLOBALS],
+        ["--check", "-v", "site", "-i", "hosts.yml", "list", "--diff", "--limit", "vps-01"],
+        ["-i", "other.yml", "site", "list", *GLOBALS],
+    ],
+)
+def test_global_options_stand_before_or_after_the_verb(runs: list[Run], tmp_path: Path, words: list[str]) -> None:
+    assert cli.main(words) == 0
+    assert runs == [
+        Run(
+            playbook="flowbiz.vsa.site.list",
+            inventory=str(tmp_path / "hosts.yml"),
+            limit="vps-01",
+            check=True,
+            diff=True,
+            verbosity=1,
+        )
+    ]
+
+
+def test_verbosity_adds_up_wherever_it_stands(runs: list[Run]) -> None:
+    assert cli.main(["-v", "site", "-v", "list", "-v", "--local"]) == 0
+    assert [(run.verbosity, run.local, run.inventory) for run in runs] == [(3, True, None)]
+
+
+def test_vsa_inventory_is_used_and_the_flag_wins(
+    runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "named.yml").write_text(INVENTORY)
+    monkeypatch.setenv("VSA_INVENTORY", "named.yml")
+    assert cli.main(["site", "list"]) == cli.main(["site", "list", "-i", "hosts.yml"]) == 0
+    assert [run.inventory for run in runs] == [str(tmp_path / "named.yml"), str(tmp_path / "hosts.yml")]
+
+
+JINJA = ["{{ lookup('pipe', 'id') }}", "{% raw %}", "{{7*7}}", "{#"]
+NGINX = ["a.example;", "a.example { return 200; }", "a.example\n}", "$host", "~^(.*)$", "*.example.com", "a.example #"]
+SHELL = ["$(id)", "`id`", "a|b", "a;b", "a&&b", "a>b", "'a'", '"a"', "a\\b", "-rf", "--", "a b"]
+YAML = ["!!python/object:os.system", "!unsafe x", "a: b", "[a]", "{a}", "&a", "*a", "|", ">", "#a", "- a"]
+PATHS = ["../etc", "a/../b", "/etc/passwd", "..", ".", "a/b", "~root", "%2e%2e", "\\\\host\\share"]
+BYTES = ["", " ", "\t", "\r\n", "\0", "\x1b[31m", "a\u202eb", "\ufeffa", "ａ.example", "a" * 5000, "𝒶.example"]
+NUMBERS = ["0", "-1", "65536", "3.5", "1e3", "0x50", "٣٠٠٠", "+80", "080", "80 ", "nan", "1_000"]
+HOSTILE = [*JINJA, *NGINX, *SHELL, *YAML, *PATHS, *BYTES, *NUMBERS]
+
+# Where each kind of value is typed; "{}" is the value itself.
+DOORS = {
+    "--domain": ["site", "provision", "--domain={}", "--container=web-1", "--port=80"],
+    "--container": ["site", "provision", "--domain=a.example", "--container={}", "--port=80"],
+    "--port": ["site", "provision", "--domain=a.example", "--container=web-1", "--port={}"],
+    "--route path": ["site", "provision", "--domain=a.example", "--route={}=web-1:80"],
+    "--route container": ["site", "provision", "--domain=a.example", "--route=/={}:80"],
+    "--route port": ["site", "provision", "--domain=a.example", "--route=/=web-1:{}"],
+    "--alias": ["site", "provision", "--domain=a.example", "--alias={}"],
+    "--tenant": ["site", "provision", "--domain=a.example", "--tenant={}"],
+    "--email": ["site", "provision", "--domain=a.example", "--email={}"],
+    "--ca": ["site", "provision", "--domain=a.example", "--ca={}"],
+    "--profile": ["site", "provision", "--domain=a.example", "--profile={}"],
+    "--unset": ["site", "provision", "--domain=a.example", "--unset={}"],
+    "show": ["site", "show", "--", "{}"],
+    "stack": ["stack", "up", "--", "{}"],
+    "--service": ["stack", "logs", "x", "--service={}"],
+    "--lines": ["stack", "logs", "x", "--lines={}"],
+    "--to": ["vhost", "rollback", "--to={}"],
+    "--limit": ["site", "list", "--limit={}"],
+    "--loki-url": ["bootstrap", "--loki-url={}"],
+    "--docker-source": ["bootstrap", "--docker-source={}"],
+}
+# What is of the form after all: a number is a container's or tenant's name, and "*a" a pattern of hosts.
+HARMLESS = {
+    "--container": {"0", "1e3", "0x50", "1_000", "nan", "080", "65536", "3.5"},
+    "--route container": {"0", "1e3", "0x50", "1_000", "nan", "080", "65536", "3.5", "a:b"},
+    "--tenant": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "stack": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "--service": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "--route path": {"/etc/passwd"},
+    "--to": {"65536"},
+    "--limit": {
+        "*.example.com", "&a", "*a", "..", ".", "~root", "0", "65536", "3.5", "1e3", "0x50", "080", "nan", "1_000"
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_nothing_hostile_gets_past_the_door(runs: list[Run], capsys: pytest.CaptureFixture[str], door: str) -> None:
+    accepted = []
+    for value in HOSTILE:
+        words = [word.replace("{}", value) for word in DOORS[door]]
+        code = cli.main(["-i", "hosts.yml", *words])
+        printed = capsys.readouterr()
+        if code == 0:
+            accepted.append(value)
+            continue
+        assert code == 2, (door, value, printed.err)
+        assert "Traceback" not in printed.err
+        assert "\x1b" not in printed.err, "a value must not act on the terminal"
+    assert set(accepted) <= HARMLESS.get(door, set()), door
+    handed = json.dumps([run.extravars for run in runs])
+    assert not re.search(r"[{}%$;`|&<>\\]\W*lookup|\{\{|\{%", handed)
+
+
+def test_a_refused_value_is_named_with_its_field_and_form(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    words = "site provision --domain shop_1.example --container web-1 --port 80"
+    assert cli.main(["-i", "hosts.yml", *words.split()]) == 2
+    assert capsys.readouterr().err == (
+        "✘ this is not a domain name\n"
+        "  field      --domain = shop_1.example\n"
+        "  expected   shop.example.com\n"
+        "  nothing was changed\n"
+    )
+    assert runs == []
+
+
+FORMS = {
+    "domain": r"(?=.{1,230}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+    "container": r"[a-z0-9][a-z0-9_.-]{0,127}",
+    "tenant": r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?",
+    "path": r"/[A-Za-z0-9._~@:+/-]{0,199}",
+    "email": r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+",
+    "port": r"[1-9][0-9]{0,4}",
+}
+HOSTILE_TEXT = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(HOSTILE),
+    st.from_regex(r"[a-z0-9./:;{}$%_@=\-\n ]{0,40}", fullmatch=True),
+    st.tuples(st.sampled_from(HOSTILE), st.sampled_from(["web-1", "/api/", "shop.example.com"])).map("".join),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=1700, deadline=None)
+@given(value=HOSTILE_TEXT)
+@example(value="web-1\n")
+@example(value="80\n")
+def test_what_the_wrapper_accepts_is_exactly_of_its_form(form: str, value: str) -> None:
+    """Six forms, more than 10,000 values in all."""
+    try:
+        made = checked(form, value, field="value")
+    except UsageError as error:
+        named = (error.field, error.value, error.exit_code)
+    else:
+        named = None
+    if named:
+        assert named == ("value", value, 2)
+        return
+    assert re.fullmatch(FORMS[form], str(made), re.ASCII), (form, value, made)
+
+
+def test_several_hosts_are_a_usage_error_that_lists_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {vps-01: {}, vps-02: {}}}\n")
+    assert cli.main(["-i", "hosts.yml", "site", "provision", "--domain", "a.example"]) == 2
+    assert "there are  vps-01, vps-02" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("extra", [["-i", "hosts.yml"], ["-l", "vps-01"]])
+def test_local_is_this_machine_alone(runs: list[Run], extra: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--local", *extra, "site", "list"]) == 2
+    assert runs == []
+
+
+def test_what_destroys_wants_a_yes_where_nobody_can_be_asked(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["-i", "hosts.yml", "stack", "down", "reverse-proxy"]) == 2
+    assert "-y" in capsys.readouterr().err
+    assert cli.main(["-i", "hosts.yml", "stack", "down", "reverse-proxy", "--check"]) == 0
+    assert [run.check for run in runs] == [True]
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["site", "provision"], ["--nonsense"], ["site", "show"]])
+def test_json_is_one_document_also_for_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--json", *words]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], document["status"], document["exit_code"]) == (1, "usage_error", 2)
+    assert document["error"]["message"]
+    assert document["hosts"] == {}
+
+
+def test_help_of_every_verb_fits_one_screen_with_two_examples_that_parse(runs: list[Run], capsys) -> None:
+    for noun, command in cli.cli.commands.items():
+        for words in [[noun, verb] for verb in getattr(command, "commands", {})] or [[noun]]:
+            assert cli.main([*words, "--help"]) == 0
+            text = capsys.readouterr().out
+            assert len(text.splitlines()) <= 40, words
+            assert max(len(line) for line in text.splitlines()) <= 100, words
+            examples = text.partition("Examples:\n")[2].strip().splitlines()
+            assert len(examples) == 2, words
+            if noun == "completion":
+                continue
+            for example_words in examples:
+                assert cli.main(["-i", "hosts.yml", *example_words.split()[1:], "--yes"]) in (0, 2)
+                assert "no such" not in capsys.readouterr().err.lower()
