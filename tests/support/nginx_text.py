@@ -1,0 +1,170 @@
+"""NGINX's text read back as NGINX reads it (by crossplane): blocks, directives, and what a site's file means."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import crossplane
+
+__all__ = ("Block", "Meaning", "meaning", "read_text", "read_tree")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A directive with its arguments and, where it has one, its block."""
+
+    name: str
+    args: tuple[str, ...]
+    line: int
+    children: tuple[Block, ...] = ()
+
+    def all(self, name: str, *args: str) -> list[Block]:
+        """Return the directives of a name directly inside, those that begin with ``args``."""
+        return [child for child in self.children if child.name == name and child.args[: len(args)] == args]
+
+    def one(self, name: str, *args: str) -> Block:
+        """Return the only directive of a name directly inside."""
+        found = self.all(name, *args)
+        assert len(found) == 1, f"{len(found)} × {name} {' '.join(args)} in {self.name} {' '.join(self.args)}"
+        return found[0]
+
+    def value(self, name: str) -> tuple[str, ...]:
+        """Return the arguments of the only directive of a name, or nothing where there is none."""
+        return self.one(name).args if self.all(name) else ()
+
+    def walk(self) -> Iterator[Block]:
+        """Return it and everything below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+def _blocks(parsed: Sequence[dict[str, Any]], included: Sequence[dict[str, Any]]) -> tuple[Block, ...]:
+    found: list[Block] = []
+    for entry in parsed:
+        if entry["directive"] == "include" and entry.get("includes"):
+            for number in entry["includes"]:
+                found += _blocks(included[number]["parsed"], included)
+            continue
+        children = _blocks(entry.get("block", ()), included)
+        found.append(Block(entry["directive"], tuple(entry["args"]), entry["line"], children))
+    return tuple(found)
+
+
+def read_tree(path: Path, *, single: bool = False) -> Block:
+    """Return a file and, unless ``single``, all that it includes; AssertionError where NGINX's grammar forbids it."""
+    # A site's file is included inside http, so alone its context cannot be checked.
+    payload = crossplane.parse(str(path), single=single, check_ctx=not single, check_args=not single)
+    assert payload["status"] == "ok", payload["errors"]
+    return Block("main", (), 0, _blocks(payload["config"][0]["parsed"], payload["config"]))
+
+
+def read_text(text: str) -> Block:
+    """Return one file's text."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".conf") as stream:
+        stream.write(text)
+        stream.flush()
+        return read_tree(Path(stream.name), single=True)
+
+
+# -- what a site's file means -----------------------------------------------------------------------------------------
+
+_ACME = (("root", ("/var/www/acme",)), ("default_type", ("text/plain",)), ("try_files", ("$uri", "=404")))
+_ROUTE_DIRECTIVES = {
+    "allow", "deny", "limit_req", "client_max_body_size", "proxy_buffering", "proxy_request_buffering",
+    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass",
+}  # fmt: skip
+_SERVER_DIRECTIVES = {
+    "listen", "http2", "server_name", "ssl_certificate", "ssl_certificate_key", "access_log", "add_header",
+    "set_real_ip_from", "real_ip_header", "real_ip_recursive", "location",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a site's file tells NGINX: nothing else stands in it.
+
+    ``routes`` maps a path to NAME.NETWORK:PORT; ``redirected`` are the names that are sent to ``domain``.
+    """
+
+    domain: str
+    redirected: tuple[str, ...]
+    routes: dict[str, str]
+    certificate: str
+    log: str
+
+
+def _same(block: Block) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((child.name, child.args) for child in block.children)
+
+
+def _redirects(server: Block, domain: str) -> None:
+    """A server block that answers challenges, and sends everything else to the domain."""
+    locations = server.all("location")
+    assert [it.args for it in locations] == [("^~", "/.well-known/acme-challenge/"), ("/",)]
+    assert _same(locations[0]) == _ACME
+    assert _same(locations[1]) == (("return", ("301", f"https://{domain}$request_uri")),)
+
+
+def meaning(text: str) -> Meaning:
+    """Return what a site's file means; AssertionError where it says anything that no site's file may say."""
+    tree = read_text(text)
+    assert {block.name for block in tree.children} - {"#"} <= {"upstream", "server", "limit_req_zone"}
+    upstreams = {}
+    for block in tree.all("upstream"):
+        (name,) = block.args
+        assert name not in upstreams
+        assert [child.name for child in block.children] == ["zone", "server"]
+        target, *options = block.one("server").args
+        assert options == ["resolve", "max_fails=0"]
+        upstreams[name] = target
+    zones = [block.one("zone").args for block in tree.all("upstream")]
+    assert len({zone for zone, _size in zones}) == len(zones)
+
+    plain, *secure = tree.all("server")
+    for server in (plain, *secure):
+        assert {child.name for child in server.children} <= _SERVER_DIRECTIVES
+    assert {it.args for it in plain.all("listen")} == {("80",), ("[::]:80",)}
+    own = secure[-1]
+    (domain,) = own.value("server_name")
+    _redirects(plain, domain)
+    for server in secure:
+        assert {("443", "ssl"), ("[::]:443", "ssl")} <= {it.args for it in server.all("listen")}
+    redirected: tuple[str, ...] = ()
+    if len(secure) > 1:
+        _redirects(secure[0], domain)
+        redirected = secure[0].value("server_name")
+    assert len(secure) <= 2
+    assert plain.value("server_name") == (domain, *redirected)
+
+    routes = {}
+    for location in own.all("location"):
+        if location.args == ("^~", "/.well-known/acme-challenge/"):
+            assert _same(location) == _ACME
+        elif location.args == ("=", "/.well-known/vsa/marker"):
+            assert location.value("return") == ("200", f"$vsa_generation {domain}\\n")
+        elif location.all("proxy_pass"):
+            (path,) = location.args
+            assert {child.name for child in location.children} <= _ROUTE_DIRECTIVES
+            (passed,) = location.value("proxy_pass")
+            assert path not in routes
+            routes[path] = upstreams[passed.removeprefix("http://")]
+        else:
+            assert (location.args, _same(location)) == (("/",), (("return", ("404",)),))
+    assert {it.args for it in own.all("location")} >= {
+        ("^~", "/.well-known/acme-challenge/"),
+        ("=", "/.well-known/vsa/marker"),
+        ("/",),
+    }
+    (chain,) = own.value("ssl_certificate")
+    certificate = chain.removesuffix("/fullchain.pem")
+    for server in secure:
+        assert server.value("ssl_certificate") == (f"{certificate}/fullchain.pem",)
+        assert server.value("ssl_certificate_key") == (f"{certificate}/privkey.pem",)
+    logs = {server.value("access_log") for server in (plain, *secure)}
+    assert len(logs) == 1
+    return Meaning(domain, redirected, routes, certificate, logs.pop()[0])

@@ -1,0 +1,89 @@
+"""Errors: the code that speaks for several hosts, and the shape that every door renders."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError, worst_exit
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"),
+    [
+        ([], 0),
+        ([0], 0),
+        ([0, 0, 0], 0),
+        ([0, 7], 7),
+        ([7, 2], 2),
+        ([2, 3], 3),
+        ([0, 3, 7], 3),
+        ([3, 5], 5),
+        ([5, 4], 4),
+        ([4, 6], 6),
+        ([6, 1], 1),
+        ([1, 130], 130),
+        ([130, 6, 5, 4, 3, 2, 1, 0, 7], 130),
+        ([0, 99], 1),
+        ([-9, 6], 1),
+    ],
+)
+def test_worst_exit(codes: list[int], worst: int) -> None:
+    assert worst_exit(codes) == worst
+    assert worst_exit(tuple(reversed(codes))) == worst
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (VsaError, 3),
+        (errors.RefusedError, 3),
+        (errors.UsageError, 2),
+        (errors.PutBackError, 4),
+        (errors.NotPutBackError, 6),
+        (errors.InternalError, 1),
+    ],
+)
+def test_exit_codes(error: type[VsaError], code: int) -> None:
+    assert error("no").as_result()["vsa_exit"] == code
+    assert error("no", exit_code=5).as_result()["vsa_exit"] == 5
+    assert error.exit_code == code, "the class is not changed by one error"
+    assert isinstance(error("no"), ValueError)
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "error"),
+    [
+        ({}, "it is wrong", {"message": "it is wrong", "state": "nothing was changed"}),
+        (
+            {"field": "port", "value": 0, "expected": "1 to 65535"},
+            "it is wrong (port = '0')",
+            {"message": "it is wrong", "state": "nothing was changed", "field": "port", "value": "0",
+             "expected": "1 to 65535"},
+        ),
+        ({"field": "port"}, "it is wrong", {"message": "it is wrong", "state": "nothing was changed", "field": "port"}),
+        (
+            {"state": "half done", "hint": "vsa vhost sync", "there_are": ("a", "b"), "details": ("c",)},
+            "it is wrong",
+            {"message": "it is wrong", "state": "half done", "try": "vsa vhost sync", "there_are": ["a", "b"],
+             "details": ["c"]},
+        ),
+        (
+            {"field": "domain", "value": "a\nb\x1b[0m"},
+            "it is wrong (domain = 'a\\nb\\x1b[0m')",
+            {"message": "it is wrong", "state": "nothing was changed", "field": "domain", "value": "a\nb\x1b[0m"},
+        ),
+    ],
+)  # fmt: skip
+def test_as_result(words: dict[str, Any], message: str, error: dict[str, Any]) -> None:
+    result = VsaError("it is wrong", **words).as_result()
+    assert result == {"msg": message, "schema": 1, "vsa_exit": 3, "vsa_error": error}
+    assert json.loads(json.dumps(result)) == result
+    assert "\n" not in str(result["msg"])
+
+
+def test_a_long_value_is_cut() -> None:
+    result = VsaError("it is wrong", field="domain", value="x" * 10_000).as_result()
+    assert len(json.dumps(result)) < 700

@@ -1,0 +1,35 @@
+"""Names and subnets of the edge networks."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import (
+    edge_network,
+    is_edge_network,
+    ula_subnet,
+)
+
+
+@pytest.mark.parametrize(("tenant", "name"), [(None, "flowbiz_ext"), ("", "flowbiz_ext"), ("acme", "flowbiz_ext_acme")])
+def test_edge_network(tenant: str | None, name: str) -> None:
+    assert edge_network(tenant) == name
+    assert is_edge_network(name)
+
+
+@pytest.mark.parametrize("name", ["", "bridge", "flowbiz", "flowbiz_external", "x_flowbiz_ext", "flowbiz_ext-acme"])
+def test_other_networks_are_none(name: str) -> None:
+    assert not is_edge_network(name)
+
+
+def test_ula_subnet_is_a_private_64_that_stays() -> None:
+    names = ["flowbiz_ext", *(f"flowbiz_ext_t{number}" for number in range(500))]
+    subnets = [ula_subnet(name) for name in names]
+    for subnet in subnets:
+        network = ipaddress.IPv6Network(subnet)
+        assert network.prefixlen == 64
+        assert network.subnet_of(ipaddress.IPv6Network("fd00::/8"))
+    assert len(set(subnets)) == len(names)
+    # Networks exist on hosts: another subnet for the same name would not be found again.
+    assert ula_subnet("flowbiz_ext") == "fd7c:b065:920e:e687::/64"
