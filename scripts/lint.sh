@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every linter, each to its end, then one verdict: a contributor sees all findings of one run at once.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/collections"
 failed=()
@@ -19,7 +19,13 @@ run "yamllint" yamllint --strict .
 # Offline: the links below collections/ are the collection, and nothing is fetched from Galaxy.
 run "ansible-lint" ansible-lint --offline --strict -q
 run "changelog" antsibull-changelog lint
-run "shell" bash -n scripts/*.sh .ci/run
+mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
+for script in "${scripts[@]}"; do run "syntax of $script" bash -n "$script" >/dev/null; done
+if command -v shellcheck >/dev/null; then
+    run "shellcheck" shellcheck --severity=warning "${scripts[@]}"
+else
+    echo "lint: skipped: shellcheck is not installed (apt-get install shellcheck)"
+fi
 
 if [ ${#failed[@]} -gt 0 ]; then
     echo "lint: failed: ${failed[*]}" >&2

@@ -1,0 +1,97 @@
+"""Run every group of checks, fast ones first, and stop at the first that fails; what `make test` and CI run.
+
+Ends with one table (group, seconds, outcome), what was skipped and why, and the line `N passed, N failed, N skipped`.
+A group without a pytest report (lint, sanity, molecule) counts as one test. Exit code: 0 all passed, 1 a group failed,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GROUPS = ("lint", "unit", "contracts", "packaging", "sanity", "integration", "molecule")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came out of one group; `reasons` are the distinct reasons of its skipped tests."""
+
+    group: str
+    seconds: float
+    code: int
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+def counted(group: str, seconds: float, code: int) -> Outcome:
+    """Return a group's outcome from its pytest report, or as one test where it has none."""
+    report = ROOT / "build/reports" / f"{group}.xml"
+    if not report.is_file():
+        return Outcome(group, seconds, code, passed=int(code == 0), failed=int(code != 0))
+    suites = ElementTree.parse(report).getroot().iter("testsuite")
+    total = failed = skipped = 0
+    reasons: dict[str, None] = {}
+    for suite in suites:
+        total += int(suite.get("tests", 0))
+        failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+        for case in suite.iter("testcase"):
+            for skip in case.iter("skipped"):
+                reasons[f"{case.get('classname')}: {skip.get('message')}"] = None
+    # A group may fail without a failed test: nothing was collected, or a worker died.
+    failed = max(failed, int(code != 0))
+    return Outcome(group, seconds, code, max(total - failed - skipped, 0), failed, skipped, tuple(reasons))
+
+
+def run(group: str) -> Outcome:
+    """Run one group's make target with its output passed through."""
+    report = ROOT / "build/reports" / f"{group}.xml"
+    report.unlink(missing_ok=True)
+    print(f"\n=== {group} ===", flush=True)
+    started = time.monotonic()
+    command = ["make", "--no-print-directory", group]
+    code = subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    return counted(group, time.monotonic() - started, code)
+
+
+def main() -> int:
+    """Run the groups and sum them up."""
+    (ROOT / "build/reports").mkdir(parents=True, exist_ok=True)
+    # `make` hands its own flags down; -k or -j of the outer one must not reach into a group.
+    os.environ.pop("MAKEFLAGS", None)
+    outcomes: list[Outcome] = []
+    for group in GROUPS:
+        outcomes.append(run(group))
+        if outcomes[-1].code != 0:
+            break
+    print("\n=== summary ===")
+    for outcome in outcomes:
+        verdict = "ok" if outcome.code == 0 else f"FAILED (exit {outcome.code})"
+        counts = f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skipped} skipped"
+        print(f"{outcome.group:<12} {outcome.seconds:7.1f} s  {counts:<38} {verdict}")
+    for group in GROUPS[len(outcomes) :]:
+        print(f"{group:<12}        —    not run, because {outcomes[-1].group} failed")
+    for outcome in outcomes:
+        for reason in outcome.reasons:
+            print(f"skipped in {outcome.group}: {reason}")
+    passed, failed, skipped = (
+        sum(getattr(outcome, key) for outcome in outcomes) for key in ("passed", "failed", "skipped")
+    )
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
