@@ -1,0 +1,44 @@
+"""Take away what the rig made."""
+
+from __future__ import annotations
+
+import shutil
+
+from ._shell import LABEL, cache_dir, docker, say, step
+from .images import remove_images
+from .network import NETWORK
+
+__all__ = ["down"]
+
+
+def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None:
+    """Remove the rig's containers, volumes and network; without ``everything`` only those of ``scope``.
+
+    Images, archives and the SSH key are kept, so that the next start takes seconds, unless ``all``.
+    """
+    chosen = ["--filter", f"label={LABEL}"]
+    if not everything:
+        chosen += ["--filter", f"label=vsa.rig.scope={scope}"]
+    listed = docker("ps", "--all", "--format", "{{.Names}}", *chosen).stdout.split()
+    if listed:
+        with step(f"removing {', '.join(sorted(listed))}"):
+            for name in listed:
+                docker("exec", name, "sh", "-c", "kill -9 -1", check=False)
+            docker("rm", "--force", "--volumes", *listed, check=False)
+    volumes = docker("volume", "ls", "--quiet", *chosen).stdout.split()
+    if volumes:
+        docker("volume", "rm", "--force", *volumes, check=False)
+    for name in listed:
+        shutil.rmtree(cache_dir("vps") / name, ignore_errors=True)
+    # Refused while another scope still uses it, which is just right.
+    docker("network", "rm", NETWORK, check=False)
+    if all:
+        with step("removing the rig's images and caches"):
+            remove_images()
+            shutil.rmtree(cache_dir())
+    left = docker("ps", "--all", "--quiet", *chosen).stdout.split()
+    say(
+        f"✔ nothing of the rig is left{'' if all else '; its images are kept for the next time'}"
+        if not left
+        else "✘ left"
+    )

@@ -1,0 +1,128 @@
+"""The Docker engine that carries the rig: found, or installed and started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from ._shell import RigError, cache_dir, docker, run, say, step
+
+__all__ = ["engine_up", "hub_reachable", "privileged_works"]
+
+#: What the rig calls, and the Debian packages that bring it.
+_TOOLS = {
+    "docker": ("docker.io", "docker-cli"),
+    "dockerd": ("docker.io",),
+    "iptables": ("iptables",),
+    "mmdebstrap": ("mmdebstrap",),
+    "ssh": ("openssh-client",),
+}
+
+#: Seconds for which "Docker Hub cannot be reached" is believed without asking again.
+_HUB_MEMORY = 24 * 3600.0
+
+
+def engine_up() -> None:
+    """Make sure that an engine answers and the rig's tools are there; only what is missing is installed, as root."""
+    answers = _answers()
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None and not (tool == "dockerd" and answers)]
+    if missing:
+        _install(missing)
+    if not answers:
+        _start()
+
+
+def _answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return docker("version", "--format", "{{.Server.Version}}", check=False, timeout=30).returncode == 0
+
+
+def _install(missing: list[str]) -> None:
+    if os.geteuid() != 0:
+        raise RigError(f"{', '.join(missing)} missing on this machine; run as root, or install them")
+    log = cache_dir("log") / "engine.log"
+    with step(f"installing {', '.join(missing)}"):
+        run(["apt-get", "update", "-qq"], log=log)
+        # Debian 12 has the client in docker.io, Debian 13 in a package of its own: take what exists.
+        wanted = sorted({package for tool in missing for package in _TOOLS[tool]})
+        known = run(["apt-cache", "--names-only", "search", r"^(docker\.io|docker-cli)$"]).stdout.split()
+        packages = [name for name in wanted if not name.startswith("docker") or name in known]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "debian-archive-keyring", *packages]
+        run(["env", "DEBIAN_FRONTEND=noninteractive", *install], log=log)
+
+
+def _start() -> None:
+    if os.geteuid() != 0:
+        raise RigError("no Docker engine answers; start it, or let root run the rig")
+    log = cache_dir("log") / "dockerd.log"
+    with step("starting the Docker engine"):
+        if Path("/run/systemd/system").is_dir():
+            run(["systemctl", "start", "docker"])
+        else:
+            # Nothing here supervises services. It outlives this process on purpose: the VPSes run in it.
+            with log.open("ab") as out:
+                subprocess.Popen(
+                    ["dockerd"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd="/"
+                )
+        deadline = time.monotonic() + 60
+        while not _answers():
+            if time.monotonic() > deadline:
+                raise RigError(f"the Docker engine did not come up within 60 s; see {log}")
+            time.sleep(0.5)
+
+
+def _facts_file() -> Path:
+    return cache_dir() / "facts.json"
+
+
+def _facts() -> dict[str, object]:
+    try:
+        facts = json.loads(_facts_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _remember(key: str, value: object) -> None:
+    _facts_file().write_text(json.dumps({**_facts(), key: value}))
+
+
+def hub_reachable() -> bool:
+    """Whether ``docker pull`` reaches Docker Hub: tried once, with a short limit, and remembered for a day.
+
+    ``VSA_RIG_HUB=yes`` or ``no`` decides without trying.
+    """
+    told = os.environ.get("VSA_RIG_HUB")
+    if told:
+        return told.lower() in ("1", "yes", "true")
+    known = _facts().get("hub")
+    if isinstance(known, dict) and time.time() - float(known.get("time", 0)) < _HUB_MEMORY:
+        return bool(known.get("reachable"))
+    try:
+        # The engine pulls, not this process: only its own attempt tells what it can reach.
+        reachable = docker("pull", "--quiet", "hello-world:linux", check=False, timeout=15).returncode == 0
+    except subprocess.TimeoutExpired:
+        reachable = False
+    _remember("hub", {"reachable": reachable, "time": time.time()})
+    say(f"  · Docker Hub {'answers: genuine images' if reachable else 'cannot be reached: stand-ins'}")
+    return reachable
+
+
+def privileged_works(image: str) -> bool:
+    """Whether this engine may run ``--privileged`` containers: tried with ``image``, remembered per engine and boot."""
+    engine = docker("info", "--format", "{{.ID}}").stdout.strip()
+    key = f"{engine} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+    known = _facts().get("privileged")
+    if isinstance(known, dict) and known.get("key") == key:
+        return bool(known.get("works"))
+    probe = docker(
+        "run", "--rm", "--privileged", "--label", "vsa.rig=1", "--entrypoint", "/bin/true", image, check=False
+    )
+    works = probe.returncode == 0
+    _remember("privileged", {"key": key, "works": works})
+    return works

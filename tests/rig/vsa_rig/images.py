@@ -1,0 +1,225 @@
+"""The rig's images: named by what goes into them, built once, kept.
+
+Where Docker Hub can be reached the genuine images are pulled. Where it cannot, a stand-in is built from Debian's
+packages and given the genuine name and tag, so that every Compose file runs unmodified; it says in the label
+``vsa.rig.standin``, and in the output, what it really is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from . import apt, engine
+from ._shell import LABEL, RigError, cache_dir, docker, run, step
+
+__all__ = ["IMAGES", "Image", "content_hash", "images", "remove_images", "standin_of"]
+
+_HERE = Path(__file__).resolve().parent.parent / "images"
+_CACHED = "vsa-rig-cache"
+
+#: Documentation and translations: nobody reads them in a rig, and every VPS would load them.
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """How one image comes about.
+
+    ``tag`` is the full name; ``parent`` another image of the rig (None: a release of Debian made by mmdebstrap);
+    ``context`` the directory below ``images/``; ``args`` build arguments; ``genuine`` whether Docker Hub has it under
+    this very name; ``really`` what the stand-in is made of; ``pip`` whether the build asks the package index.
+    """
+
+    tag: str
+    parent: str | None = None
+    suite: str = ""
+    context: str = ""
+    args: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    genuine: bool = False
+    really: str = ""
+    pip: bool = False
+
+
+_ALL = (
+    Image("vsa-rig-base:trixie", suite="trixie"),
+    Image("vsa-rig-base:bookworm", suite="bookworm"),
+    Image("vsa-rig-base:forky", suite="forky"),
+    Image("vsa-rig-python:trixie", parent="vsa-rig-base:trixie", context="python"),
+    Image("vsa-rig-vps:13", parent="vsa-rig-base:trixie", context="vps"),
+    Image("vsa-rig-vps:12", parent="vsa-rig-base:bookworm", context="vps"),
+    Image("vsa-rig-pebble:1", parent="vsa-rig-base:trixie", context="pebble"),
+    Image("vsa-demo-web:1", parent="vsa-rig-python:trixie", context="demo-web"),
+    Image(
+        "nginx:1.30.7",
+        parent="vsa-rig-base:forky",
+        context="nginx",
+        genuine=True,
+        really="NGINX 1.30.6 and njs from Debian testing",
+    ),
+    Image(
+        "certbot/certbot:v5.5.0",
+        parent="vsa-rig-python:trixie",
+        context="certbot",
+        args={"CERTBOT": "5.5.0"},
+        genuine=True,
+        really="certbot 5.5.0 from the Python package index, on Debian 13",
+        pip=True,
+    ),
+)
+
+#: Every image of the rig by its full name.
+IMAGES: Mapping[str, Image] = {image.tag: image for image in _ALL}
+
+
+def content_hash(parts: Iterable[tuple[str, bytes]]) -> str:
+    """Sixteen hexadecimal digits that change when any (name, content) pair does; their order does not matter."""
+    digest = hashlib.sha256()
+    for name, data in sorted(parts):
+        for piece in (name.encode(), data):
+            digest.update(len(piece).to_bytes(8, "big") + piece)
+    return digest.hexdigest()[:16]
+
+
+def images(*names: str) -> None:
+    """Make sure that the named images (all, without names) exist as their files describe them; parents come first."""
+    for name in names or IMAGES:
+        _ensure(_named(name))
+
+
+def standin_of(name: str) -> str:
+    """What the image of this name really is, or an empty string for the genuine one."""
+    done = docker("image", "inspect", "--format", '{{index .Config.Labels "vsa.rig.standin"}}', name, check=False)
+    return "" if done.returncode else done.stdout.strip()
+
+
+def remove_images() -> None:
+    """Remove every image that the rig built, and the archives made of them."""
+    listed = docker("image", "ls", "--no-trunc", "--quiet", "--filter", f"label={LABEL}").stdout.split()
+    if listed:
+        docker("image", "rm", "--force", *dict.fromkeys(listed), check=False)
+    for archive in cache_dir("archives").iterdir():
+        archive.unlink()
+
+
+def _named(name: str) -> Image:
+    image = IMAGES.get(name) or IMAGES.get(f"{name}:1")
+    if image is None:
+        raise RigError(f"the rig has no image {name}; there are {', '.join(IMAGES)}")
+    return image
+
+
+def _ensure(image: Image) -> str:
+    """Make ``image`` if it is not there; returns its content hash."""
+    if image.genuine and engine.hub_reachable():
+        return _pull(image)
+    parent = _ensure(IMAGES[image.parent]) if image.parent else ""
+    wanted = content_hash(_inputs(image, parent))
+    cached = f"{_CACHED}/{image.tag.replace('/', '-').replace(':', '-')}:{wanted}"
+    if _label(image.tag, "vsa.rig.hash") == wanted:
+        return wanted
+    if _label(cached, "vsa.rig.hash") == wanted:
+        docker("image", "tag", cached, image.tag)
+        return wanted
+    what = f" (stand-in: {image.really})" if image.really else ""
+    with step(f"image {image.tag}{what}"):
+        log = cache_dir("log") / f"image-{image.tag.replace('/', '-').replace(':', '-')}.log"
+        log.unlink(missing_ok=True)
+        labels = {"vsa.rig": "1", "vsa.rig.hash": wanted}
+        if image.really:
+            labels["vsa.rig.standin"] = image.really
+        if image.parent is None:
+            _import_base(image, cached, labels, log)
+        else:
+            _build(image, cached, labels, log)
+        docker("image", "tag", cached, image.tag)
+    return wanted
+
+
+def _pull(image: Image) -> str:
+    present = docker("image", "inspect", "--format", "{{.Id}}", image.tag, check=False)
+    if present.returncode or standin_of(image.tag):
+        with step(f"image {image.tag} (genuine, from Docker Hub)"):
+            docker("pull", "--quiet", image.tag)
+    return docker("image", "inspect", "--format", "{{.Id}}", image.tag).stdout.strip()
+
+
+def _label(tag: str, name: str) -> str:
+    done = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{name}"}}}}', tag, check=False)
+    return "" if done.returncode else done.stdout.strip()
+
+
+def _inputs(image: Image, parent: str) -> list[tuple[str, bytes]]:
+    """Everything that decides what the image contains, as (name, content)."""
+    parts = [
+        ("tag", image.tag.encode()),
+        ("parent", parent.encode()),
+        ("args", repr(sorted(image.args.items())).encode()),
+    ]
+    if image.parent is None:
+        parts += [("sources", _sources(image.suite).encode()), ("left out", repr(_LEFT_OUT).encode())]
+    else:
+        folder = _HERE / image.context
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                mode = b"x" if os.access(path, os.X_OK) else b"-"
+                parts.append((f"file {path.relative_to(folder)}", mode + path.read_bytes()))
+    return parts
+
+
+def _sources(suite: str) -> str:
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    return apt.sources_for(suite, apt.machine_targets(), codename=release.get("VERSION_CODENAME", "").strip('"'))
+
+
+def _import_base(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None:
+    archive = cache_dir("tmp") / f"{image.suite}-{os.getpid()}.tar"
+    argv = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates"]
+    # Debian testing's index may have expired on a mirror that stands still. In the rig only.
+    argv += ['--aptopt=Acquire::Check-Valid-Until "false"']
+    argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
+    try:
+        run([*argv, image.suite, str(archive), "-"], input=_sources(image.suite), log=log)
+        changes = [f"--change=LABEL {key}={_quoted(value)}" for key, value in labels.items()]
+        docker("import", *changes, '--change=CMD ["/bin/sh"]', str(archive), tag)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace('"', "'") + '"'
+
+
+def _build(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None:
+    """``docker build``, its context put together in memory: the image's files, and for pip what the machine trusts."""
+    buffer = io.BytesIO()
+    # The engine recognises an archive by a GNU header; owner and times would only spoil its layer cache.
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as context:
+        context.add(_HERE / image.context, arcname=".", filter=_plain)
+        if image.pip:
+            _add(context, ".rig/ca.crt", apt.ca_bundle())
+            _add(context, ".rig/pip.conf", apt.pip_config().encode())
+    argv = ["docker", "build", "--network", "host", "--force-rm", "--tag", tag]
+    argv += [f"--build-arg=PARENT={image.parent}", *(f"--build-arg={key}={value}" for key, value in image.args.items())]
+    argv += [f"--label={key}={value}" for key, value in labels.items()]
+    run([*argv, "-"], input=buffer.getvalue(), log=log)
+    # What earlier stages leave behind is as large as the image, and of no further use.
+    docker("image", "prune", "--force", "--filter", f"label={LABEL}", check=False)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    member.mtime = 0
+    return member
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))

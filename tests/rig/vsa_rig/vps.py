@@ -1,0 +1,306 @@
+"""Containers that behave as a VPS: systemd, sshd, and room for a Docker engine of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import engine
+from ._shell import LABEL, RigError, cache_dir, docker, run, step
+from .images import images
+from .network import NETWORK, addresses, lock, network, scope
+from .services import Services, services
+
+__all__ = ["Vps", "ssh_key"]
+
+#: What stands in for ``--privileged`` where the engine refuses it: every capability that this machine itself has.
+_UNPRIVILEGED = (
+    *("--cap-add", "ALL", "--device-cgroup-rule", "a *:* rwm", "--security-opt", "seccomp=unconfined"),
+    *("--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
+)
+
+#: Capabilities that a machine may lack, being a container or a small virtual machine itself, by their kernel numbers.
+_MAY_LACK = {"SYS_MODULE": 16, "SYS_RAWIO": 17, "SYS_BOOT": 22, "SYS_RESOURCE": 24, "SYS_TIME": 25, "MAC_ADMIN": 33}
+
+#: Seconds in which a VPS has to answer on port 22.
+_BOOT = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Vps:
+    """One VPS: ``name`` is container and host name, ``ip6`` is empty where the rig has no IPv6."""
+
+    name: str
+    ip: str
+    ip6: str
+    debian: str
+
+    @classmethod
+    def create(cls, name: str, debian: str = "13", *, fresh: bool = True) -> Vps:
+        """Boot a VPS and return it once sshd answers. With ``fresh=False`` a running one of that name is kept."""
+        if not fresh:
+            try:
+                found = cls.get(name)
+                found._wait_for_ssh()
+                return found
+            except RigError:
+                pass
+        image = f"vsa-rig-vps:{debian}"
+        images(image)
+        network()
+        dns = services().dns_ip
+        with step(f"booting {name}, a fresh Debian {debian}"):
+            _remove(name)
+            with lock("addresses"):
+                _create_container(name, image, dns, labels={"vsa.rig.kind": "vps", "vsa.rig.debian": debian})
+            docker("cp", "-", f"{name}:/", input=_authorized_keys())
+            docker("start", name)
+            vps = cls.get(name)
+            vps._wait_for_ssh()
+            vps._pin_host_key()
+        return vps
+
+    @classmethod
+    def get(cls, name: str) -> Vps:
+        """The running VPS of this name; raises RigError when there is none."""
+        done = docker("inspect", "--type", "container", name, check=False)
+        found = json.loads(done.stdout or "[]") if done.returncode == 0 else []
+        labels = found[0]["Config"]["Labels"] if found else {}
+        if not found or labels.get("vsa.rig.kind") != "vps":
+            raise RigError(f"there is no VPS {name}")
+        if not found[0]["State"]["Running"]:
+            raise RigError(f"the VPS {name} does not run")
+        endpoint = found[0]["NetworkSettings"]["Networks"][NETWORK]
+        return cls(name, endpoint["IPAddress"], endpoint["GlobalIPv6Address"], labels["vsa.rig.debian"])
+
+    def destroy(self) -> None:
+        """Remove the VPS with its disks and its pinned host key."""
+        _remove(self.name)
+
+    def reboot(self) -> None:
+        """An orderly reboot; returns once sshd answers again."""
+        docker("restart", "--time", "60", self.name)
+        self._wait_for_ssh()
+
+    def power_cut(self) -> None:
+        """Pull the plug and boot again: no service gets to write or say anything."""
+        docker("kill", "--signal", "KILL", self.name)
+        docker("start", self.name)
+        self._wait_for_ssh()
+
+    # Connecting
+
+    @property
+    def _folder(self) -> Path:
+        return cache_dir("vps", self.name)
+
+    @property
+    def known_hosts(self) -> Path:
+        """The file that holds this VPS's host key, read from inside it when it was made."""
+        return self._folder / "known_hosts"
+
+    def ssh_options(self) -> dict[str, str]:
+        """OpenSSH options that reach this VPS and nothing else, host key checking on."""
+        return {
+            "IdentityFile": str(ssh_key()),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": str(self.known_hosts),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            # A VPS that is gone does not say goodbye: notice it soon.
+            "ServerAliveInterval": "5",
+            "ServerAliveCountMax": "3",
+        }
+
+    def ssh_config(self, *, user: str = "root") -> str:
+        """The same as a section for an ssh_config file, under the VPS's name."""
+        options = {"HostName": self.ip, "User": user, **self.ssh_options()}
+        return f"Host {self.name}\n" + "".join(f"  {key} {_quoted(value)}\n" for key, value in options.items())
+
+    def ssh(self, command: str, *, user: str = "root", check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``command`` over SSH, as an operator would."""
+        options = [word for key, value in self.ssh_options().items() for word in ("-o", f"{key}={value}")]
+        return run(["ssh", *options, f"{user}@{self.ip}", command], check=check, timeout=600)
+
+    def inventory_vars(self, *, user: str = "root") -> dict[str, str]:
+        """Ansible's connection variables for this VPS."""
+        options = {key: value for key, value in self.ssh_options().items() if key != "IdentityFile"}
+        return {
+            "ansible_host": self.ip,
+            "ansible_user": user,
+            "ansible_ssh_private_key_file": str(ssh_key()),
+            "ansible_ssh_common_args": " ".join(
+                f"-o {shlex.quote(f'{key}={value}')}" for key, value in options.items()
+            ),
+        }
+
+    def inventory(self, path: Path, *, user: str = "root") -> Path:
+        """Write an inventory with this one host (JSON, which is YAML too); returns ``path``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hosts = {self.name: self.inventory_vars(user=user)}
+        path.write_text(json.dumps({"all": {"hosts": hosts}}, indent=2) + "\n")
+        return path
+
+    # Using
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        check: bool = True,
+        input: str | bytes | None = None,
+        timeout: float | None = 600,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell line, or an argv, inside as root, past SSH; raises RigError when it fails and ``check`` is on."""
+        argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
+        feed = ["--interactive"] if input is not None else []
+        return docker("exec", *feed, self.name, *argv, check=check, input=input, timeout=timeout)
+
+    def put(self, path: str, content: str | bytes, *, mode: int = 0o644) -> None:
+        """Write a file inside, owned by root; its directory must exist."""
+        data = content.encode() if isinstance(content, str) else content
+        self.run(["sh", "-c", 'cat > "$1" && chmod "$2" "$1"', "put", path, f"{mode:04o}"], input=data)
+
+    def load_images(self, *names: str) -> None:
+        """Bring the rig's images into this VPS's own engine, which must run; those it has already are skipped."""
+        images(*names)
+        listed = docker("image", "inspect", "--format", "{{.Id}}", *names).stdout.split()
+        there = self.run(["docker", "image", "inspect", "--format", "{{.Id}}", *names], check=False)
+        if there.returncode == 0 and there.stdout.split() == listed:
+            return
+        with step(f"loading {', '.join(names)} into {self.name}"):
+            archive = _archive(names, listed)
+            with archive.open("rb") as data:
+                done = subprocess.run(
+                    ["docker", "exec", "--interactive", self.name, "docker", "load", "--quiet"],
+                    stdin=data,
+                    capture_output=True,
+                    timeout=600,
+                )
+            if done.returncode:
+                raise RigError(f"{self.name} did not take the images: {done.stderr.decode(errors='replace')}")
+
+    def add_dns(self, *names: str, ipv6: bool = True) -> None:
+        """Let names below ``.test`` lead to this VPS."""
+        known = services()
+        for name in names:
+            known.add_dns(name, ipv4=self.ip, ipv6=self.ip6 if ipv6 else "")
+
+    def services(self) -> Services:
+        """The ACME server and DNS that this VPS uses."""
+        return services()
+
+    def _wait_for_ssh(self) -> None:
+        deadline = time.monotonic() + _BOOT
+        while True:
+            try:
+                with socket.create_connection((self.ip, 22), timeout=2) as connection:
+                    connection.settimeout(5)
+                    if connection.recv(4) == b"SSH-":
+                        return
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                logs = docker("logs", "--tail", "20", self.name, check=False)
+                raise RigError(f"{self.name} did not boot within {_BOOT:.0f} s\n{logs.stdout}{logs.stderr}")
+            time.sleep(0.05)
+
+    def _pin_host_key(self) -> None:
+        key = self.run(["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]).stdout.split()
+        names = ",".join(name for name in (self.name, self.ip, self.ip6) if name)
+        self.known_hosts.write_text(f"{names} {key[0]} {key[1]}\n")
+
+
+def ssh_key() -> Path:
+    """The private key that opens every VPS of this user: made at first use, 0600, in the cache."""
+    path = cache_dir("ssh") / "id_ed25519"
+    with lock("ssh"):
+        if not path.exists():
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "vsa-rig", "-f", str(path)])
+    return path
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
+
+
+def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str]) -> None:
+    ipv4, ipv6 = addresses()
+    argv = ["create", "--name", name, "--hostname", name, "--network", NETWORK, "--ip", ipv4]
+    argv += ["--ip6", ipv6] if ipv6 else []
+    for key, value in {"vsa.rig": "1", "vsa.rig.scope": scope(), **labels}.items():
+        argv += ["--label", f"{key}={value}"]
+    # The inner engine's overlay needs a real file system below it. Named, so that they carry the label.
+    for volume, path in ((f"{name}-docker", "/var/lib/docker"), (f"{name}-containerd", "/var/lib/containerd")):
+        docker("volume", "create", "--label", LABEL, "--label", f"vsa.rig.scope={scope()}", volume)
+        argv += ["--volume", f"{volume}:{path}"]
+    # Docker's own resolver listens on a loopback address, which an inner engine would hand to nobody.
+    resolv = cache_dir("vps", name) / "resolv.conf"
+    resolv.write_text(f"nameserver {dns}\n")
+    resolv.chmod(0o644)
+    argv += ["--volume", f"{resolv}:/etc/resolv.conf"]
+    argv += ["--cgroupns", "private", "--tmpfs", "/run:exec", "--tmpfs", "/run/lock"]
+    if engine.privileged_works(image):
+        argv.append("--privileged")
+    else:
+        argv += _UNPRIVILEGED
+        argv += [f"--cap-drop={capability}" for capability in _lacking()]
+    docker(*argv, image)
+
+
+def _lacking() -> list[str]:
+    """The capabilities that this machine lacks, and so cannot give on."""
+    status = Path("/proc/self/status").read_text()
+    bounding = int(next(line for line in status.splitlines() if line.startswith("CapBnd")).split()[1], 16)
+    return [name for name, number in _MAY_LACK.items() if not bounding >> number & 1]
+
+
+def _authorized_keys() -> bytes:
+    """A tar archive for ``docker cp`` that lets the rig's key in as root and as ops."""
+    public = ssh_key().with_suffix(".pub").read_bytes()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for home, owner in (("root", 0), ("home/ops", 1000)):
+            folder = tarfile.TarInfo(f"{home}/.ssh")
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+            keys = tarfile.TarInfo(f"{home}/.ssh/authorized_keys")
+            keys.mode, keys.size = 0o600, len(public)
+            for member in (folder, keys):
+                member.uid = member.gid = owner
+            archive.addfile(folder)
+            archive.addfile(keys, io.BytesIO(public))
+    return buffer.getvalue()
+
+
+def _archive(names: Sequence[str], ids: Sequence[str]) -> Path:
+    """``docker save`` of these images, kept until one of them changes."""
+    key = hashlib.sha256(json.dumps([list(names), list(ids)]).encode()).hexdigest()[:16]
+    path = cache_dir("archives") / f"{key}.tar"
+    if not path.exists():
+        partial = path.with_suffix(f".{os.getpid()}")
+        try:
+            docker("save", "--output", str(partial), *names)
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return path
+
+
+def _remove(name: str) -> None:
+    """Remove a VPS in whatever state it is; does nothing when there is none."""
+    # Ends every SSH session properly: a client's shared connection would otherwise outlive the host.
+    docker("exec", name, "sh", "-c", "kill -9 -1", check=False)
+    docker("rm", "--force", "--volumes", name, check=False)
+    docker("volume", "rm", "--force", f"{name}-docker", f"{name}-containerd", check=False)
+    shutil.rmtree(cache_dir("vps", name), ignore_errors=True)
