@@ -1,5 +1,7 @@
 """``python -m vsa`` is ``vsa``."""
 
+import sys
+
 from vsa.cli import main
 
-main()
+sys.exit(main())

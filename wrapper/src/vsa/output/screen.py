@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO
@@ -53,7 +54,7 @@ class Screen:
 
     def animated(self) -> bool:
         """Say whether stderr is a terminal on which lines can be drawn again."""
-        return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
+        return sys.stderr.isatty() and not _dumb()
 
     @contextlib.contextmanager
     def around_prints(self, pause: Callable[[], contextlib.AbstractContextManager[None]]) -> Iterator[None]:
@@ -70,7 +71,10 @@ class Screen:
             from rich.console import Console  # 10 ms, and --help does not need it
 
             stream: TextIO = getattr(sys, name)
-            width = None if stream.isatty() else _UNBROKEN
+            width: int | None = _UNBROKEN
+            if stream.isatty():
+                # On a dumb terminal Rich believes in 80 columns, whatever the terminal says.
+                width = shutil.get_terminal_size().columns if _dumb() else None
             self._consoles[name] = Console(
                 file=stream, width=width, highlight=False, markup=False, emoji=False, legacy_windows=False
             )
@@ -88,6 +92,10 @@ class Screen:
         with self._pause(), _unbroken_pipe(stream):
             stream.write(text)
             stream.flush()
+
+
+def _dumb() -> bool:
+    return os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
 
 
 @contextlib.contextmanager
