@@ -1,4 +1,4 @@
-"""The core is pure: values in, values out, from the standard library alone (STYLE 2)."""
+"""The core is pure: values in, values out, from the standard library alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module is an adapter, documented, in the action group, and runs on what a managed host has (STYLE 1)."""
+"""A module is an adapter, documented, in the action group, and runs on what a managed host has."""
 
 from __future__ import annotations
 

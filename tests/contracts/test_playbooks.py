@@ -1,4 +1,4 @@
-"""noun verb = FQCN = file: one playbook per verb, one command per playbook (STYLE 12)."""
+"""noun verb = FQCN = file: one playbook per verb, one command per playbook."""
 
 from __future__ import annotations
 

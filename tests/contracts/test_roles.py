@@ -1,4 +1,4 @@
-"""A role has one contract in three views, and its task files are short and carry their owner's name (STYLE 4 to 8)."""
+"""A role has one contract in three views, and its task files are short and carry their owner's name."""
 
 from __future__ import annotations
 
