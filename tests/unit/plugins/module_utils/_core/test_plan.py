@@ -224,11 +224,8 @@ def test_unnumber_takes_back_number_generation(number: int, timeout: str, valid:
 
 
 # What NGINX said, recorded by transcripts/record.py: domain, line and words.
-SHOP, ZONE, MAIN_PLACE = (
-    "shop.example.com",
-    "blog.example.com_web-1_3000_b2575961",
-    "/etc/nginx/vsa/generations/7/nginx.conf",
-)
+SHOP, ZONE = "shop.example.com", "blog.example.com_web-1_3000_b2575961"
+MAIN_PLACE = "/etc/nginx/vsa/generations/7/nginx.conf"
 SAID: dict[str, tuple[str | None, int | None, str]] = {
     "unknown-directive": (SHOP, 12, 'unknown directive "proxy_past"'),
     "arguments": (SHOP, 12, 'invalid number of arguments in "client_max_body_size" directive'),

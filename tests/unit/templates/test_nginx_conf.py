@@ -1,0 +1,204 @@
+"""What roles/vhost/templates/nginx.conf.j2 tells NGINX, read back as directives."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import numbered
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
+
+from making import LAYOUT, MARKER, generation_files, make_renderer, make_site
+from nginx_text import Block, read_text, read_tree
+
+
+def main(*, any_http3: bool = False, **settings: str) -> Block:
+    """Return the main file as NGINX reads it."""
+    return read_text(make_renderer(settings=Settings(**settings)).main(any_http3=any_http3))
+
+
+def http(**settings: str) -> Block:
+    """Return its block http."""
+    return main(**settings).one("http")
+
+
+def default_servers(*, any_http3: bool = False) -> tuple[Block, Block, Block]:
+    """Return the default server of plain HTTP, that of TLS, and the one for status."""
+    plain, secure, status = main(any_http3=any_http3).one("http").all("server")
+    return plain, secure, status
+
+
+def variables(block: Block) -> dict[str, dict[str, str]]:
+    """Return the maps of a block: the variable made, and what it is made of."""
+    return {it.args[1]: {entry.name: entry.args[0] for entry in it.children} for it in block.all("map")}
+
+
+def test_nginx_knows_every_directive_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "generations/1/sites").mkdir(parents=True)
+    (tmp_path / "generations/1/manifests").mkdir()
+    renderer = make_renderer(layout=type(LAYOUT)(str(tmp_path), LAYOUT.letsencrypt, LAYOUT.selfsigned))
+    sites = [
+        make_site("a.example", http3=True, aliases=["b.example"], rate_limit="1r/s", allow=["10.0.0.0/8"]),
+        make_site("c.example", tenant="acme", trusted_proxies=["10.0.0.0/8"]),
+    ]
+    (tmp_path / "mime.types").write_text("types {}\n", encoding="utf-8")
+    for name, text in generation_files(sites, renderer).items():
+        written = numbered(name, text, 1).replace("/etc/nginx/mime.types", str(tmp_path / "mime.types"))
+        (tmp_path / "generations/1" / name).write_text(written, encoding="utf-8")
+    read = read_tree(tmp_path / "generations/1/nginx.conf")
+    names = [block.args for block in read.walk() if block.name == "server_name"]
+    assert ("a.example",) in names
+    assert ("c.example",) in names
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "directive"),
+    [
+        ("worker_shutdown_timeout", "1h", ("worker_shutdown_timeout", "1h")),
+        ("worker_shutdown_timeout", "10m", ("worker_shutdown_timeout", "10m")),
+        ("resolver_valid", "7s", ("resolver", "127.0.0.11", "valid=7s", "ipv6=off")),
+        ("resolver_valid", "5s", ("resolver", "127.0.0.11", "valid=5s", "ipv6=off")),
+    ],
+)
+def test_settings_of_the_host(field: str, value: str, directive: tuple[str, ...]) -> None:
+    found = [(it.name, *it.args) for it in main(**{field: value}).walk() if it.name == directive[0]]
+    assert found == [directive]
+
+
+def test_the_pid_file_and_every_socket_lie_on_the_tmpfs() -> None:
+    # After a SIGKILL a stale socket elsewhere makes NGINX loop on bind().
+    tree = main()
+    assert tree.value("pid") == ("/run/nginx.pid",)
+    sockets = [arg for it in tree.walk() if it.name == "listen" for arg in it.args if arg.startswith("unix:")]
+    assert sockets == ["unix:/run/vsa-status.sock"]
+
+
+def test_reloads_lose_no_request_of_a_kept_connection() -> None:
+    assert http().value("keepalive_min_timeout") == ("3s",)
+
+
+def test_it_includes_its_own_generation_by_an_absolute_name() -> None:
+    includes = [it.args[0] for it in http().all("include")]
+    assert includes == ["/etc/nginx/mime.types", "/etc/nginx/vsa/generations/@GENERATION@/sites/*.conf"]
+
+
+def test_unknown_names_are_refused() -> None:
+    plain, secure, _status = default_servers()
+    assert plain.value("server_name") == secure.value("server_name") == ("_",)
+    assert [it.args for it in plain.all("listen")] == [("80", "default_server"), ("[::]:80", "default_server")]
+    assert plain.one("location", "/").value("return") == ("444",)
+    assert [it.args for it in secure.all("listen")] == [
+        ("443", "ssl", "default_server"),
+        ("[::]:443", "ssl", "default_server"),
+    ]
+    assert secure.value("ssl_reject_handshake") == ("on",)
+    assert not secure.all("location")
+
+
+def test_challenges_of_every_name_are_answered() -> None:
+    plain, _secure, _status = default_servers()
+    location = plain.one("location", "^~", "/.well-known/acme-challenge/")
+    assert {it.name: it.args for it in location.children} == {
+        "root": ("/var/www/acme",),
+        "default_type": ("text/plain",),
+        "try_files": ("$uri", "=404"),
+    }
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_quic_stands_once_on_the_default_server_where_a_site_asks(asked: bool) -> None:
+    _plain, secure, _status = default_servers(any_http3=asked)
+    quic = [it.args for it in secure.all("listen") if "quic" in it.args]
+    wanted = [("443", "quic", "reuseport", "default_server"), ("[::]:443", "quic", "reuseport", "default_server")]
+    assert quic == (wanted if asked else [])
+
+
+def test_the_status_says_generation_and_worker() -> None:
+    _plain, _secure, status = default_servers()
+    assert [it.args for it in status.all("listen")] == [("unix:/run/vsa-status.sock",)]
+    assert status.one("location", "=", "/generation").value("return") == ("200", "$vsa_generation $pid\\n")
+    assert status.one("location", "/").value("return") == ("404",)
+    assert variables(http())["$vsa_generation"] == {"default": "@GENERATION@"}
+
+
+def test_the_mark_asks_for_its_key() -> None:
+    assert variables(http())["$vsa_marker"] == {"default": "0", MARKER: "1"}
+
+
+def test_tls() -> None:
+    block = http()
+    assert block.value("ssl_protocols") == ("TLSv1.2", "TLSv1.3")
+    ciphers = block.value("ssl_ciphers")[0].split(":")
+    assert all(
+        re.fullmatch(r"ECDHE-(ECDSA|RSA)-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)", it) for it in ciphers
+    )
+    assert block.value("ssl_session_tickets") == ("off",)
+    assert block.all("ssl_session_cache")
+    assert block.all("ssl_certificate_cache")
+    assert not [it for it in main().walk() if it.name.startswith("ssl_stapling")], "the service is gone"
+
+
+def test_the_directories_of_certificates_are_variables() -> None:
+    made = variables(http())
+    assert made["$vsa_letsencrypt"] == {"default": "/etc/letsencrypt/live"}
+    assert made["$vsa_selfsigned"] == {"default": "/etc/nginx/selfsigned"}
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Host", "$host"),
+        ("X-Real-IP", "$remote_addr"),
+        ("X-Forwarded-For", "$remote_addr"),
+        ("X-Forwarded-Host", "$host"),
+        ("X-Forwarded-Port", "$server_port"),
+        ("X-Forwarded-Proto", "$scheme"),
+        ("X-Request-ID", "$request_id"),
+        ("Forwarded", ""),
+        ("Upgrade", "$http_upgrade"),
+        ("Connection", "$vsa_connection"),
+    ],
+)
+def test_what_backends_are_told(header: str, value: str) -> None:
+    # What a client forwards is replaced, never appended to: $proxy_add_x_forwarded_for would pass its lies on.
+    assert http().one("proxy_set_header", header).args == (header, value)
+
+
+def test_websockets_are_upgraded_and_other_connections_are_kept() -> None:
+    block = http()
+    assert block.value("proxy_http_version") == ("1.1",)
+    assert variables(block)["$vsa_connection"] == {"": "", "default": "upgrade"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("$vsa_hsts", "max-age=31536000"),
+        ("$vsa_nosniff", "nosniff"),
+        ("$vsa_frame", "SAMEORIGIN"),
+        ("$vsa_referrer", "strict-origin-when-cross-origin"),
+    ],
+)
+def test_a_backends_own_header_is_not_doubled(variable: str, value: str) -> None:
+    made = variables(http())
+    assert made[variable] == {"": value, "default": ""}
+
+
+def test_a_line_of_the_log_is_json_whatever_the_client_sends() -> None:
+    name, escape, *parts = http().one("log_format").args
+    assert (name, escape) == ("vsa", "escape=json")
+    numbers = {"$status", "$bytes", "$body_bytes_sent", "$request_time"}
+    line = re.sub(r"\$[a-z0-9_]+", lambda it: "1" if it[0] in numbers else "text", "".join(parts))
+    read = json.loads(line)
+    assert {"time", "host", "client", "method", "uri", "status", "bytes", "seconds", "upstream", "id"} <= set(read)
+    assert http().value("access_log") == ("off",), "each site has its own"
+
+
+def test_its_version_is_not_told() -> None:
+    assert http().value("server_tokens") == ("off",)
+
+
+def test_a_limit_is_said_with_its_own_status() -> None:
+    assert http().value("limit_req_status") == ("429",)

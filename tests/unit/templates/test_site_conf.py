@@ -1,0 +1,296 @@
+"""What roles/vhost/templates/site.conf.j2 tells NGINX, read back as directives: one table per subject."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PROFILES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
+
+from making import make_renderer, make_site
+from nginx_text import Block, Meaning, meaning, read_text
+
+STAGING_URL = "https://acme-staging-v02.api.letsencrypt.org/directory"
+CHALLENGE, MARKER = ("^~", "/.well-known/acme-challenge/"), ("=", "/.well-known/vsa/marker")
+
+
+def tree(*, ca: str = "letsencrypt", **fields: Any) -> Block:
+    """Return the file of a site as NGINX reads it; ``ca`` is the host's."""
+    return read_text(make_renderer(settings=Settings(ca=ca)).site(make_site(**fields)))
+
+
+def servers(**fields: Any) -> tuple[Block, Block | None, Block]:
+    """Return the server blocks of a site: over plain HTTP, of the aliases, its own."""
+    plain, *aliases, own = tree(**fields).all("server")
+    return plain, (aliases[0] if aliases else None), own
+
+
+def routes(own: Block) -> list[Block]:
+    """Return the locations that lead to a backend."""
+    return [block for block in own.all("location") if block.all("proxy_pass")]
+
+
+def route(path: str, container: str = "web-1", port: int = 3000, **more: str) -> dict[str, Any]:
+    """Return a route's mapping."""
+    return {"path": path, "container": container, "port": port, **more}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {"/": "web-1.flowbiz_ext:3000"}),
+        ({"tenant": "acme"}, {"/": "web-1.flowbiz_ext_acme:3000"}),
+        ({"upstream": "a.b_c-d:1"}, {"/": "a.b_c-d.flowbiz_ext:1"}),
+        ({"upstream": "127.0.0.1:80"}, {"/": "127.0.0.1.flowbiz_ext:80"}),
+        (
+            {"routes": [route("/"), route("/api/", "api-1", 8000), route("/ws", "web-1", 3001)]},
+            {
+                "/": "web-1.flowbiz_ext:3000",
+                "/api/": "api-1.flowbiz_ext:8000",
+                "/ws": "web-1.flowbiz_ext:3001",
+            },
+        ),
+        ({"routes": [route("/a/"), route("/b/")]}, dict.fromkeys(["/a/", "/b/"], "web-1.flowbiz_ext:3000")),
+        ({"routes": [route("/.well-known/")]}, {"/.well-known/": "web-1.flowbiz_ext:3000"}),
+    ],
+)
+def test_routes_lead_to_their_container_on_the_sites_network(fields: dict[str, Any], expected: dict[str, str]) -> None:
+    text = make_renderer().site(make_site(**fields))
+    assert meaning(text) == Meaning(
+        "shop.example.com",
+        (),
+        expected,
+        "$vsa_letsencrypt/shop.example.com",
+        "/var/log/nginx/shop.example.com.access.log",
+    )
+
+
+def test_the_path_is_passed_on_unchanged() -> None:
+    # NGINX replaces the prefix as soon as proxy_pass has a path of its own, be it "/".
+    _plain, _aliases, own = servers(routes=[route("/api/"), route("/api"), route("/")])
+    for location in routes(own):
+        assert location.value("proxy_pass") == ("http://shop.example.com_web-1_3000",)
+
+
+def test_a_container_and_port_have_one_upstream_however_many_routes() -> None:
+    blocks = tree(routes=[route("/a"), route("/b"), route("/c", port=1)]).all("upstream")
+    assert [block.args for block in blocks] == [("shop.example.com_web-1_3000",), ("shop.example.com_web-1_1",)]
+    for block in blocks:
+        assert block.one("zone").args[1] == "64k"
+        assert block.one("server").args[1:] == ("resolve", "max_fails=0")
+
+
+@pytest.mark.parametrize(
+    ("paths", "closed"), [(["/"], False), (["/", "/api/"], False), (["/api/"], True), (["/a", "/b"], True)]
+)
+def test_what_no_route_takes_is_404(paths: list[str], closed: bool) -> None:
+    _plain, _aliases, own = servers(routes=[route(path) for path in paths])
+    root = own.one("location", "/")
+    assert (root.value("return") == ("404",)) is closed
+    assert bool(root.all("proxy_pass")) is not closed
+
+
+@pytest.mark.parametrize("aliases", [[], ["www.shop.example.com"], ["a.example", "b.example"]])
+def test_names(aliases: list[str]) -> None:
+    plain, redirecting, own = servers(aliases=aliases)
+    assert own.value("server_name") == ("shop.example.com",)
+    assert plain.value("server_name") == ("shop.example.com", *aliases)
+    assert (redirecting is not None) is bool(aliases)
+    if redirecting:
+        assert redirecting.value("server_name") == tuple(aliases)
+
+
+def test_plain_http_and_aliases_are_sent_to_the_domain() -> None:
+    plain, redirecting, _own = servers(aliases=["www.example.com"])
+    for server in (plain, redirecting):
+        assert server is not None
+        assert server.one("location", "/").value("return") == ("301", "https://shop.example.com$request_uri")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_challenges_are_answered_before_anything_else(number: int) -> None:
+    fields: dict[str, Any] = {"allow": ["10.0.0.1"], "rate_limit": "1r/s", "aliases": ["www.example.com"]}
+    server = servers(**fields)[number]
+    assert server is not None
+    location = server.one("location", *CHALLENGE)
+    assert {child.name for child in location.children} == {"root", "default_type", "try_files"}
+    assert location.value("root") == ("/var/www/acme",)
+    assert not [
+        child.name for child in server.children if child.name in ("return", "deny", "allow", "auth_basic", "if")
+    ]
+
+
+def test_the_mark_shows_only_with_its_key_and_ahead_of_every_limit() -> None:
+    _plain, _aliases, own = servers(allow=["10.0.0.1"], rate_limit="1r/s")
+    mark = own.one("location", *MARKER)
+    assert {child.name for child in mark.children} == {"if", "default_type", "return"}
+    assert mark.one("if").args == ("$vsa_marker", "=", "0")
+    assert mark.one("if").value("return") == ("404",)
+    assert mark.value("return") == ("200", "$vsa_generation shop.example.com\\n")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "host", "hsts", "sent"),
+    [
+        (None, "letsencrypt", None, True),
+        (None, "letsencrypt", True, True),
+        (None, "letsencrypt", False, False),
+        (None, "staging", None, False),
+        (None, "staging", True, False),
+        (None, "selfsigned", None, False),
+        ("selfsigned", "letsencrypt", None, False),
+        ("selfsigned", "letsencrypt", True, False),
+        ("staging", "letsencrypt", None, False),
+        (STAGING_URL, "letsencrypt", None, False),
+        (STAGING_URL, "letsencrypt", True, False),
+        (None, STAGING_URL, None, False),
+        ("letsencrypt", "selfsigned", None, True),
+        ("https://ca.example/dir", "staging", None, True),
+    ],
+)
+def test_hsts_is_never_sent_with_a_certificate_that_browsers_refuse(
+    manifest: str | None, host: str, hsts: bool | None, sent: bool
+) -> None:
+    site = make_site(ca=manifest, hsts=hsts, aliases=["www.example.com"])
+    plain, redirecting, own = read_text(make_renderer(settings=Settings(ca=host)).site(site)).all("server")
+    expected = [("Strict-Transport-Security", "$vsa_hsts", "always")] if sent else []
+    for server in (redirecting, own):
+        assert [it.args for it in server.all("add_header", "Strict-Transport-Security")] == expected
+    assert not plain.all("add_header"), "over plain HTTP it means nothing (RFC 6797, section 7.2)"
+
+
+def test_security_headers_stand_on_the_server_and_nothing_below_takes_them_away() -> None:
+    # One add_header in a location drops all those of the server.
+    _plain, _aliases, own = servers(routes=[route("/"), route("/api/", "api-1")], rate_limit="1r/s", http3=True)
+    assert {it.args[0] for it in own.all("add_header")} == {
+        "Strict-Transport-Security",
+        "X-Content-Type-Options",
+        "X-Frame-Options",
+        "Referrer-Policy",
+        "Alt-Svc",
+    }
+    assert all(it.args[-1] == "always" for it in own.all("add_header"))
+    for location in own.all("location"):
+        assert not [
+            block for block in location.walk() if block.name in ("add_header", "proxy_set_header", "access_log")
+        ]
+
+
+def test_nothing_of_a_site_overrides_what_backends_are_told() -> None:
+    assert not [block for block in tree(aliases=["a.example"]).walk() if block.name == "proxy_set_header"]
+
+
+@pytest.mark.parametrize("asked", [None, False, True])
+def test_http3_only_where_asked(asked: bool | None) -> None:
+    plain, redirecting, own = servers(http3=asked, aliases=["www.example.com"])
+    assert redirecting is not None
+    quic = [it.args for it in own.all("listen") if "quic" in it.args]
+    # reuseport stands once for an address and port, on the default server.
+    assert quic == ([("443", "quic"), ("[::]:443", "quic")] if asked else [])
+    assert bool(own.all("add_header", "Alt-Svc")) is bool(asked)
+    assert not [it for server in (plain, redirecting) for it in server.all("listen") if "quic" in it.args]
+
+
+def test_where_it_listens() -> None:
+    plain, redirecting, own = servers(aliases=["www.example.com"])
+    assert redirecting is not None
+    assert [it.args for it in plain.all("listen")] == [("80",), ("[::]:80",)]
+    for server in (redirecting, own):
+        assert [it.args for it in server.all("listen")] == [("443", "ssl"), ("[::]:443", "ssl")]
+        assert server.value("http2") == ("on",)
+
+
+@pytest.mark.parametrize(
+    ("ca", "directory"),
+    [
+        ("letsencrypt", "$vsa_letsencrypt"),
+        ("staging", "$vsa_letsencrypt"),
+        ("https://ca.example/dir", "$vsa_letsencrypt"),
+        ("selfsigned", "$vsa_selfsigned"),
+    ],
+)
+def test_certificates_are_named_by_variable_and_the_literal_lineage(ca: str, directory: str) -> None:
+    _plain, redirecting, own = servers(ca=ca, aliases=["www.example.com"])
+    assert redirecting is not None
+    for server in (redirecting, own):
+        assert server.value("ssl_certificate") == (f"{directory}/shop.example.com/fullchain.pem",)
+        assert server.value("ssl_certificate_key") == (f"{directory}/shop.example.com/privkey.pem",)
+
+
+@pytest.mark.parametrize("allow", [[], ["203.0.113.7"], ["10.0.0.0/8", "2001:db8::/32"]])
+def test_allow_lists_close_every_route_to_the_rest(allow: list[str]) -> None:
+    _plain, _aliases, own = servers(allow=allow, routes=[route("/"), route("/api/", "api-1")])
+    for location in routes(own):
+        rules = [(it.name, *it.args) for it in location.children if it.name in ("allow", "deny")]
+        assert rules == [*(("allow", network) for network in allow), *([("deny", "all")] if allow else [])]
+
+
+@pytest.mark.parametrize(
+    ("fields", "rate", "burst"),
+    [
+        ({"rate_limit": "10r/s"}, "10r/s", 20),
+        ({"rate_limit": "30r/m", "rate_burst": 5}, "30r/m", 5),
+        ({"rate_limit": "1r/s", "rate_burst": 0}, "1r/s", 0),
+    ],
+)
+def test_a_rate_limit_holds_for_every_route(fields: dict[str, Any], rate: str, burst: int) -> None:
+    main = tree(**fields, routes=[route("/"), route("/api/", "api-1")])
+    key, zone, said = main.one("limit_req_zone").args
+    assert (key, said) == ("$binary_remote_addr", f"rate={rate}")
+    name = zone.removeprefix("zone=").partition(":")[0]
+    own = main.all("server")[-1]
+    for location in routes(own):
+        assert location.value("limit_req") == (f"zone={name}", f"burst={burst}", "nodelay")
+    assert sum(block.name == "limit_req" for block in main.walk()) == 2
+
+
+def test_without_a_rate_there_is_no_limit() -> None:
+    assert not [block for block in tree().walk() if block.name.startswith("limit_")]
+
+
+@pytest.mark.parametrize("trusted", [[], ["198.51.100.0/24"], ["10.0.0.0/8", "2001:db8::/32"]])
+def test_only_trusted_proxies_may_say_who_the_client_is(trusted: list[str]) -> None:
+    _plain, _aliases, own = servers(trusted_proxies=trusted)
+    assert [it.args for it in own.all("set_real_ip_from")] == [(network,) for network in trusted]
+    assert own.value("real_ip_header") == (("X-Forwarded-For",) if trusted else ())
+    assert own.value("real_ip_recursive") == (("on",) if trusted else ())
+
+
+@pytest.mark.parametrize(
+    ("site", "route_profile", "body_size", "profile"),
+    [
+        (None, None, None, "web"),
+        *((name, None, None, name) for name in PROFILES),
+        ("web", "llm", None, "llm"),
+        (None, "upload", None, "upload"),
+        (None, None, "7m", "web"),
+        ("upload", None, "0", "upload"),
+        ("upload", "sse", "7m", "sse"),
+    ],
+)
+def test_profiles(site: str | None, route_profile: str | None, body_size: str | None, profile: str) -> None:
+    more = {} if route_profile is None else {"profile": route_profile}
+    _plain, _aliases, own = servers(profile=site, body_size=body_size, routes=[route("/", **more)])
+    (location,) = routes(own)
+    wanted = PROFILES[profile]
+    assert location.value("client_max_body_size") == (body_size or wanted.body_size,)
+    for name in ("buffering", "request_buffering", "read_timeout", "send_timeout"):
+        assert location.value(f"proxy_{name}") == (getattr(wanted, name),)
+
+
+def test_nothing_that_streams_is_held_back() -> None:
+    # A proxy that buffers a stream is the field's commonest complaint.
+    assert {profile.buffering for profile in PROFILES.values()} == {"off"}
+    assert {name for name, profile in PROFILES.items() if profile.request_buffering == "off"} == {"upload", "llm"}
+    assert {name for name, profile in PROFILES.items() if profile.read_timeout == "1h"} == {
+        "sse",
+        "websocket",
+        "upload",
+    }
+
+
+def test_one_log_for_all_that_a_site_answers() -> None:
+    for server in servers(aliases=["www.example.com"]):
+        assert server is not None
+        assert server.value("access_log") == ("/var/log/nginx/shop.example.com.access.log", "vsa")
