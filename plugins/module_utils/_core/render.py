@@ -16,7 +16,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .errors import InternalError, RefusedError
+from .certificate import DIRECTORIES
+from .errors import InternalError, RefusedError, VsaError
 from .settings import Settings
 from .site import Route, Site
 
@@ -39,6 +40,8 @@ __all__ = (
 GENERATION = "@GENERATION@"
 TEMPLATES = ("nginx.conf.j2", "site.conf.j2")
 
+# With a certificate that browsers refuse HSTS would lock the site's own visitors out.
+_NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
 
 
@@ -143,7 +146,10 @@ class Renderer:
     def _render(self, name: str, values: dict[str, object]) -> str:
         try:
             return self._templates[name].render(values)
-        except TemplateError as error:
+        except VsaError:
+            raise
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # An operator's template may compute with what it is given, and be wrong about it.
             raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
 
     def main(self, *, any_http3: bool) -> str:
@@ -176,7 +182,7 @@ class Renderer:
                 "site": site,
                 "upstreams": list(named.values()),
                 "limit": limit,
-                "hsts": site.hsts is not False and authority not in ("selfsigned", "staging"),
+                "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
                 "certificate": _Literal(f"{directory}/{site.domain}"),
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "routes": [self._route(site, route, named) for route in site.routes],
