@@ -1,8 +1,8 @@
 """How long the verbs take, as multiples of P: the wall time of a play with one `ping` on the same host and connection.
 
-All rows of a run are measured round by round (every row once, then all again), so that a slow minute of the machine hits
-every row alike; a row is the median of its rounds. Prints one table (row, measured, goal, verdict) and writes the same rows
-to build/bench.json. A missed goal is said; it changes the exit code only with --strict.
+All rows of a run are measured round by round (every row once, then all again), so that a slow minute of the machine
+hits every row alike; a row is the median of its rounds. Prints one table (row, measured, goal, verdict) and writes the
+same rows to build/bench.json. A missed goal is said; it changes the exit code only with --strict.
 """
 
 from __future__ import annotations
