@@ -1,0 +1,90 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What certbot said when it failed: the CA's own words, without certbot's advice.
+
+Tested with transcripts of certbot 5.5.0; 2.x says ``Domain:`` where later ones say ``Identifier:``.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+
+__all__ = ("Problem", "not_due", "read_failure")
+
+# Lines that say nothing about the failure.
+_NOISE = re.compile(
+    r"Saving debug log|Ask for help|Some challenges have failed|Requesting a certificate|Renewing an existing|"
+    r"Simulating |Account registered|An unexpected error occurred|Hint: |- - - -"
+)
+_CHALLENGE = re.compile(
+    r"^\s*(?:Identifier|Domain): (?P<name>\S+)\n\s*Type: +(?P<kind>\S+)\n\s*Detail: (?P<detail>.+)$", re.MULTILINE
+)
+_RETRY = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z)")
+_RATE = re.compile(r"too many |rate ?limit", re.IGNORECASE)
+# The path of a challenge is as long as a line and says nothing.
+_TOKEN = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{20,}")
+_PYTHON_ERROR = re.compile(r"^(?:[a-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Timeout): ")
+_INNERMOST = re.compile(r"(?:\[Errno -?\d+\] |\[SSL: \w+\] )([^\"')(]+)")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why there is no certificate. ``kind`` is one of
+
+    ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at ``retry_after``), ``refused`` (the CA
+    will not), ``unreachable`` (the CA does not answer, or is not trusted), ``busy`` (another certbot runs) and ``other``.
+    ``message`` is one line; ``details`` are the CA's further words.
+    """
+
+    kind: str
+    message: str
+    name: str | None = None
+    details: tuple[str, ...] = ()
+    retry_after: datetime.datetime | None = None
+
+
+def not_due(output: str) -> bool:
+    """Say whether certbot kept what there is because it is not due."""
+    return "not yet due for renewal" in output
+
+
+def _lines(output: str) -> list[str]:
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line and not _NOISE.match(line)))
+
+
+def _short(detail: str) -> str:
+    return " ".join(_TOKEN.sub("/.well-known/acme-challenge/…", detail).split())
+
+
+def read_failure(output: str, *, code: int) -> Problem:
+    """Return the problem that an output of certbot tells of; ``code`` is its exit code, not 0."""
+    if code == 75 or "Another instance of Certbot is already running" in output:
+        return Problem("busy", "another certbot is at work and did not end")
+    failed = list(_CHALLENGE.finditer(output))
+    if failed:
+        first = failed[0]
+        return Problem(
+            "challenge",
+            f"the CA could not validate {first['name']}: {_short(first['detail'])}",
+            name=first["name"],
+            details=tuple(f"{found['name']} ({found['kind']}): {_short(found['detail'])}" for found in failed),
+        )
+    lines = _lines(output)
+    last = lines[-1] if lines else f"certbot ended with {code} and said nothing"
+    retry = _RETRY.search(output)
+    if _RATE.search(last) or retry:
+        moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00") if retry else None
+        return Problem("rate_limit", f"the CA's rate limit is reached: {last}", retry_after=moment)
+    if "HTTPSConnectionPool" in last or "requests.exceptions" in last:
+        inner = _INNERMOST.search(last)
+        why = inner[1].strip(" :") if inner else last
+        host = re.search(r"host='([^']+)', port=(\d+)", last)
+        return Problem("unreachable", f"the CA{f' at {host[1]}:{host[2]}' if host else ''} cannot be asked: {why}")
+    if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
+        return Problem("refused", f"the CA refused: {last}", details=tuple(lines[-5:-1]))
+    return Problem("other", f"certbot failed: {last}", details=tuple(lines[-5:-1]))

@@ -1,0 +1,160 @@
+#!/bin/sh
+# Runs beside NGINX in its container, without a Docker socket: reloads NGINX when certbot renewed something and every six
+# hours regardless, and rotates the logs. It takes the host's lock for both, so it never meets a transaction half done.
+# Times are seconds, sizes bytes; the settings are the environment of compose.yml.
+set -u
+. /opt/vsa/lock.sh
+
+lock=/etc/nginx/vsa/.lock
+flag=/etc/letsencrypt/vsa-reload
+logs=/var/log/nginx
+run=/run/vsa
+# Workers that linger behind long connections cost memory: before a fourth set would exist the oldest is ended.
+most_sets=3
+
+say() {
+    echo "vsa-reloader: $*"
+}
+
+# under_lock FUNCTION: runs it under the host's lock; without a lock file no transaction was ever made.
+under_lock() {
+    [ -e "$lock" ] || { "$1"; return; }
+    (
+        wait_for_lock 9 600 || { say "another change has held the host's lock for 10 minutes"; exit 1; }
+        "$1"
+    ) 9<"$lock"
+}
+
+# Prints "START PID accepting|old" of each worker, oldest first. START counts clock ticks since boot (proc(5), field 22).
+workers() {
+    for process in /proc/[0-9]*; do
+        title=
+        IFS= read -r title 2>/dev/null <"$process/cmdline"
+        case $title in
+            "nginx: worker process is shutting down"*) kind=old ;;
+            "nginx: worker process"*) kind=accepting ;;
+            *) continue ;;
+        esac
+        stat=
+        IFS= read -r stat 2>/dev/null <"$process/stat" || continue
+        # shellcheck disable=SC2086  the fields are words
+        set -- ${stat##*) }
+        echo "${20} ${process#/proc/} $kind"
+    done | sort -n
+}
+
+# Prints the old workers' pids of all sets but the newest two. Workers of one reload start within a few ticks.
+old_sets() {
+    workers | awk -v leave=$((most_sets - 1)) '
+        { if (NR == 1 || $1 - last > 5) sets++; last = $1; set[NR] = sets; pid[NR] = $2; kind[NR] = $3 }
+        END { for (i = 1; i <= NR; i++) if (kind[i] == "old" && set[i] <= sets - leave) print pid[i] }'
+}
+
+accepting() {
+    workers | awk '$3 == "accepting" { print $2 }'
+}
+
+reload() {
+    for pid in $(old_sets); do
+        say "ending the old worker $pid: three sets of workers are the most"
+        kill -TERM "$pid" 2>/dev/null
+    done
+    before=$(accepting)
+    kill -HUP 1
+    tries=0
+    while [ "$tries" -lt 30 ]; do
+        after=$(accepting)
+        fresh=$after
+        for pid in $before; do
+            for other in $after; do
+                [ "$pid" != "$other" ] || fresh=
+            done
+        done
+        if [ -n "$fresh" ]; then
+            say "reloaded"
+            return 0
+        fi
+        tries=$((tries + 1))
+        sleep 1
+    done
+    say "the reload did not take: see error.log"
+    return 1
+}
+
+# Prints the logs that are due: "all" in $1 means every one that is not empty, else those over the size.
+due_logs() {
+    find "$logs" -maxdepth 1 -type f -name '*.log' -exec stat -c '%s %n' {} + |
+        awk -v all="$1" -v most="${VSA_LOG_MAX_BYTES:-104857600}" '$1 > 0 && (all == "all" || $1 > most) { print $2 }'
+}
+
+# Rename, then reopen: NGINX writes on into the renamed file until it has the new one, so no line is lost.
+rotate() {
+    for file in $(due_logs "$which"); do
+        mv "$file" "$file.$now"
+    done
+    kill -USR1 1
+    say "rotated the logs ($which)"
+}
+
+# The rotated ones: compressed an hour later (whatever follows a log has read it by then), deleted beyond the limits.
+tidy() {
+    find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' ! -name '*.gz' -mmin +60 -exec nice gzip -q {} \;
+    find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' -exec stat -c '%s %n' {} + |
+        awk '{ name = $2; sub(/\.gz$/, "", name); stamp = name; sub(/.*\.log\./, "", stamp)
+               sub(/\.[0-9]+$/, "", name); print stamp, $1, name, $2 }' |
+        sort -rn |
+        awk -v keep="${VSA_LOG_KEEP:-14}" -v most="${VSA_LOG_TOTAL_BYTES:-2147483648}" \
+            '{ sum += $2; if (++count[$3] > keep || sum > most) print $4 }' |
+        while IFS= read -r file; do
+            rm -f "$file"
+        done
+}
+
+look_after_logs() {
+    rotated=0
+    IFS= read -r rotated 2>/dev/null <"$logs/.rotated" || echo "$now" >"$logs/.rotated"
+    if [ "$rotated" != 0 ] && [ $((now - rotated)) -ge "${VSA_LOG_MAX_AGE:-86400}" ]; then
+        which=all
+        under_lock rotate && echo "$now" >"$logs/.rotated"
+    elif [ -n "$(due_logs big)" ]; then
+        which=big
+        under_lock rotate
+    fi
+    tidy
+}
+
+echo "$$" >"$run/reloader.started"
+have=
+IFS= read -r have 2>/dev/null <"$run/reload-seen"
+last=$(date +%s)
+hooked=0
+looked=0
+say "watching for renewed certificates"
+while :; do
+    now=$(date +%s)
+    echo "$now" >"$run/reloader"
+    # A new version of this file: the loop in nginx.sh starts it.
+    [ ! "$0" -nt "$run/reloader.started" ] || exit 0
+
+    want=
+    IFS= read -r want 2>/dev/null <"$flag"
+    # At once; but a run that renews hundreds makes one reload a minute, not hundreds.
+    if [ "$want" != "$have" ] && [ $((now - hooked)) -ge 60 ]; then
+        hooked=$now
+        say "certificates were renewed"
+        if under_lock reload; then
+            have=$want
+            last=$now
+            echo "$have" >"$run/reload-seen"
+        fi
+    elif [ $((now - last)) -ge "${VSA_RELOAD_EVERY:-21600}" ]; then
+        last=$now
+        under_lock reload
+    fi
+
+    if [ $((now - looked)) -ge 60 ]; then
+        looked=$now
+        look_after_logs
+    fi
+    sleep 2
+done
