@@ -75,6 +75,14 @@ def test_no_file_names_a_path_of_this_machine() -> None:
             assert f"{home}/" not in text
 
 
+def test_no_file_refers_to_what_is_not_here() -> None:
+    # Papers that the project was planned with are not part of it; docs/architecture.md says what holds.
+    papers = re.compile(r"\b(DESIGN|STYLE|UX|RIG|FIELD)(\.md| ?§)")
+    for path in TEXT:
+        found = papers.search(vsa_tree.text(path))
+        assert not found, f"{path} refers to {found[0]!r}, which is not in the repository"
+
+
 def test_dependencies_are_the_same_in_every_view() -> None:
     galaxy = vsa_tree.data(Path("galaxy.yml"))
     required = vsa_tree.data(Path("collections/requirements.yml"))["collections"]
