@@ -58,9 +58,9 @@ def test_a_change_is_steps_and_a_last_line(vsa) -> None:
     done = vsa(*PROVISION, "ok.example.com")
     assert timeless(done.stdout) == (
         "vps-01  ok.example.com\n"
-        "  ✔ preflight   web-1:3000 answers\n"
-        "  ✔ proxy       generation 41 → 42: 1 file added\n"
-        "                a note\n"
+        "  ✔ preflight    web-1:3000 answers\n"
+        "  ✔ proxy        generation 41 → 42: 1 file added\n"
+        "                 a note\n"
         "changed in <t> · audit <id> · undo: vsa vhost rollback --to 41\n"
     )
     assert done.stderr.startswith("starting on vps-01\n")
@@ -81,8 +81,8 @@ def test_quiet_leaves_the_last_line_and_errors(vsa) -> None:
 def test_check_and_diff(vsa) -> None:
     done = vsa(*PROVISION, "ok.example.com", "--check", "--diff")
     assert timeless(done.stdout).splitlines()[2:] == [
-        "  ~ proxy       generation 41 → 42: 1 file added",
-        "                a note",
+        "  ~ proxy        generation 41 → 42: 1 file added",
+        "                 a note",
         "    --- a/site.conf",
         "    +++ b/site.conf",
         "    @@ -1 +1 @@",
@@ -110,10 +110,10 @@ def test_a_fleet_has_a_block_per_host_and_a_summary(vsa) -> None:
     lines = done.stdout.splitlines()
     assert lines[:5] == [
         "vps-01",
-        "  ✔ packages    Install the libraries",
-        "  ✔ network     as it should be",
-        "  ! settings    no email is set",
-        "                the authority cannot say what goes wrong",
+        "  ✔ packages     Install the libraries",
+        "  ✔ network      as it should be",
+        "  ! settings     no email is set",
+        "                 the authority cannot say what goes wrong",
     ]
     assert re.fullmatch(r"vps-01  changed +\d\.\d", lines[6])
     assert re.fullmatch(
@@ -210,7 +210,7 @@ def test_a_plain_terminal_has_no_colour(
     drawn, code = on_a_terminal([*PROVISION, "ok.example.com"], columns=100, cwd=workplace, env=environment | variables)
     assert code == 0
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", drawn)
-    assert "✔ preflight   web-1:3000 answers" in drawn
+    assert "✔ preflight    web-1:3000 answers" in drawn
 
 
 def test_sixty_columns_wrap_and_lose_nothing(workplace: Path, environment: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The one place where a :class:`~vsa.run.Run` is executed, and the only file that imports ansible-runner.
 
-What DESIGN §2 asks of it, and why:
+What is particular about it, and why:
 
 * the private directory holds the extra vars as a 0600 file, so that nothing typed is ever on a command line;
 * runner copies ``os.environ`` and writes it into its artifacts, so it sees a scrubbed one;

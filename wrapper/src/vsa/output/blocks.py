@@ -24,7 +24,8 @@ _SIGNS = {
     "skipped": ("-", "dim"),
     "failed": ("✘", "red"),
 }
-_NAME_WIDTH = 11
+_NAME_WIDTH = 12
+_LABEL_WIDTH = 10
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _UNDO_FITS = 100
 
@@ -61,7 +62,7 @@ def diff(entries: Iterable[Mapping[str, Any]]) -> Text:
 def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, audit_id: str | None) -> Group:
     """Return what is wrong, where, what would be right, the state now and the next step."""
     where = f"{host}  {subject}: " if host and subject else f"{host}: " if host else ""
-    grid = _grid(0, _NAME_WIDTH - 1)
+    grid = _grid(0, _LABEL_WIDTH)
     field, value = found.get("field"), found.get("value")
     if field:
         grid.add_row("", "field", clean(field if value is None else f"{field} = {value}"))
@@ -75,7 +76,7 @@ def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, au
     parts += [grid] if grid.rows else []
     parts += [Padding(Text(state), (0, 0, 0, 2), expand=False)] if state else []
     if found.get("try"):
-        attempt = _grid(0, _NAME_WIDTH - 1)
+        attempt = _grid(0, _LABEL_WIDTH)
         attempt.add_row("", "try", clean(found["try"]))
         parts.append(attempt)
     return Group(*parts)

@@ -75,8 +75,16 @@ class Screen:
             if stream.isatty():
                 # On a dumb terminal Rich believes in 80 columns, whatever the terminal says.
                 width = shutil.get_terminal_size().columns if _dumb() else None
+            # Rich keeps to a width only where it has a height as well.
+            height = None if width is None else 25
             self._consoles[name] = Console(
-                file=stream, width=width, highlight=False, markup=False, emoji=False, legacy_windows=False
+                file=stream,
+                width=width,
+                height=height,
+                highlight=False,
+                markup=False,
+                emoji=False,
+                legacy_windows=False,
             )
         return self._consoles[name]
 
