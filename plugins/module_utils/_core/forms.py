@@ -238,10 +238,10 @@ def size(value: object, *, field: str) -> str:
     return text
 
 
-def duration(value: object, *, field: str) -> str:
-    """Return a time in NGINX's form, with its unit."""
+def duration(value: object, *, field: str, whole_seconds: bool = False) -> str:
+    """Return a time in NGINX's form, with its unit; some of NGINX's times know no milliseconds."""
     text = _text(value, "a duration", field, "30s, 10m or 1h")
-    if not _DURATION.fullmatch(text):
+    if not _DURATION.fullmatch(text) or (whole_seconds and text.endswith("ms")):
         _refuse("a duration", field, value, "30s, 10m or 1h")
     return text
 

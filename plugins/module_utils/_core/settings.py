@@ -74,7 +74,7 @@ def _value(key: str, value: object, field: str) -> str:
     if key == "email":
         return forms.email(value, field=field)
     if key in ("worker_shutdown_timeout", "resolver_valid"):
-        return forms.duration(value, field=field)
+        return forms.duration(value, field=field, whole_seconds=key == "resolver_valid")
     form, expected = (_FILE, "an absolute path") if key == "ca_bundle" else (_URL, "an http or https URL")
     if not isinstance(value, str) or not form.fullmatch(value) or "/../" in f"{value}/":
         raise RefusedError(f"this is not {expected}", field=field, value=value, expected=expected)

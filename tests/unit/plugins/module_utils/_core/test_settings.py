@@ -45,6 +45,7 @@ def test_parse_settings(data: object, settings: Settings) -> None:
         ({"worker_shutdown_timeout": 600}, "vsa.yml/worker_shutdown_timeout"),
         ({"worker_shutdown_timeout": "10m; include x"}, "vsa.yml/worker_shutdown_timeout"),
         ({"resolver_valid": "0s"}, "vsa.yml/resolver_valid"),
+        ({"resolver_valid": "500ms"}, "vsa.yml/resolver_valid"),  # NGINX wants whole seconds there
         ({"ca_bundle": "ca.pem"}, "vsa.yml/ca_bundle"),
         ({"ca_bundle": "/etc/../root/ca.pem"}, "vsa.yml/ca_bundle"),
         ({"ca_bundle": "/etc/.."}, "vsa.yml/ca_bundle"),
