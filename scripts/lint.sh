@@ -17,7 +17,7 @@ run "ruff format" ruff format --check --quiet .
 run "mypy" mypy
 run "yamllint" yamllint --strict .
 # Offline: the links below collections/ are the collection, and nothing is fetched from Galaxy.
-run "ansible-lint" ansible-lint --offline --strict -q
+run "ansible-lint" ansible-lint --offline --strict -q --nocolor
 run "changelog" antsibull-changelog lint
 mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
 for script in "${scripts[@]}"; do run "syntax of $script" bash -n "$script" >/dev/null; done
