@@ -1,0 +1,75 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on a VPS: calls the transaction engine as the modules do, with faults that no module offers.
+
+Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback),
+``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``, ``base``, ``plan``, ``to``; and the faults
+``kill`` (die by
+SIGKILL before that step), ``empty`` (truncate that staged file before the test), ``steps`` (report the steps passed).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import Change, Request
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.docker import Engine
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import Proxy
+
+
+def main() -> None:
+    """Carry out one call."""
+    wanted = json.load(sys.stdin)
+    passed: list[str] = []
+
+    def on_step(step: str) -> None:
+        passed.append(step)
+        if step == wanted.get("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if step == "test" and wanted.get("empty"):
+            newest = max(int(entry.name) for entry in proxy.paths.generations.iterdir())
+            (proxy.paths.generations / str(newest) / wanted["empty"]).chmod(0o644)
+            (proxy.paths.generations / str(newest) / wanted["empty"]).write_text("")
+
+    proxy = Proxy(Engine(), Paths(), on_step=on_step)
+    changes = ()
+    if wanted.get("domain"):
+        changes = (Change(wanted["domain"], wanted.get("said", {}), absent=wanted.get("absent", False)),)
+    request = Request(
+        templates=wanted["templates"],
+        audit_id="019ab3a4-0000-7000-8000-000000000000",
+        actor="test",
+        verb="test",
+        changes=changes,
+        sync=wanted.get("sync", False),
+        answering=tuple(wanted.get("answering", ())),
+    )
+    result: dict[str, object]
+    try:
+        call = wanted["call"]
+        if call == "commit":
+            outcome = proxy.commit(base=wanted["base"], plan_hash=wanted["plan"])
+            result = {"number": outcome.number}
+        elif call == "prepare":
+            prepared = proxy.prepare(request)
+            result = {"number": prepared.number, "base": prepared.plan.base, "plan": prepared.plan.hash}
+        else:
+            done = proxy.rollback(wanted.get("to"), request) if call == "rollback" else proxy.apply(request)
+            prepared, outcome_or_none = done
+            result = {"changed": outcome_or_none is not None, "number": prepared.number or prepared.plan.base}
+            if outcome_or_none is not None:
+                result |= {"proven": outcome_or_none.proven, "notes": outcome_or_none.notes}
+            result["warnings"] = list(prepared.desired.warnings)
+    except VsaError as error:
+        result = {"error": type(error).__name__, **error.as_result()}
+    print(json.dumps({**result, "steps": passed}))
+
+
+if __name__ == "__main__":
+    main()
