@@ -33,11 +33,11 @@ _INNERMOST = re.compile(r"(?:\[Errno -?\d+\] |\[SSL: \w+\] )([^\"')(]+)")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why there is no certificate. ``kind`` is one of
+    """Why there is no certificate: ``message`` is one line, ``details`` are the CA's further words.
 
-    ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at ``retry_after``), ``refused`` (the CA
-    will not), ``unreachable`` (the CA does not answer, or is not trusted), ``busy`` (another certbot runs) and ``other``.
-    ``message`` is one line; ``details`` are the CA's further words.
+    ``kind`` is one of ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at
+    ``retry_after``), ``refused`` (the CA will not), ``unreachable`` (the CA does not answer, or is not trusted),
+    ``busy`` (another certbot runs) and ``other``.
     """
 
     kind: str

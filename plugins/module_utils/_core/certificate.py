@@ -28,6 +28,7 @@ __all__ = (
     "directory_url",
     "judge",
     "renewal_server",
+    "renewal_time",
     "rfc3339",
     "should_issue",
     "time_left",
@@ -181,6 +182,12 @@ def judge(facts: Facts | None, *, names: tuple[str, ...], now: datetime.datetime
     return Verdict(state, problem, fraction, seconds)
 
 
+def renewal_time(facts: Facts) -> datetime.datetime:
+    """Return when certbot would renew it by share of lifetime; a CA may ask for it earlier or later (ARI)."""
+    due = _DUE_SHORT if facts.lifetime < _SHORT else _DUE
+    return facts.not_after - facts.lifetime * due
+
+
 def renewal_server(text: str) -> str | None:
     """Return the ACME directory that certbot's renewal/<lineage>.conf names, or None."""
     for line in text.splitlines():
@@ -201,9 +208,10 @@ def should_issue(
 ) -> Decision:
     """Return whether to ask ``authority`` for a certificate over ``names`` now.
 
-    Where it is only due the renewal loop asks, and a provision does not; a self-signed one has no such loop. After a failure at Let's Encrypt every further try
-    is rehearsed at its staging CA, and repeated failures have to wait; so do all CAs that said when to come back.
-    ``force`` asks for a new one without a need, but neither shortens a wait nor leaves out a rehearsal.
+    Where it is only due the renewal loop asks, and a provision does not; a self-signed one has no such loop. After a
+    failure at Let's Encrypt every further try is rehearsed at its staging CA, and repeated failures have to wait; so do
+    all CAs that said when to come back. ``force`` asks for a new one without a need, but neither shortens a wait nor
+    leaves out a rehearsal.
     """
     verdict = judge(facts, names=names, now=now)
     if force:
