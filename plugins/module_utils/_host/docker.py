@@ -154,11 +154,12 @@ class Engine:
         # The API also takes a prefix of an id for a name; a site must never lead to a container by accident.
         return found if name in (found.name, found.id) else None
 
-    def containers(self, *, everything: bool = True) -> list[Container]:
-        """Return all containers, the stopped ones too unless ``everything`` is false, by name."""
+    def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
+        """Return containers by name, the stopped ones too unless ``everything`` is false; those that bear ``labels``."""
         found = []
+        wanted = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
         with self._translated("list containers"):
-            for entry in self._api.containers(all=everything):
+            for entry in self._api.containers(all=everything, filters=wanted if labels else None):
                 try:
                     found.append(_container(self._api.inspect_container(entry["Id"])))
                 except self._errors.NotFound:
@@ -180,6 +181,30 @@ class Engine:
                 return str(self._api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
             except self._errors.ImageNotFound:
                 return None
+
+    def pull(self, reference: str) -> None:
+        """Fetch an image from its registry. RefusedError with the engine's words where that fails."""
+        error: str | None = None
+        try:
+            with self._translated(f"pull the image {reference}"):
+                for line in self._api.pull(reference, stream=True, decode=True):
+                    error = line.get("error") or error
+        except PutBackError as problem:
+            error = problem.message
+        if error is not None:
+            raise RefusedError(
+                f"the image {reference} is neither on this host nor to be had from its registry",
+                field="image",
+                value=reference,
+                details=[error],
+                hint=f"docker pull {reference}",
+            )
+
+    def logs(self, name: str, *, tail: int = 100) -> list[str]:
+        """Return the last lines that a container wrote, each with its time in RFC 3339 first, both streams in order."""
+        with self._translated(f"read the log of {name}"):
+            text = self._api.logs(name, stdout=True, stderr=True, timestamps=True, tail=tail)
+        return bytes(text).decode(errors="replace").splitlines()
 
     def exec(
         self, name: str, argv: list[str], *, environment: dict[str, str] | None = None, user: str = ""
