@@ -155,7 +155,7 @@ class Engine:
         return found if name in (found.name, found.id) else None
 
     def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
-        """Return containers by name, the stopped ones too unless ``everything`` is false; those that bear ``labels``."""
+        """Return containers by name, the stopped too unless ``everything`` is false; only those with ``labels``."""
         found = []
         wanted = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
         with self._translated("list containers"):
@@ -256,6 +256,34 @@ class Engine:
             finally:
                 self._api.remove_container(made["Id"], force=True, v=True)
         return ExecResult(code=code, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace"))
+
+    @contextmanager
+    def _patient(self, timeout: int | None) -> Iterator[None]:
+        usual = self._api.timeout
+        self._api.timeout = timeout or usual
+        try:
+            yield
+        finally:
+            self._api.timeout = usual
+
+    def pull(self, reference: str) -> None:
+        """Bring an image from its registry. RefusedError where it is not to be had."""
+        import requests.exceptions
+
+        try:
+            self._api.pull(reference)
+        except (self._errors.DockerException, requests.exceptions.RequestException) as error:
+            raise RefusedError(
+                f"the image {reference} is neither on this host nor to be had",
+                field="image",
+                value=reference,
+                details=[str(getattr(error, "explanation", None) or error)],
+            ) from error
+
+    def logs(self, name: str, *, tail: int = 100) -> str:
+        """Return the last lines of a container's output, each with its time."""
+        with self._translated(f"read the logs of {name}"):
+            return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
 
     def network(self, name: str) -> dict[str, Any] | None:
         """Return what the engine knows of a network of exactly this name, or None."""
