@@ -187,6 +187,7 @@ class Engine:
         error: str | None = None
         try:
             with self._translated(f"pull the image {reference}"):
+                # Read as a stream: an error that comes after the first line is in no status code.
                 for line in self._api.pull(reference, stream=True, decode=True):
                     error = line.get("error") or error
         except PutBackError as problem:
@@ -200,11 +201,10 @@ class Engine:
                 hint=f"docker pull {reference}",
             )
 
-    def logs(self, name: str, *, tail: int = 100) -> list[str]:
+    def logs(self, name: str, *, tail: int = 100) -> str:
         """Return the last lines that a container wrote, each with its time in RFC 3339 first, both streams in order."""
         with self._translated(f"read the log of {name}"):
-            text = self._api.logs(name, stdout=True, stderr=True, timestamps=True, tail=tail)
-        return bytes(text).decode(errors="replace").splitlines()
+            return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
 
     def exec(
         self, name: str, argv: list[str], *, environment: dict[str, str] | None = None, user: str = ""
@@ -256,34 +256,6 @@ class Engine:
             finally:
                 self._api.remove_container(made["Id"], force=True, v=True)
         return ExecResult(code=code, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace"))
-
-    @contextmanager
-    def _patient(self, timeout: int | None) -> Iterator[None]:
-        usual = self._api.timeout
-        self._api.timeout = timeout or usual
-        try:
-            yield
-        finally:
-            self._api.timeout = usual
-
-    def pull(self, reference: str) -> None:
-        """Bring an image from its registry. RefusedError where it is not to be had."""
-        import requests.exceptions
-
-        try:
-            self._api.pull(reference)
-        except (self._errors.DockerException, requests.exceptions.RequestException) as error:
-            raise RefusedError(
-                f"the image {reference} is neither on this host nor to be had",
-                field="image",
-                value=reference,
-                details=[str(getattr(error, "explanation", None) or error)],
-            ) from error
-
-    def logs(self, name: str, *, tail: int = 100) -> str:
-        """Return the last lines of a container's output, each with its time."""
-        with self._translated(f"read the logs of {name}"):
-            return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
 
     def network(self, name: str) -> dict[str, Any] | None:
         """Return what the engine knows of a network of exactly this name, or None."""
