@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from vsa_rig._shell import RigError, cache_dir, say
-from vsa_rig.cleanup import down
+from vsa_rig.cleanup import down, scopes
+from vsa_rig.doors import playbook, proxy_host, run_web, settings, vsa
 from vsa_rig.engine import engine_up
 from vsa_rig.images import IMAGES, images, standin_of
 from vsa_rig.network import network, scope, scoped
@@ -30,12 +31,18 @@ __all__ = [
     "engine_up",
     "images",
     "network",
+    "playbook",
+    "proxy_host",
+    "run_web",
     "say",
     "scope",
     "scoped",
+    "scopes",
     "services",
+    "settings",
     "ssh_key",
     "standin_of",
+    "vsa",
 ]
 
 

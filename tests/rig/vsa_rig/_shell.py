@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["LABEL", "RigError", "cache_dir", "docker", "run", "say", "step"]
+__all__ = ["LABEL", "RigError", "cache_dir", "docker", "lock", "run", "say", "step"]
 
 #: Every object that the rig makes in the engine carries it; ``rig.py down`` finds them by it.
 LABEL = "vsa.rig=1"
@@ -33,6 +34,14 @@ def cache_dir(*parts: str) -> Path:
     path = root.joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Only one process of this user at a time, for what the engine itself does not make atomic."""
+    with (cache_dir() / f"{name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ No mirror's name stands in any file of the project: from wherever this machine t
 from __future__ import annotations
 
 import configparser
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bund
 _ROLLING = frozenset({"forky", "sid", "testing", "unstable"})
 
 
+@functools.cache
 def machine_targets() -> list[tuple[str, str]]:
     """(mirror URI, release) of every package index that apt knows on this machine, in apt's order."""
     done = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"])

@@ -8,7 +8,7 @@ from ._shell import LABEL, cache_dir, docker, say, step
 from .images import remove_images
 from .network import NETWORK
 
-__all__ = ["down"]
+__all__ = ["down", "scopes"]
 
 
 def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None:
@@ -42,3 +42,9 @@ def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None
         if not left
         else "✘ left"
     )
+
+
+def scopes() -> list[str]:
+    """Every scope (VSA_RIG_SCOPE) under which a container exists, running or not."""
+    listed = docker("ps", "--all", "--format", '{{.Label "vsa.rig.scope"}}', "--filter", f"label={LABEL}").stdout
+    return sorted({line for line in listed.splitlines() if line})

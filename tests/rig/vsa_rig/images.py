@@ -8,6 +8,7 @@ packages and given the genuine name and tag, so that every Compose file runs unm
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import io
 import os
@@ -16,18 +17,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from . import apt, engine
-from ._shell import LABEL, RigError, cache_dir, docker, run, step
+from ._shell import LABEL, RigError, cache_dir, docker, lock, run, step
 
 __all__ = ["IMAGES", "Image", "content_hash", "images", "remove_images", "standin_of"]
 
 _HERE = Path(__file__).resolve().parent.parent / "images"
 _CACHED = "vsa-rig-cache"
 
+#: How many versions of one image are kept.
+_KEPT = 3
+
 #: Documentation and translations: nobody reads them in a rig, and every VPS would load them.
-_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_LEFT_OUT = (
+    *("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"),
+    "/usr/lib/x86_64-linux-gnu/gconv/*",
+)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Image:
     """How one image comes about.
 
@@ -50,11 +57,17 @@ _ALL = (
     Image("vsa-rig-base:trixie", suite="trixie"),
     Image("vsa-rig-base:bookworm", suite="bookworm"),
     Image("vsa-rig-base:forky", suite="forky"),
-    Image("vsa-rig-python:trixie", parent="vsa-rig-base:trixie", context="python"),
+    Image("vsa-rig-python:forky", parent="vsa-rig-base:forky", context="python"),
     Image("vsa-rig-vps:13", parent="vsa-rig-base:trixie", context="vps"),
     Image("vsa-rig-vps:12", parent="vsa-rig-base:bookworm", context="vps"),
     Image("vsa-rig-pebble:1", parent="vsa-rig-base:trixie", context="pebble"),
-    Image("vsa-demo-web:1", parent="vsa-rig-python:trixie", context="demo-web"),
+    Image(
+        "vsa-rig-docker-repository:1",
+        parent="vsa-rig-base:trixie",
+        context="docker-repository",
+        really="Docker's package repository, made of Debian 13's packages",
+    ),
+    Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",
         parent="vsa-rig-base:forky",
@@ -64,11 +77,11 @@ _ALL = (
     ),
     Image(
         "certbot/certbot:v5.5.0",
-        parent="vsa-rig-python:trixie",
+        parent="vsa-rig-python:forky",
         context="certbot",
         args={"CERTBOT": "5.5.0"},
         genuine=True,
-        really="certbot 5.5.0 from the Python package index, on Debian 13",
+        really="certbot 5.5.0 from the Python package index, on Debian testing",
         pip=True,
     ),
 )
@@ -114,21 +127,29 @@ def _named(name: str) -> Image:
     return image
 
 
+@functools.cache
 def _ensure(image: Image) -> str:
-    """Make ``image`` if it is not there; returns its content hash."""
+    """Make ``image`` if it is not there; returns its content hash. Looked at once per process."""
     if image.genuine and engine.hub_reachable():
         return _pull(image)
     parent = _ensure(IMAGES[image.parent]) if image.parent else ""
     wanted = content_hash(_inputs(image, parent))
-    cached = f"{_CACHED}/{image.tag.replace('/', '-').replace(':', '-')}:{wanted}"
+    with lock(f"image-{_flat(image.tag)}"):
+        _make(image, wanted)
+    return wanted
+
+
+def _make(image: Image, wanted: str) -> None:
+    cache = f"{_CACHED}/{_flat(image.tag)}"
+    cached = f"{cache}:{wanted}"
     if _label(image.tag, "vsa.rig.hash") == wanted:
-        return wanted
+        return
     if _label(cached, "vsa.rig.hash") == wanted:
         docker("image", "tag", cached, image.tag)
-        return wanted
+        return
     what = f" (stand-in: {image.really})" if image.really else ""
     with step(f"image {image.tag}{what}"):
-        log = cache_dir("log") / f"image-{image.tag.replace('/', '-').replace(':', '-')}.log"
+        log = cache_dir("log") / f"image-{_flat(image.tag)}.log"
         log.unlink(missing_ok=True)
         labels = {"vsa.rig": "1", "vsa.rig.hash": wanted}
         if image.really:
@@ -138,7 +159,13 @@ def _ensure(image: Image) -> str:
         else:
             _build(image, cached, labels, log)
         docker("image", "tag", cached, image.tag)
-    return wanted
+    # Newest first; a few old ones make it cheap to go back and forth between branches.
+    for old in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", cache).stdout.split()[_KEPT:]:
+        docker("image", "rm", old, check=False)
+
+
+def _flat(tag: str) -> str:
+    return tag.replace("/", "-").replace(":", "-")
 
 
 def _pull(image: Image) -> str:
@@ -172,6 +199,7 @@ def _inputs(image: Image, parent: str) -> list[tuple[str, bytes]]:
     return parts
 
 
+@functools.cache
 def _sources(suite: str) -> str:
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     return apt.sources_for(suite, apt.machine_targets(), codename=release.get("VERSION_CODENAME", "").strip('"'))

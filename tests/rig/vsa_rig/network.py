@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import ipaddress
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from ._shell import LABEL, cache_dir, docker
+from ._shell import LABEL, docker, lock
 
-__all__ = ["NETWORK", "addresses", "first_free", "has_ipv6", "lock", "network", "scope", "scoped"]
+__all__ = ["NETWORK", "addresses", "first_free", "has_ipv6", "network", "scope", "scoped"]
 
 NETWORK = "vsa-rig"
 
@@ -29,17 +27,9 @@ def scope() -> str:
     return os.environ.get("VSA_RIG_SCOPE", "")
 
 
-def scoped(name: str) -> str:
-    """``vsa-rig-<scope>-<name>``, or without scope ``vsa-rig-<name>``."""
-    return "-".join(part for part in ("vsa-rig", scope(), name) if part)
-
-
-@contextlib.contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Only one process of this user at a time, for what the engine itself does not make atomic."""
-    with (cache_dir() / f"{name}.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def scoped(name: str, *, within: str | None = None) -> str:
+    """``vsa-rig-<scope>-<name>``, or without scope ``vsa-rig-<name>``; the scope is the current one unless given."""
+    return "-".join(part for part in ("vsa-rig", scope() if within is None else within, name) if part)
 
 
 def network() -> str:

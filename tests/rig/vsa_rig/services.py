@@ -10,9 +10,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from ._shell import LABEL, RigError, docker, step
+from ._shell import LABEL, RigError, docker, lock, step
 from .images import images
-from .network import NETWORK, addresses, lock, network, scope, scoped
+from .network import NETWORK, addresses, network, scope, scoped
 
 __all__ = ["PROFILES", "Services", "services"]
 
@@ -58,15 +58,17 @@ class Services:
             pass
 
 
-def services(profile: str = "default") -> Services:
+def services(profile: str = "default", *, within: str | None = None) -> Services:
     """The services of this scope, started if they do not run; a profile other than ``default`` is a second ACME server.
 
-    That one is reached as ``https://pebble-<profile>.test:14000/dir`` and validates through the default one's DNS.
+    ``within`` is the scope, by default the current one. The second server is reached as
+    ``https://pebble-<profile>.test:14000/dir`` and validates through the default one's DNS.
     """
     images(_IMAGE)
     network()
-    main = services() if profile != "default" else None
-    container = scoped("services" if main is None else f"services-{profile}")
+    where = scope() if within is None else within
+    main = services(within=where) if profile != "default" else None
+    container = scoped("services" if main is None else f"services-{profile}", within=where)
     name = "pebble" if main is None else f"pebble-{profile}.test"
     with lock("addresses"):
         if not _runs(container):
@@ -77,7 +79,7 @@ def services(profile: str = "default") -> Services:
                 given["RIG_DNS"] = main.dns_ip
             argv = ["run", "--detach", "--name", container, "--network", NETWORK, "--ip", ipv4]
             argv += ["--ip6", ipv6] if ipv6 else []
-            argv += ["--label", LABEL, "--label", f"vsa.rig.scope={scope()}", "--label", "vsa.rig.kind=services"]
+            argv += ["--label", LABEL, "--label", f"vsa.rig.scope={where}", "--label", "vsa.rig.kind=services"]
             argv += [word for key, value in given.items() for word in ("--env", f"{key}={value}")]
             with step(f"starting {container} (ACME server{', DNS' if main is None else ''})"):
                 docker(*argv, _IMAGE)
@@ -113,7 +115,7 @@ def _ca_bundle(container: str, ipv4: str) -> str:
         try:
             trust = ssl.create_default_context(cadata=server_ca)
             with urllib.request.urlopen(f"https://{ipv4}:15000/roots/0", timeout=5, context=trust) as answer:
-                return server_ca + answer.read().decode()
+                return server_ca + str(answer.read(), "ascii")
         except (urllib.error.URLError, ssl.SSLError, OSError, ValueError) as problem:
             ended = docker("inspect", "--format", "{{.State.Running}}", container, check=False).stdout.strip() != "true"
             if ended or time.monotonic() > deadline:

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import engine
-from ._shell import LABEL, RigError, cache_dir, docker, run, step
+from ._shell import LABEL, RigError, cache_dir, docker, lock, run, step
 from .images import images
-from .network import NETWORK, addresses, lock, network, scope
+from .network import NETWORK, addresses, network, scope
 from .services import Services, services
 
 __all__ = ["Vps", "ssh_key"]
@@ -39,12 +39,16 @@ _BOOT = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Vps:
-    """One VPS: ``name`` is container and host name, ``ip6`` is empty where the rig has no IPv6."""
+    """One VPS: ``name`` is container and host name, ``ip6`` is empty where the rig has no IPv6.
+
+    ``scope`` decides whose ACME server and DNS it uses.
+    """
 
     name: str
     ip: str
     ip6: str
     debian: str
+    scope: str = ""
 
     @classmethod
     def create(cls, name: str, debian: str = "13", *, fresh: bool = True) -> Vps:
@@ -82,7 +86,13 @@ class Vps:
         if not found[0]["State"]["Running"]:
             raise RigError(f"the VPS {name} does not run")
         endpoint = found[0]["NetworkSettings"]["Networks"][NETWORK]
-        return cls(name, endpoint["IPAddress"], endpoint["GlobalIPv6Address"], labels["vsa.rig.debian"])
+        return cls(
+            name=name,
+            ip=endpoint["IPAddress"],
+            ip6=endpoint["GlobalIPv6Address"],
+            debian=labels["vsa.rig.debian"],
+            scope=labels["vsa.rig.scope"],
+        )
 
     def destroy(self) -> None:
         """Remove the VPS with its disks and its pinned host key."""
@@ -193,13 +203,13 @@ class Vps:
 
     def add_dns(self, *names: str, ipv6: bool = True) -> None:
         """Let names below ``.test`` lead to this VPS."""
-        known = services()
+        known = self.services()
         for name in names:
             known.add_dns(name, ipv4=self.ip, ipv6=self.ip6 if ipv6 else "")
 
     def services(self) -> Services:
         """The ACME server and DNS that this VPS uses."""
-        return services()
+        return services(within=self.scope)
 
     def _wait_for_ssh(self) -> None:
         deadline = time.monotonic() + _BOOT

@@ -5,7 +5,11 @@ set -e
 if [ "$1" = "nginx" ] || [ "$1" = "nginx-debug" ]; then
     for script in /docker-entrypoint.d/*; do
         case "$script" in
-            *.envsh) if [ -x "$script" ]; then . "$script"; fi ;;
+            *.envsh)
+                # Whatever a derived image puts there.
+                # shellcheck disable=SC1090
+                if [ -x "$script" ]; then . "$script"; fi
+                ;;
             *.sh) if [ -x "$script" ]; then "$script"; fi ;;
         esac
     done
