@@ -56,7 +56,11 @@ def _status(context: click.Context, domain: str | None, exit_code: bool) -> int:
 
 
 def _due(payload: Mapping[str, Any]) -> bool:
-    return any(entry.get("state") != "ok" for entry in payload.get("certificates") or ())
+    """Say whether a certificate needs a hand: ``due`` is the renewal loop's own affair."""
+    return any(
+        entry.get("state") not in ("ok", "due") or entry.get("served") not in (None, "same")
+        for entry in payload.get("certificates") or ()
+    )
 
 
 def _table(hosts: Any) -> Any:

@@ -12,7 +12,7 @@ from vsa.core import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from vsa.failure import ansible_broke, task_failed, unreachable, without_schema
 from vsa.report import HostResult, Report
 
-__all__ = ("Fold", "HostEnded", "Output", "StepsDone", "TaskStarted")
+__all__ = ("Fold", "HostEnded", "Output", "Seen", "StepsDone", "TaskSkipped", "TaskStarted")
 
 _COLLECTION = "flowbiz.vsa."
 _INTERNAL_KEYS = frozenset(
@@ -30,6 +30,13 @@ class TaskStarted:
 
     host: str
     task: str
+
+
+@dataclass(frozen=True)
+class TaskSkipped:
+    """The task that a host had begun was not for it."""
+
+    host: str
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Output:
     text: str
 
 
-Seen = TaskStarted | StepsDone | HostEnded | Output
+Seen = TaskStarted | TaskSkipped | StepsDone | HostEnded | Output
 
 
 @dataclass
@@ -123,6 +130,9 @@ class Fold:
         known.seconds = now - self._started.setdefault(host, now)
         if kind == "start":
             yield TaskStarted(host, task.rpartition(" | ")[2])
+            return
+        if kind == "skipped":
+            yield TaskSkipped(host)
             return
         ours = str(data.get("resolved_action") or data.get("task_action") or "").startswith(_COLLECTION)
         if kind == "unreachable":

@@ -63,6 +63,16 @@ ERROR = {
 }
 
 
+REFUSAL = """\
+✘ vps-01  shop.example.com: no running container is named web-1
+  field      container = web-1
+  expected   one that runs
+  there are  web-2, blog-app
+             nginx: [emerg] no
+  nothing was changed · audit 0193
+  try        vsa site provision --domain shop.example.com --container web-2 --port 3000"""
+
+
 @pytest.mark.parametrize(
     ("error", "host", "subject", "audit_id", "expected"),
     [
@@ -71,13 +81,7 @@ ERROR = {
             "vps-01",
             "shop.example.com",
             "0193",
-            "✘ vps-01  shop.example.com: no running container is named web-1\n"
-            "  field      container = web-1\n"
-            "  expected   one that runs\n"
-            "  there are  web-2, blog-app\n"
-            "             nginx: [emerg] no\n"
-            "  nothing was changed · audit 0193\n"
-            "  try        vsa site provision --domain shop.example.com --container web-2 --port 3000",
+            REFUSAL,
         ),
         ({"message": "no host matches"}, None, None, None, "✘ no host matches"),
         ({"message": "lost"}, "vps-01", None, "0193", "✘ vps-01: lost\n  audit 0193"),
@@ -145,7 +149,11 @@ MOVED = {"base": 41, "generation": 42}
             False,
             "changed in 4.8 s · audit 0193 · undo: vsa vhost rollback --to 41",
         ),
-        ({"a": HostResult(changed=True, payload={**MOVED, "undo": "undo it"})}, False, "changed in 4.8 s · audit 0193 · undo: undo it"),
+        (
+            {"a": HostResult(changed=True, payload={**MOVED, "undo": "do not"})},
+            False,
+            "changed in 4.8 s · audit 0193 · undo: do not",
+        ),
         ({"a": HostResult(changed=True, payload=MOVED)}, True, "would change · audit 0193"),
         ({"a": HostResult(changed=True), "b": HostResult()}, False, "changed in 4.8 s · 1 of 2 hosts · audit 0193"),
     ],

@@ -11,10 +11,14 @@ from vsa.report import HostResult, Report
 def test_a_host_has_its_payload_beside_its_status() -> None:
     report = Report(
         hosts={
-            "vps-01": HostResult(payload={"sites": [{"domain": "bücher"}], "status": "not this"}, changed=True, seconds=1.23456),
-            "vps-02": HostResult(error={"message": "ssh: timed out"}, exit_code=5, steps=[{"name": "x"}], diffs=[{"prepared": "d"}]),
+            "vps-01": HostResult(
+                payload={"sites": [{"domain": "bücher"}], "status": "not this"}, changed=True, seconds=1.23456
+            ),
+            "vps-02": HostResult(
+                error={"message": "ssh: timed out"}, exit_code=5, steps=[{"name": "x"}], diffs=[{"prepared": "d"}]
+            ),
         }
-    )  # fmt: skip
+    )
     text = document(report, verb="site.list", audit_id="0193", check=False, took=2.0)
     assert "bücher" in text
     assert json.loads(text) == {

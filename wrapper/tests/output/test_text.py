@@ -9,7 +9,8 @@ from vsa.output.text import clean, seconds, word
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.04, "0.0 s"), (4.84, "4.8 s"), (99.9, "99.9 s"), (100, "1 min 40 s"), (3600, "60 min 0 s"), (7260, "2 h 1 min"), (6000, "1 h 40 min")],
+    [(0.04, "0.0 s"), (4.84, "4.8 s"), (99.9, "99.9 s"), (100, "1 min 40 s"), (3600, "60 min 0 s"), (7260, "2 h 1 min"),
+     (6000, "1 h 40 min")],
 )  # fmt: skip
 def test_seconds(value: float, expected: str) -> None:
     assert seconds(value) == expected

@@ -12,7 +12,6 @@ from vsa.report import HostResult
 from vsa.views.cert import certificate_table
 from vsa.views.common import left
 from vsa.views.site import site_detail, site_table
-from vsa.views.stack import container_table, log_lines, stack_table
 from vsa.views.vhost import history_table, vhost_table, vhost_text
 
 
@@ -72,7 +71,7 @@ def test_sites_the_worst_first_and_a_row_for_what_was_not_reached() -> None:
 
 
 def test_a_site_in_full() -> None:
-    assert printed(site_detail({"vps-01": HostResult(payload={"sites": [SHOP]})})) == (
+    assert printed(site_detail({"vps-01": HostResult(payload={"sites": [SHOP]}), "vps-02": GONE})) == (
         "vps-01  shop.example.com\n"
         "  state        ok\n"
         "  problems     —\n"
@@ -85,5 +84,78 @@ def test_a_site_in_full() -> None:
         "  tenant       —\n"
         "  network      flowbiz_ext\n"
         "  profile      sse\n"
-        "  http3        yes"
+        "  http3        yes\n"
+        "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
+    )
+
+
+def test_a_narrow_terminal_folds_and_loses_nothing() -> None:
+    text = printed(site_table(SITES), width=60)
+    assert max(len(line) for line in text.splitlines()) <= 60
+    assert "…" not in text
+
+
+def test_certificates() -> None:
+    entries = [
+        {"domain": "a.example.com", "issuer": "Let's Encrypt", "served": "same", "renews": "2027-01-24T03:00:00Z", **OK},
+        {**OLD["certificate"], "domain": "b.example.com", "issuer": "Let's Encrypt", "served": "older",
+         "last_failure": {"message": "DNS problem: NXDOMAIN"}},
+        {"domain": "c.example.com", "state": "missing", "problem": "there is no certificate", "served": "none"},
+        {"domain": "d.example.com", "issuer": "self-signed", "served": None, "state": "due", "seconds_left": 90_000,
+         "fraction_left": None},
+    ]  # fmt: skip
+    assert printed(certificate_table({"vps-01": HostResult(payload={"certificates": entries}), "vps-02": GONE})) == (
+        "HOST    DOMAIN         STATE     LEFT         ISSUER         SERVED  RENEWS\n"
+        "vps-01  c.example.com  missing   —            —              NONE    there is no certificate\n"
+        "vps-01  b.example.com  expiring  9 d (10 %)   Let's Encrypt  OLDER   last try failed: DNS problem: NXDOMAIN\n"
+        "vps-01  d.example.com  due       25 h         self-signed    —       —\n"
+        "vps-01  a.example.com  ok        71 d (79 %)  Let's Encrypt  same    2027-01-24\n"
+        "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fraction", "expected"),
+    [(None, None, "—"), (0, 0.0, "0 d"), (-5, None, "0 d"), (3_600, 0.004, "1 h (0 %)"), (172_800, 0.5, "2 d (50 %)"),
+     (172_799, None, "47 h")],
+)  # fmt: skip
+def test_what_is_left(seconds: float | None, fraction: float | None, expected: str) -> None:
+    assert left(seconds, fraction) == expected
+
+
+VHOSTS = {
+    "generation": 42,
+    "vhosts": [
+        {"domain": "a.example.com", "names": ["a.example.com", "www.example.com"], "containers": ["web-1"],
+         "network": "flowbiz_ext", "drift": False, "text": "server {\n    listen 443;\x1b\n}\n"},
+        {"domain": "b.example.com", "names": ["b.example.com"], "containers": [], "network": None, "drift": True},
+    ],
+    "generations": [
+        {"number": 42, "live": True, "time": "2026-11-24T10:00:00Z", "verb": "site.provision", "summary": "1 file added",
+         "actor": "ops@hub", "audit_id": "0193"},
+        {"number": 41, "live": False},
+    ],
+}  # fmt: skip
+
+
+def test_vhosts() -> None:
+    assert printed(vhost_table({"vps-01": HostResult(payload=VHOSTS)})) == (
+        "HOST    DOMAIN         STATE   ALIASES          CONTAINERS  NETWORK\n"
+        "vps-01  b.example.com  edited  —                —           —\n"
+        "vps-01  a.example.com  live    www.example.com  web-1       flowbiz_ext"
+    )
+
+
+def test_the_text_of_a_vhost() -> None:
+    payload = {**VHOSTS, "vhosts": VHOSTS["vhosts"][:1]}
+    assert printed(vhost_text({"vps-01": HostResult(payload=payload)})) == (
+        "vps-01  a.example.com  generation 42\nserver {\n    listen 443;\\x1b\n}"
+    )
+
+
+def test_generations() -> None:
+    assert printed(history_table({"vps-01": HostResult(payload=VHOSTS)})) == (
+        "HOST    GENERATION  TIME                  VERB            CHANGE        ACTOR    AUDIT\n"
+        "vps-01  42 live     2026-11-24T10:00:00Z  site.provision  1 file added  ops@hub  0193\n"
+        "vps-01  41          —                     —               —             —        —"
     )

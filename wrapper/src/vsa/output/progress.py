@@ -13,6 +13,7 @@ from vsa.output.text import clean, seconds
 __all__ = ("Progress", "progress")
 
 _HEARTBEAT_SECONDS = 10.0
+_PATIENCE_SECONDS = 0.3
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _MOST_LINES = 12
 
@@ -36,18 +37,31 @@ class Progress:
         """Note that a host begins a task."""
         self._tasks[host] = (task, self._clock())
 
+    def skipped(self, host: str) -> None:
+        """Note that the task was not for the host."""
+
     def ended(self, host: str, message: str) -> None:
         """Note that a host has failed."""
         self._tasks[host] = (message, self._clock())
+
+    def settle(self) -> None:
+        """Be called before something else is printed."""
 
     def tick(self) -> None:
         """Be called about ten times a second."""
 
 
 class _Plain(Progress):
-    """A line per task, and one every ten seconds where a task takes long."""
+    """A line per task that is not skipped, and one every ten seconds where a task takes long.
 
-    _said = 0.0
+    Ansible tells that a task begins before it knows whether to skip it, so a line waits until the task's result, or a
+    moment.
+    """
+
+    def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(screen, clock=clock)
+        self._said = self._begun
+        self._waiting: dict[str, str] = {}
 
     @contextlib.contextmanager
     def shown(self, hosts: Sequence[str]) -> Iterator[None]:
@@ -55,19 +69,36 @@ class _Plain(Progress):
         yield
 
     def task(self, host: str, task: str) -> None:
+        self._settle(host)
         super().task(host, task)
-        self._say(f"{host}: {task}")
+        self._waiting[host] = task
+
+    def skipped(self, host: str) -> None:
+        self._waiting.pop(host, None)
 
     def ended(self, host: str, message: str) -> None:
+        self._settle(host)
         super().ended(host, message)
         if len(self._tasks) > 1:
             # With one host the error itself follows at once.
             self._say(f"{host}: {message}")
 
+    def settle(self) -> None:
+        for host in list(self._waiting):
+            self._settle(host)
+
     def tick(self) -> None:
+        for host in list(self._waiting):
+            if self._clock() - self._tasks[host][1] >= _PATIENCE_SECONDS:
+                self._settle(host)
         if self._clock() - self._said >= _HEARTBEAT_SECONDS:
             for host, (task, since) in self._tasks.items():
                 self._say(f"{host}: {task}, {seconds(self._clock() - since)} so far")
+
+    def _settle(self, host: str) -> None:
+        task = self._waiting.pop(host, None)
+        if task is not None:
+            self._say(f"{host}: {task}")
 
     def _say(self, text: str) -> None:
         self._said = self._clock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vsa.events import HostEnded, Output, Seen, StepsDone, TaskStarted
+from vsa.events import HostEnded, Output, Seen, StepsDone, TaskSkipped, TaskStarted
 from vsa.output.progress import Progress
 from vsa.output.screen import Screen
 from vsa.output.text import clean
@@ -31,6 +31,8 @@ class Show:
         for seen in happenings:
             if isinstance(seen, TaskStarted):
                 self._watcher.task(seen.host, seen.task)
+            elif isinstance(seen, TaskSkipped):
+                self._watcher.skipped(seen.host)
             elif isinstance(seen, HostEnded):
                 self._watcher.ended(seen.host, seen.message)
             elif isinstance(seen, Output):
@@ -43,6 +45,7 @@ class Show:
         # Rich comes with the first steps, while Ansible works; where nothing is shown it never comes.
         from vsa.output import blocks
 
+        self._watcher.settle()
         if seen.host != self._host:
             self._screen.step(blocks.head(seen.host, self._subject))
             self._host = seen.host

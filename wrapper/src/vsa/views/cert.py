@@ -23,12 +23,21 @@ def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
             ("STATE", lambda entry: entry.get("state")),
             ("LEFT", lambda entry: left(entry.get("seconds_left"), entry.get("fraction_left"))),
             ("ISSUER", lambda entry: entry.get("issuer")),
-            ("SERVED", lambda entry: entry.get("served")),
+            ("SERVED", _served),
             ("RENEWS", _renews),
         ],
     )
 
 
+def _served(entry: Mapping[str, Any]) -> Any:
+    served = entry.get("served")
+    return served if served in (None, "same") else str(served).upper()
+
+
 def _renews(entry: Mapping[str, Any]) -> Any:
-    renews = entry.get("renews")
-    return renews if renews else entry.get("problem")
+    """Return why it would not, or the day on which it does."""
+    if entry.get("last_failure"):
+        failure = entry["last_failure"]
+        said = failure.get("message") if isinstance(failure, Mapping) else failure
+        return f"last try failed: {said}"
+    return entry.get("problem") or str(entry.get("renews") or "").partition("T")[0]

@@ -14,7 +14,11 @@ from vsa.report import HostResult
 
 __all__ = ("certificate", "left", "listing", "unheard")
 
-_WORST = ("invalid", "broken", "expired", "missing", "failed", "exited", "unhealthy", "expiring", "warning", "not live")
+_WORST = (
+    *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring warning edited".split(),
+    "not live",
+    "due",
+)
 
 
 def listing(
@@ -72,8 +76,6 @@ def certificate(entry: Mapping[str, Any] | None) -> str:
     if not entry:
         return NOTHING
     state = str(entry.get("state") or NOTHING)
-    return (
-        f"{state} {left(entry.get('seconds_left'), entry.get('fraction_left'))}"
-        if state in ("ok", "expiring")
-        else state
-    )
+    if state not in ("ok", "due", "expiring"):
+        return state
+    return f"{state} {left(entry.get('seconds_left'), entry.get('fraction_left'))}"
