@@ -8,6 +8,8 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import reprlib
+
 __all__ = (
     "EXIT_DUE",
     "EXIT_INTERNAL",
@@ -24,6 +26,7 @@ __all__ = (
     "RefusedError",
     "UsageError",
     "VsaError",
+    "shown",
     "worst_exit",
 )
 
@@ -36,6 +39,9 @@ EXIT_UNREACHABLE = 5
 EXIT_NOT_PUT_BACK = 6
 EXIT_DUE = 7
 EXIT_INTERRUPTED = 130
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother, _SHOWN.maxlong = 3, 200, 200, 40
 
 NOTHING_CHANGED = "nothing was changed"
 
@@ -56,6 +62,11 @@ def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
     """Return the exit code that speaks for several hosts; an unknown code counts as an internal error."""
     known = {code if code in _WORST_FIRST else EXIT_INTERNAL for code in codes}
     return next((code for code in _WORST_FIRST if code in known), EXIT_OK)
+
+
+def shown(value: object) -> str:
+    """Return a value as an error may show it: bounded, whatever a hostile file made of it."""
+    return _SHOWN.repr(value) if not isinstance(value, str) else value[:200]
 
 
 class VsaError(ValueError):
@@ -99,14 +110,14 @@ class VsaError(ValueError):
         """Return the keys that a module hands to ``fail_json``, in the shape that the wrapper renders."""
         words = (
             ("field", self.field),
-            ("value", None if self.value is None else str(self.value)[:200]),
+            ("value", None if self.value is None else shown(self.value)),
             ("expected", self.expected),
             ("there_are", self.there_are),
             ("try", self.hint),
             ("details", self.details),
         )
         error = {"message": self.message, "state": self.state, **{key: value for key, value in words if value}}
-        where = f" ({self.field} = {str(self.value)[:200]!r})" if self.field and self.value is not None else ""
+        where = f" ({self.field} = {shown(self.value)!r})" if self.field and self.value is not None else ""
         return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error}
 
 

@@ -17,6 +17,8 @@ from .files import read_text
 from .paths import Paths
 from .proof import leaf_fingerprint
 
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+
 __all__ = ("certificate_directory", "certificate_problem", "live_fingerprint")
 
 
@@ -42,7 +44,11 @@ def certificate_problem(
     if text is None:
         return "there is no fullchain.pem"
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, directory / "privkey.pem")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            chain,
+            directory / "privkey.pem",
+            password="",  # never asked for on a terminal; NGINX could not be told one either
+        )
     except FileNotFoundError:
         return "there is no privkey.pem"
     except (ssl.SSLError, OSError) as error:
@@ -51,6 +57,14 @@ def certificate_problem(
         leaf = x509.load_pem_x509_certificate(text.encode())
     except ValueError as error:
         return f"fullchain.pem is not a certificate: {error}"
+    blocks = [f"{_BEGIN}{block}".encode() for block in text.split(_BEGIN)[1:]]
+    if len(blocks) > 1:
+        try:
+            issuer = x509.load_pem_x509_certificate(blocks[1])
+        except ValueError as error:
+            return f"the chain is not whole: {error}"
+        if leaf.issuer != issuer.subject:
+            return "the second certificate of the chain is not the issuer of the first"
     # Properties without a zone, in UTC: Debian 12 has cryptography 38, which lacks the newer names.
     moment = (now or datetime.datetime.now(datetime.timezone.utc)).replace(tzinfo=None)
     end = getattr(leaf, "not_valid_after_utc", None) or leaf.not_valid_after

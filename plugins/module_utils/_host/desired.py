@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._core.errors import RefusedError
+from .._core.errors import RefusedError, shown
 from .._core.networks import edge_network
 from .._core.plan import MAIN, Generation, manifest_file, site_file, site_of, text_hash
 from .._core.render import Renderer, certificate_authority
@@ -101,7 +101,7 @@ def _manifests_on_disk(paths: Paths) -> dict[str, str]:
         if name.endswith(".yml") and not name.startswith("."):
             try:
                 found[name[: -len(".yml")]] = read_text(paths.sites / name) or ""
-            except UnicodeDecodeError:
+            except (UnicodeDecodeError, OSError):
                 found[name[: -len(".yml")]] = "\x00"  # no YAML: named as invalid where it is read
     return found
 
@@ -152,6 +152,36 @@ def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tupl
     return None
 
 
+def _last_good(live: Generation, on_disk: Mapping[str, str]) -> dict[str, str]:
+    """Return the manifest of every live site as the transaction wrote it, or as near to it as can be had.
+
+    A manifest that was changed or removed inside the generation is taken from disk where that is the one recorded, else
+    from whichever of both is valid: the site must not vanish with somebody else's change. RefusedError where none is.
+    """
+    good: dict[str, str] = {}
+    domains = {site for name in live.hashes or live.files if name != MAIN and (site := site_of(name))}
+    for domain in sorted(domains):
+        name = manifest_file(domain)
+        candidates = [text for text in (live.files.get(name), on_disk.get(domain)) if text is not None]
+        written = [text for text in candidates if text_hash(text) == live.hashes.get(name)]
+        for text in (*written, *candidates):
+            try:
+                if not written:
+                    _site(domain, text)
+            except RefusedError:
+                continue
+            good[domain] = text
+            break
+        else:
+            raise RefusedError(
+                f"the live generation has lost the manifest of {domain}",
+                field="manifest",
+                value=f"sites/{domain}.yml",
+                hint="vsa vhost rollback, or write the manifest anew",
+            )
+    return good
+
+
 def compose(
     paths: Paths,
     live: Generation,
@@ -164,10 +194,8 @@ def compose(
 
     Raises RefusedError where the words do not fit, or two sites claim one name.
     """
-    last_good = {
-        site: text for name, text in live.files.items() if name.startswith("manifests/") and (site := site_of(name))
-    }
     on_disk = _manifests_on_disk(paths)
+    last_good = _last_good(live, on_disk)
     warnings: list[str] = []
     invalid: list[str] = []
     parsed: dict[str, Site] = {}
@@ -193,6 +221,7 @@ def compose(
             and domain in known
             and conf is not None
             and live.hashes.get(site_file(domain)) == text_hash(conf)
+            and live.hashes.get(manifest_file(domain)) == text_hash(last_good.get(domain, ""))
         )
         if domain not in parsed and not (reusable and last_good.get(domain) == text):
             try:
@@ -203,7 +232,7 @@ def compose(
                 invalid.append(domain)
                 kept = domain in last_good
                 warnings.append(
-                    f"sites/{domain}.yml: {error.message} ({error.field} = {error.value!r}): "
+                    f"sites/{domain}.yml: {error.message} ({error.field} = {shown(error.value)}): "
                     + (_KEPT if kept else _LEFT_OUT)
                 )
                 if not kept:

@@ -207,16 +207,31 @@ class Engine:
             return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
 
     def exec(
-        self, name: str, argv: list[str], *, environment: dict[str, str] | None = None, user: str = ""
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        environment: dict[str, str] | None = None,
+        user: str = "",
+        timeout: int | None = None,
     ) -> ExecResult:
-        """Run a command in a running container and wait for it."""
-        with self._translated(f"run {argv[0]} in {name}"):
+        """Run a command in a running container and wait for it; ``timeout`` seconds may pass without output."""
+        with self._translated(f"run {argv[0]} in {name}"), self._patient(timeout):
             made = self._api.exec_create(name, argv, environment=environment, user=user)
             stdout, stderr = self._api.exec_start(made["Id"], demux=True)
             code = self._api.exec_inspect(made["Id"])["ExitCode"]
         return ExecResult(
             code=code, stdout=(stdout or b"").decode(errors="replace"), stderr=(stderr or b"").decode(errors="replace")
         )
+
+    @contextmanager
+    def _patient(self, timeout: int | None) -> Iterator[None]:
+        usual = self._api.timeout
+        self._api.timeout = timeout or usual
+        try:
+            yield
+        finally:
+            self._api.timeout = usual
 
     def run_once(
         self,

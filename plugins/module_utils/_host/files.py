@@ -57,9 +57,8 @@ def load_yaml(text: str, *, where: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
-        raise RefusedError(
-            f"{place} is not YAML: {getattr(error, 'problem', None) or error}", field="manifest", value=place
-        ) from error
+        words = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise RefusedError(f"{place} is not YAML: {words}", field="manifest", value=place) from error
     except (ValueError, RecursionError) as error:  # an impossible date, say
         raise RefusedError(f"{where} is not YAML: {error}", field="manifest", value=where) from error
 

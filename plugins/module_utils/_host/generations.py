@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core.errors import RefusedError
-from .._core.plan import Generation, Plan, text_hash
-from .._core.render import number_generation
+from .._core.plan import Generation, Plan, numbered, text_hash
 from .files import fsync_directory, point_link, read_json, read_text, remove_tree, write_atomically, write_new
 from .paths import Paths
 
@@ -131,9 +130,12 @@ class Generations:
         return Record.load(read_json(self.directory(number) / _RECORD))
 
     def read(self, number: int) -> Generation:
-        """Return a generation with the texts that lie on disk now; number 0 is the empty one."""
+        """Return a generation with the texts that lie on disk now; number 0 is the empty one.
+
+        Where the record is gone the texts are still what is live; without hashes all of them count as drift.
+        """
         record = self.record(number)
-        if record is None:
+        if number == 0:
             return Generation()
         files = {}
         for folder in ("", "sites", "manifests"):
@@ -149,6 +151,8 @@ class Generations:
                 text = read_text(path)
                 if text is not None:
                     files[f"{folder}/{name}".lstrip("/")] = text
+        if record is None:
+            return Generation(number=number, files=files)
         return Generation(number=number, files=files, hashes=record.files, inputs=record.inputs, marker=record.marker)
 
     def next_number(self) -> int:
@@ -168,7 +172,7 @@ class Generations:
                 for folder in (directory / "sites", directory / "manifests"):
                     folder.mkdir(parents=True)
                 for name, text in plan.files.items():
-                    written = number_generation(text, number)
+                    written = numbered(name, text, number)
                     write_new(directory / name, written)
                     hashes[name] = text_hash(written)
                 for folder in (directory / "sites", directory / "manifests", directory, directory.parent):

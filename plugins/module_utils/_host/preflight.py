@@ -22,6 +22,9 @@ from .paths import Paths
 __all__ = ("Report", "check_containers", "check_names", "listening_ports")
 
 
+_LOOPBACK_6 = "0" * 24 + "01000000"
+
+
 @dataclass
 class Report:
     """What was found: ``facts`` go into one line, ``warnings`` each into its own."""
@@ -47,7 +50,8 @@ def listening_ports(pid: int, *, proc: Path = Path("/proc")) -> dict[int, bool]:
             if len(parts) < 4 or parts[3] != "0A":
                 continue
             address, _colon, port = parts[1].rpartition(":")
-            loopback = (len(address) == 8 and address.endswith("7F")) or address == "0" * 24 + "01000000"
+            mapped = address.startswith("0000000000000000FFFF0000")
+            loopback = ((len(address) == 8 or mapped) and address.endswith("7F")) or address == _LOOPBACK_6
             found[int(port, 16)] = found.get(int(port, 16), False) or not loopback
     return found
 

@@ -28,9 +28,10 @@ def leaf_fingerprint(pem: str) -> str | None:
     if start < 0 or stop < start:
         return None
     try:
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem[start : stop + len(end)])).hexdigest()
+        content = ssl.PEM_cert_to_DER_cert(pem[start : stop + len(end)])
     except ValueError:
         return None
+    return hashlib.sha256(content).hexdigest() if content else None
 
 
 def _unverified() -> ssl.SSLContext:

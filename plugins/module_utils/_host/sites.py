@@ -145,7 +145,7 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
 
 def _manifest_paths(paths: Paths) -> list[Path]:
     try:
-        return [path for path in paths.sites.iterdir() if path.suffix == ".yml" and not path.name.startswith(".")]
+        return [path for path in paths.sites.iterdir() if path.suffix == ".yml" and path.is_file()]
     except FileNotFoundError:
         return []
 
