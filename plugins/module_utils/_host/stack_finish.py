@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The second half of bringing a stack up, after Compose: its containers are healthy, or the version of before is put back.
+"""The second half of bringing a stack up, after Compose: its containers are healthy, or the former version comes back.
 
 Note that this module is **private** to the collection.
 """
@@ -45,13 +45,9 @@ class Finish:
         deadline = time.monotonic() + _SETTLE
         while True:
             wrong = unhealthy(containers_of(self._engine, self._stack), self._services())
-            if not wrong and self._stack.proxy:
-                lost = sorted(set(proven) - set(proven_sites(self._engine, self._paths)))
-                wrong = (
-                    [f"{', '.join(lost[:5])} answered before and {'do' if len(lost) > 1 else 'does'} not now"]
-                    if lost
-                    else []
-                )
+            if proven and not wrong:
+                answering = proven_sites(self._engine, self._paths)
+                wrong = [f"{domain} answered before and does not now" for domain in proven if domain not in answering]
             if not wrong or time.monotonic() > deadline:
                 return wrong
             time.sleep(0.5)

@@ -1,0 +1,83 @@
+#!/usr/bin/python
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_info
+short_description: Show the stacks of a host, their containers and what these wrote
+version_added: 0.1.0
+description:
+  - Reads the folders below C(/srv) and the engine, all in one call.
+author:
+  - flowbiz (@flowbiz)
+options:
+  name:
+    description: The one stack to return; left out, all of them.
+    type: str
+  tail:
+    description: How many of the last lines to return that each container wrote.
+    type: int
+    default: 0
+  service:
+    description: The one service whose lines to return.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in either mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+"""
+
+EXAMPLES = r"""
+- name: List the stacks
+  flowbiz.vsa.stack_info:
+
+- name: Show the last lines of the reverse proxy
+  flowbiz.vsa.stack_info:
+    name: reverse-proxy
+    tail: 100
+"""
+
+RETURN = r"""
+stacks:
+  description:
+    - One entry per stack, by name, with C(name), C(state) (V(healthy), V(starting), V(unhealthy) or V(down)), C(problem),
+      C(tenant), C(description), C(folder), C(proxy) and C(containers), each with C(name), C(service), C(state),
+      C(health), C(image) and C(started_at).
+  returned: success
+  type: list
+  elements: dict
+logs:
+  description: One entry per container, with C(container), C(service) and C(lines).
+  returned: O(tail) is not 0
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack_list import list_stacks
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str"},
+            "tail": {"type": "int", "default": 0},
+            "service": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**list_stacks(**module.params))
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()
