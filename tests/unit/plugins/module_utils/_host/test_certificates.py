@@ -64,6 +64,7 @@ PROBLEMS: dict[str, tuple[Callable[[Pair], str | None], Callable[[Pair], str | N
     "truncated key": (lambda it: it.chain, lambda it: it.key_pem[:120], "not a pair"),
     "another's key": (lambda it: it.chain, lambda it: make_pair([SHOP]).key_pem, "not a pair: KEY_VALUES_MISMATCH"),
     "turned round": (lambda it: it.key_pem, lambda it: it.pem, "not a pair"),
+    "encrypted key": (lambda it: it.chain, lambda it: it.encrypted_key_pem(b"phrase"), "not a pair"),
     "no PEM": (lambda it: "<html>", lambda it: it.key_pem, "not a pair"),
 }
 
@@ -110,3 +111,13 @@ def test_without_a_time_it_is_now(tmp_path: Path, ca: Pair) -> None:
 
 def test_without_a_certificate_there_is_no_fingerprint(tmp_path: Path) -> None:
     assert live_fingerprint(Paths(str(tmp_path)), SHOP, "letsencrypt") is None
+
+
+def test_a_chain_that_does_not_lead_on_is_a_problem(tmp_path: Path, good: Pair) -> None:
+    paths = Paths(str(tmp_path))
+    put_pair(
+        certificate_directory(paths, SHOP, "letsencrypt"),
+        chain=good.pem + make_pair(["another CA"]).pem,
+        key=good.key_pem,
+    )
+    assert "chain" in (certificate_problem(paths, SHOP, "letsencrypt", now=NOW) or "")

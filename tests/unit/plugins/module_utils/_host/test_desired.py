@@ -393,3 +393,44 @@ def test_read_manifest(host: HostTree) -> None:
     host.manifest(A, "routes: []\n")
     with pytest.raises(RefusedError):
         read_manifest(host.paths, A)
+
+
+# -- what is broken on the host itself -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["", "{torn", '{"schema": 2}', None], ids=["empty", "torn", "other", "gone"])
+def test_a_live_generation_without_its_record_keeps_every_site(host: HostTree, damage: str | None) -> None:
+    host.break_open("generation.json", damage)
+    plan, desired = host.desired(provide(C))
+    assert set(desired.sites) == {A, B, C}
+    assert plan.base == 2
+    assert plan.sites_removed == ()
+    host.apply(provide(C))
+    assert host.generations.live_number() == 3
+    assert kinds(host, sync=True) == {}
+
+
+@pytest.mark.parametrize(
+    "damage", [None, "# by hand\n", yaml.safe_dump(least(A, "evil:1"))], ids=["gone", "bad", "other"]
+)
+def test_drift_of_a_manifest_in_the_live_generation_loses_no_site_and_is_put_right(
+    host: HostTree, damage: str | None
+) -> None:
+    good = host.desired()[1].files
+    host.break_open(f"manifests/{A}.yml", damage)
+    plan, desired = host.desired(provide(C))
+    assert plan.sites_removed == ()
+    assert {name: desired.files[name] for name in good if name != MAIN} == {n: t for n, t in good.items() if n != MAIN}
+    host.apply(provide(C))
+    assert kinds(host, sync=True) == {}
+    assert host.generations.read(host.generations.live_number()).drifted == ()
+
+
+@pytest.mark.parametrize("domain", [A, "new.example"])
+def test_a_directory_named_like_a_manifest_is_named(host: HostTree, domain: str) -> None:
+    path = host.paths.sites / f"{domain}.yml"
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    _plan, desired = host.desired(sync=True)
+    assert desired.invalid == (domain,)
+    assert set(desired.sites) == {A, B}

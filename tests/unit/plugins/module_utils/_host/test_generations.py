@@ -73,6 +73,18 @@ def test_what_is_staged_lies_there_numbered_read_only_and_hashed(host: HostTree)
     assert str(host.paths.current.readlink()) == "generations/1", "relative, for it is read inside the container too"
 
 
+def test_a_path_spelled_like_the_number_is_kept(host: HostTree) -> None:
+    site = make_site(routes=[{"path": "/@GENERATION@", "container": "web-1", "port": 3000}])
+    files = generation_files([site])
+    plan = make_plan(Generation(), files, inputs="i", marker=MARKER)
+    host.generations.finish(make_record(1, plan, hashes=host.generations.stage(1, plan)))
+    read = host.generations.read(1)
+    assert {name: read.files[name] for name in files if name != MAIN} == {
+        name: text for name, text in files.items() if name != MAIN
+    }
+    assert not make_plan(read, files, inputs="i", marker=MARKER).changed
+
+
 def test_a_generation_exists_only_when_it_is_finished(host: HostTree) -> None:
     number = make(host, finished=False)
     assert host.generations.numbers() == []

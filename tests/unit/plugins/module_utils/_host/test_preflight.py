@@ -41,6 +41,9 @@ ANY6, LOCAL6 = "0" * 32, "0" * 24 + "01000000"
         (table(("00000000:0BB8", ESTABLISHED)), None, {}),
         (None, table((f"{ANY6}:0BB8", LISTEN), six=True), {3000: True}),
         (None, table((f"{LOCAL6}:0BB8", LISTEN), six=True), {3000: False}),
+        # What a Java or dual-stack program shows for 127.0.0.1, and for an address of the container.
+        (None, table(("0000000000000000FFFF00000100007F:0BB8", LISTEN), six=True), {3000: False}),
+        (None, table(("0000000000000000FFFF00000200A8C0:0BB8", LISTEN), six=True), {3000: True}),
         (table(("0100007F:0BB8", LISTEN)), table((f"{LOCAL6}:0BB8", LISTEN), six=True), {3000: False}),
         (table(("0100007F:0BB8", LISTEN)), table((f"{ANY6}:0BB8", LISTEN), six=True), {3000: True}),
         (table(("00000000:0BB8", LISTEN), ("0100007F:0BB8", LISTEN)), None, {3000: True}),
