@@ -1,3 +1,5 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154  # the two variables named below are put in front of this text
 # What can be asked and done on a host that may have no Python yet. POSIX sh; run by the collection's one `raw` task
 # (tasks/python.yml), which puts two assignments in front:
 #   vsa_install    1: install what is missing; empty: only look
@@ -14,6 +16,7 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 PATH="$PATH
 say() { printf 'vsa-%s: %s\n' "$1" "$2"; }
 
 ID=unknown VERSION_ID=unknown VERSION_CODENAME=unknown
+# shellcheck disable=SC1091  # it lies on the host
 if [ -r /etc/os-release ]; then . /etc/os-release; fi
 say platform "$ID $VERSION_ID $VERSION_CODENAME $(dpkg --print-architecture 2>/dev/null || uname -m)"
 case " $vsa_platforms " in

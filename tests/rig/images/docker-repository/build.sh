@@ -42,7 +42,7 @@ GNUPGHOME=/tmp/build/gpg
 export GNUPGHOME
 install -d -m 0700 "$GNUPGHOME"
 gpg --batch --quiet --passphrase '' --quick-generate-key 'Stand-in repository <rig@example.test>' rsa2048 sign 0
-gpg --batch --quiet --armor --export > gpg
+gpg --batch --quiet --armor --output gpg --export
 gpg --batch --quiet --clearsign --output "dists/$suite/InRelease" "dists/$suite/Release"
 gpg --batch --quiet --armor --detach-sign --output "dists/$suite/Release.gpg" "dists/$suite/Release"
 
