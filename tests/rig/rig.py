@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vsa_rig._shell import RigError, cache_dir, say
 from vsa_rig.cleanup import down, scopes
-from vsa_rig.doors import playbook, proxy_host, run_web, settings, vsa
+from vsa_rig.doors import ROOT, command, playbook, proxy_host, run_web, settings, vsa
 from vsa_rig.engine import engine_up
 from vsa_rig.images import IMAGES, images, standin_of
 from vsa_rig.network import network, scope, scoped
@@ -23,10 +23,12 @@ from vsa_rig.vps import Vps, ssh_key
 
 __all__ = [
     "IMAGES",
+    "ROOT",
     "RigError",
     "Services",
     "Vps",
     "cache_dir",
+    "command",
     "down",
     "engine_up",
     "images",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from ._shell import LABEL, cache_dir, docker, say, step
+from ._shell import LABEL, RigError, cache_dir, docker, say, step
 from .images import remove_images
 from .network import NETWORK
 
@@ -36,12 +36,10 @@ def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None
         with step("removing the rig's images and caches"):
             remove_images()
             shutil.rmtree(cache_dir())
-    left = docker("ps", "--all", "--quiet", *chosen).stdout.split()
-    say(
-        f"✔ nothing of the rig is left{'' if all else '; its images are kept for the next time'}"
-        if not left
-        else "✘ left"
-    )
+    left = docker("ps", "--all", "--format", "{{.Names}}", *chosen).stdout.split()
+    if left:
+        raise RigError(f"still there: {', '.join(left)}; try again")
+    say(f"✔ nothing of {'the rig' if everything else f'its part {scope}'} is left")
 
 
 def scopes() -> list[str]:

@@ -1,0 +1,173 @@
+"""The main job for real, on this machine: ``demo.py up`` (what ``make demo`` runs) and ``demo.py down``.
+
+A fresh VPS is bootstrapped, gets the reverse proxy and a small web application, and serves ``shop.demo.test`` with a
+certificate of a real ACME server. Run again it brings the same VPS to the same state; after an interrupted run, or with
+``--fresh``, it starts with a new one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import rig
+
+NAME = "vps-demo"
+DOMAIN = "shop.demo.test"
+CONTAINER = "web-1"
+PORT = 3000
+
+_INVENTORY = rig.ROOT / "inventories" / "demo"
+_SSH_CONFIG = _INVENTORY / ".ssh_config"
+_IMAGES = ("vsa-rig-vps:13", "vsa-rig-pebble:1", "nginx:1.30.7", "certbot/certbot:v5.5.0", "vsa-demo-web:1")
+
+
+def up(*, fresh: bool) -> None:
+    """Make the demo, or bring it up to date, and show what it serves."""
+    start = time.monotonic()
+    _title(1, "a VPS, and an ACME server with DNS beside it")
+    rig.engine_up()
+    rig.images(*_IMAGES)
+    for name in _IMAGES:
+        if really := rig.standin_of(name):
+            rig.say(f"  · {name} is a stand-in (no registry in reach): {really}")
+    kept = not fresh and _complete().exists()
+    vps = rig.Vps.create(NAME, fresh=not kept)
+    _SSH_CONFIG.write_text(vps.ssh_config())
+    rig.say(f"  · {NAME} is {vps.ip}: {'the one of last time' if kept else 'systemd and sshd, nothing else'}")
+
+    _title(2, "bootstrap: Python, Docker with Compose, network, settings")
+    settings = rig.settings(vps)
+    ca_bundle = settings["bootstrap_ca_bundle"]
+    words = ["--ca", settings["bootstrap_ca"], "--ca-bundle", ca_bundle, "--email", settings["bootstrap_email"]]
+    _vsa("bootstrap", *words)
+
+    _title(3, "the reverse proxy")
+    # Where a registry is in reach, the host would pull them itself.
+    vps.load_images("nginx:1.30.7", "certbot/certbot:v5.5.0", "vsa-demo-web:1")
+    _vsa("stack", "up", "reverse-proxy")
+
+    _title(4, f"a web application in the container {CONTAINER}, and a domain that leads to the VPS")
+    if vps.run(["docker", "inspect", CONTAINER], check=False).returncode:
+        rig.run_web(vps, CONTAINER)
+    vps.add_dns(DOMAIN)
+    rig.say(f"  · {CONTAINER} listens on port {PORT} of flowbiz_ext · {DOMAIN} → {vps.ip}")
+
+    _title(5, f"the site {DOMAIN}")
+    _vsa("site", "provision", "--domain", DOMAIN, "--container", CONTAINER, "--port", str(PORT))
+
+    _title(6, f"what https://{DOMAIN}/ answers, through the proxy")
+    fetch(vps.ip, Path(ca_bundle))
+    _complete().touch()
+    rig.say(f"\n✔ the demo runs, after {time.monotonic() - start:.0f} s\n")
+    print(_next_steps(vps.ip, ca_bundle))
+
+
+def down() -> None:
+    """Remove the VPS, what stands beside it, and the files that point to it."""
+    _SSH_CONFIG.unlink(missing_ok=True)
+    if shutil.which("docker") is None:
+        rig.say("✔ there is no demo: no Docker on this machine")
+        return
+    rig.engine_up()
+    rig.down(everything=False, scope=os.environ["VSA_RIG_SCOPE"])
+    rig.say(
+        "  · kept for the next time: the rig's images and its SSH key; tests/rig/rig.py down --all removes these too"
+    )
+
+
+def fetch(address: str, ca_bundle: Path) -> None:
+    """Ask the site over HTTPS at ``address`` and print the answer; raises where chain, name or answer is not right."""
+    trust = ssl.create_default_context(cafile=str(ca_bundle))
+    with (
+        socket.create_connection((address, 443), timeout=10) as plain,
+        trust.wrap_socket(plain, server_hostname=DOMAIN) as connection,
+    ):
+        certificate: dict[str, Any] = dict(connection.getpeercert() or {})
+        protocol = connection.version()
+        client = http.client.HTTPSConnection(DOMAIN)
+        client.sock = connection
+        client.request("GET", "/hello", headers={"User-Agent": "vsa-demo", "Connection": "close"})
+        answer = client.getresponse()
+        body = answer.read().decode()
+    if answer.status != 200 or json.loads(body)["app"] != CONTAINER:
+        raise rig.RigError(f"{DOMAIN} answered {answer.status}: {body[:500]}")
+    issuer = dict(pair for part in certificate.get("issuer", ()) for pair in part)
+    rig.say(
+        f"  ✔ chain verified: issued by {issuer.get('commonName')}, until {certificate.get('notAfter')}, {protocol}"
+    )
+    print(f"HTTP/1.1 {answer.status} {answer.reason}")
+    for key, value in answer.getheaders():
+        print(f"{key}: {value}")
+    print("\n" + json.dumps(json.loads(body), indent=2), flush=True)
+
+
+def _complete() -> Path:
+    """There as long as the VPS is one on which a demo went through; removed with the VPS."""
+    return rig.cache_dir("vps", NAME) / "demo-complete"
+
+
+def _title(number: int, text: str) -> None:
+    rig.say(f"\n[{number}/6] {text}")
+
+
+def _vsa(*words: str) -> None:
+    """Run the ``vsa`` of this environment as an operator would, its output shown as it comes."""
+    argv = ["-i", str(_INVENTORY.relative_to(rig.ROOT)), *words]
+    rig.say(f"$ vsa {shlex.join(argv)}")
+    done = subprocess.run([rig.command("vsa"), *argv], cwd=rig.ROOT, stdin=subprocess.DEVNULL)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise rig.RigError(f"vsa ended with {done.returncode}; what it said stands above")
+
+
+def _next_steps(address: str, ca_bundle: str) -> str:
+    inventory = _INVENTORY.relative_to(rig.ROOT)
+    return f"""Try next, in {rig.ROOT}:
+
+  curl --cacert {ca_bundle} --resolve {DOMAIN}:443:{address} https://{DOMAIN}/any/path
+  .venv/bin/vsa -i {inventory} site list
+  .venv/bin/vsa -i {inventory} site show --domain {DOMAIN}
+  .venv/bin/vsa -i {inventory} cert status
+  .venv/bin/vsa -i {inventory} site provision --domain {DOMAIN} --container {CONTAINER} --port {PORT}
+  .venv/bin/ansible-playbook -i {inventory} site.yml -e domain={DOMAIN} -e upstream={CONTAINER}:{PORT}
+  ssh -F {inventory}/.ssh_config {NAME}
+  make demo-down"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run ``up`` or ``down``; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="demo.py", description="The main job for real, on this machine.")
+    parser.add_argument("verb", choices=("up", "down"))
+    parser.add_argument("--fresh", action="store_true", help="start with a new VPS whatever is there")
+    words = parser.parse_args(argv)
+    # Tests beside it have an ACME server and DNS of their own.
+    os.environ["VSA_RIG_SCOPE"] = "demo"
+    try:
+        if words.verb == "up":
+            up(fresh=words.fresh)
+        else:
+            down()
+    except (rig.RigError, OSError, http.client.HTTPException) as problem:
+        rig.say(f"\n✘ the demo failed: {problem}\n  try        make demo   (again), or make demo-down")
+        return 1
+    except KeyboardInterrupt:
+        rig.say("\n✘ interrupted; make demo starts over, make demo-down removes what is there")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
