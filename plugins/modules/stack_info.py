@@ -46,9 +46,9 @@ EXAMPLES = r"""
 RETURN = r"""
 stacks:
   description:
-    - One entry per stack, by name, with C(name), C(state) (V(healthy), V(starting), V(unhealthy) or V(down)), C(problem),
-      C(tenant), C(description), C(folder), C(proxy) and C(containers), each with C(name), C(service), C(state),
-      C(health), C(image) and C(started_at).
+    - One entry per stack, by name, with C(name), C(state) (V(healthy), V(starting), V(unhealthy) or V(down)),
+      C(problem), C(tenant), C(description), C(folder), C(proxy) and C(containers), each with C(name), C(service),
+      C(state), C(health), C(image) and C(started_at).
   returned: success
   type: list
   elements: dict

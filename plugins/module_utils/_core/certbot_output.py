@@ -33,7 +33,7 @@ _INNERMOST = re.compile(r"(?:\[Errno -?\d+\] |\[SSL: \w+\] )([^\"')(]+)")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why there is no certificate: ``message`` is one line, ``details`` are the CA's further words.
+    """Why there is no certificate: ``message`` is one line in which the CA is "it", ``details`` its further words.
 
     ``kind`` is one of ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at
     ``retry_after``), ``refused`` (the CA will not), ``unreachable`` (the CA does not answer, or is not trusted),
@@ -70,7 +70,7 @@ def read_failure(output: str, *, code: int) -> Problem:
         first = failed[0]
         return Problem(
             "challenge",
-            f"the CA could not validate {first['name']}: {_short(first['detail'])}",
+            f"it could not validate {first['name']}: {_short(first['detail'])}",
             name=first["name"],
             details=tuple(f"{found['name']} ({found['kind']}): {_short(found['detail'])}" for found in failed),
         )
@@ -79,12 +79,11 @@ def read_failure(output: str, *, code: int) -> Problem:
     retry = _RETRY.search(output)
     if _RATE.search(last) or retry:
         moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00") if retry else None
-        return Problem("rate_limit", f"the CA's rate limit is reached: {last}", retry_after=moment)
+        return Problem("rate_limit", f"its rate limit is reached: {last}", retry_after=moment)
     if "HTTPSConnectionPool" in last or "requests.exceptions" in last:
         inner = _INNERMOST.search(last)
         why = inner[1].strip(" :") if inner else last
-        host = re.search(r"host='([^']+)', port=(\d+)", last)
-        return Problem("unreachable", f"the CA{f' at {host[1]}:{host[2]}' if host else ''} cannot be asked: {why}")
+        return Problem("unreachable", f"it cannot be asked: {why}")
     if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
-        return Problem("refused", f"the CA refused: {last}", details=tuple(lines[-5:-1]))
+        return Problem("refused", f"it refused: {last}", details=tuple(lines[-5:-1]))
     return Problem("other", f"certbot failed: {last}", details=tuple(lines[-5:-1]))

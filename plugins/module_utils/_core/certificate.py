@@ -84,8 +84,8 @@ class Facts:
 
     @property
     def lifetime(self) -> datetime.timedelta:
-        """Return how long it is valid in all, at least a second."""
-        return max(self.not_after - self.not_before, datetime.timedelta(seconds=1))
+        """Return how long it is valid in all, at least a second; its last second counts (RFC 5280, section 4.1.2.5)."""
+        return max(self.not_after - self.not_before, datetime.timedelta(0)) + datetime.timedelta(seconds=1)
 
 
 @dataclass(frozen=True)

@@ -236,8 +236,10 @@ def _remember(certbot: Certbot, wanted: _Wanted, attempts: Attempts, problem: Pr
 
 
 def _failed(wanted: _Wanted, facts: Facts | None, problem: Problem, *, rehearsal: bool) -> NoReturn:
-    label = authority_label(wanted.authority)
-    where = "at the staging CA, so Let's Encrypt itself was not asked" if rehearsal else f"at {label}"
+    label = authority_label("staging" if rehearsal else wanted.authority)
+    details = list(problem.details)
+    if rehearsal:
+        details.append("this was a rehearsal after an earlier failure: Let's Encrypt itself was not asked")
     hints = {
         "challenge": f"let {problem.name or wanted.domain} lead to this host on port 80, then try again",
         "rate_limit": f"wait until {rfc3339(problem.retry_after)}" if problem.retry_after else "wait, then try again",
@@ -246,12 +248,12 @@ def _failed(wanted: _Wanted, facts: Facts | None, problem: Problem, *, rehearsal
     }
     kind = PutBackError if problem.kind in ("unreachable", "other") else RefusedError
     raise kind(
-        f"no certificate for {wanted.domain} {where}: {problem.message}",
+        f"{label} gave no certificate for {wanted.domain}: {problem.message}",
         field="domain",
         value=problem.name or wanted.domain,
         state=_STATE_KEPT if facts else "nothing was changed",
         hint=hints.get(problem.kind, "docker logs vsa-certbot, and /srv/platform/reverse-proxy/logs/certbot"),
-        details=list(problem.details),
+        details=details,
     )
 
 
