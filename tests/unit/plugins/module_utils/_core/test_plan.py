@@ -208,7 +208,7 @@ _NUMBERS = st.integers(1, 10**7)
 _DURATIONS = st.builds(lambda number, unit: f"{number}{unit}", st.integers(1, 999999), st.sampled_from("smhd"))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
     number=_NUMBERS,
     timeout=_DURATIONS,

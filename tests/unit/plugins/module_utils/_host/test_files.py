@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -93,41 +94,29 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def _write_often(path: Path, texts: list[str], rounds: int) -> None:
-    for number in range(rounds):
-        files.write_atomically(path, texts[number % len(texts)])
+def read_while(write: Callable[[int], object], read: Callable[[], str], rounds: int) -> set[str]:
+    """Return all that a reader sees while somebody else writes ``rounds`` times."""
+    seen = set()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        done = pool.submit(lambda: [write(number) for number in range(rounds)])
+        while not done.done():
+            seen.add(read())
+        done.result()
+    return seen
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path, texts = tmp_path / "file", [letter * 200_000 for letter in "ab"]
     path.write_text(texts[0])
-    writer = multiprocessing.get_context("fork").Process(target=_write_often, args=(path, texts, 60))
-    writer.start()
-    seen = set()
-    while writer.is_alive():
-        seen.add(path.read_text())
-    writer.join()
-    assert writer.exitcode == 0
-    assert seen <= set(texts)
-    assert len(seen) == 2, "both were read, or the test has shown nothing"
-
-
-def _point_often(link: Path, rounds: int) -> None:
-    for number in range(rounds):
-        files.point_link(link, f"generations/{number % 2 + 1}")
+    seen = read_while(lambda number: files.write_atomically(path, texts[number % 2]), path.read_text, 60)
+    assert seen == set(texts)
 
 
 def test_a_link_is_never_gone(tmp_path: Path) -> None:
-    link = tmp_path / "current"
-    files.point_link(link, "generations/1")
-    writer = multiprocessing.get_context("fork").Process(target=_point_often, args=(link, 200))
-    writer.start()
-    seen = set()
-    while writer.is_alive():
-        seen.add(str(link.readlink()))
-    writer.join()
-    assert writer.exitcode == 0
-    assert seen == {"generations/1", "generations/2"}
+    link, targets = tmp_path / "current", ["generations/1", "generations/2"]
+    files.point_link(link, targets[0])
+    seen = read_while(lambda number: files.point_link(link, targets[number % 2]), lambda: str(link.readlink()), 200)
+    assert seen == set(targets)
     assert [entry.name for entry in tmp_path.iterdir()] == ["current"]
 
 
