@@ -13,8 +13,9 @@ from vsa.cli import cli
 
 VERBS = vsa_tree.verbs()
 PLAYBOOKS = sorted(VERBS.values())
-# What Ansible reads; a README may link to wherever it wants.
-USED = [path for path in [*vsa_tree.below("roles"), *vsa_tree.below("playbooks")] if path.suffix != ".md"]
+# What Ansible acts on. A README may link to wherever it wants, and an argument spec says a default once more.
+READ = [*vsa_tree.below("roles"), *vsa_tree.below("playbooks")]
+USED = [path for path in READ if path.suffix != ".md" and path.name != "argument_specs.yml"]
 
 # Verbs that run on the workstation without a playbook, each with its reason.
 WITHOUT_PLAYBOOK = {
