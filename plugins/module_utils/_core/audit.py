@@ -1,0 +1,229 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit record, schema 1, and its line in the trail: one dataclass for whoever writes or reads it.
+
+A line is one JSON object in ASCII. ``prev_hash`` comes first and ``hash`` last, so that a chain can be followed without
+parsing: the hash is SHA-256 over the line up to ``,"hash":`` and a closing brace. docs/reference/audit.md documents
+every field. What is kept out of a record is decided in ``audit_mask``; a record is made of values that may be read.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+__all__ = (
+    "AUDIT_SCHEMA",
+    "GENESIS",
+    "INTERRUPTED",
+    "MAX_LINE",
+    "STARTED",
+    "STATUS",
+    "Actor",
+    "Change",
+    "Controller",
+    "Counts",
+    "Record",
+    "closing",
+    "content_of",
+    "from_dict",
+    "opening",
+    "parse_line",
+    "seal",
+)
+
+AUDIT_SCHEMA = 1
+
+GENESIS = "0" * 64
+"""What the first record of a trail names as the hash before its own."""
+
+MAX_LINE = 128 * 1024
+"""The longest line in bytes; a record that would be longer loses its diffs first, then the rest of its changes."""
+
+STARTED = "started"
+INTERRUPTED = "interrupted"
+
+STATUS = {
+    0: "ok",
+    1: "internal_error",
+    2: "usage_error",
+    3: "refused",
+    4: "failed",
+    5: "unreachable",
+    6: "not_put_back",
+    7: "due",
+    130: INTERRUPTED,
+}
+"""The word for each exit code: how a run ended."""
+
+_TAIL = ',"hash":"'
+_TAIL_LENGTH = len(_TAIL) + 64 + 2
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who: the login ``user``, the user behind sudo, and the address that ssh came from."""
+
+    user: str
+    sudo_user: str | None = None
+    ssh_client: str | None = None
+
+
+@dataclass(frozen=True)
+class Controller:
+    """Where it was run from: the machine's ``name``, and the ``id`` of the trail's writer (16 hexadecimal digits)."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many tasks of a host ended how; ``ok`` counts the changed ones too."""
+
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    unreachable: int = 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """One task that changed something; ``task`` is its name as written, before templating, ``diff`` masked."""
+
+    host: str
+    task: str
+    action: str
+    diff: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of the trail.
+
+    ``kind`` is ``started`` or ``finished`` for a run, both with one id, or ``change`` in the trail of a host that a run
+    changed. ``time`` is RFC 3339 in UTC with microseconds, ``duration`` is in seconds. ``prev_hash`` and ``hash`` are
+    empty until :func:`seal` puts the record into a chain.
+    """
+
+    id: str
+    kind: str
+    time: str
+    actor: Actor
+    controller: Controller
+    verb: str
+    version: str
+    hosts: tuple[str, ...] = ()
+    target: str | None = None
+    playbook: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    check: bool = False
+    status: str = STARTED
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    duration: float | None = None
+    error: str | None = None
+    schema: int = AUDIT_SCHEMA
+    prev_hash: str = ""
+    hash: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON values, in the order of its line but without the two hashes."""
+        values = asdict(self)
+        del values["prev_hash"], values["hash"]
+        return {"schema": values.pop("schema"), **values}
+
+    @property
+    def changed(self) -> bool:
+        """Say whether anything was changed, or would have been in check mode."""
+        return bool(self.changes) or any(counts.changed for counts in self.counts.values())
+
+
+def seal(record: Record, prev_hash: str) -> str:
+    """Return the record's line, without a newline, as the successor of the line whose hash is given."""
+    line = _sealed(record, prev_hash)
+    if len(line) <= MAX_LINE:
+        return line
+    record = replace(
+        record,
+        changes=tuple(
+            replace(change, diff=change.diff and "(left out: the record is too long)") for change in record.changes
+        ),
+    )
+    line = _sealed(record, prev_hash)
+    while len(line) > MAX_LINE and (record.changes or record.arguments or record.counts or record.hosts):
+        # What is left then are thousands of names; how many there were is still said.
+        if record.changes:
+            record = replace(record, changes=_fewer(record.changes))
+        elif record.arguments:
+            record = replace(record, arguments={})
+        elif record.counts:
+            record = replace(record, counts={})
+        else:
+            record = replace(record, hosts=())
+        line = _sealed(record, prev_hash)
+    return line
+
+
+def _fewer(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    if len(changes) < 4:
+        return ()
+    kept = changes[: len(changes) // 2]
+    return (*kept, Change(host="", task=f"and {len(changes) - len(kept)} more", action=""))
+
+
+def _sealed(record: Record, prev_hash: str) -> str:
+    text = json.dumps({"prev_hash": prev_hash, **record.as_dict()}, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode("ascii")).hexdigest()
+    return f'{text[:-1]}{_TAIL}{digest}"}}'
+
+
+def content_of(line: str | bytes) -> tuple[str, str, str]:
+    """Return the hash before, the hash that a line claims, and the hash that it has; ValueError for no such line."""
+    data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
+    if not data.startswith(b'{"prev_hash":"') or data[-_TAIL_LENGTH : -_TAIL_LENGTH + 9] != b',"hash":"':
+        raise ValueError("not the line of a record")
+    if data[-2:] != b'"}':
+        raise ValueError("not the end of a record")
+    computed = hashlib.sha256(data[:-_TAIL_LENGTH])
+    computed.update(b"}")
+    before, claimed = data[14:78], data[-66:-2]
+    return before.decode("ascii", "replace"), claimed.decode("ascii", "replace"), computed.hexdigest()
+
+
+def parse_line(line: str | bytes) -> Record:
+    """Return the record of a line. ValueError where it is not one of this schema; its hashes are not checked here."""
+    data = json.loads(line)
+    if not isinstance(data, dict) or data.get("schema") != AUDIT_SCHEMA:
+        raise ValueError("not a record of schema 1")
+    return from_dict(data)
+
+
+def from_dict(data: Mapping[str, Any]) -> Record:
+    """Return the record that :meth:`Record.as_dict` gave. ValueError where a field is missing or unknown."""
+    values = dict(data)
+    try:
+        values["actor"] = Actor(**values["actor"])
+        values["controller"] = Controller(**values["controller"])
+        values["hosts"] = tuple(values["hosts"])
+        values["counts"] = {host: Counts(**counts) for host, counts in values["counts"].items()}
+        values["changes"] = tuple(Change(**change) for change in values["changes"])
+        return Record(**values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a whole record: {error}") from error
+
+
+def opening(record: Record) -> Record:
+    """Return a run's first record."""
+    return replace(record, kind=STARTED, status=STARTED)
+
+
+def closing(record: Record, *, time: str, status: str, **known: Any) -> Record:
+    """Return the last record of the run that a ``started`` record opened, with what is known of its end."""
+    said = {name: value for name, value in known.items() if value is not None}
+    return replace(record, kind="finished", time=time, status=status, prev_hash="", hash="", **said)
