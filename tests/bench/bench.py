@@ -8,6 +8,7 @@ same rows to build/bench.json. A missed goal is said; it changes the exit code o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -18,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+VPS = "vsa-bench"
 DOMAIN = "bench.demo.test"
 PING = """
 - name: Ping
@@ -171,17 +173,22 @@ def report(rows: list[Row], rounds: int) -> dict[str, object]:
     }
 
 
-def rig_inventory() -> Path:
-    """Bring up the rig's proxied VPS, or find it running, and return an inventory that names it."""
+@contextlib.contextmanager
+def rig_inventory(*, keep: bool) -> Iterator[Path]:
+    """Bring up the rig's proxied VPS, or find it running, and hand out an inventory that names it."""
     sys.path.insert(0, str(ROOT / "tests/rig"))
     import rig
 
-    vps = rig.proxy_host("vsa-bench")
+    vps = rig.proxy_host(VPS)
     vps.add_dns(DOMAIN)
     inventory = ROOT / "build/bench/hosts.yml"
     inventory.parent.mkdir(parents=True, exist_ok=True)
     vps.inventory(inventory)
-    return inventory
+    try:
+        yield inventory
+    finally:
+        if not keep:
+            vps.destroy()
 
 
 def main() -> int:
@@ -191,12 +198,13 @@ def main() -> int:
     parser.add_argument(
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
+    parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
     words = parser.parse_args()
     if words.rounds < 1:
         parser.error("--rounds is at least 1")
-    inventory = words.inventory.resolve() if words.inventory else rig_inventory()
-    with tempfile.TemporaryDirectory(prefix="vsa-bench-") as folder:
+    given = contextlib.nullcontext(words.inventory.resolve()) if words.inventory else rig_inventory(keep=words.keep)
+    with given as inventory, tempfile.TemporaryDirectory(prefix="vsa-bench-") as folder:
         playbook = Path(folder) / "ping.yml"
         playbook.write_text(PING, encoding="utf-8")
         rows = measure(Bench(inventory, playbook), words.rounds)
