@@ -27,7 +27,7 @@ format: setup ## Format the Python files and fix what ruff can fix
 	ruff check --fix-only --quiet . && ruff format .
 
 unit: setup ## Run the unit tests: the pure core, the modules' parts, the wrapper
-	$(PYTEST) tests/unit wrapper/tests -n 2 --junitxml=$(REPORTS)/unit.xml $(ARGS)
+	$(PYTEST) tests/unit wrapper/tests -m 'not long' -n 2 --junitxml=$(REPORTS)/unit.xml $(ARGS)
 
 contracts: setup ## Check the project's own rules: role contracts, names, layout, generated reference
 	$(PYTEST) tests/contracts --junitxml=$(REPORTS)/contracts.xml $(ARGS)

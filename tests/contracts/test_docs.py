@@ -82,6 +82,13 @@ def test_a_decision_has_its_parts(path: Path) -> None:
     assert f"({path.name})" in vsa_tree.text(path.parent / "README.md"), f"docs/adr/README.md does not list {path.name}"
 
 
+def test_a_decision_that_is_named_exists() -> None:
+    numbers = {path.stem[:4] for path in ADRS}
+    for path in vsa_tree.files():
+        for number in re.findall(r"docs/adr/(\d{4})|\bADR (\d{4})", vsa_tree.text(path)):
+            assert "".join(number) in numbers, f"{path} names decision {''.join(number)}, which does not exist"
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     assert [int(path.stem[:4]) for path in ADRS] == list(range(1, len(ADRS) + 1))
 
