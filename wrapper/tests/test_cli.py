@@ -296,3 +296,19 @@ def test_help_of_every_verb_fits_one_screen_with_two_examples_that_parse(runs: l
             for example_words in examples:
                 assert cli.main(["-i", "hosts.yml", *example_words.split()[1:], "--yes"]) in (0, 2)
                 assert "no such" not in capsys.readouterr().err.lower()
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        ("site provision", "site.provision"),
+        ("-i nowhere.yml site list", "site.list"),
+        ("site --limit @x list", "site.list"),
+        ("bootstrap --ca nonsense", "bootstrap"),
+        ("site", None),
+        ("nonsense", None),
+    ],
+)
+def test_a_document_of_a_usage_error_names_the_verb(words: str, verb: str | None, capsys) -> None:
+    assert cli.main(["--json", *words.split()]) == 2
+    assert json.loads(capsys.readouterr().out)["verb"] == verb

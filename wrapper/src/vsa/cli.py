@@ -56,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = cli.main(args=words, prog_name="vsa", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
+        if "--json" in words:
+            return _fail(words, UsageError("a verb is missing", hint=f"{error.ctx.command_path} --help"))
         click.echo(error.ctx.get_help())
         return EXIT_USAGE
     except click.UsageError as error:
@@ -98,6 +100,16 @@ def _fail(words: list[str], error: VsaError) -> int:
     found: dict[str, Any] = error.as_result()["vsa_error"]  # type: ignore[assignment]
     screen = Screen(json="--json" in words)
     if screen.json:
-        screen.document(failure_document(found, verb=None, exit_code=error.exit_code))
+        screen.document(failure_document(found, verb=_verb(words), exit_code=error.exit_code))
     screen.error(block(found, host=None, subject=None, audit_id=None))
     return error.exit_code
+
+
+def _verb(words: list[str]) -> str | None:
+    """Return the verb that the words name, as documents say it."""
+    rest = iter(words)
+    noun = next((cli.commands[word] for word in rest if word in cli.commands), None)
+    if not isinstance(noun, click.Group):
+        return None if noun is None else noun.name
+    verb = next((word for word in rest if word in noun.commands), None)
+    return f"{noun.name}.{verb}" if verb else None

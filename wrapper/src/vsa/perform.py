@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pwd
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -75,11 +76,12 @@ def _conclude(spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id:
             return
     from vsa.output import blocks
 
-    if spec.shows is not None and report.hosts and not screen.json:
+    # One host that failed is nothing to make a table of; among several its row says why.
+    tabled = spec.shows is not None and (len(report.hosts) > 1 or not any(host.error for host in report.hosts.values()))
+    if spec.shows is not None and tabled and report.hosts and not screen.json:
         screen.line(spec.shows(report.hosts))
     for host, result in report.hosts.items():
-        # A table has a row for an unreachable host already.
-        if result.error and (spec.shows is None or screen.json or result.exit_code != EXIT_UNREACHABLE):
+        if result.error and (not tabled or screen.json or result.exit_code != EXIT_UNREACHABLE):
             screen.error(blocks.error(result.error, host=host, subject=subject, audit_id=audit_id))
     if report.error:
         screen.error(blocks.error(report.error, host=None, subject=None, audit_id=audit_id))
@@ -118,7 +120,10 @@ def _remember(names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]], rep
 
 
 def _actor(caller: Mapping[str, str]) -> str:
-    """Return who runs this: the login user, and whose sudo it is."""
-    user = caller.get("USER") or caller.get("LOGNAME") or str(os.getuid())
+    """Return who runs this: the user that the system knows, and whose sudo it is."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
     behind = caller.get("SUDO_USER")
     return f"{user}@{socket.gethostname()}" + (f" (sudo by {behind})" if behind and behind != user else "")

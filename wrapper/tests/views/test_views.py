@@ -97,9 +97,9 @@ def test_a_narrow_terminal_folds_and_loses_nothing() -> None:
 
 def test_certificates() -> None:
     entries = [
-        {"domain": "a.example.com", "issuer": "Let's Encrypt", "served": "same", "renews": "2027-01-24T03:00:00Z", **OK},
+        {"domain": "a.example.com", "issuer": "Let's Encrypt", "served": "same", "renews": "2027-01-24", **OK},
         {**OLD["certificate"], "domain": "b.example.com", "issuer": "Let's Encrypt", "served": "older",
-         "last_failure": {"message": "DNS problem: NXDOMAIN"}},
+         "last_failure": {"error": "DNS problem: NXDOMAIN", "failures": 1}},
         {"domain": "c.example.com", "state": "missing", "problem": "there is no certificate", "served": "none"},
         {"domain": "d.example.com", "issuer": "self-signed", "served": None, "state": "due", "seconds_left": 90_000,
          "fraction_left": None},
@@ -131,8 +131,8 @@ VHOSTS = {
         {"domain": "b.example.com", "names": ["b.example.com"], "containers": [], "network": None, "drift": True},
     ],
     "generations": [
-        {"number": 42, "live": True, "time": "2026-11-24T10:00:00Z", "verb": "site.provision", "summary": "1 file added",
-         "actor": "ops@hub", "audit_id": "0193"},
+        {"number": 42, "live": True, "time": "2026-11-24T10:00:00Z", "verb": "site.provision",
+         "summary": "1 file added", "actor": "ops@hub", "audit_id": "0193"},
         {"number": 41, "live": False},
     ],
 }  # fmt: skip

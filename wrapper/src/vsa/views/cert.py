@@ -35,9 +35,7 @@ def _served(entry: Mapping[str, Any]) -> Any:
 
 
 def _renews(entry: Mapping[str, Any]) -> Any:
-    """Return why it would not, or the day on which it does."""
-    if entry.get("last_failure"):
-        failure = entry["last_failure"]
-        said = failure.get("message") if isinstance(failure, Mapping) else failure
-        return f"last try failed: {said}"
-    return entry.get("problem") or str(entry.get("renews") or "").partition("T")[0]
+    """Return the day on which it renews, or why it might not."""
+    failure = entry.get("last_failure") or {}
+    failed = f"last try failed: {failure.get('error')}" if failure else None
+    return entry.get("problem") or failed or entry.get("renews")
