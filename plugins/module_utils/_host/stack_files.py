@@ -30,14 +30,13 @@ _ENV_MODE = 0o640
 
 def make_secrets(wanted: tuple[Secret, ...]) -> dict[str, str]:
     """Return a value for each secret: letters and digits, so that it needs no quotes anywhere."""
-    return {secret.name: "".join(secrets.choice(_LETTERS) for _ in range(secret.length)) for secret in wanted}
+    return {secret.name: "".join(secrets.choice(_LETTERS) for _letter in range(secret.length)) for secret in wanted}
 
 
 class Folder:
     """The folder of one stack below the host's root. Every read is taken anew."""
 
     def __init__(self, paths: Paths, stack: Stack) -> None:
-        self._root = Path(paths.root)
         self._stack = stack
         self.path = Path(paths.root, stack.folder)
         self._own = self.path / ".vsa"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Read by the other scripts with `.`: a lock with a waiting time, which busybox' flock does not know.
 
 # wait_for_lock FD SECONDS: takes flock(2) on an open descriptor; fails when it is still held after SECONDS.

@@ -37,7 +37,8 @@ workers() {
         esac
         stat=
         IFS= read -r stat 2>/dev/null <"$process/stat" || continue
-        # shellcheck disable=SC2086  the fields are words
+        # The fields are words: they are to be split.
+        # shellcheck disable=SC2086
         set -- ${stat##*) }
         echo "${20} ${process#/proc/} $kind"
     done | sort -n
@@ -133,9 +134,6 @@ say "watching for renewed certificates"
 while :; do
     now=$(date +%s)
     echo "$now" >"$run/reloader"
-    # A new version of this file: the loop in nginx.sh starts it.
-    [ ! "$0" -nt "$run/reloader.started" ] || exit 0
-
     want=
     IFS= read -r want 2>/dev/null <"$flag"
     # At once; but a run that renews hundreds makes one reload a minute, not hundreds.
@@ -154,6 +152,8 @@ while :; do
 
     if [ $((now - looked)) -ge 60 ]; then
         looked=$now
+        # A new version of this file: the loop in nginx.sh starts it.
+        [ -z "$(find "$0" -newer "$run/reloader.started")" ] || exit 0
         look_after_logs
     fi
     sleep 2
