@@ -11,9 +11,8 @@ short_description: Check a site before anything is changed for it
 version_added: 0.1.0
 description:
   - Brings the words of a task and the site's manifest together, validates the whole, and looks at the host, namely
-    that the
-    proxy runs, the containers exist, run and answer on their ports, no other site has one of the names, and every
-    address of every name leads here.
+    that the proxy runs, the containers exist, run and answer on their ports, no other site has one of the names, and
+    every address of every name leads here.
   - Changes nothing. What it returns is for the modules M(flowbiz.vsa.cert) and M(flowbiz.vsa.vhost), which make the
     site.
 author:

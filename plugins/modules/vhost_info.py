@@ -38,13 +38,16 @@ generation:
   returned: success
   type: int
 vhosts:
-  description: One entry per site of the live generation, with C(domain), C(names), C(network), C(drift) and, for
-  O(domain), C(text). returned: success
+  description:
+    - One entry per site of the live generation, with its domain, names, edge network, CA, containers and drift.
+    - With O(domain) also the NGINX C(text).
+  returned: success
   type: list
   elements: dict
 generations:
-  description: The generations kept, newest first, with C(number), C(live), C(time), C(actor), C(verb), C(audit_id)
-  and C(summary). returned: success
+  description:
+    - The generations kept, newest first, each with number, time, actor, verb, id of the run and summary.
+  returned: success
   type: list
   elements: dict
 drift:

@@ -46,7 +46,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
 
 
 @dataclass(frozen=True)
-class Profile:
+class _Profile:
     """What a kind of application needs of the proxy; times and sizes in NGINX's form."""
 
     body_size: str
@@ -58,11 +58,11 @@ class Profile:
 
 # Nothing is held back from a client by default: a stream that a proxy buffers is the field's commonest complaint.
 PROFILES = {
-    "web": Profile("64m", "off", "on", "60s", "60s"),
-    "sse": Profile("16m", "off", "on", "1h", "60s"),
-    "websocket": Profile("16m", "off", "on", "1h", "1h"),
-    "upload": Profile("10g", "off", "off", "1h", "1h"),
-    "llm": Profile("256m", "off", "off", "15m", "15m"),
+    "web": _Profile("64m", "off", "on", "60s", "60s"),
+    "sse": _Profile("16m", "off", "on", "1h", "60s"),
+    "websocket": _Profile("16m", "off", "on", "1h", "1h"),
+    "upload": _Profile("10g", "off", "off", "1h", "1h"),
+    "llm": _Profile("256m", "off", "off", "15m", "15m"),
 }
 DEFAULT_PROFILE = "web"
 

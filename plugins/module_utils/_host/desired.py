@@ -152,11 +152,12 @@ def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tupl
     return None
 
 
-def _last_good(live: Generation, on_disk: Mapping[str, str]) -> dict[str, str]:
+def _last_good(live: Generation, on_disk: Mapping[str, str], *, dropped: set[str]) -> dict[str, str]:
     """Return the manifest of every live site as the transaction wrote it, or as near to it as can be had.
 
     A manifest that was changed or removed inside the generation is taken from disk where that is the one recorded, else
-    from whichever of both is valid: the site must not vanish with somebody else's change. RefusedError where none is.
+    from whichever of both is valid: the site must not vanish with somebody else's change. RefusedError where none is,
+    but for the sites ``dropped``, which the request may do without.
     """
     good: dict[str, str] = {}
     domains = {site for name in live.hashes or live.files if name != MAIN and (site := site_of(name))}
@@ -172,7 +173,7 @@ def _last_good(live: Generation, on_disk: Mapping[str, str]) -> dict[str, str]:
                 continue
             good[domain] = text
             break
-        else:
+        if domain not in good and domain not in dropped:
             raise RefusedError(
                 f"the live generation has lost the manifest of {domain}",
                 field="manifest",
@@ -195,7 +196,9 @@ def compose(
     Raises RefusedError where the words do not fit, or two sites claim one name.
     """
     on_disk = _manifests_on_disk(paths)
-    last_good = _last_good(live, on_disk)
+    absent = {change.domain for change in request.changes if change.absent}
+    dropped = {*live.domains, *map(str, known)} - set(on_disk) if request.sync else absent
+    last_good = _last_good(live, on_disk, dropped=dropped)
     warnings: list[str] = []
     invalid: list[str] = []
     parsed: dict[str, Site] = {}
@@ -247,7 +250,7 @@ def compose(
             files[site_file(domain)] = conf or ""
             sites[domain] = dict(known[domain])
         files[manifest_file(domain)] = text
-    while double := _double_name(sites, set(parsed)):
+    while double := _double_name(sites, {name for name in sites if files[manifest_file(name)] != last_good.get(name)}):
         domain, clash = double
         if not request.sync or domain in touched or domain in invalid:
             raise clash

@@ -31,7 +31,7 @@ STATUS_SOCKET = "/run/vsa-status.sock"
 
 @dataclass(frozen=True)
 class Paths:
-    """The tree of DESIGN §3 under ``root`` (``/`` but for tests)."""
+    """The tree of a host (docs/architecture.md) under ``root`` (``/`` but for tests)."""
 
     root: str = "/"
 
