@@ -1,0 +1,161 @@
+"""A genuine Loki for tests: 2.2.1, its last release under Apache-2.0, built from the Go module proxy and kept.
+
+What it does not have of Loki 3 is said in ``docs/runbooks/loki.md``: it is stricter, so what it takes, that takes too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._shell import LABEL, RigError, cache_dir, docker, lock, run, say, step
+from .images import content_hash, images
+from .network import NETWORK, addresses, network, scope, scoped
+
+__all__ = ["Loki", "loki", "loki_binary"]
+
+_HERE = Path(__file__).resolve().parent.parent / "images" / "loki"
+_BASE = "vsa-rig-base:trixie"
+_COMMAND = "github.com/grafana/loki/cmd/loki"
+#: What its dependencies, the newest ones of golang.org/x, are written in.
+_GO = (1, 26)
+#: How many builds are kept.
+_KEPT = 2
+#: Seconds in which it has to be ready, on a busy machine too.
+_READY = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Loki:
+    """A running Loki: ``url`` is reached from this machine and from every VPS, also after a restart."""
+
+    container: str
+    url: str
+
+    def stop(self) -> None:
+        """End it as an operator would; what it has is kept."""
+        docker("stop", "--time", "20", self.container)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash or the kernel would."""
+        docker("kill", "--signal", "KILL", self.container)
+
+    def start(self) -> None:
+        """Start it again, with what it had, and wait until it is ready."""
+        docker("start", self.container)
+        self._wait_until_ready()
+
+    def remove(self) -> None:
+        """Remove it with its data."""
+        docker("rm", "--force", "--volumes", self.container, check=False)
+
+    def query(
+        self, logql: str, *, seconds: int = 30 * 86400, limit: int = 5000
+    ) -> list[tuple[dict[str, str], int, str]]:
+        """Return (labels, nanoseconds, line) of every entry that a LogQL query finds, oldest first."""
+        now = time.time_ns()
+        asked = {
+            "query": logql,
+            "start": now - seconds * 1_000_000_000,
+            "end": now + 3600 * 1_000_000_000,
+            "limit": limit,
+            "direction": "forward",
+        }
+        address = f"{self.url}/loki/api/v1/query_range?{urllib.parse.urlencode(asked)}"
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            found = json.load(answer)["data"]["result"]
+        entries = [(stream["stream"], int(stamp), line) for stream in found for stamp, line in stream["values"]]
+        return sorted(entries, key=lambda entry: entry[1])
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/ready", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError) as problem:
+                state = docker("inspect", "--format", "{{.State.Running}}", self.container, check=False).stdout.strip()
+                if state != "true" or time.monotonic() > deadline:
+                    logs = docker("logs", "--tail", "20", self.container, check=False)
+                    raise RigError(f"{self.container} did not come up: {problem}\n{logs.stdout}{logs.stderr}") from None
+            time.sleep(0.1)
+
+
+def loki(name: str, *, switches: Sequence[str] = ()) -> Loki:
+    """Start a fresh Loki with data of its own; ``switches`` are Loki's, such as ``-distributor.max-line-size=2KB``."""
+    binary = loki_binary()
+    images(_BASE)
+    network()
+    container = scoped(f"loki-{name}")
+    with lock("addresses"):
+        docker("rm", "--force", "--volumes", container, check=False)
+        ipv4, _ = addresses()
+        argv = ["run", "--detach", "--name", container, "--hostname", container, "--network", NETWORK, "--ip", ipv4]
+        argv += ["--label", LABEL, "--label", f"vsa.rig.scope={scope()}", "--label", "vsa.rig.kind=loki"]
+        argv += ["--volume", "/loki", "--volume", f"{binary}:/usr/bin/loki:ro"]
+        argv += ["--volume", f"{_HERE / 'loki.yaml'}:/etc/loki.yaml:ro"]
+        docker(*argv, _BASE, "loki", "-config.file=/etc/loki.yaml", *switches)
+    started = Loki(container, f"http://{ipv4}:3100")
+    started._wait_until_ready()
+    return started
+
+
+@functools.cache
+def loki_binary() -> Path:
+    """The binary, built if no build of these very module files is kept; raises RigError where it cannot be built."""
+    parts = [(name, (_HERE / name).read_bytes()) for name in ("go.mod", "go.sum")]
+    binary = cache_dir("loki", content_hash(parts)) / "loki"
+    with lock("loki"):
+        if not binary.exists():
+            _build(binary)
+        os.utime(binary.parent)
+        kept = sorted(cache_dir("loki").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in kept[_KEPT:]:
+            shutil.rmtree(old)
+    return binary
+
+
+def _build(binary: Path) -> None:
+    go = _go()
+    say("  · Loki 2.2.1 (Apache-2.0) is built once from its Go modules: about three minutes")
+    fresh = binary.with_name("loki.new")
+    log = cache_dir("log") / "loki.log"
+    log.unlink(missing_ok=True)
+    # Exactly what go.sum names, with the Go that is here; where modules come from is the machine's own setting.
+    argv = ["nice", "env", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOWORK=off", go, "build", "-mod=readonly"]
+    argv += ["-p", "2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(fresh), _COMMAND]
+    with step("Loki 2.2.1"):
+        run(argv, cwd=_HERE, log=log, timeout=3600)
+    fresh.rename(binary)
+
+
+def _go() -> str:
+    """A Go that is new enough: the machine's own, else the one from its packages."""
+    found = _new_enough(("go", "/usr/local/go/bin/go"))
+    if found is None:
+        with step("installing Go from this machine's packages"):
+            run(["apt-get", "install", "--yes", "--no-install-recommends", "golang-go"], check=False)
+        found = _new_enough(("go", "/usr/bin/go"))
+    if found is None:
+        raise RigError(f"Loki cannot be built: it needs Go {_GO[0]}.{_GO[1]} or newer, on PATH or in the packages")
+    return found
+
+
+def _new_enough(names: Sequence[str]) -> str | None:
+    for name in names:
+        path = shutil.which(name)
+        said = run([path, "version"], check=False).stdout if path else ""
+        version = re.search(r"\bgo(\d+)\.(\d+)", said)
+        if path and version and (int(version[1]), int(version[2])) >= _GO:
+            return path
+    return None
