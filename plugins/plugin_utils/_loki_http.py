@@ -1,0 +1,209 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One push to Loki over HTTP, never longer than it may take, and the credentials for it.
+
+Runs without Ansible, on the controller. The standard library only: an audit trail must not depend on what is installed.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import http.client
+import os
+import re
+import socket
+import ssl
+import stat
+import threading
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = ("Answer", "NoAnswerError", "SettingsError", "Target", "Transport")
+
+_PUSH = "/loki/api/v1/push"
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+#: Loki's own words about a refused push are short; nobody else may fill our memory.
+_LONGEST_ANSWER = 64 * 1024
+
+
+class SettingsError(ValueError):
+    """The URL, the file with the credentials or the CA bundle is not usable; the message is for the operator."""
+
+
+class NoAnswerError(Exception):
+    """Loki did not answer: not reached, cut off, or too late. What became of the push is not known."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What Loki said: the HTTP status, its text and the Retry-After header as it came."""
+
+    status: int
+    text: str
+    retry_after: str | None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Target:
+    """Where to push, and as whom; ``secrets`` is what must never be shown. Has no repr for the same reason."""
+
+    url: SplitResult
+    authorization: str | None = None
+    tls: ssl.SSLContext | None = None
+    secrets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, url: str, *, auth_file: Path | None = None, auth: str | None = None, ca_bundle: Path | None = None
+    ) -> Target:
+        """Check the settings and read the files they name. Raises SettingsError, never with a secret in it."""
+        try:
+            parts = urlsplit(url)
+            port_is_wrong = parts.port == 0
+        except ValueError:
+            raise SettingsError(
+                "the URL of Loki is not one; expected something like https://loki.example.com"
+            ) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port_is_wrong:
+            raise SettingsError("the URL of Loki is not one; expected something like https://loki.example.com")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise SettingsError("the URL of Loki carries more than host, port and path; credentials belong in a file")
+        if auth_file is not None and parts.scheme == "http" and parts.hostname not in _LOCAL:
+            raise SettingsError(f"credentials would go to {parts.hostname} in the clear; expected https://")
+        tls = _tls(ca_bundle) if parts.scheme == "https" else None
+        if auth_file is None:
+            return cls(parts, tls=tls)
+        text = _credentials(auth_file)
+        authorization = _authorization(text, auth_file, auth)
+        return cls(parts, authorization, tls, (authorization.partition(" ")[2], text, text.partition(":")[2] or text))
+
+    @property
+    def path(self) -> str:
+        """The path of Loki's push API, below the path that the URL itself may have."""
+        path = self.url.path.rstrip("/")
+        return path if path.endswith(_PUSH) else path + _PUSH
+
+    @property
+    def name(self) -> str:
+        """Host and port, for messages."""
+        return self.url.netloc
+
+
+def _credentials(path: Path) -> str:
+    """Return the one line of the file, which nobody but its owner may get at."""
+    try:
+        # One descriptor for check and reading, so that nothing can be put in between.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            about = os.fstat(stream.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise SettingsError(f"{path} is not a regular file")
+            if about.st_mode & 0o077:
+                mode = stat.S_IMODE(about.st_mode)
+                raise SettingsError(
+                    f"{path} has mode {mode:04o}, others may get at it; expected 0600 (chmod 600 {path})"
+                )
+            raw = stream.read(16 * 1024)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        text = raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or not text.isprintable() or text != text.strip():
+        raise SettingsError(f"{path} has not the form that is expected: one line, user:password or a bearer token")
+    return text
+
+
+def _authorization(text: str, path: Path, kind: str | None) -> str:
+    """Return the Authorization header for ``user:password``, or for a bearer token alone."""
+    if kind == "basic" or (kind is None and ":" in text):
+        if ":" not in text:
+            raise SettingsError(f"{path} has no colon; expected user:password")
+        return "Basic " + base64.b64encode(text.encode()).decode()
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text):  # RFC 6750, section 2.1
+        raise SettingsError(f"{path} has no bearer token; expected letters, digits and -._~+/ only")
+    return "Bearer " + text
+
+
+def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=None if ca_bundle is None else str(ca_bundle))
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"the CA bundle {ca_bundle} cannot be used: {error.strerror or error}") from None
+
+
+class Transport:
+    """One connection to Loki, kept open between the pushes of a run."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._connection: http.client.HTTPConnection | None = None
+
+    def push(self, body: bytes, *, seconds: float) -> Answer:
+        """Send a JSON body, gzipped, and return the answer; raises NoAnswerError after ``seconds`` at the latest.
+
+        A timeout of a socket bounds one read, and none bounds the resolver: a thread that is left behind is what
+        keeps the promise.
+        """
+        box: list[Answer | NoAnswerError] = []
+        thread = threading.Thread(target=self._into, args=(box, body, seconds), name="vsa-loki", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if not box:
+            self.close()
+            raise NoAnswerError(f"{self._target.name} did not answer within {seconds:.1f} s")
+        outcome = box[0]
+        if isinstance(outcome, NoAnswerError):
+            self.close()
+            raise outcome
+        return outcome
+
+    def close(self) -> None:
+        """Hang up, also on a thread that still waits."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.sock is not None:
+            try:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+                connection.close()
+            except OSError:
+                pass  # gone already
+
+    def _into(self, box: list[Answer | NoAnswerError], body: bytes, seconds: float) -> None:
+        try:
+            box.append(self._request(body, seconds))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            box.append(NoAnswerError(f"{self._target.name}: {words}"))
+
+    def _request(self, body: bytes, seconds: float) -> Answer:
+        connection = self._connected(seconds)
+        packed = gzip.compress(body, compresslevel=6)
+        # No charset: Loki refuses one.
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "User-Agent": "flowbiz.vsa"}
+        if self._target.authorization is not None:
+            headers["Authorization"] = self._target.authorization
+        connection.request("POST", self._target.path, body=packed, headers=headers)
+        response = connection.getresponse()
+        text = response.read(_LONGEST_ANSWER).decode("utf-8", errors="replace")
+        if response.read(1):
+            raise http.client.HTTPException("the answer is longer than any of Loki's")
+        return Answer(response.status, text, response.headers.get("Retry-After"))
+
+    def _connected(self, seconds: float) -> http.client.HTTPConnection:
+        if self._connection is None:
+            url = self._target.url
+            host = str(url.hostname)
+            if self._target.tls is not None:
+                self._connection = http.client.HTTPSConnection(
+                    host, url.port, timeout=seconds, context=self._target.tls
+                )
+            else:
+                self._connection = http.client.HTTPConnection(host, url.port, timeout=seconds)
+        elif self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
+        return self._connection
