@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -135,7 +136,11 @@ def test_make_room_ends_the_oldest_sets_before_a_fourth_would_exist(
 
 
 def test_reload_is_a_hangup_of_exactly_that_process(root: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as process:
+    # Whoever runs the tests under nohup has the signal ignored in every child.
+    code = "import signal, time; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         nginx(root).reload(process.pid)
         assert process.wait(timeout=5) == -signal.SIGHUP
     with pytest.raises(RefusedError, match="NGINX went away"):
