@@ -79,6 +79,7 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import bring_certificate
 
 
@@ -95,7 +96,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**bring_certificate(module.params, check=module.check_mode))
+        check = module.check_mode
+        result = audited(
+            lambda: bring_certificate(module.params, check=check), module.params, module="cert", check=check
+        )
+        module.exit_json(**result)
     except VsaError as error:
         module.fail_json(**error.as_result())
 

@@ -26,9 +26,10 @@ options:
   state:
     description:
       - V(present) makes the folder ready, V(verified) sees every container healthy and keeps this version as the one to
-        return to, V(restored) puts the files of that version back, V(found) only says where the stack is.
+        return to, V(restored) puts the files of that version back, V(found) only says where the stack is, V(stopped)
+        says and records that its containers were removed.
     type: str
-    choices: [present, verified, restored, found]
+    choices: [present, verified, restored, found, stopped]
     default: present
   source:
     description: The directory on the controller that has the stack's folder. The action plugin reads it.
@@ -44,7 +45,7 @@ options:
     type: list
     elements: str
   started:
-    description: For O(state=verified), whether Compose changed something.
+    description: For O(state=verified) and O(state=stopped), whether Compose changed something.
     type: bool
     default: false
   failure:
@@ -119,6 +120,7 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import run
 
 
@@ -127,7 +129,11 @@ def main() -> None:
         argument_spec={
             **RUN_SPEC,
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "verified", "restored", "found"], "default": "present"},
+            "state": {
+                "type": "str",
+                "choices": ["present", "verified", "restored", "found", "stopped"],
+                "default": "present",
+            },
             "source": {"type": "path"},
             "files": {"type": "dict"},
             "env": {"type": "dict"},
@@ -140,7 +146,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module.params, check=module.check_mode, diff=module._diff))
+        check, diff = module.check_mode, module._diff
+        result = audited(lambda: run(module.params, check=check, diff=diff), module.params, module="stack", check=check)
+        module.exit_json(**result)
     except VsaError as error:
         module.fail_json(**error.as_result())
 

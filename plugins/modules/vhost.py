@@ -107,6 +107,7 @@ invalid:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.vhost import run
 
 
@@ -130,7 +131,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module.params, check=module.check_mode, diff=module._diff))
+        check, diff = module.check_mode, module._diff
+        result = audited(lambda: run(module.params, check=check, diff=diff), module.params, module="vhost", check=check)
+        module.exit_json(**result)
     except VsaError as error:
         module.fail_json(**error.as_result())
 

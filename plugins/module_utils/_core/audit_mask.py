@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ("MASK", "SHOWN_ARGUMENTS", "Masker", "masked_arguments")
+__all__ = ("MASK", "SHOWN_ARGUMENTS", "Masker", "masked_arguments", "target_of")
 
 MASK = "***"
 
@@ -35,6 +35,8 @@ SHOWN_ARGUMENTS = frozenset(
 
 _HIDDEN = frozenset({"vsa_audit_id", "vsa_actor"})
 """What the doors hand over about the run itself: the record says it in fields of its own."""
+
+_TARGETS = ("site_domain", "domain", "vhost_domain", "cert_domain", "stack_name")
 
 _LONGEST_VALUE = 500
 _MOST_ENTRIES = 100
@@ -88,6 +90,12 @@ def masked_arguments(arguments: Mapping[str, Any], *, masker: Masker | None = No
         masker.text(str(name))[:80]: _bounded(arguments[name], masker) if name in SHOWN_ARGUMENTS else MASK
         for name in shown
     }
+
+
+def target_of(arguments: Mapping[str, Any]) -> str | None:
+    """Return what a run acts on, by its arguments: a domain or a stack's name."""
+    found = next((arguments[name] for name in _TARGETS if arguments.get(name)), None)
+    return found[:_LONGEST_VALUE] if isinstance(found, str) else None
 
 
 def _bounded(value: Any, masker: Masker, *, depth: int = 0) -> Any:

@@ -20,6 +20,7 @@ from .files import load_yaml, read_text
 from .paths import Paths
 from .stack_files import Folder
 from .stack_finish import Finish
+from .stack_health import step
 from .stack_up import Up
 
 __all__ = ("find_folder", "run")
@@ -36,10 +37,19 @@ def run(
     folder, stack = find_folder(paths, name)
     if options["state"] == "found":
         return {"changed": False, "schema": 1, "stack": name, "folder": str(folder.path), "steps": []}
+    if options["state"] == "stopped":
+        return _stopped(name, removed=bool(options["started"]))
     finish = Finish(paths, engine or Engine(), folder, stack)
     if options["state"] == "restored":
         return finish.restore()
     return finish.verify(options)
+
+
+def _stopped(name: str, *, removed: bool) -> dict[str, Any]:
+    """Say what Compose has done, so that it is a step, and is in the host's own trail."""
+    text = "its containers are removed, its data stays" if removed else "it did not run"
+    told = step("changed" if removed else "ok", text, [])
+    return {"changed": removed, "schema": 1, "stack": name, "steps": [told]}
 
 
 def find_folder(paths: Paths, name: str) -> tuple[Folder, Stack]:
