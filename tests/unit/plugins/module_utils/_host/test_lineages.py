@@ -1,0 +1,166 @@
+"""Facts of what lies on disk, read from real key pairs; and what a TLS server really serves."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.lineages import (
+    chain_problem,
+    lineage_names,
+    read_facts,
+    served,
+    trust,
+)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
+
+from certs import Pair, make_pair, put_pair
+
+
+@pytest.fixture(scope="module")
+def root() -> Pair:
+    return make_pair(["A root"])
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(str(tmp_path))
+
+
+def bundle(tmp_path: Path, pair: Pair) -> str:
+    file = tmp_path / "ca.pem"
+    file.write_text(pair.pem, encoding="utf-8")
+    return str(file)
+
+
+def put(paths: Paths, pair: Pair, *, domain: str = "shop.test", key: str | None = None) -> Path:
+    directory = paths.letsencrypt / "live" / domain
+    put_pair(directory, chain=pair.chain, key=pair.key_pem if key is None else key)
+    return directory
+
+
+def test_a_good_lineage(paths: Paths, tmp_path: Path, root: Pair) -> None:
+    leaf = make_pair(["shop.test", "www.shop.test"], issuer=root)
+    put(paths, leaf)
+    (paths.letsencrypt / "renewal").mkdir()
+    (paths.letsencrypt / "renewal/shop.test.conf").write_text("server = https://pebble:14000/dir\n", encoding="utf-8")
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, root)))
+    assert found is not None
+    assert found.names == ("shop.test", "www.shop.test")
+    assert (found.pair_problem, found.chain_problem) == (None, None)
+    assert (found.key, found.issuer, found.self_signed) == ("ECDSA", "A root", False)
+    assert found.server == "https://pebble:14000/dir"
+    assert found.not_after == leaf.certificate.not_valid_after_utc
+
+
+def test_a_chain_to_nowhere_is_said(paths: Paths, root: Pair) -> None:
+    put(paths, make_pair(["shop.test"], issuer=root))
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    assert found is not None
+    assert found.pair_problem is None
+    assert str(found.chain_problem).startswith("clients will not trust it: ")
+
+
+def test_an_issuer_that_did_not_sign_is_noticed(paths: Paths, tmp_path: Path, root: Pair) -> None:
+    leaf = make_pair(["shop.test"], issuer=root)
+    other = make_pair(["A root"])
+    directory = put(paths, leaf)
+    (directory / "fullchain.pem").write_text(leaf.pem + other.pem, encoding="utf-8")
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, other)))
+    assert found is not None
+    assert found.chain_problem
+
+
+@pytest.mark.parametrize("key", ["", "rubbish", "other", "encrypted"])
+def test_a_key_that_does_not_fit_is_said(paths: Paths, root: Pair, key: str) -> None:
+    leaf = make_pair(["shop.test"], issuer=root)
+    texts = {"other": make_pair(["x.test"]).key_pem, "encrypted": leaf.encrypted_key_pem(b"secret")}
+    put(paths, leaf, key=texts.get(key, key))
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    assert found is not None
+    assert str(found.pair_problem).startswith("key and certificate are not a pair")
+
+
+def test_no_key(paths: Paths, root: Pair) -> None:
+    (put(paths, make_pair(["shop.test"], issuer=root)) / "privkey.pem").unlink()
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    assert found is not None
+    assert found.pair_problem == "there is no privkey.pem"
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "rubbish", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_what_is_no_certificate_is_none(paths: Paths, text: str | None) -> None:
+    put_pair(paths.letsencrypt / "live/shop.test", chain=text, key=None)
+    assert read_facts(paths, "shop.test", "letsencrypt", client=trust(None)) is None
+
+
+def test_a_self_signed_chain_is_not_judged(paths: Paths) -> None:
+    pair = make_pair(["shop.test"])
+    put_pair(paths.selfsigned / "shop.test", chain=pair.chain, key=pair.key_pem)
+    found = read_facts(paths, "shop.test", "selfsigned", client=trust(None))
+    assert found is not None
+    assert (found.self_signed, found.issuer, found.chain_problem) == (True, "self-signed", None)
+
+
+def test_lineage_names(paths: Paths) -> None:
+    assert lineage_names(paths) == {"letsencrypt": set(), "selfsigned": set()}
+    for directory in (paths.letsencrypt / "live/a.test", paths.selfsigned / "b.test", paths.selfsigned / ".pairs/b"):
+        directory.mkdir(parents=True)
+    (paths.letsencrypt / "live/README").write_text("", encoding="utf-8")
+    assert lineage_names(paths) == {"letsencrypt": {"a.test"}, "selfsigned": {"b.test"}}
+
+
+@contextmanager
+def tls_server(tmp_path: Path, pair: Pair) -> Iterator[int]:
+    """Serve ``pair`` for shop.test and refuse every other name, as the proxy does."""
+    put_pair(tmp_path / "served", chain=pair.chain, key=pair.key_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "served/fullchain.pem", tmp_path / "served/privkey.pem")
+
+    def choose(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
+        return None if name == "shop.test" else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+    context.sni_callback = choose  # type: ignore[assignment]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    plain, _ = listener.accept()
+                except OSError:
+                    return
+                try:
+                    context.wrap_socket(plain, server_side=True).close()
+                except OSError:
+                    plain.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_served(tmp_path: Path, paths: Paths, root: Pair) -> None:
+    leaf = make_pair(["shop.test"], issuer=root)
+    put(paths, leaf)
+    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    with tls_server(tmp_path, leaf) as port:
+        answers = served(["shop.test", "other.test"], port=port)
+    assert found is not None
+    assert answers["shop.test"].fingerprint == found.fingerprint
+    assert answers["shop.test"].not_after == found.not_after
+    assert answers["other.test"].fingerprint is None
+    assert str(answers["other.test"].error).startswith("the proxy refuses this name")
+    gone = served(["shop.test"], port=port)["shop.test"]
+    assert str(gone.error).startswith("the proxy does not answer on 127.0.0.1:")
+
+
+def test_chain_problem_of_an_empty_server() -> None:
+    # No certificate at all: nothing to agree on.
+    assert chain_problem(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trust(None))
