@@ -60,7 +60,7 @@ def vsa(workplace: Path, environment: dict[str, str]) -> Vsa:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
 
     return call

@@ -115,9 +115,9 @@ def test_a_fleet_has_a_block_per_host_and_a_summary(vsa) -> None:
         "  ! settings     no email is set",
         "                 the authority cannot say what goes wrong",
     ]
-    assert re.fullmatch(r"vps-01  changed +\d\.\d", lines[6])
+    assert re.fullmatch(r"vps-01  changed +\d+\.\d", lines[6])
     assert re.fullmatch(
-        r"vps-02  unreachable +\d\.\d  ssh: connect to host 127\.0\.0\.1 port 1: Connection refused", lines[7]
+        r"vps-02  unreachable +\d+\.\d  ssh: connect to host 127\.0\.0\.1 port 1: Connection refused", lines[7]
     )
     assert "✘ vps-02: ssh: connect to host 127.0.0.1 port 1: Connection refused" in done.stderr
 
@@ -166,7 +166,7 @@ def test_a_reader_that_stops_does_not_stop_the_change(workplace: Path, environme
     words = f"{sys.executable} -m vsa site provision -i one.yml --domain ok.example.com --diff"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {words} | true"],
-        cwd=workplace, env=environment, capture_output=True, text=True, timeout=60,
+        cwd=workplace, env=environment, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

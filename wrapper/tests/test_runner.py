@@ -70,7 +70,7 @@ def slow(workplace: Path, environment: dict[str, str]) -> Iterator:
             text=True,
         )
         started.append(process)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not note.exists():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
@@ -80,8 +80,8 @@ def slow(workplace: Path, environment: dict[str, str]) -> Iterator:
     yield start
     for process in started:
         if process.poll() is None:
-            process.kill()
-            process.wait()
+            process.terminate()
+            process.wait(timeout=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -90,12 +90,12 @@ def test_a_signal_ends_the_run_and_leaves_nothing(slow, number: signal.Signals) 
     private, children = of(process), descendants(process.pid)
     assert children
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "✘ interrupted" in err
     assert "Traceback" not in out + err
     assert not private.exists()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while alive := [pid for pid in children if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
@@ -104,7 +104,7 @@ def test_a_signal_ends_the_run_and_leaves_nothing(slow, number: signal.Signals) 
 def test_an_interrupted_run_is_a_document_too(slow) -> None:
     process = slow("--json")
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     document = json.loads(out)
     assert (document["status"], document["exit_code"], document["error"]["message"]) == (
         "interrupted",
@@ -135,7 +135,7 @@ def test_no_canary_of_any_input_is_seen_where_others_look(slow) -> None:
     assert [path.stat().st_mode & 0o777 for path in (private, *with_typed)] == [0o700, 0o600]
     assert not list(private.rglob("job_events/[0-9]*.json")), "no copy of an event is kept"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert not private.exists()
 
 
@@ -182,7 +182,7 @@ def test_a_template_that_is_typed_is_never_rendered(
     )
     done = subprocess.run(
         [sys.executable, "-c", code, value, str(workplace / "one.yml")],
-        cwd=workplace, env=environment, capture_output=True, text=True, timeout=60,
+        cwd=workplace, env=environment, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
