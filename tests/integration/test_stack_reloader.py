@@ -1,0 +1,148 @@
+"""The reloader beside NGINX: whatever happens to it, a renewed certificate is loaded and logs are rotated."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+import rig
+
+LIB = "/srv/platform/reverse-proxy"
+PROCESSES = (
+    "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q nginx-reloader && echo ${p#/proc/}; done"
+)
+
+
+def inside(vps: rig.Vps, script: str) -> str:
+    return str(vps.run(["docker", "exec", "vsa-nginx", "sh", "-c", script], check=False).stdout.strip())
+
+
+def workers(vps: rig.Vps) -> str:
+    """Return the worker that answers; another one answers after a reload."""
+    return inside(vps, "curl -s --max-time 2 --unix-socket /run/vsa-status.sock http://v/generation")
+
+
+def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, why
+        time.sleep(0.5)
+
+
+def serving(vps: rig.Vps) -> None:
+    """Wait until NGINX serves and its reloader has looked about."""
+    wait_for(lambda: bool(workers(vps)) and bool(inside(vps, "cat /run/vsa/reloader")), 90, "NGINX does not serve")
+
+
+def renewed(vps: rig.Vps) -> None:
+    """Do what certbot's deploy hook does."""
+    vps.run("docker exec vsa-certbot /bin/sh /opt/vsa/certbot-deployed.sh")
+
+
+def kill_nginx(vps: rig.Vps) -> None:
+    vps.run("kill -9 $(docker inspect -f '{{.State.Pid}}' vsa-nginx)")
+
+
+def kill_reloader(vps: rig.Vps) -> None:
+    inside(vps, f"kill -9 $({PROCESSES})")
+
+
+def recreate(vps: rig.Vps) -> None:
+    vps.run(f"cd {LIB} && docker compose --env-file env/.env up -d --force-recreate --no-deps nginx")
+
+
+def restart_engine(vps: rig.Vps) -> None:
+    vps.run("systemctl restart docker")
+
+
+def crash_for_a_while(vps: rig.Vps) -> None:
+    """Let NGINX fail to start a few times: what a sidecar that shares its namespace did not survive."""
+    vps.run(f"mv {LIB}/data/nginx/current {LIB}/data/nginx/away")
+    kill_nginx(vps)
+    time.sleep(4)
+    vps.run(f"mv {LIB}/data/nginx/away {LIB}/data/nginx/current")
+
+
+@pytest.mark.parametrize(
+    "mishap",
+    [
+        lambda vps: None,
+        kill_nginx,
+        kill_reloader,
+        recreate,
+        restart_engine,
+        crash_for_a_while,
+        pytest.param(lambda vps: vps.power_cut(), marks=pytest.mark.long),
+    ],
+    ids=["none", "kill-nginx", "kill-reloader", "recreate", "restart-engine", "crash-loop", "power-cut"],
+)
+def test_a_renewal_is_loaded_after(proxy_vps: rig.Vps, mishap: Callable[[rig.Vps], None]) -> None:
+    mishap(proxy_vps)
+    wait_for(lambda: proxy_vps.run("docker info", check=False).returncode == 0, 90, "the engine does not answer")
+    serving(proxy_vps)
+    # Two reloads that were asked for lie a minute apart: a reload of an earlier test must not be waited for.
+    inside(proxy_vps, f"kill -9 $({PROCESSES})")
+    serving(proxy_vps)
+    before = workers(proxy_vps)
+    wait_for(lambda: proxy_vps.run("docker exec vsa-certbot true", check=False).returncode == 0, 60, "certbot is down")
+    renewed(proxy_vps)
+    wait_for(lambda: workers(proxy_vps) not in ("", before), 20, "the renewed certificate was not loaded")
+
+
+def test_the_hosts_lock_is_waited_for(proxy_vps: rig.Vps) -> None:
+    inside(proxy_vps, f"kill -9 $({PROCESSES})")
+    serving(proxy_vps)
+    before = workers(proxy_vps)
+    proxy_vps.run(f"nohup flock {LIB}/data/nginx/.lock sleep 8 >/dev/null 2>&1 &")
+    time.sleep(1)
+    renewed(proxy_vps)
+    time.sleep(5)
+    assert workers(proxy_vps) == before, "it reloaded in the middle of another change"
+    wait_for(lambda: workers(proxy_vps) != before, 20, "it did not reload once the lock was free")
+
+
+def test_logs_are_rotated_without_losing_a_line(proxy_vps: rig.Vps) -> None:
+    log = f"{LIB}/logs/nginx/rotated.vsa.test.access.log"
+    proxy_vps.run(f"rm -f {log}*; head -c 110000000 /dev/zero | tr '\\0' '\\n' > {log}; chown 101 {log}")
+    # Its file is looked at every minute, or when it starts.
+    inside(proxy_vps, f"kill -9 $({PROCESSES})")
+    try:
+        wait_for(lambda: proxy_vps.run(f"test -e {log}", check=False).returncode != 0, 20, "it was not rotated")
+        assert proxy_vps.run(f"stat -c %s {log}.*").stdout.strip() == "110000000"
+        # Later it is compressed, and beyond the number kept the oldest go.
+        names = " ".join(f"{log}.{1700000000 + number}" for number in range(20))
+        proxy_vps.run(
+            f"touch -d '2 hours ago' {log}.* && for f in {names}; do echo x > $f; touch -d '2 hours ago' $f; done"
+        )
+        inside(proxy_vps, f"kill -9 $({PROCESSES})")
+        wait_for(lambda: len(proxy_vps.run(f"ls {log}.*").stdout.split()) <= 14, 30, "old logs stay")
+        kept = proxy_vps.run(f"ls {log}.*").stdout.split()
+        assert all(name.endswith(".gz") for name in kept)
+        assert f"{log}.1700000000.gz" not in kept, "the oldest go first"
+    finally:
+        proxy_vps.run(f"rm -f {log}*")
+
+
+def test_nginx_reopens_its_logs(proxy_vps: rig.Vps) -> None:
+    """What is written after a rotation lands in the new file."""
+    log = f"{LIB}/logs/nginx/error.log"
+    proxy_vps.run(f"head -c 110000000 /dev/zero | tr '\\0' '\\n' >> {log}")
+    inside(proxy_vps, f"kill -9 $({PROCESSES})")
+    try:
+        wait_for(
+            lambda: int(proxy_vps.run(f"stat -c %s {log}", check=False).stdout or 1 << 40) < 1 << 20, 20, "not rotated"
+        )
+        assert proxy_vps.run(f"stat -c %u {log}").stdout.strip() == "101"
+        pid = proxy_vps.run("docker inspect -f '{{.State.Pid}}' vsa-nginx").stdout.strip()
+        assert proxy_vps.run(f"ls -l /proc/{pid}/fd | grep -c 'error.log$'", check=False).stdout.strip() != "0"
+        assert "error.log.1" not in proxy_vps.run(f"ls -l /proc/{pid}/fd").stdout
+    finally:
+        proxy_vps.run(f"rm -f {log}.*")
+
+
+def test_no_container_has_the_engines_socket(proxy_vps: rig.Vps) -> None:
+    for container in ("vsa-nginx", "vsa-certbot"):
+        mounts = proxy_vps.run(["docker", "inspect", "-f", "{{json .Mounts}}", container]).stdout
+        assert "docker.sock" not in mounts
