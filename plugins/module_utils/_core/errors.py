@@ -40,8 +40,21 @@ EXIT_NOT_PUT_BACK = 6
 EXIT_DUE = 7
 EXIT_INTERRUPTED = 130
 
-_SHOWN = reprlib.Repr()
-_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother, _SHOWN.maxlong = 3, 200, 200, 40
+_LONGEST_VALUE = 200  # letters
+_LONGEST_NUMBER = 256  # bits
+
+
+class _Bounded(reprlib.Repr):
+    """Python refuses to write a whole number of thousands of digits, and YAML can say one in hexadecimal."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return a number, or how long it is."""
+        del level
+        return repr(x) if x.bit_length() <= _LONGEST_NUMBER else f"a number of {x.bit_length()} bits"
+
+
+_SHOWN = _Bounded()
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, _LONGEST_VALUE, _LONGEST_VALUE
 
 NOTHING_CHANGED = "nothing was changed"
 
@@ -66,7 +79,7 @@ def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
 
 def shown(value: object) -> str:
     """Return a value as an error may show it: bounded, whatever a hostile file made of it."""
-    return _SHOWN.repr(value) if not isinstance(value, str) else value[:200]
+    return (value if isinstance(value, str) else _SHOWN.repr(value))[:_LONGEST_VALUE]
 
 
 class VsaError(ValueError):

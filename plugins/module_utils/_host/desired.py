@@ -23,7 +23,16 @@ from .._core.site import Site, merge, parse, to_manifest
 from .files import dump_yaml, load_yaml, read_text
 from .paths import Paths
 
-__all__ = ("Change", "Desired", "Request", "compose", "read_manifest", "read_settings")
+__all__ = (
+    "Change",
+    "Desired",
+    "Request",
+    "compose",
+    "manifests_on_disk",
+    "read_manifest",
+    "read_settings",
+    "read_site",
+)
 
 
 _KEPT = "its last good version stays live"
@@ -91,7 +100,8 @@ def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
     return dict(data)
 
 
-def _manifests_on_disk(paths: Paths) -> dict[str, str]:
+def manifests_on_disk(paths: Paths) -> dict[str, str]:
+    """Return the text of every manifest by the domain in its name; what cannot be read is no YAML."""
     try:
         names = sorted(entry.name for entry in paths.sites.iterdir())
     except FileNotFoundError:
@@ -106,7 +116,8 @@ def _manifests_on_disk(paths: Paths) -> dict[str, str]:
     return found
 
 
-def _site(domain: str, text: str) -> Site:
+def read_site(domain: str, text: str) -> Site:
+    """Return the site that the manifest ``<domain>.yml`` says. RefusedError where it is none, or about another."""
     where = f"sites/{domain}.yml"
     site = parse(load_yaml(text, where=where), where=f"sites/{domain}/")
     if site.domain != domain:
@@ -168,7 +179,7 @@ def _last_good(live: Generation, on_disk: Mapping[str, str], *, dropped: set[str
         for text in (*written, *candidates):
             try:
                 if not written:
-                    _site(domain, text)
+                    read_site(domain, text)
             except RefusedError:
                 continue
             good[domain] = text
@@ -195,7 +206,7 @@ def compose(
 
     Raises RefusedError where the words do not fit, or two sites claim one name.
     """
-    on_disk = _manifests_on_disk(paths)
+    on_disk = manifests_on_disk(paths)
     absent = {change.domain for change in request.changes if change.absent}
     dropped = {*live.domains, *map(str, known)} - set(on_disk) if request.sync else absent
     last_good = _last_good(live, on_disk, dropped=dropped)
@@ -228,7 +239,7 @@ def compose(
         )
         if domain not in parsed and not (reusable and last_good.get(domain) == text):
             try:
-                parsed[domain] = _site(domain, text)
+                parsed[domain] = read_site(domain, text)
             except RefusedError as error:
                 if domain in touched:
                     raise
@@ -242,7 +253,7 @@ def compose(
                     continue
                 text = last_good[domain]
                 if not reusable:
-                    parsed[domain] = _site(domain, text)
+                    parsed[domain] = read_site(domain, text)
         if domain in parsed and not (reusable and last_good.get(domain) == text):
             files[site_file(domain)] = renderer.site(parsed[domain])
             sites[domain] = _index(parsed[domain], settings)
@@ -259,7 +270,7 @@ def compose(
         warnings.append(f"sites/{domain}.yml: {clash.message}: " + (_KEPT if kept else _LEFT_OUT))
         if kept:
             files[manifest_file(domain)] = last_good[domain]
-            files[site_file(domain)] = renderer.site(_site(domain, last_good[domain]))
+            files[site_file(domain)] = renderer.site(read_site(domain, last_good[domain]))
             sites[domain] = dict(known[domain])
         else:
             for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from .._core import forms
@@ -21,9 +20,9 @@ from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
 from .certificates import certificate_directory, certificate_problem
-from .desired import read_manifest, read_settings
+from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
-from .files import load_yaml, read_text
+from .files import read_text
 from .generations import Generations
 from .nginx import Nginx
 from .paths import Paths
@@ -122,7 +121,7 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
     generations = Generations(paths)
     live = generations.read(generations.live_number())
     record = generations.record(live.number)
-    manifests = {path.stem: path for path in _manifest_paths(paths)}
+    manifests = manifests_on_disk(paths)
     names = sorted({*manifests, *live.domains}) if wanted is None else [wanted]
     if wanted is not None and wanted not in manifests and wanted not in live.domains:
         raise RefusedError(
@@ -136,18 +135,11 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
     now = datetime.datetime.now(datetime.timezone.utc)
     sites = []
     for name in names:
-        text = read_text(manifests[name]) if name in manifests else None
+        text = manifests.get(name)
         entry = _entry(paths, name, text, live.files.get(manifest_file(name)), settings, states, now)
         sites.append(entry)
     changed = {"time": record.time, "actor": record.actor, "verb": record.verb} if record else None
     return {"changed": False, "schema": 1, "generation": live.number, "last_change": changed, "sites": sites}
-
-
-def _manifest_paths(paths: Paths) -> list[Path]:
-    try:
-        return [path for path in paths.sites.iterdir() if path.suffix == ".yml" and path.is_file()]
-    except FileNotFoundError:
-        return []
 
 
 def _entry(
@@ -165,7 +157,7 @@ def _entry(
         if source is None or site is not None:
             continue
         try:
-            site = parse(load_yaml(source, where=f"sites/{name}.yml"), where=f"sites/{name}/")
+            site = read_site(name, source)
         except RefusedError as error:
             problems.append(f"{words}: {error.message}")
     if site is None:

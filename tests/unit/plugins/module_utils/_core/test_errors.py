@@ -87,3 +87,18 @@ def test_as_result(words: dict[str, Any], message: str, error: dict[str, Any]) -
 def test_a_long_value_is_cut() -> None:
     result = VsaError("it is wrong", field="domain", value="x" * 10_000).as_result()
     assert len(json.dumps(result)) < 700
+
+
+LAUGHS: list[object] = ["ha"] * 9
+for _ in range(12):
+    LAUGHS = [LAUGHS] * 9
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 10**6, int("f" * 5000, 16), [int("f" * 5000, 16)], LAUGHS, {"a": LAUGHS}, ["x" * 1000] * 100, b"x" * 10**6],
+    ids=["text", "number", "numbers", "laughs", "mapping", "texts", "bytes"],
+)
+def test_a_value_of_any_size_can_be_said(value: object) -> None:
+    result = VsaError("it is wrong", field="domain", value=value).as_result()
+    assert len(json.dumps(result)) < 1000

@@ -434,3 +434,50 @@ def test_a_directory_named_like_a_manifest_is_named(host: HostTree, domain: str)
     _plan, desired = host.desired(sync=True)
     assert desired.invalid == (domain,)
     assert set(desired.sites) == {A, B}
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["valid", "invalid"])
+def test_the_edited_one_loses_also_when_all_are_rendered_again(host: HostTree, broken: bool) -> None:
+    # A new VSA brings new templates, so every site is parsed and rendered; that says nothing of who was edited.
+    host.templates["site.conf.j2"] = "# ours\n" + host.templates["site.conf.j2"]
+    host.manifest(A, least(A, "web-a:3000", aliases=["www.b.example"]))
+    if broken:
+        host.manifest(B, "domain: [")
+    _plan, desired = host.desired(sync=True)
+    assert desired.sites[B]["names"] == [B, "www.b.example"]
+    assert desired.sites[A]["names"] == [A]
+    assert desired.invalid == ((B, A) if broken else (A,))
+
+
+def test_a_site_whose_manifest_is_lost_everywhere_stops_changes_of_others_and_a_sync_takes_it_out(
+    host: HostTree,
+) -> None:
+    host.break_open(f"manifests/{A}.yml", None)
+    (host.paths.sites / f"{A}.yml").unlink()
+    with pytest.raises(RefusedError, match=f"lost the manifest of {A}"):
+        host.desired(provide(C))
+    assert host.desired(sync=True)[0].sites_removed == (A,)
+    assert host.desired(Change(A, absent=True))[0].sites_removed == (A,)
+
+
+LAUGHS = "x0: &x0 [a, a, a, a, a, a, a, a, a]\n" + "".join(
+    f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"{LAUGHS}email: *x11\n",
+        "email: 0x" + "f" * 5000 + "\n",
+        "port: 0x" + "f" * 5000 + "\n",
+        "email: " + "a" * 10**6 + "\n",
+    ],
+    ids=["laughs", "number", "unknown", "text"],
+)
+def test_a_manifest_of_any_size_blocks_no_other(host: HostTree, fields: str) -> None:
+    host.manifest(A, f"domain: {A}\n{fields}routes: [{{path: /, container: web-a, port: 3000}}]\n")
+    _plan, desired = host.desired(sync=True)
+    assert desired.invalid == (A,)
+    assert set(desired.sites) == {A, B}
+    assert len(desired.warnings[0]) < 1000

@@ -94,6 +94,13 @@ BROKEN: dict[str, tuple[Any, dict[str, str], str, str]] = {
     "edited": (by_hand, {}, "warning", "not live as the manifest says: vsa vhost sync"),
     "invalid": (lambda host: host.manifest(A, "domain: ["), {}, "invalid", "the manifest is not valid"),
     "empty": (lambda host: host.manifest(A, ""), {}, "invalid", "the manifest is not valid"),
+    "no text": (lambda host: host.manifest(A, b"\xff\xfe"), {}, "invalid", "the manifest is not valid"),
+    "another's": (
+        lambda host: host.manifest(A, {"domain": "c.example", "routes": [{"path": "/", "container": "x", "port": 1}]}),
+        {},
+        "invalid",
+        "the manifest is not valid",
+    ),
     "expired": (lambda host: certify(host, A, left=-DAY), {}, "warning", "certificate: it expired on"),
     "no certificate": (
         lambda host: (host.paths.letsencrypt / "live" / A / "fullchain.pem").unlink(),
