@@ -33,7 +33,8 @@ def repository() -> Iterator[dict[str, object]]:
     image, name = "vsa-rig-docker-repository:1", rig.scoped("docker-repository")
     rig.images(image)
     docker("rm", "--force", name, check=False)
-    docker("run", "--detach", "--label", "vsa.rig=1", "--name", name, "--network", rig.network(), image)
+    labels = ("--label", "vsa.rig=1", "--label", f"vsa.rig.scope={rig.scope()}")
+    docker("run", "--detach", *labels, "--name", name, "--network", rig.network(), image)
     address = docker(
         "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name
     ).stdout.strip()

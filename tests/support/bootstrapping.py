@@ -105,7 +105,7 @@ def watched(vps: rig.Vps) -> str:
     """Every file that a run that only looks may not touch, with its times, size and mode; one line each."""
     # A log in one of the places written by the engine itself is no trace of ours.
     listing = vps.run(
-        f"find {WATCHED} -xdev \\( -path /root/.ansible -o -path /home/ops/.ansible -o -path /var/lib/docker"
+        f"find {WATCHED} -xdev \\( -name .ansible -o -path /var/lib/docker"
         r" -o -path /var/lib/containerd -o -path /var/lib/systemd -o -name lastlog2.db\* \) -prune"
         r" -o \( -type f -o -type l \) -printf '%p %T@ %C@ %s %m\n'"
     )
