@@ -39,6 +39,8 @@ _ALONE_BYTES = 64 * 1024
 _NUDGE = 5_000_000_000
 #: No Loki may keep us away for longer than this. Seconds.
 _LONGEST_WAIT = 3600
+#: One push spans no more than this: which lines of a push Loki finds too old or too new, it does not say. Nanoseconds.
+_SPAN = 86_400_000_000_000
 #: What is left of the deadline for the cursor's file.
 _RESERVE = 0.15
 #: So many lines refused one by one, and none taken, are not the lines' fault.
@@ -196,7 +198,7 @@ class _Run:
             late = line.time + _NUDGE < max(newest, self._cursor.live)
             alone = length > _ALONE_BYTES or line.problem != ""
             full = len(batch) >= self._cursor.limit or size + length > _PUSH_BYTES
-            if batch and (full or alone or late != batch_late):
+            if batch and (full or alone or late != batch_late or abs(line.time - batch[0].time) > _SPAN):
                 yield batch, batch_late
                 batch, size, newest = [], 0, 0
                 late = line.time + _NUDGE < self._cursor.live
@@ -218,7 +220,7 @@ class _Run:
         if lines[0].problem:
             self._pass_over(lines[0], lines[0].problem, sure=True)
             return
-        stamps = self._stamps(lines, late=late)
+        stamps = self._stamps(lines, late=late, now=time.time_ns() if restamped else None)
         answer = self._push(lines, stamps, late=late)
         if answer.status < 300:
             self._taken(lines, stamps, late=late)
@@ -232,12 +234,12 @@ class _Run:
             sure = answer.status == 413 or _TOO_LONG.search(answer.text) is not None
             self._pass_over(lines[0], f"{answer.status}: {self._words(answer)}", sure=sure)
 
-    def _stamps(self, lines: list[Line], *, late: bool) -> list[int]:
-        """Return each line's timestamp: its own time, and one nanosecond behind the line before at least."""
+    def _stamps(self, lines: list[Line], *, late: bool, now: int | None) -> list[int]:
+        """Return each line's timestamp: its own time, or now; at least one nanosecond behind the line before."""
         newest = self._cursor.late if late else self._cursor.live
         stamps = []
         for line in lines:
-            newest = max(line.time, newest + 1)
+            newest = max(line.time if now is None else now, newest + 1)
             stamps.append(newest)
         return stamps
 
@@ -255,13 +257,17 @@ class _Run:
             raise _StopError(str(error), smaller=True) from None
         if answer.status < 300 or answer.status in (400, 413, 422):
             return answer
-        wait = _seconds(answer.retry_after) if answer.status == 429 or answer.status >= 500 else 0
-        raise _StopError(f"{self._name} answered {answer.status}: {self._words(answer)}", wait=wait)
+        busy = answer.status == 429 or answer.status >= 500
+        # Also the smaller: a push above Loki's burst size is refused however often it comes.
+        raise _StopError(
+            f"{self._name} answered {answer.status}: {self._words(answer)}",
+            wait=_seconds(answer.retry_after) if busy else 0,
+            smaller=busy,
+        )
 
     def _at_another_time(self, lines: list[Line], stamps: list[int], answer: Answer, *, late: bool) -> None:
         """Send lines whose time was refused as late ones; late ones as of now."""
         if late:
-            self._cursor = dataclasses.replace(self._cursor, late=time.time_ns())
             self._deliver(lines, late=True, restamped=True)
             return
         # Loki takes what it can of a push and counts the rest. Our lines are in order, so the refused come first;
@@ -334,9 +340,7 @@ class _Run:
         cursor = self._cursor
         if self._doubts:
             # Not past them: only what does not depend on them is kept.
-            cursor = dataclasses.replace(
-                self._saved, not_before=cursor.not_before, limit=cursor.limit, gap=cursor.gap, late=cursor.late
-            )
+            cursor = dataclasses.replace(self._saved, not_before=cursor.not_before, limit=cursor.limit, gap=cursor.gap)
         if cursor != self._saved:
             save(self._path, cursor)
             self._saved = cursor

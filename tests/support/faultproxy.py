@@ -1,0 +1,137 @@
+"""A proxy before a real server that does to some requests what networks and busy servers do."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import http.server
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+__all__ = ["Fault", "Proxy", "Seen", "proxy"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One request as it came: headers with lower-case names, and the raw body."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What happens to a request.
+
+    ``status``: answered here with it (and ``headers``, ``text``), the server never sees the request. ``lost``: the
+    server gets the request, its answer never arrives. ``silent``: seconds of saying nothing. ``dribble``: the status
+    line comes a byte each 0.2 s, for ever.
+    """
+
+    status: int = 0
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    text: str = "injected"
+    lost: bool = False
+    silent: float = 0
+    dribble: bool = False
+
+
+class Proxy:
+    """The running proxy: ``url`` to use, ``seen`` requests, ``faults`` asked for each request (None: pass it on)."""
+
+    def __init__(self, upstream: str, url: str) -> None:
+        self.upstream = upstream
+        self.url = url
+        self.seen: list[Seen] = []
+        self.faults: Callable[[Seen], Fault | None] = lambda seen: None
+        self.over = threading.Event()
+
+    def next(self, *faults: Fault | None) -> None:
+        """Use these for the next requests, one each, and pass on what follows."""
+        left = list(faults)
+        self.faults = lambda seen: left.pop(0) if left else None
+
+
+@contextlib.contextmanager
+def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Run a proxy on this machine's loopback before ``upstream``; with ``tls`` it speaks HTTPS."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            seen = Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            running.seen.append(seen)
+            fault = running.faults(seen)
+            if fault is None or fault.lost:
+                self._pass_on(seen, answer=fault is None)
+            elif fault.dribble:
+                self._dribble()
+            elif fault.silent:
+                running.over.wait(fault.silent)
+                self.close_connection = True
+            else:
+                self._answer(fault.status, fault.headers, fault.text.encode())
+
+        def _pass_on(self, seen: Seen, *, answer: bool) -> None:
+            connection = http.client.HTTPConnection(urlsplit(running.upstream).netloc, timeout=20)
+            try:
+                connection.request("POST", seen.path, body=seen.body, headers=dict(seen.headers))
+                response = connection.getresponse()
+                data = response.read()
+            except OSError as problem:
+                self._answer(502, {}, str(problem).encode())
+                return
+            finally:
+                connection.close()
+            if answer:
+                self._answer(response.status, {}, data)
+            else:
+                self.close_connection = True
+
+        def _answer(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if status != 204:
+                self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data if status != 204 else b"")
+
+        def _dribble(self) -> None:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                for sign in b"HTTP/1.1 204 No Content" + b" " * 200:
+                    self.wfile.write(bytes([sign]))
+                    self.wfile.flush()
+                    if running.over.wait(0.2):
+                        return
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # a client that hung up is what the tests are about
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    running = Proxy(upstream, f"{scheme}://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        running.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
