@@ -387,6 +387,14 @@ def test_too_old_lines_go_to_the_backfill_stream(loki: rig.Loki, trail: TrailFol
     assert _got(loki, writer, late="1") == old + more
 
 
+def test_a_push_with_too_old_and_other_lines(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
+    """Loki takes what it can of such a push and does not say what: some are there twice then, none is missing."""
+    border = time.time_ns() - 7 * _DAY
+    trail.add(20, at=(border + (number - 10) * 600_000_000_000 for number in range(20)))
+    assert _send(trail, loki.url, writer).pending == 0
+    assert sorted(_once(_got(loki, writer))) == sorted(trail.lines)
+
+
 def test_the_clock_went_back(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
     now = time.time_ns()
     before = trail.add(3)
