@@ -21,7 +21,6 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Rec
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import masked_arguments, target_of
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7, uuid7
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import (
     Places,
     login_actor,
@@ -136,6 +135,8 @@ def send(places: Places, loki: LokiSettings, *, seconds: float) -> Any:
 
 def after_run(places: Places, loki: LokiSettings | None, *, began: float) -> str | None:
     """Index what is new and push it, within two seconds of ``began`` (monotonic); returns what is worth a warning."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index
+
     Index(places).catch_up()
     left = _SECONDS - (time.monotonic() - began)
     if loki is None or left <= 0:

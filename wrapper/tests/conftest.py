@@ -23,7 +23,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("collections")
     home = root / "ansible_collections/flowbiz/vsa"
     shutil.copytree(DATA / "collection", home)
-    (home / "plugins/module_utils").symlink_to(REPO / "plugins/module_utils")
+    for part in ("module_utils", "plugin_utils", "callback"):
+        (home / "plugins" / part).symlink_to(REPO / "plugins" / part)
     shutil.copy(REPO / "galaxy.yml", home)
     return root
 

@@ -291,7 +291,7 @@ def test_help_of_every_verb_fits_one_screen_with_two_examples_that_parse(runs: l
             assert max(len(line) for line in text.splitlines()) <= 100, words
             examples = text.partition("Examples:\n")[2].strip().splitlines()
             assert len(examples) == 2, words
-            if noun == "completion":
+            if noun in ("completion", "audit"):  # these make no run; test_audit.py calls the latter
                 continue
             for example_words in examples:
                 assert cli.main(["-i", "hosts.yml", *example_words.split()[1:], "--yes"]) in (0, 2)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from vsa.config import Config
 from vsa.environment import scrubbed
 
 ROOT, PRIVATE = Path("/clone/collections"), Path("/dev/shm/vsa-x")
 
 
 def made(**caller: str) -> dict[str, str]:
-    return scrubbed(caller, root=ROOT, private=PRIVATE, config=Path("/clone/ansible.cfg"))
+    return scrubbed(caller, root=ROOT, private=PRIVATE, config=Config(Path("/clone/ansible.cfg"), callbacks=("timer",)))
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,11 @@ def test_collections_of_the_user_are_still_found() -> None:
         f"{Path.home()}/.ansible/collections",
         "/usr/share/ansible/collections",
     ]
+
+
+def test_the_audit_callback_is_enabled_beside_those_of_the_configuration() -> None:
+    assert made(ANSIBLE_CALLBACKS_ENABLED="theirs")["ANSIBLE_CALLBACKS_ENABLED"] == "timer,flowbiz.vsa.audit"
+
+
+def test_where_the_trail_is_pushed_to_is_handed_on() -> None:
+    assert made(VSA_LOKI_URL="http://loki:3100")["VSA_LOKI_URL"] == "http://loki:3100"

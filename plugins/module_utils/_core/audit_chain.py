@@ -4,7 +4,7 @@
 """Whether a trail is whole: every line's hash is its own, and every line follows the one before it.
 
 The hashes need no key, so whoever may write the trail can write a whole new one; a head that is kept elsewhere finds
-that as well (``head``).
+that as well (``heads``).
 Note that this module is **private** to the collection.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .audit import GENESIS, content_of
@@ -47,11 +47,11 @@ class Verdict:
     problems: list[Problem] = field(default_factory=list)
 
 
-def verify(lines: Iterable[Line], *, head: str | None = None) -> Verdict:
+def verify(lines: Iterable[Line], *, heads: Mapping[str, str] | None = None) -> Verdict:
     """Return the verdict over the lines of a trail, oldest first.
 
-    ``head`` is the hash of a record that was seen before: it has to be in the chain still. At most a hundred problems
-    are listed.
+    ``heads`` are hashes of records that were seen before, with where they are known from: they have to be in the chain
+    still. At most a hundred problems of lines are listed.
     """
     verdict = Verdict()
     # Most trails are whole: lines are remembered from the first break on, and a few before it, for a line that was put
@@ -59,7 +59,8 @@ def verify(lines: Iterable[Line], *, head: str | None = None) -> Verdict:
     recent: deque[tuple[Line, str, str]] = deque(maxlen=_LOOK_BACK)
     places: list[Line] = []
     hashes: list[tuple[str, str]] = []
-    previous, seen_head, broken = GENESIS, head in (None, GENESIS), False
+    wanted = {head for head in heads or () if head != GENESIS}
+    previous, broken = GENESIS, False
     for place in lines:
         verdict.records += 1
         try:
@@ -67,7 +68,8 @@ def verify(lines: Iterable[Line], *, head: str | None = None) -> Verdict:
         except ValueError:
             before = claimed = computed = ""
         valid = claimed == computed and claimed != ""
-        seen_head = seen_head or (valid and claimed == head)
+        if wanted and valid:
+            wanted.discard(claimed)
         if not broken and (not valid or before != previous or place[2][-1:] != b"\n"):
             broken = True
             places = [("", 0, b""), *(found for found, _, _ in recent)]
@@ -82,17 +84,11 @@ def verify(lines: Iterable[Line], *, head: str | None = None) -> Verdict:
     if broken:
         _explain(places, hashes, verdict)
     verdict.head = previous
-    if not seen_head:
-        where = places[-1] if places else ("", 0, b"")
-        verdict.problems.append(
-            Problem(
-                "head",
-                where[0],
-                verdict.records,
-                None,
-                f"no record has the hash {head}: the trail was rewritten, or cut",
-            )
+    for head in sorted(wanted):
+        text = (
+            f"no record has the hash {head} any more, known from {(heads or {})[head]}: the trail was cut or rewritten"
         )
+        verdict.problems.append(Problem("head", "", verdict.records, None, text))
     return verdict
 
 

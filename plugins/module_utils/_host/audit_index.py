@@ -4,7 +4,7 @@
 """The index of the trail: one row for each run, in SQLite, made from the trail and made anew wherever it is in doubt.
 
 It knows how far it has read, so that catching up costs what is new. The trail is the truth; nothing is in here alone
-but the head that it last saw, by which :func:`Index.head` finds a trail whose end was cut off.
+but the head that it last saw, by which :meth:`Index.heads` tells of a trail whose end was cut off.
 Note that this module is **private** to the collection.
 """
 
@@ -27,6 +27,7 @@ __all__ = ("Index", "Row")
 _VERSION = "1"
 _BUSY_SECONDS = 0.5
 _BATCH = 5000
+_LOST = 10
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
@@ -151,11 +152,12 @@ class Index:
             raise ValueError("the index is of another trail")
         return found
 
-    def head(self) -> str | None:
-        """Return the hash of the last record that the index has seen, or None where there is no index."""
+    def heads(self) -> list[str]:
+        """Return hashes that were once the last one of the trail, as far as the index has seen them."""
         with contextlib.suppress(sqlite3.Error, OSError), self._open() as base:
-            return _meta(base).get("head")
-        return None
+            known = _meta(base)
+            return [*known.get("lost", "").split(), *([known["head"]] if known.get("head") else [])]
+        return []
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -188,7 +190,9 @@ class Index:
             if start is None:
                 for table in ("runs", "records"):
                     base.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
-                known, start = {}, (0, 0)
+                # Remembered for those who verify: nothing else tells that the end of a trail was cut off.
+                lost = [*known.get("lost", "").split(), known.get("head", GENESIS)]
+                known, start = {"lost": " ".join(lost[-_LOST:])}, (0, 0)
             head = known.get("head", GENESIS)
             files = self._places.files()
             if files and known.get("file") == "0" and (number := rotated_number(files[start[0]].name)):
@@ -198,7 +202,7 @@ class Index:
                 if position >= start[0]:
                     offset = start[1] if position == start[0] else 0
                     offset, head = _take_in(base, file, offset, head)
-                    known = {"file": str(rotated_number(file.name)), "offset": str(offset), "head": head}
+                    known |= {"file": str(rotated_number(file.name)), "offset": str(offset), "head": head}
             base.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(known.items()))
             base.execute("COMMIT")
         except BaseException:

@@ -1,4 +1,4 @@
-"""Which ``ansible.cfg`` is in force, and the two settings of it that the wrapper itself must know."""
+"""Which ``ansible.cfg`` is in force, and the few settings of it that the wrapper itself must know."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ __all__ = ("Config", "find_config")
 
 @dataclass(frozen=True)
 class Config:
-    """An ``ansible.cfg`` (no ``path``: there is none) with its inventory and interpreter, where it says them."""
+    """An ``ansible.cfg`` (no ``path``: there is none), and its inventory, interpreter, callbacks if it says them."""
 
     path: Path | None = None
     inventory: str | None = None
     interpreter: str | None = None
+    callbacks: tuple[str, ...] = ()
 
 
 def find_config(caller: Mapping[str, str], *, here: Path, root: Path) -> Config:
@@ -53,4 +54,6 @@ def _read(path: Path) -> Config:
     inventory = parser.get("defaults", "inventory", fallback=None)
     if inventory and "," not in inventory:
         inventory = os.path.normpath(path.parent / Path(inventory).expanduser())
-    return Config(path, inventory or None, parser.get("defaults", "interpreter_python", fallback=None))
+    enabled = parser.get("defaults", "callbacks_enabled", fallback="")
+    callbacks = tuple(name.strip() for name in enabled.split(",") if name.strip())
+    return Config(path, inventory or None, parser.get("defaults", "interpreter_python", fallback=None), callbacks)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from vsa.config import Config
+
 __all__ = ("scrubbed",)
 
 _PASSED = frozenset(
@@ -21,6 +23,7 @@ _PASSED = frozenset(
     ANSIBLE_SSH_ARGS ANSIBLE_SSH_COMMON_ARGS ANSIBLE_SSH_EXTRA_ARGS ANSIBLE_SSH_EXECUTABLE ANSIBLE_SSH_RETRIES
     ANSIBLE_SSH_CONTROL_PATH ANSIBLE_SSH_CONTROL_PATH_DIR
     ANSIBLE_INVENTORY_ENABLED ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED
+    VSA_LOKI_URL VSA_LOKI_AUTH_FILE VSA_LOKI_CA_BUNDLE
     """.split()
 )
 
@@ -28,15 +31,18 @@ _PASSED = frozenset(
 _MAX_EVENT_RES = str(1 << 40)
 
 
-def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Path | None) -> dict[str, str]:
+_AUDIT = "flowbiz.vsa.audit"
+
+
+def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Config) -> dict[str, str]:
     """Return the environment of a run: what the caller may hand on, then what we set.
 
     ``root`` is the collections path that our own core came from, ``private`` the run's directory, ``config`` the
-    ``ansible.cfg`` in force (``None``: Ansible looks for one itself).
+    ``ansible.cfg`` in force (without a path: Ansible looks for one itself).
     """
     env = {key: value for key, value in caller.items() if key in _PASSED or key.startswith("LC_")}
-    if config is not None:
-        env["ANSIBLE_CONFIG"] = str(config)
+    if config.path is not None:
+        env["ANSIBLE_CONFIG"] = str(config.path)
     others = (
         caller.get("ANSIBLE_COLLECTIONS_PATH") or f"{Path.home()}/.ansible/collections:/usr/share/ansible/collections"
     )
@@ -49,6 +55,8 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Pa
         # runner switches host key checking off unless it is set.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
+        # The environment wins over an ansible.cfg: what is enabled there stays so.
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join(dict.fromkeys([*config.callbacks, _AUDIT])),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_NOCOWS": "True",

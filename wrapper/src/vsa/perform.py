@@ -16,11 +16,13 @@ from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
 from vsa.inventory import one_host, read_groups, select
 from vsa.options import said
 from vsa.run import Run
+from vsa.trail import recorded
 from vsa.verb import Spec, config
 
 if TYPE_CHECKING:
     from vsa.output.screen import Screen
     from vsa.report import Report
+    from vsa.trail import Recording
 
 __all__ = ("BEGUN", "perform")
 
@@ -33,16 +35,42 @@ def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None
 
     ``subject`` is what the verb acts on, as the head of a host's block says it.
     """
-    from vsa.events import Fold
-    from vsa.output.progress import progress
     from vsa.output.screen import Screen
-    from vsa.output.show import Show
-    from vsa.runner import Execution
 
     told = said(context)
     screen = Screen(quiet=bool(told.get("quiet")), json=bool(told.get("json")))
-    hosts = _hosts(run, single=spec.single)
     audit = {"vsa_audit_id": audit_id(), "vsa_actor": _actor(os.environ)}
+    arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
+    with recorded(
+        verb=spec.name,
+        playbook=run.playbook,
+        arguments=arguments,
+        check=run.check,
+        config=config().path,
+        warn=lambda words: screen.error(f"warning: {words}"),
+    ) as recording:
+        report, code = _execute(spec, run, screen, audit=audit, subject=subject, recording=recording)
+        recording.ended(report, code=code, took=time.monotonic() - BEGUN)
+    if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
+        report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
+    _note_due(spec, report)
+    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject)
+    if spec.names is not None:
+        _remember(spec.names, report)
+    return report.exit_code
+
+
+def _execute(
+    spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, str], subject: str | None, recording: Recording
+) -> tuple[Report, int | None]:
+    """Execute a run and show it as it goes; returns the report, and Ansible's exit code."""
+    from vsa.events import Fold
+    from vsa.output.progress import progress
+    from vsa.output.show import Show
+    from vsa.runner import Execution
+
+    hosts = _hosts(run, single=spec.single)
+    recording.hosts(hosts or ())
     watcher = progress(screen, verbose=run.verbosity > 0)
     show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
     fold = Fold(check=run.check)
@@ -55,14 +83,7 @@ def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None
                 # Rich, in the first tenth of a second in which nothing happens.
                 importlib.import_module("vsa.output.blocks")
             watcher.tick()
-    report = fold.finish(execution.code, interrupted=execution.interrupted)
-    if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
-        report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
-    _note_due(spec, report)
-    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject)
-    if spec.names is not None:
-        _remember(spec.names, report)
-    return report.exit_code
+    return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
 
 
 def _conclude(spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id: str, subject: str | None) -> None:

@@ -108,7 +108,7 @@ class Execution:
         columns = shutil.get_terminal_size().columns if self._run.verbosity else _UNBROKEN
         _watch_children(self._born, columns=columns)
         root = collections_root()
-        environment = scrubbed(self._caller, root=root, private=private, config=self._config.path)
+        environment = scrubbed(self._caller, root=root, private=private, config=self._config)
         if self._config.interpreter is None:
             # Fixed, not discovered: discovery costs a round trip for each host.
             environment.setdefault("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")

@@ -19,7 +19,8 @@ def judge(lines: list[str], *, head: str | None = None, end: str = "\n") -> Verd
     """Verify lines as one file; ``end`` is what stands after the last one."""
     ends = ["\n"] * (len(lines) - 1) + [end]
     return verify(
-        [("audit.jsonl", number + 1, (line + ends[number]).encode()) for number, line in enumerate(lines)], head=head
+        [("audit.jsonl", number + 1, (line + ends[number]).encode()) for number, line in enumerate(lines)],
+        heads={head: "paper"} if head else {},
     )
 
 

@@ -1,0 +1,155 @@
+"""How the audit trail is shown. Lines are put together by hand: a list may be long, and has to be quick."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from vsa.core import EXIT_OK
+from vsa.output.text import NOTHING, clean, seconds, word
+from vsa.report import STATUS
+
+if TYPE_CHECKING:
+    from vsa.trail import Problem, Record, Row, Verdict
+
+__all__ = (
+    "detail",
+    "document",
+    "line_document",
+    "lines",
+    "list_document",
+    "problem",
+    "show_document",
+    "verdict",
+    "verdict_document",
+)
+
+_TITLES = ("TIME (UTC)", "ID", "VERB", "TARGET", "HOSTS", "STATUS", "TOOK", "BY")
+_ID_SHOWN = 13
+_MOST_HOSTS = 3
+
+
+def lines(rows: Iterable[Row], *, titles: bool = True) -> str:
+    """Return runs as a table, one line for each."""
+    cells = [_cells(row) for row in rows]
+    if titles and not cells:
+        return "the trail has no such run"
+    table = [_TITLES, *cells] if titles else cells
+    # A line alone (--follow) stands under the ones before it as far as it can.
+    least = (19, _ID_SHOWN, 14, 20, 10, 12, 7, 0)
+    widths = [max([least[n] if not titles else 0, *(len(row[n]) for row in table)]) for n in range(len(_TITLES))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    hosts = ", ".join(row.hosts[:_MOST_HOSTS]) + (
+        f" +{len(row.hosts) - _MOST_HOSTS}" if len(row.hosts) > _MOST_HOSTS else ""
+    )
+    return (
+        row.time[:19].replace("T", " "),
+        row.id[:_ID_SHOWN],
+        clean(row.verb),
+        word(row.target),
+        word(hosts),
+        _ended(row.status, changed=row.changed, check=row.check),
+        NOTHING if row.duration is None else seconds(row.duration),
+        clean(row.actor),
+    )
+
+
+def _ended(status: str, *, changed: bool, check: bool) -> str:
+    if status == "started":
+        return "under way"
+    if status == "ok":
+        return ("would change" if check else "changed") if changed else "unchanged"
+    return status.replace("_", " ")
+
+
+def detail(records: Sequence[Record]) -> str:
+    """Return a run's records as text: what it was, what came of it, what it changed."""
+    last = next((record for record in reversed(records) if record.kind == "finished"), records[-1])
+    first = records[0]
+    who = last.actor.user + (f" (sudo by {last.actor.sudo_user})" if last.actor.sudo_user else "")
+    facts: list[tuple[str, Any]] = [
+        ("id", last.id),
+        ("verb", last.verb + (" --check" if last.check else "")),
+        ("target", last.target),
+        ("playbook", last.playbook),
+        ("began", first.time),
+        (
+            "by",
+            f"{who} on {last.controller.name}" + (f" from {last.actor.ssh_client}" if last.actor.ssh_client else ""),
+        ),
+        ("status", _ended(last.status, changed=last.changed, check=last.check)),
+        ("took", None if last.duration is None else seconds(last.duration)),
+        ("error", last.error),
+        ("version", last.version),
+    ]
+    shown = [f"{name:<12}{clean(value)}" for name, value in facts if value is not None]
+    shown += [f"{'argument':<12}{clean(name)} = {word(value)}" for name, value in last.arguments.items()]
+    for host in dict.fromkeys([*last.hosts, *last.counts]):
+        counts = last.counts.get(host)
+        said = (
+            "" if counts is None else ", ".join(f"{number} {key}" for key, number in asdict(counts).items() if number)
+        )
+        shown.append(f"{'host':<12}{clean(host)}" + (f": {said}" if said else ""))
+    for record in [last] if last.kind == "finished" else records:
+        for change in record.changes:
+            place = f"{clean(change.host)}: " if change.host else ""
+            shown.append(
+                f"{'changed':<12}{place}{clean(change.task)}" + (f" ({change.action})" if change.action else "")
+            )
+            shown += [f"{'':<12}  {clean(line)}" for line in (change.diff or "").splitlines()]
+    shown += [f"{record.kind + ' hash':<16}{record.hash}" for record in records]
+    return "\n".join(shown)
+
+
+def problem(found: Problem) -> str:
+    """Return what is wrong with a line of the trail."""
+    place = f"{found.file}:{found.line}" if found.file else "the trail"
+    run = f" (run {clean(found.id)})" if found.id else ""
+    return f"✘ {place}: {found.what}: {clean(found.text)}{run}"
+
+
+def verdict(found: Verdict, log: str) -> str:
+    """Return the last line of a check: whether the trail is whole, and the head to be kept elsewhere."""
+    if found.problems:
+        return f"NOT whole: {len(found.problems)} problem(s) in {found.records} records of {log}"
+    return f"whole: {found.records} records in {log}\nhead   {found.head}"
+
+
+def document(verb: str, *, exit_code: int = EXIT_OK, changed: bool = False, **payload: Any) -> str:
+    """Return the document of ``--json``; what these verbs show stands at its top."""
+    head = {"schema": 1, "verb": verb, "audit_id": None, "status": STATUS[exit_code], "exit_code": exit_code}
+    return json.dumps({**head, "changed": changed, **payload}, ensure_ascii=False, indent=2)
+
+
+def list_document(rows: Sequence[Row], *, more: bool) -> str:
+    """Return runs as a document; ``more`` says that there are earlier ones."""
+    return document("audit.list", runs=[_run(row) for row in rows], more=more)
+
+
+def line_document(row: Row) -> str:
+    """Return one run as a line of JSON."""
+    return json.dumps(_run(row), ensure_ascii=False)
+
+
+def _run(row: Row) -> dict[str, Any]:
+    values = asdict(row)
+    return {**values, "hosts": list(row.hosts)}
+
+
+def show_document(records: Sequence[Record]) -> str:
+    """Return a run's records as they stand in the trail."""
+    found = [{**record.as_dict(), "prev_hash": record.prev_hash, "hash": record.hash} for record in records]
+    return document("audit.show", records=found)
+
+
+def verdict_document(found: Verdict, *, exit_code: int) -> str:
+    """Return whether the trail is whole, as a document."""
+    problems = [asdict(problem) for problem in found.problems]
+    return document("audit.verify", exit_code=exit_code, records=found.records, head=found.head, problems=problems)
