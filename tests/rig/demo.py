@@ -13,13 +13,10 @@ import json
 import os
 import shlex
 import shutil
-import socket
-import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import rig
 
@@ -68,7 +65,7 @@ def up(*, fresh: bool) -> None:
     _vsa("site", "provision", "--domain", DOMAIN, "--container", CONTAINER, "--port", str(PORT))
 
     _title(6, f"what https://{DOMAIN}/ answers, through the proxy")
-    fetch(vps.ip, Path(ca_bundle))
+    fetch(vps.ip, ca_bundle)
     _complete().touch()
     rig.say(f"\n✔ the demo runs, after {time.monotonic() - start:.0f} s\n")
     print(_next_steps(vps.ip, ca_bundle))
@@ -87,30 +84,17 @@ def down() -> None:
     )
 
 
-def fetch(address: str, ca_bundle: Path) -> None:
+def fetch(address: str, ca_bundle: str) -> None:
     """Ask the site over HTTPS at ``address`` and print the answer; raises where chain, name or answer is not right."""
-    trust = ssl.create_default_context(cafile=str(ca_bundle))
-    with (
-        socket.create_connection((address, 443), timeout=10) as plain,
-        trust.wrap_socket(plain, server_hostname=DOMAIN) as connection,
-    ):
-        certificate: dict[str, Any] = dict(connection.getpeercert() or {})
-        protocol = connection.version()
-        client = http.client.HTTPSConnection(DOMAIN)
-        client.sock = connection
-        client.request("GET", "/hello", headers={"User-Agent": "vsa-demo", "Connection": "close"})
-        answer = client.getresponse()
-        body = answer.read().decode()
-    if answer.status != 200 or json.loads(body)["app"] != CONTAINER:
-        raise rig.RigError(f"{DOMAIN} answered {answer.status}: {body[:500]}")
-    issuer = dict(pair for part in certificate.get("issuer", ()) for pair in part)
-    rig.say(
-        f"  ✔ chain verified: issued by {issuer.get('commonName')}, until {certificate.get('notAfter')}, {protocol}"
-    )
+    headers = {"User-Agent": "vsa-demo"}
+    answer = rig.https_get(address, DOMAIN, "/hello", trust=Path(ca_bundle).read_text(), headers=headers)
+    if answer.status != 200 or answer.json()["app"] != CONTAINER:
+        raise rig.RigError(f"{DOMAIN} answered {answer.status}: {answer.body[:500]!r}")
+    rig.say(f"  ✔ chain verified: issued by {answer.issuer}, until {answer.expires}, {answer.protocol}")
     print(f"HTTP/1.1 {answer.status} {answer.reason}")
-    for key, value in answer.getheaders():
+    for key, value in answer.headers.items():
         print(f"{key}: {value}")
-    print("\n" + json.dumps(json.loads(body), indent=2), flush=True)
+    print("\n" + json.dumps(answer.json(), indent=2), flush=True)
 
 
 def _complete() -> Path:

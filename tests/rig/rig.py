@@ -16,7 +16,9 @@ from vsa_rig._shell import RigError, cache_dir, say
 from vsa_rig.cleanup import down, scopes
 from vsa_rig.doors import ROOT, command, playbook, proxy_host, run_web, settings, vsa
 from vsa_rig.engine import engine_up
+from vsa_rig.https import Answer, https_get
 from vsa_rig.images import IMAGES, images, standin_of
+from vsa_rig.loki import Loki, loki, loki_binary
 from vsa_rig.network import network, scope, scoped
 from vsa_rig.services import Services, services
 from vsa_rig.vps import Vps, ssh_key
@@ -24,6 +26,8 @@ from vsa_rig.vps import Vps, ssh_key
 __all__ = [
     "IMAGES",
     "ROOT",
+    "Answer",
+    "Loki",
     "RigError",
     "Services",
     "Vps",
@@ -31,7 +35,10 @@ __all__ = [
     "command",
     "down",
     "engine_up",
+    "https_get",
     "images",
+    "loki",
+    "loki_binary",
     "network",
     "playbook",
     "proxy_host",
@@ -54,10 +61,21 @@ def _images(words: argparse.Namespace) -> None:
         really = standin_of(name) if name in IMAGES else ""
         if really:
             say(f"  · {name} is a stand-in: {really}")
+    if not words.name:
+        # Minutes of compiling once; without it the tests of what goes to Loki are skipped.
+        try:
+            loki_binary()
+        except RigError as problem:
+            say(f"  · no Loki, its tests will be skipped: {problem}")
 
 
 def _create(words: argparse.Namespace) -> None:
-    made = [Vps.create(name, words.debian, fresh=not words.keep) for name in words.name]
+    made = []
+    for word in words.name:
+        name, _, debian = word.partition(":")
+        made.append(Vps.create(name, debian or words.debian, fresh=not words.keep))
+    if words.ssh_config:
+        words.ssh_config.write_text("\n".join(vps.ssh_config(user=words.user) for vps in made))
     print(json.dumps({vps.name: vps.inventory_vars(user=words.user) for vps in made}, indent=2))
 
 
@@ -75,6 +93,23 @@ def _destroy(words: argparse.Namespace) -> None:
 def _services(_: argparse.Namespace) -> None:
     found = services()
     print(json.dumps({"pebble_url": found.pebble_url, "dns_ip": found.dns_ip, "ca_bundle": found.ca_bundle}, indent=2))
+
+
+def _settings(words: argparse.Namespace) -> None:
+    print(json.dumps(settings(Vps.get(words.name)), indent=2))
+
+
+def _load(words: argparse.Namespace) -> None:
+    Vps.get(words.name).load_images(*words.image)
+
+
+def _web(words: argparse.Namespace) -> None:
+    for container in words.container:
+        run_web(Vps.get(words.name), container, network=words.network)
+
+
+def _dns(words: argparse.Namespace) -> None:
+    Vps.get(words.name).add_dns(*words.domain)
 
 
 def _ssh(words: argparse.Namespace) -> None:
@@ -104,7 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(call=_images)
 
     create = verbs.add_parser("create", help="boot VPSes and print their connection variables as JSON")
-    create.add_argument("name", nargs="+")
+    create.add_argument("name", nargs="+", help="NAME, or NAME:VERSION of Debian")
+    create.add_argument("--ssh-config", type=Path, metavar="FILE", help="write an ssh_config that knows them all")
     create.add_argument("--debian", default="13", choices=("12", "13"))
     create.add_argument("--user", default="root", choices=("root", "ops"))
     create.add_argument("--keep", action="store_true", help="keep a VPS of that name that already runs")
@@ -118,6 +154,26 @@ def _parser() -> argparse.ArgumentParser:
     destroy = verbs.add_parser("destroy", help="remove VPSes with their disks")
     destroy.add_argument("name", nargs="+")
     destroy.set_defaults(call=_destroy)
+
+    bootstrap = verbs.add_parser("settings", help="print what flowbiz.vsa.bootstrap has to know for a VPS, as JSON")
+    bootstrap.add_argument("name")
+    bootstrap.set_defaults(call=_settings)
+
+    load = verbs.add_parser("load", help="bring images into a VPS's own engine")
+    load.add_argument("name")
+    load.add_argument("image", nargs="+")
+    load.set_defaults(call=_load)
+
+    web = verbs.add_parser("web", help="start demonstration backends in a VPS's own engine")
+    web.add_argument("--network", default="flowbiz_ext")
+    web.add_argument("name")
+    web.add_argument("container", nargs="+")
+    web.set_defaults(call=_web)
+
+    dns = verbs.add_parser("dns", help="let domains below .test lead to a VPS")
+    dns.add_argument("name")
+    dns.add_argument("domain", nargs="+")
+    dns.set_defaults(call=_dns)
 
     ssh = verbs.add_parser("ssh", help="open a shell, or run a command, on a VPS")
     ssh.add_argument("--user", default="root", choices=("root", "ops"))

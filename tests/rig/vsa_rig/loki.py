@@ -77,6 +77,13 @@ class Loki:
         entries = [(stream["stream"], int(stamp), line) for stream in found for stamp, line in stream["values"]]
         return sorted(entries, key=lambda entry: entry[1])
 
+    def instant(self, logql: str) -> list[tuple[dict[str, str], float]]:
+        """Return (labels, value) of every series of a metric query, as of now."""
+        asked = urllib.parse.urlencode({"query": logql, "time": time.time_ns()})
+        with urllib.request.urlopen(f"{self.url}/loki/api/v1/query?{asked}", timeout=30) as answer:
+            found = json.load(answer)["data"]["result"]
+        return [(series["metric"], float(series["value"][1])) for series in found]
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY
         while True:
