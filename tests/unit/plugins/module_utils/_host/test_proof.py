@@ -13,8 +13,10 @@ from certs import Pair, make_pair
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    """A certificate of a CA, with its chain."""
-    return make_pair(["shop.example.com"], issuer=make_pair(["a CA"]))
+    """A certificate of a CA, with its chain; of a length whose base64 has no padding that would end a lenient reading."""
+    ca = make_pair(["a CA"])
+    pairs = (make_pair(["shop.example.com"], issuer=ca) for _ in range(1000))
+    return next(pair for pair in pairs if len(pair.certificate.public_bytes(serialization.Encoding.DER)) % 3 == 0)
 
 
 def test_it_is_that_of_the_first_certificate(pair: Pair) -> None:
