@@ -151,10 +151,12 @@ class Transport:
         keeps the promise.
         """
         box: list[Answer | NoAnswerError] = []
-        thread = threading.Thread(target=self._into, args=(box, body, seconds), name="vsa-loki", daemon=True)
+        given_up = threading.Event()
+        thread = threading.Thread(target=self._into, args=(box, body, seconds, given_up), name="vsa-loki", daemon=True)
         thread.start()
         thread.join(seconds)
         if not box:
+            given_up.set()
             self.close()
             raise NoAnswerError(f"{self._target.name} did not answer within {seconds:.1f} s")
         outcome = box[0]
@@ -173,15 +175,20 @@ class Transport:
             except OSError:
                 pass  # gone already
 
-    def _into(self, box: list[Answer | NoAnswerError], body: bytes, seconds: float) -> None:
+    def _into(self, box: list[Answer | NoAnswerError], body: bytes, seconds: float, given_up: threading.Event) -> None:
         try:
-            box.append(self._request(body, seconds))
+            box.append(self._request(body, seconds, given_up))
         except (OSError, http.client.HTTPException, ValueError) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
             box.append(NoAnswerError(f"{self._target.name}: {words}"))
 
-    def _request(self, body: bytes, seconds: float) -> Answer:
+    def _request(self, body: bytes, seconds: float, given_up: threading.Event) -> Answer:
         connection = self._connected(seconds)
+        if connection.sock is None:
+            connection.connect()
+        if given_up.is_set():
+            connection.close()
+            raise TimeoutError("too late")
         packed = gzip.compress(body, compresslevel=6)
         # No charset: Loki refuses one.
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "User-Agent": "flowbiz.vsa"}

@@ -10,9 +10,11 @@ which refuses what Loki 3 takes (any line older than the newest of its stream), 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import gzip
 import itertools
 import json
+import re
 import signal
 import socket
 import ssl
@@ -25,6 +27,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+    GENESIS,
+    Actor,
+    Change,
+    Controller,
+    Counts,
+    Record,
+    parse_line,
+    seal,
+)
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ShipResult, ship
 
 import rig
@@ -38,6 +50,16 @@ _WRITERS = (f"{number:016x}" for number in itertools.count(1))
 _SHIP = """
 import json, sys
 from pathlib import Path
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+    GENESIS,
+    Actor,
+    Change,
+    Controller,
+    Counts,
+    Record,
+    parse_line,
+    seal,
+)
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ship
 folder, url, writer, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 for _ in range(rounds):
@@ -599,3 +621,46 @@ def test_a_long_outage_is_made_up_for_in_bounded_runs(loki: rig.Loki, trail: Tra
     counted = collections.Counter(_got(loki, writer))
     assert sum(sent) >= 2500
     assert set(counted) == set(trail.lines)
+
+
+def test_the_runbooks_queries_find_real_records(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
+    """Every query of docs/runbooks/loki.md, as it stands there, over records as the callback writes them."""
+    alice = Record(
+        id="01938c5a-7d7b-7cc3-98c4-dc0c0c07398f",
+        kind="started",
+        time="",
+        actor=Actor("alice", None, "192.0.2.7"),
+        controller=Controller("laptop", writer),
+        verb="site provision",
+        version="1.0.0",
+        hosts=("vps-01", "vps-02"),
+        arguments={"domain": "shop.example.com"},
+    )
+    change = Change("vps-01", "Provision the site", "flowbiz.vsa.site", '-a [x]\n+b "q" ünï\n')
+    done = {"kind": "finished", "status": "ok", "counts": {"vps-01": Counts(ok=3, changed=1)}, "changes": (change,)}
+    bob = {"id": "01938c5a-0000-7cc3-98c4-dc0c0c07398f", "actor": Actor("bob", "alice-2"), "hosts": ("vps-011",)}
+    records = [
+        alice,
+        dataclasses.replace(alice, **bob),
+        dataclasses.replace(alice, **done, duration=2.5),
+        dataclasses.replace(alice, **{**bob, **done, "status": "refused", "changes": (), "error": "on vps-01"}),
+    ]
+    head, lines = GENESIS, []
+    for record in records:
+        moment = time.time_ns() // 1000
+        text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**6))}.{moment % 10**6:06d}Z"
+        lines.append(seal(dataclasses.replace(record, time=text), head))
+        head = parse_line(lines[-1]).hash
+    trail.raw("".join(line.rstrip("\n") + "\n" for line in lines))
+    assert _send(trail, loki.url, writer).sent == 4
+
+    text = (rig.ROOT / "docs/runbooks/loki.md").read_text()
+    logql = [
+        block.strip().replace('job="vsa-audit"', f'job="vsa-audit",writer="{writer}"')
+        for block in re.findall(r"```logql\n(.*?)```", text, re.DOTALL)
+    ]
+    by_id, by_host, by_actor, not_ok, a_day = logql
+    assert [parse_line(line) for *_, line in loki.query(by_id)] == [parse_line(lines[0]), parse_line(lines[2])]
+    for query, expected in ((by_host, (0, 2)), (by_actor, (0, 2)), (not_ok, (3,))):
+        assert [line for *_, line in loki.query(query)] == [lines[number].rstrip("\n") for number in expected], query
+    assert loki.instant(a_day) == [({"verb": "site provision"}, 2.0)]
