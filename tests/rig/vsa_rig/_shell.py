@@ -31,6 +31,7 @@ class RigError(RuntimeError):
 def cache_dir(*parts: str) -> Path:
     """A private directory (0700) under the user's cache for keys, archives and logs; never inside the repository."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vsa-rig"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = root.joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path

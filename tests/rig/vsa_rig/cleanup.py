@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from ._shell import LABEL, RigError, cache_dir, docker, say, step
+from .engine import engine_down
 from .images import remove_images
 from .network import NETWORK
 
@@ -14,7 +15,8 @@ __all__ = ["down", "scopes"]
 def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None:
     """Remove the rig's containers, volumes and network; without ``everything`` only those of ``scope``.
 
-    Images, archives and the SSH key are kept, so that the next start takes seconds, unless ``all``.
+    Images, archives and the SSH key are kept, so that the next start takes seconds, unless ``all``; that also stops an
+    engine that the rig started itself.
     """
     chosen = ["--filter", f"label={LABEL}"]
     if not everything:
@@ -35,6 +37,7 @@ def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None
     if all:
         with step("removing the rig's images and caches"):
             remove_images()
+            engine_down()
             shutil.rmtree(cache_dir())
     left = docker("ps", "--all", "--format", "{{.Names}}", *chosen).stdout.split()
     if left:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 from ._shell import RigError, cache_dir, docker, run, say, step
 
-__all__ = ["engine_up", "hub_reachable", "privileged_works"]
+__all__ = ["engine_down", "engine_up", "hub_reachable", "privileged_works"]
 
 #: What the rig calls, and the Debian packages that bring it.
 _TOOLS = {
@@ -21,6 +22,9 @@ _TOOLS = {
     "mmdebstrap": ("mmdebstrap",),
     "ssh": ("openssh-client",),
 }
+
+#: An image of a few kilobytes, to try.
+_SMALLEST = "hello-world:linux"
 
 #: Seconds for which "Docker Hub cannot be reached" is believed without asking again.
 _HUB_MEMORY = 24 * 3600.0
@@ -66,14 +70,36 @@ def _start() -> None:
         else:
             # Nothing here supervises services. It outlives this process on purpose: the VPSes run in it.
             with log.open("ab") as out:
-                subprocess.Popen(
+                daemon = subprocess.Popen(
                     ["dockerd"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd="/"
                 )
+            _pid_file().write_text(str(daemon.pid))
         deadline = time.monotonic() + 60
         while not _answers():
             if time.monotonic() > deadline:
                 raise RigError(f"the Docker engine did not come up within 60 s; see {log}")
             time.sleep(0.5)
+
+
+def engine_down() -> None:
+    """Stop the engine if the rig started it by hand and nothing is left in it; never anybody else's."""
+    if not _pid_file().exists():
+        return
+    pid = int(_pid_file().read_text())
+    try:
+        ours = Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"
+    except OSError:
+        ours = False
+    if ours and not docker("ps", "--all", "--quiet").stdout.split():
+        with step("stopping the Docker engine that the rig started"):
+            os.kill(pid, signal.SIGTERM)
+            while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+                time.sleep(0.2)
+    _pid_file().unlink()
+
+
+def _pid_file() -> Path:
+    return cache_dir() / "dockerd.pid"
 
 
 def _facts_file() -> Path:
@@ -105,7 +131,8 @@ def hub_reachable() -> bool:
         return bool(known.get("reachable"))
     try:
         # The engine pulls, not this process: only its own attempt tells what it can reach.
-        reachable = docker("pull", "--quiet", "hello-world:linux", check=False, timeout=15).returncode == 0
+        reachable = docker("pull", "--quiet", _SMALLEST, check=False, timeout=15).returncode == 0
+        docker("image", "rm", _SMALLEST, check=False)
     except subprocess.TimeoutExpired:
         reachable = False
     _remember("hub", {"reachable": reachable, "time": time.time()})

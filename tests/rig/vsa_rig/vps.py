@@ -295,13 +295,17 @@ def _authorized_keys() -> bytes:
 
 def _archive(names: Sequence[str], ids: Sequence[str]) -> Path:
     """``docker save`` of these images, kept until one of them changes."""
-    key = hashlib.sha256(json.dumps([list(names), list(ids)]).encode()).hexdigest()[:16]
-    path = cache_dir("archives") / f"{key}.tar"
+    which = hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:16]
+    built = hashlib.sha256(json.dumps(list(ids)).encode()).hexdigest()[:16]
+    path = cache_dir("archives") / f"{which}-{built}.tar"
     if not path.exists():
         partial = path.with_suffix(f".{os.getpid()}")
         try:
             docker("save", "--output", str(partial), *names)
             partial.rename(path)
+            for old in path.parent.glob(f"{which}-*.tar"):
+                if old != path:
+                    old.unlink(missing_ok=True)
         finally:
             partial.unlink(missing_ok=True)
     return path
