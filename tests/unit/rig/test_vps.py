@@ -18,10 +18,9 @@ def test_ansible_checks_the_host_key(host, tmp_path):
     given = host.inventory_vars(user="ops")
     assert (given["ansible_host"], given["ansible_user"]) == ("198.18.77.12", "ops")
     assert "StrictHostKeyChecking=yes" in given["ansible_ssh_common_args"]
-    assert (
-        f"-o 'UserKnownHostsFile={tmp_path}/with space/vsa-rig/vps/vps-a/known_hosts'"
-        in given["ansible_ssh_common_args"]
-    )
+    # Quoted for the shell that Ansible splits it with, and for ssh, which splits a list of files.
+    pinned = f"""-o 'UserKnownHostsFile="{tmp_path}/with space/vsa-rig/vps/vps-a/known_hosts"'"""
+    assert pinned in given["ansible_ssh_common_args"]
 
 
 def test_the_ssh_config_is_for_this_host_alone(host):
