@@ -140,7 +140,7 @@ class Vps:
 
     def ssh(self, command: str, *, user: str = "root", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run ``command`` over SSH, as an operator would."""
-        options = [word for key, value in self.ssh_options().items() for word in ("-o", f"{key}={value}")]
+        options = [word for key, value in self.ssh_options().items() for word in ("-o", f"{key}={_quoted(value)}")]
         return run(["ssh", *options, f"{user}@{self.ip}", command], check=check, timeout=600)
 
     def inventory_vars(self, *, user: str = "root") -> dict[str, str]:
@@ -151,7 +151,7 @@ class Vps:
             "ansible_user": user,
             "ansible_ssh_private_key_file": str(ssh_key()),
             "ansible_ssh_common_args": " ".join(
-                f"-o {shlex.quote(f'{key}={value}')}" for key, value in options.items()
+                f"-o {shlex.quote(f'{key}={_quoted(value)}')}" for key, value in options.items()
             ),
         }
 
