@@ -13,7 +13,7 @@ from certs import Pair, make_pair
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
-    """A certificate of a CA, with its chain; of a length whose base64 has no padding that would end a lenient reading."""
+    """A certificate of a CA with its chain, of a length whose base64 has no padding to end a lenient reading."""
     ca = make_pair(["a CA"])
     pairs = (make_pair(["shop.example.com"], issuer=ca) for _ in range(1000))
     return next(pair for pair in pairs if len(pair.certificate.public_bytes(serialization.Encoding.DER)) % 3 == 0)
