@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from proxyhost import NGINX, TEMPLATES, ProxyHost
 
 NEIGHBOUR = "neighbour.vsa.test"

@@ -158,7 +158,8 @@ class ProxyHost:
         self.run("docker", "network", "create", network, check=False)
         flags = [word for alias in aliases for word in ("--network-alias", alias)]
         self.run(
-            *("docker", "run", "-d", "--name", name, "--network", network, *flags, "-e", f"APP_NAME={name}"),
+            *("docker", "run", "-d", "--name", name, "--restart", "unless-stopped", "--network", network, *flags),
+            *("-e", f"APP_NAME={name}"),
             "vsa-demo-web:1",
         )
 

@@ -1,0 +1,378 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site provisioned as operators do it, by both doors, with certificates from a real ACME server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import rig
+from proxyhost import NGINX, ProxyHost
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SHOP = "shop.vsa.test"
+
+
+@pytest.fixture(scope="module")
+def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
+    """A proxy without sites; the ones that the tests made go afterwards."""
+    host = ProxyHost(proxy_vps)
+    for name in ("web-1", "web-2"):
+        host.restart_web(name)
+    yield host
+    for name in host.run("ls", "/etc/vsa/sites").split():
+        host.remove(name.removesuffix(".yml"))
+
+
+def _provision(vsa: Run, domain: str, *words: str, **named: object) -> dict:
+    done = vsa("site", "provision", "--domain", domain, *words, "--json", **named)
+    answer = json.loads(done.stdout)
+    assert answer["exit_code"] == done.returncode
+    return answer
+
+
+def _host_of(answer: dict) -> dict:
+    return next(iter(answer["hosts"].values()))
+
+
+def _steps(answer: dict) -> dict[str, dict]:
+    return {step["name"]: step for step in _host_of(answer)["steps"]}
+
+
+def test_the_main_job(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns(SHOP)
+    done = vsa("site", "provision", "--domain", SHOP, "--container", "web-1", "--port", "3000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        "web-1:3000 answers",
+        "lead here",
+        "issued by Pebble",
+        "tested, live, proven",
+        "→ 200",
+        "chain verified",
+    ):
+        assert words in done.stdout
+    assert "changed in" in done.stdout.splitlines()[-1]
+    assert "undo: " in done.stdout.splitlines()[-1]
+    status, body = host.get(SHOP, "/a/b?c=d")
+    assert status == 200
+    assert json.loads(body)["path"] == "/a/b?c=d"
+    redirect = host.get(SHOP, "/a?b=c", "-o", "/dev/null", "-D", "/dev/stdout", https=False)[1]
+    assert f"location: https://{SHOP}/a?b=c" in redirect.lower()
+
+
+def test_again_changes_nothing(vsa: Run, host: ProxyHost) -> None:
+    before, live = host.disk(), host.live()
+    answer = _provision(vsa, SHOP, "--container", "web-1", "--port", "3000")
+    assert answer["changed"] is False
+    assert (host.disk(), host.live()) == (before, live)
+
+
+def test_ansibles_own_door_means_the_same(playbook: Run, host: ProxyHost) -> None:
+    done = playbook("site.yml", {"domain": SHOP, "upstream": "web-1:3000"})
+    assert done.returncode == 0, done.stdout
+    assert "changed=0" in done.stdout.replace("  ", " ")
+    done = playbook("site.yml", {"domain": SHOP, "upstream": "/=web-1:3000,/api/=web-2:3000"})
+    assert done.returncode == 0, done.stdout
+    assert json.loads(host.get(SHOP, "/api/x")[1])["app"] == "web-2"
+    assert json.loads(host.get(SHOP, "/apx")[1])["app"] == "web-1"
+
+
+def test_other_arguments_change_just_that(vsa: Run, host: ProxyHost) -> None:
+    answer = _provision(vsa, SHOP, "--profile", "llm")
+    assert answer["changed"] is True
+    manifest = host.run("cat", f"/etc/vsa/sites/{SHOP}.yml")
+    assert "profile: llm" in manifest
+    assert "path: /api/" in manifest
+    assert "16m" not in host.run("cat", f"{NGINX}/current/sites/{SHOP}.conf")
+    _provision(vsa, SHOP, "--unset", "profile")
+    assert "profile" not in host.run("cat", f"/etc/vsa/sites/{SHOP}.yml")
+
+
+def test_check_and_diff_touch_nothing(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("fresh.vsa.test")
+    before = host.disk()
+    done = vsa("site", "provision", "--domain", SHOP, "--route", "/=web-2:3000", "--check", "--diff")
+    assert done.returncode == 0
+    assert "would change" in done.stdout.splitlines()[-1]
+    assert "+    server web-2.flowbiz_ext:3000 resolve" in done.stdout.replace("     ", " ").replace("    +", "+") or (
+        "web-2.flowbiz_ext:3000" in done.stdout
+    )
+    done = vsa("site", "provision", "--domain", "fresh.vsa.test", "--container", "web-1", "--port", "3000", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would" in done.stdout
+    assert host.disk() == before
+
+
+def test_routes_pass_paths_on_unchanged(vsa: Run, host: ProxyHost) -> None:
+    _provision(vsa, SHOP, "--route", "/=web-1:3000", "--route", "/api/=web-2:3000", "--route", "/api/v2/=web-1:3000")
+    table = {
+        "/": ("web-1", "/"),
+        "/api/": ("web-2", "/api/"),
+        "/api/x%2Fy": ("web-2", "/api/x%2Fy"),
+        "/api/%2e%2e/z": None,
+        "/api//double": ("web-2", "/api//double"),
+        "/api/v2/deep?q=%20a&b=/../c": ("web-1", "/api/v2/deep?q=%20a&b=/../c"),
+        "/other/api/": ("web-1", "/other/api/"),
+        "/a%20b;c=d": ("web-1", "/a%20b;c=d"),
+    }
+    for asked, expected in table.items():
+        status, body = host.get(SHOP, asked)
+        if expected is None:
+            # A path that climbs out of its prefix is matched by where it leads to, and passed on as it was asked.
+            assert (status, json.loads(body)["app"]) == (200, "web-1")
+            continue
+        answer = json.loads(body)
+        assert (answer["app"], answer["path"]) == expected, asked
+
+
+def test_websocket_and_streams_pass(host: ProxyHost) -> None:
+    key = "dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = ("-H", "Upgrade: websocket", "-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Version: 13")
+    answer = host.get(
+        SHOP, "/ws", "--http1.1", *upgrade, "-H", f"Sec-WebSocket-Key: {key}", "-D", "-", "--max-time", "2"
+    )
+    assert "101 Switching Protocols" in answer[1]
+    assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer[1]  # RFC 6455, section 1.3
+    status, body = host.get(SHOP, "/stream", "-N", "--max-time", "1")
+    assert status == 200
+    assert 2 <= body.count("data:") <= 6  # one every 0.2 s, each as soon as it was written
+
+
+def test_aliases_are_covered_and_lead_to_the_domain(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("www.shop.vsa.test")
+    assert _provision(vsa, SHOP, "--alias", "www.shop.vsa.test")["changed"] is True
+    headers = host.get("www.shop.vsa.test", "/x?y=1", "-o", "/dev/null", "-D", "/dev/stdout")[1].lower()
+    assert f"location: https://{SHOP}/x?y=1" in headers
+    live = "/srv/platform/reverse-proxy/data/letsencrypt/live"
+    names = host.run("openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", f"{live}/{SHOP}/cert.pem")
+    assert "DNS:www.shop.vsa.test" in names
+    _provision(vsa, SHOP, "--unset", "aliases")
+    assert host.get("www.shop.vsa.test")[0] == 0
+
+
+def test_an_idn_is_stored_as_its_a_label(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("xn--bcher-kva.vsa.test")
+    answer = _provision(vsa, "bücher.vsa.test", "--container", "web-1", "--port", "3000")
+    assert answer["changed"] is True, answer
+    assert host.status("xn--bcher-kva.vsa.test") == 200
+    assert "domain: xn--bcher-kva.vsa.test" in host.run("cat", "/etc/vsa/sites/xn--bcher-kva.vsa.test.yml")
+
+
+def test_a_tenant_has_an_edge_network_of_its_own(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("acme.vsa.test")
+    host.run("docker", "run", "-d", "--name", "acme-web", "-e", "APP_NAME=acme-web", "vsa-demo-web:1")
+    answer = _provision(vsa, "acme.vsa.test", "--container", "acme-web", "--port", "3000", "--tenant", "acme")
+    assert answer["exit_code"] == 0, answer
+    assert "acme-web joined to flowbiz_ext_acme" in _steps(answer)["proxy"]["notes"]
+    members = host.run(
+        "docker", "network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", "flowbiz_ext_acme"
+    )
+    assert sorted(members.split()) == ["acme-web", "vsa-nginx"]
+    assert host.run("docker", "network", "inspect", "-f", "{{.EnableIPv6}}", "flowbiz_ext_acme").strip() == "true"
+    # Recreated by Compose, the proxy joins the tenant's network again.
+    host.run(
+        "sh",
+        "-c",
+        "cd /srv/platform/reverse-proxy && docker compose up -d --force-recreate --wait nginx 2>&1",
+        timeout=180,
+    )
+    host.wait_for("acme.vsa.test", '"app": "acme-web"')
+    assert host.served() == host.live()
+    host.remove("acme.vsa.test")
+    host.run("docker", "rm", "-f", "acme-web")
+
+
+def test_a_self_signed_site(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("self.vsa.test")
+    answer = _provision(vsa, "self.vsa.test", "--container", "web-1", "--port", "3000", "--ca", "selfsigned")
+    assert "self-signed" in _steps(answer)["site"]["text"]
+    assert "strict-transport-security" not in host.get("self.vsa.test", "/", "-D", "-")[1].lower()
+    assert "strict-transport-security" in host.get(SHOP, "/", "-D", "-")[1].lower()
+
+
+def test_a_name_that_leads_elsewhere(vsa: Run, host: ProxyHost) -> None:
+    host.vps.services().add_dns("elsewhere.vsa.test", ipv4="198.51.100.7", ipv6="")
+    words = ("--container", "web-1", "--port", "3000", "--ca", "selfsigned")
+    strict = _provision(vsa, "elsewhere.vsa.test", *words, "--strict-dns")
+    assert strict["exit_code"] == 3
+    assert "198.51.100.7 does not lead to this host" in _host_of(strict)["error"]["message"]
+    lax = _provision(vsa, "elsewhere.vsa.test", *words, "--check")
+    assert lax["exit_code"] == 0
+    lax = _provision(vsa, "elsewhere.vsa.test", *words)
+    assert lax["exit_code"] == 0
+    assert any("does not lead to this host" in note for note in _steps(lax)["preflight"]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (("--container", "web-9", "--port", "3000"), "no container is named web-9", "web-1"),
+        (("--container", "web-1", "--port", "3001"), "web-1 does not answer on port 3001", "it listens on 3000"),
+        (("--container", "stopped-1", "--port", "3000"), "stopped-1", "docker start stopped-1"),
+        (("--container", "hostnet-1", "--port", "3999"), "no network of its own", "flowbiz_ext"),
+        (("--container", "web-1", "--port", "3000", "--alias", SHOP), f"already belongs to the site {SHOP}", SHOP),
+    ],
+)
+def test_refusals_say_what_there_is_and_change_nothing(
+    vsa: Run, host: ProxyHost, words: tuple[str, ...], message: str, hint: str
+) -> None:
+    host.run("sh", "-c", "docker create --name stopped-1 vsa-demo-web:1 >/dev/null 2>&1 || true")
+    host.run(
+        "sh",
+        "-c",
+        "docker inspect hostnet-1 >/dev/null 2>&1 || "
+        "docker run -d --name hostnet-1 --network host -e PORT=3999 vsa-demo-web:1 >/dev/null",
+    )
+    before = host.disk()
+    done = vsa("site", "provision", "--domain", "refused.vsa.test", *words)
+    said = done.stdout + done.stderr
+    assert done.returncode == 3, said
+    assert message in said
+    assert hint in said
+    assert "nothing was changed" in said
+    assert "Traceback" not in said
+    assert host.disk() == before
+
+
+def test_a_ca_that_is_down_leaves_the_old_state_serving(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("late.vsa.test")
+    before = host.disk()
+    words = ("--container", "web-1", "--port", "3000", "--ca", "https://ca.vsa.test:14999/dir")
+    answer = _provision(vsa, "late.vsa.test", *words)
+    assert answer["exit_code"] in (3, 4)
+    assert answer["changed"] is False
+    assert {name: value for name, value in host.disk().items() if "letsencrypt" not in name} == before
+    assert host.status(SHOP) == 200
+
+
+def test_a_validation_that_fails_says_the_cas_own_words(vsa: Run, host: ProxyHost) -> None:
+    host.vps.services().add_dns("wrong.vsa.test", ipv4="198.51.100.8", ipv6="")
+    before = host.live()
+    done = vsa("site", "provision", "--domain", "wrong.vsa.test", "--container", "web-1", "--port", "3000")
+    said = done.stdout + done.stderr
+    assert done.returncode in (3, 4), said
+    assert "wrong.vsa.test" in said
+    assert "198.51.100.8" in said
+    assert host.live() == before
+
+
+def test_hostile_values_reach_nothing(vsa: Run, playbook: Run, host: ProxyHost, tmp_path: object) -> None:
+    canary = f"{tmp_path}/canary"
+    before = host.disk()
+    payloads = (
+        "a.vsa.test; return 200 x;",
+        "a.vsa.test\nserver{}",
+        "../../etc/passwd",
+        "$(touch /tmp/x).vsa.test",
+        "a.vsa.test'",
+        "*.vsa.test",
+        "{{ lookup('pipe', 'touch " + canary + "') }}",
+    )
+    for payload in payloads:
+        done = vsa("site", "provision", "--domain", payload, "--container", "web-1", "--port", "3000")
+        assert done.returncode == 2, (payload, done.stdout)
+    done = vsa("site", "provision", "--domain", "a.vsa.test", "--route", "/;}=web-1:3000")
+    assert done.returncode == 2
+    for payload in payloads[:4]:
+        done = playbook("site.yml", {"domain": payload, "upstream": "web-1:3000"})
+        assert done.returncode == 2, payload
+        assert "this is not a domain name" in done.stdout
+    done = playbook("site.yml", {"domain": "a.vsa.test", "upstream": "web-1:3000;x"})
+    assert done.returncode == 2
+    assert host.disk() == before
+    assert not __import__("pathlib").Path(canary).exists()
+
+
+def test_two_operators_at_once(vsa: Run, host: ProxyHost) -> None:
+    domains = ("first.vsa.test", "second.vsa.test")
+    host.vps.add_dns(*domains)
+
+    def provision(domain: str) -> dict:
+        return _provision(vsa, domain, "--container", "web-1", "--port", "3000")
+
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(provision, domains))
+    assert [answer["exit_code"] for answer in answers] == [0, 0], answers
+    assert [host.status(domain) for domain in domains] == [200, 200]
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda name: _provision(vsa, domains[0], "--container", name), ("web-2", "web-2")))
+    assert sorted(answer["changed"] for answer in answers) == [False, True]
+    for domain in domains:
+        host.remove(domain)
+
+
+def test_list_and_show(vsa: Run, host: ProxyHost) -> None:
+    listed = vsa("site", "list")
+    assert listed.returncode == 0
+    assert SHOP in listed.stdout
+    assert listed.stdout.startswith("HOST")
+    shown = json.loads(vsa("site", "show", SHOP, "--json").stdout)
+    site = _host_of(shown)["sites"][0]
+    assert site["domain"] == SHOP
+    assert site["state"] == "ok"
+    assert site["certificate"]["fraction_left"] > 0.9
+    assert {route["container"] for route in site["routes"]} == {"web-1", "web-2"}
+    missing = vsa("site", "show", "missing.vsa.test")
+    assert missing.returncode == 3
+    host.run("docker", "stop", "-t", "1", "web-2")
+    table = vsa("site", "list").stdout
+    assert "exited" in table
+    host.run("docker", "start", "web-2")
+
+
+def test_history_and_rollback(vsa: Run, host: ProxyHost) -> None:
+    _provision(vsa, SHOP, "--route", "/=web-2:3000")
+    assert json.loads(host.get(SHOP)[1])["app"] == "web-2"
+    history = json.loads(vsa("vhost", "history", "--json").stdout)
+    newest = _host_of(history)["generations"][0]
+    assert newest["live"] is True
+    assert newest["verb"] == "site.provision"
+    back = vsa("vhost", "rollback")
+    assert back.returncode == 0, back.stdout + back.stderr
+    host.wait_for(SHOP, '"app": "web-1"')
+    assert vsa("vhost", "sync").returncode == 0
+
+
+def test_forwarded_headers_of_a_client_are_discarded(host: ProxyHost) -> None:
+    """P19: the real client address is lost, or believed from anybody."""
+    forged = (
+        "-H",
+        "X-Forwarded-For: 203.0.113.99",
+        "-H",
+        "X-Real-IP: 203.0.113.99",
+        "-H",
+        "Forwarded: for=203.0.113.99",
+    )
+    headers = json.loads(host.get(SHOP, "/", *forged)[1])["headers"]
+    assert "203.0.113.99" not in json.dumps(headers)
+
+
+@pytest.mark.parametrize("family", ["ip", "ip6"])
+def test_the_clients_own_address_arrives(host: ProxyHost, family: str) -> None:
+    """P19, with IPv4 and IPv6: asked from outside the VPS, the backend sees who asked."""
+    address = getattr(host.vps, family)
+    if not address:
+        pytest.skip("the rig's network has no IPv6 here")
+    target = f"[{address}]" if ":" in address else address
+    done = subprocess.run(
+        ["curl", "-sk", "--max-time", "10", "--resolve", f"{SHOP}:443:{target}", f"https://{SHOP}/"],
+        capture_output=True,
+        text=True,
+    )
+    seen = json.loads(done.stdout)["headers"]["X-Forwarded-For"]
+    route = subprocess.run(["ip", "-o", "route", "get", address], capture_output=True, text=True).stdout
+    assert seen == route.split(" src ")[1].split()[0]
+
+
+def test_a_reboot_brings_every_site_back(host: ProxyHost) -> None:
+    subprocess.run(["docker", "restart", "-t", "20", host.vps.name], check=True, capture_output=True)
+    host.wait_until("docker info >/dev/null 2>&1", seconds=90)
+    host.wait_for(SHOP, '"app": "web-1"', seconds=90)
+    assert host.served() == host.live()
