@@ -517,6 +517,7 @@ def test_one_line_that_is_refused_for_an_unknown_reason(
     for _ in range(2):
         done = _send(trail, way.url, writer)
         assert (done.sent, done.skipped, done.pending) == (0, (), 1)
+        assert "refuses every record: 400: odd" in str(done.error)
     good = trail.add(4)
     done = _send(trail, way.url, writer)
     assert (done.sent, done.pending, done.error) == (4, 0, None)

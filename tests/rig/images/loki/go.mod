@@ -1,3 +1,5 @@
+// Loki 2.2.1 (its commands loki and promtail): the last release under the Apache License 2.0. What came later, and Grafana, is under
+// the AGPL and is not taken from here: a test looks for it. The tag has no "v", hence the version.
 module vsa.invalid/rig/loki
 
 go 1.26.0
