@@ -38,6 +38,10 @@ options:
   email:
     description: The contact of the ACME account. Left out, what the manifest says, else the settings of the host.
     type: raw
+  prove:
+    description: Whether to wait until the proxy serves a certificate that took another one's place.
+    type: bool
+    default: true
   force:
     description: Whether to ask for a new certificate although the old one is good.
     type: bool
@@ -92,6 +96,7 @@ def main() -> None:
             "ca": {"type": "raw"},
             "email": {"type": "raw"},
             "force": {"type": "bool", "default": False},
+            "prove": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
