@@ -119,9 +119,13 @@ class CallbackModule(CallbackBase):
     @_guarded
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._close(INTERRUPTED, error="the run went on to another playbook without saying how this one ended")
-        arguments = load_extra_vars(playbook._loader)
+        arguments = _plain(load_extra_vars(playbook._loader))
         places = Places.here(os.environ)
         self._trail = Trail(places)
+        self._trail.sweep()
+        said_id = str(arguments.get("vsa_audit_id") or "")
+        if said_id and not self._trail.under_way(said_id) and self._trail.knows(said_id):
+            del arguments["vsa_audit_id"]  # that one has its end: this is the next playbook of the same command line
         name, verb = _named(playbook)
         said = {key: context.CLIARGS.get(key) for key in ("subset", "tags", "skip_tags")}
         said["tags"] = [tag for tag in said["tags"] or () if tag != "all"]
@@ -132,12 +136,11 @@ class CallbackModule(CallbackBase):
             environ=os.environ,
             verb=verb,
             playbook=name,
-            arguments={**given, **_plain(arguments)},
+            arguments={**given, **arguments},
             check=bool(context.CLIARGS.get("check")),
         )
-        self._masker = Masker(_plain(arguments))
+        self._masker = Masker(arguments)
         self._changes, self._failures, self._hosts, self._began = [], {}, {}, time.monotonic()
-        self._trail.sweep()
         self._run = self._trail.register(record)
         set_audit_id(self._run.record.id)
         self._run.started()

@@ -79,16 +79,14 @@ class Index:
                 with self._open() as base:
                     self._read_on(base)
                 return True
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if _is_locked(error) or attempt == 2:
                     return False
-                self._remove()
-            except sqlite3.Error:
-                if attempt == 2:
-                    return False
-                self._remove()
             except OSError:
                 return False
+            # Not a database, or a damaged one: it is made anew.
+            with contextlib.suppress(OSError):
+                self._remove()
         return False
 
     def rebuild(self) -> int:
@@ -305,5 +303,5 @@ def _meta(base: sqlite3.Connection) -> dict[str, str]:
     return dict(base.execute("SELECT key, value FROM meta").fetchall())
 
 
-def _is_locked(error: sqlite3.OperationalError) -> bool:
-    return "locked" in str(error) or "busy" in str(error)
+def _is_locked(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))

@@ -120,6 +120,10 @@ class Trail:
         """Say whether a run of this id has a file here."""
         return any((folder / f"{run_id}.jsonl").exists() for folder in self.places.runs)
 
+    def knows(self, run_id: str) -> bool:
+        """Say whether the trail has a record of this id; reads the trail for it."""
+        return bool(self._kinds(run_id))
+
     def append_started(self, run: Run) -> None:
         """Append a run's first record once. OSError where it can be kept nowhere."""
         with self._locked() as locked:
