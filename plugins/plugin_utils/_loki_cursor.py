@@ -86,7 +86,9 @@ def load(path: Path, *, url: str) -> Cursor:
     values: dict[str, Any] = {}
     for name, default in dataclasses.asdict(fresh).items():
         value = found.get(name)
-        if type(value) is not type(default) or (isinstance(value, int) and value < 0):
+        # By kind, not by type: Ansible hands over texts that are more than a str.
+        kind = int if isinstance(default, int) else str
+        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 0):
             return fresh
         values[name] = value
     return Cursor(**values)

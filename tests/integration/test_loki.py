@@ -14,6 +14,7 @@ import dataclasses
 import gzip
 import itertools
 import json
+import os
 import re
 import signal
 import socket
@@ -665,3 +666,33 @@ def test_the_runbooks_queries_find_real_records(loki: rig.Loki, trail: TrailFold
     for query, expected in ((by_host, (0, 2)), (by_actor, (0, 2)), (not_ok, (3,))):
         assert [line for *_, line in loki.query(query)] == [lines[number].rstrip("\n") for number in expected], query
     assert loki.instant(a_day) == [({"verb": "site provision"}, 2.0)]
+
+
+def test_what_the_callback_wrote_while_loki_was_down(own_loki: rig.Loki, tmp_path: Path) -> None:
+    """The whole way, from ansible-playbook to Loki: two records a run, each there once, and no run fails."""
+    play = tmp_path / "play.yml"
+    play.write_text("- {hosts: localhost, gather_facts: false, tasks: [{name: Say, ansible.builtin.debug: {}}]}\n")
+    environment = {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "VSA_LOKI_URL": own_loki.url,
+        "ANSIBLE_COLLECTIONS_PATH": str(rig.ROOT / "collections"),
+        "ANSIBLE_CONFIG": str(rig.ROOT / "ansible.cfg"),
+    }
+
+    def run() -> str:
+        argv = [rig.command("ansible-playbook"), "--inventory", "localhost,", "--connection", "local", str(play)]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert "Loki" not in run()
+    own_loki.stop()
+    for _ in range(2):
+        assert "Loki" in run(), "said aloud, and no more than that"
+    own_loki.start()
+    assert "Loki" not in run()
+    (trail,) = (tmp_path / "state").rglob("audit.jsonl")
+    lines = trail.read_text().splitlines()
+    assert [parse_line(line).kind for line in lines] == ["started", "finished"] * 4
+    assert [line for *_, line in own_loki.query('{job="vsa-audit"}')] == lines

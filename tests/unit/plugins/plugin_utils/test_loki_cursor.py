@@ -98,6 +98,20 @@ def test_a_cursor_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["loki.json"]
 
 
+def test_a_url_as_ansible_hands_it_over(tmp_path: Path) -> None:
+    """Its texts are of a class of their own: a cursor that is taken for another Loki's sends everything again."""
+
+    class Tagged(str):
+        __slots__ = ()
+
+    path = tmp_path / "loki.json"
+    cursor = Cursor("u", hash="h")
+    save(path, cursor)
+    assert load(path, url=Tagged("u")) == cursor
+    save(path, dataclasses.replace(cursor, url=Tagged("u")))
+    assert load(path, url="u") == cursor
+
+
 @pytest.mark.parametrize(
     "text",
     [
