@@ -20,6 +20,11 @@ USED = [path for path in READ if path.suffix != ".md" and path.name != "argument
 # Verbs that run on the workstation without a playbook, each with its reason.
 WITHOUT_PLAYBOOK = {
     "completion": "prints a shell script",
+    "audit list": "reads the trail of this machine",
+    "audit show": "reads the trail of this machine",
+    "audit verify": "reads the trail of this machine",
+    "audit rebuild": "makes the trail's index anew",
+    "audit ship": "pushes the trail of this machine",
 }
 
 
@@ -43,7 +48,10 @@ def test_the_wrapper_names_only_playbooks_that_exist() -> None:
         "flowbiz.vsa." + ".".join(path.with_suffix("").parts[1:]) for path in [*PLAYBOOKS, Path("playbooks/site.yml")]
     }
     for path in vsa_tree.below("wrapper/src", ".py"):
-        for name in re.findall(r"\"(flowbiz\.vsa\.[a-z_.]+)\"", vsa_tree.text(path)):
+        named = set(re.findall(r"\"(flowbiz\.vsa\.[a-z_.]+)\"", vsa_tree.text(path))) - {
+            "flowbiz.vsa.audit"
+        }  # a callback
+        for name in named:
             assert name in known, f"{path} names {name}"
 
 

@@ -57,7 +57,7 @@ _PATTERNS = tuple(
         ),
         # hashes of passwords: crypt(3) and htpasswd's own forms
         (r"\$(?:2[abxy]|apr1|1|5|6|y|gy|7|argon2[a-z]*)\$[^\s:'\"]+", 0, MASK),
-        (r"\{SSHA?(?:\d+)?\}[A-Za-z0-9+/=]+", 0, MASK),
+        (r"\{S?SHA(?:\d+)?\}[A-Za-z0-9+/=]+", 0, MASK),
         # user:password@ of a URL
         (r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)", 0, MASK),
         (r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", 0, rf"\1 {MASK}"),

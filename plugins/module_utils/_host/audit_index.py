@@ -188,6 +188,7 @@ class Index:
             if start is None:
                 for table in ("runs", "records"):
                     base.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
+                base.execute("DELETE FROM meta WHERE key IN ('file', 'offset', 'head')")
                 # Remembered for those who verify: nothing else tells that the end of a trail was cut off.
                 lost = [*known.get("lost", "").split(), known.get("head", GENESIS)]
                 known, start = {"lost": " ".join(lost[-_LOST:])}, (0, 0)

@@ -1,0 +1,212 @@
+"""Every verb by the wrapper, and every playbook by ansible-playbook, leaves one whole record, and a secret nowhere.
+
+The host cannot be reached, so that every run is short. What the verbs leave on a real host, its journal too, is tested
+in tests/integration/test_audit.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Trail
+
+import vsa_tree
+from vsa.cli import cli
+
+CANARY = "cAnArY-9d2e81c4"
+BIN = Path(sys.executable).parent
+
+# Verbs without a record, each with its reason.
+EXEMPT = {
+    "completion": "prints a shell script",
+    "audit list": "the trail itself",
+    "audit show": "the trail itself",
+    "audit verify": "the trail itself",
+    "audit rebuild": "the trail itself",
+    "audit ship": "the trail itself",
+}
+# What a verb needs to become a run; a verb that is not here needs nothing.
+WORDS = {
+    "site provision": ["--domain", "a.example.com", "--container", "web-1", "--port", "3000"],
+    "site show": ["a.example.com"],
+    "vhost show": ["a.example.com"],
+    "stack up": ["reverse-proxy"],
+    "stack down": ["reverse-proxy", "-y"],
+    "stack logs": ["reverse-proxy"],
+    "cert issue": ["--domain", "a.example.com"],
+}
+EXTRA = {
+    "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
+    "site show": {"site_domain": "a.example.com"},
+    "vhost show": {"vhost_domain": "a.example.com"},
+    "cert issue": {"domain": "a.example.com"},
+    **{f"stack {verb}": {"stack_name": "reverse-proxy"} for verb in ("up", "down", "logs")},
+}
+
+
+def verbs() -> list[str]:
+    """Return every verb of the command line."""
+    found = []
+    for noun, command in cli.commands.items():
+        if isinstance(command, click.Group):
+            found += [f"{noun} {verb}" for verb in command.commands]
+        else:
+            found.append(noun)
+    return [verb for verb in found if verb not in EXEMPT]
+
+
+PLAYBOOKS = vsa_tree.verbs()
+
+
+@dataclass
+class Runs:
+    """What all runs together left behind."""
+
+    folder: Path
+    ended: dict[tuple[str, str], subprocess.CompletedProcess[str]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def records(self) -> list[Record]:
+        return [parse_line(line) for _, _, line in self.trail.lines()]
+
+    @property
+    def trail(self) -> Trail:
+        state = self.folder / "state/vsa"
+        return Trail(Places(state, state, self.folder / "spool"))
+
+    def of(self, verb: str, door: str) -> list[Record]:
+        # The wrapper's runs know their targets by the options' own names; playbooks are told apart by the limit.
+        said = "vps-w" if door == "vsa" else "vps-p"
+        return [r for r in self.records if r.verb == verb.replace(" ", ".") and r.arguments.get("limit") == said]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("audit")
+    gone = "{ansible_host: 127.0.0.1, ansible_port: 1, some_token: " + CANARY + "}"
+    (folder / "hosts.yml").write_text(f"all: {{hosts: {{vps-w: {gone}, vps-p: {gone}}}}}\n")
+    (folder / "secrets.yml").write_text(f"some_password: {CANARY}\nstack_env: {{DB_PASSWORD: {CANARY}}}\n")
+    found = Runs(folder)
+    environment = {
+        **{key: os.environ[key] for key in ("LANG", "USER") if key in os.environ},
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "ANSIBLE_CONFIG": str(vsa_tree.ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(vsa_tree.ROOT / "collections"),
+        "TMPDIR": str(folder / "tmp"),
+        "VSA_UNRELATED_TOKEN": "not for Ansible",
+    }
+    (folder / "tmp").mkdir()
+
+    def call(verb: str, door: str) -> None:
+        if door == "vsa":
+            words = ["vsa", *verb.split(), "-i", "hosts.yml", "-l", "vps-w", *WORDS.get(verb, [])]
+        else:
+            extra = [word for key, value in EXTRA.get(verb, {}).items() for word in ("-e", f"{key}={value}")]
+            name = "flowbiz.vsa." + verb.replace(" ", ".").replace("-", "_")
+            words = ["ansible-playbook", "-i", "hosts.yml", "-l", "vps-p", "-e", "@secrets.yml", *extra, name]
+        found.ended[verb, door] = subprocess.run(
+            words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        )
+
+    watching = threading.Event()
+    watcher = threading.Thread(target=watch, args=(watching, found.seen))
+    watcher.start()
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(call, verb, "vsa") for verb in verbs()]
+        jobs += [pool.submit(call, verb, "playbook") for verb in PLAYBOOKS]
+        for job in jobs:
+            job.result()
+    watching.set()
+    watcher.join()
+    return found
+
+
+def watch(ended: threading.Event, seen: set[str]) -> None:
+    """Look at the arguments and the environment of every process of the machine, ten times a second."""
+    wanted = CANARY.encode()
+    while not ended.is_set():
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit():
+                for name in ("cmdline", "environ"):
+                    try:
+                        data = (process / name).read_bytes()
+                    except OSError:
+                        continue
+                    if wanted in data:
+                        seen.add(f"{name} of {data[:200]!r}")
+        time.sleep(0.1)
+
+
+def test_the_lists_above_are_of_verbs_that_exist() -> None:
+    known = {*verbs(), *EXEMPT}
+    assert {*EXEMPT, *WORDS, *EXTRA} <= known
+    assert verbs()
+    assert PLAYBOOKS
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_a_verb_leaves_one_record(runs: Runs, verb: str) -> None:
+    ended = runs.ended[verb, "vsa"]
+    assert ended.returncode == 5, f"{ended.stdout}\n{ended.stderr}"
+    assert [(r.kind, r.status) for r in runs.of(verb, "vsa")] == [("started", "started"), ("finished", "unreachable")]
+
+
+@pytest.mark.parametrize("verb", list(PLAYBOOKS))
+def test_a_playbook_leaves_the_same_record(runs: Runs, verb: str) -> None:
+    ended = runs.ended[verb, "playbook"]
+    assert ended.returncode == 4, f"{ended.stdout}\n{ended.stderr}"
+    found = runs.of(verb, "playbook")
+    assert [(r.kind, r.status) for r in found] == [("started", "started"), ("finished", "unreachable")]
+    (by_vsa,) = [r for r in runs.of(verb, "vsa") if r.kind == "finished"]
+    assert (by_vsa.verb, by_vsa.playbook, by_vsa.target) == (found[1].verb, found[1].playbook, found[1].target)
+    assert (by_vsa.actor, by_vsa.controller, by_vsa.version) == (found[1].actor, found[1].controller, found[1].version)
+    assert [counts.unreachable for counts in found[1].counts.values()] == [1]
+    assert found[1].arguments["some_password"] == found[1].arguments["stack_env"] == "***"
+
+
+def test_the_trail_is_whole_and_nothing_is_in_it_twice(runs: Runs) -> None:
+    assert verify(runs.trail.lines()).problems == []
+    assert set(Counter((record.id, record.kind) for record in runs.records).values()) == {1}
+    assert len({record.id for record in runs.records}) == len(verbs()) + len(PLAYBOOKS)
+
+
+def test_a_secret_is_nowhere(runs: Runs) -> None:
+    assert not runs.seen, "process arguments or environments"
+    for (verb, door), ended in runs.ended.items():
+        assert CANARY not in ended.stdout + ended.stderr, f"{verb} by {door}"
+    wanted = CANARY.encode()
+    written = [
+        file for file in runs.folder.rglob("*") if file.is_file() and file.name not in ("hosts.yml", "secrets.yml")
+    ]
+    assert any(file.name == "audit.db" for file in written)
+    assert not [file for file in written if wanted in file.read_bytes()]
+    left = [file for folder in Path("/dev/shm").glob("vsa-*") for file in folder.rglob("*") if file.is_file()]
+    assert not [file for file in left if wanted in file.read_bytes()]
+
+
+def test_the_version_of_a_record_is_the_collection_s() -> None:
+    assert vsa_tree.data(Path("galaxy.yml"))["version"] == VERSION
+
+
+def test_the_callback_is_enabled_wherever_we_configure_ansible() -> None:
+    assert re.search(r"(?m)^callbacks_enabled = .*flowbiz\.vsa\.audit", vsa_tree.text(Path("ansible.cfg")))
+    molecule = vsa_tree.data(Path(".config/molecule/config.yml"))
+    assert molecule["ansible"]["cfg"]["defaults"]["callbacks_enabled"] == "flowbiz.vsa.audit"
