@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ class ActionModule(ActionBase):
             if arguments.get("state", "present") == "present":
                 source = arguments.get("source")
                 folder = Path(source).expanduser() if source else _OWN
-                arguments["files"] = _read_folder(folder, stack_name(arguments.get("name")))
+                arguments["files"] = json.dumps(_read_folder(folder, stack_name(arguments.get("name"))))
+            # As one text: of a mapping each value would be a secret of its own, and "1" be blanked wherever it stands.
+            arguments["env"] = json.dumps(arguments["env"]) if arguments.get("env") else None
         except VsaError as error:
             return {"failed": True, "changed": False, **error.as_result()}
         return self._execute_module(module_name="flowbiz.vsa.stack", module_args=arguments, task_vars=task_vars)

@@ -135,8 +135,9 @@ def main() -> None:
                 "default": "present",
             },
             "source": {"type": "path"},
-            "files": {"type": "dict"},
-            "env": {"type": "dict"},
+            # A module's options stand in the host's journal; these two may hold secrets.
+            "files": {"type": "dict", "no_log": True},
+            "env": {"type": "dict", "no_log": True},
             "proven": {"type": "list", "elements": "str"},
             "started": {"type": "bool", "default": False},
             "failure": {"type": "str"},
