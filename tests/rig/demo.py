@@ -123,7 +123,7 @@ def _next_steps(address: str, ca_bundle: str) -> str:
 
   curl --cacert {ca_bundle} --resolve {DOMAIN}:443:{address} https://{DOMAIN}/any/path
   .venv/bin/vsa -i {inventory} site list
-  .venv/bin/vsa -i {inventory} site show --domain {DOMAIN}
+  .venv/bin/vsa -i {inventory} site show {DOMAIN}
   .venv/bin/vsa -i {inventory} cert status
   .venv/bin/vsa -i {inventory} site provision --domain {DOMAIN} --container {CONTAINER} --port {PORT}
   .venv/bin/ansible-playbook -i {inventory} site.yml -e domain={DOMAIN} -e upstream={CONTAINER}:{PORT}
