@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsa.core import EXIT_DUE, EXIT_OK, EXIT_UNREACHABLE, RefusedError, UsageError
+from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, RefusedError, UsageError
 from vsa.options import Group, Whole, option, said
 from vsa.verb import config
 
@@ -107,7 +107,7 @@ def _list(context: click.Context, /, follow: bool, last: int | None, since: str 
     if more:
         screen.note(f"these are the last {len(rows)}; earlier ones with --last")
     if follow:
-        _follow(screen, read, {(row.id, row.status) for row in rows})
+        return _follow(screen, read, {(row.id, row.status) for row in rows})
     return EXIT_OK
 
 
@@ -170,7 +170,7 @@ def _rebuild(context: click.Context) -> int:
         raise RefusedError(f"the index cannot be written: {error}", field="database", value=where) from error
     screen = _screen(context)
     if screen.json:
-        screen.document(views.document("audit.rebuild", changed=True, runs=runs))
+        screen.document(views.document("audit.rebuild", changed=True, indexed=runs))
     screen.line(f"{runs} runs indexed in {trail.places().database}")
     return EXIT_OK
 
@@ -229,14 +229,18 @@ def _from_index[Result](read: Callable[[Index], Result]) -> Result:
         return read(made)
 
 
-def _follow(screen: Screen, read: Callable[[Index], list[Row]], seen: set[tuple[str, str]]) -> None:
+def _follow(screen: Screen, read: Callable[[Index], list[Row]], seen: set[tuple[str, str]]) -> int:
     from vsa.views import audit as views
 
-    for row in _coming(read, seen):
-        if screen.json:
-            screen.document(views.line_document(row))
-        else:
-            screen.line(views.lines([row], titles=False))
+    try:
+        for row in _coming(read, seen):
+            if screen.json:
+                screen.document(views.line_document(row))
+            else:
+                screen.line(views.lines([row], titles=False))
+    except KeyboardInterrupt:
+        pass  # that is how it ends
+    return EXIT_INTERRUPTED
 
 
 def _coming(read: Callable[[Index], list[Row]], seen: set[tuple[str, str]]) -> Iterator[Row]:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ("Recording", "index", "places", "recorded", "scratch_index", "send", "status_words", "trail", "verdict")
 
-# Ansible was killed by a signal (128 and its number), or by runner on our behalf (254).
-_KILLED = range(129, 160)
-_CANCELLED = 254
+# Ansible was killed: by a signal (runner then knows no code, a shell in between says 128 and its number), or by runner
+# on our behalf (254).
+_KILLED = (None, *range(129, 160), 254)
 
 
 def places() -> Places:
@@ -119,8 +119,7 @@ class Recording:
 
     def ended(self, report: Report, *, code: int | None, took: float) -> None:
         """Write the last record of a playbook by what came of it, where the callback has not."""
-        killed = code in _KILLED or code == _CANCELLED
-        status = _word(EXIT_INTERRUPTED if killed else report.exit_code)
+        status = _word(EXIT_INTERRUPTED if code in _KILLED else report.exit_code)
         errors = [report.error, *(host.error for host in report.hosts.values())]
         error = next((str(found.get("message")) for found in errors if found), None)
         hosts = {"hosts": tuple(report.hosts)} if report.hosts else {}

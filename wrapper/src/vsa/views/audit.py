@@ -123,14 +123,14 @@ def verdict(found: Verdict, log: str) -> str:
 
 
 def document(verb: str, *, exit_code: int = EXIT_OK, changed: bool = False, **payload: Any) -> str:
-    """Return the document of ``--json``; what these verbs show stands at its top."""
+    """Return the document of ``--json``; what these verbs show stands under ``audit``."""
     head = {"schema": 1, "verb": verb, "audit_id": None, "status": STATUS[exit_code], "exit_code": exit_code}
-    return json.dumps({**head, "changed": changed, **payload}, ensure_ascii=False, indent=2)
+    return json.dumps({**head, "changed": changed, "hosts": {}, "audit": payload}, ensure_ascii=False, indent=2)
 
 
 def list_document(rows: Sequence[Row], *, more: bool) -> str:
     """Return runs as a document; ``more`` says that there are earlier ones."""
-    return document("audit.list", runs=[_run(row) for row in rows], more=more)
+    return document("audit.list", runs=[_run(row) for row in rows], earlier=more)
 
 
 def line_document(row: Row) -> str:
@@ -152,4 +152,4 @@ def show_document(records: Sequence[Record]) -> str:
 def verdict_document(found: Verdict, *, exit_code: int) -> str:
     """Return whether the trail is whole, as a document."""
     problems = [asdict(problem) for problem in found.problems]
-    return document("audit.verify", exit_code=exit_code, records=found.records, head=found.head, problems=problems)
+    return document("audit.verify", exit_code=exit_code, checked=found.records, head=found.head, problems=problems)
