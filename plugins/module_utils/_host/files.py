@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ __all__ = (
     "dump_yaml",
     "fsync_directory",
     "load_yaml",
+    "make_last",
     "point_link",
     "read_json",
     "read_text",
@@ -79,14 +81,43 @@ def fsync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def write_new(path: Path, text: str, *, mode: int = 0o444) -> None:
-    """Write a file that must not exist yet, and make its content last."""
+# Above this many files one syncfs(2) is faster than an fsync(2) each (2,000 files: 0.25 s against 1.4 s); below it the
+# rest of the file system's unwritten data, a database's say, must not be waited for.
+_MANY = 64
+
+
+def make_last(directory: Path, files: list[Path]) -> None:
+    """Make the content of files, written before, last; all of them lie on the file system of ``directory``."""
+    if len(files) > _MANY and _syncfs(directory):
+        return
+    for path in files:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _syncfs(directory: Path) -> bool:
+    """Call syncfs(2), which Python's os module does not have. Returns whether it did its work."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        return ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0
+    except (AttributeError, OSError):
+        return False
+    finally:
+        os.close(handle)
+
+
+def write_new(path: Path, text: str, *, mode: int = 0o444, last: bool = True) -> None:
+    """Write a file that must not exist yet, and make its content last unless the caller does so for many at once."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), mode)
         stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+        if last:
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> bool:

@@ -22,7 +22,15 @@ from typing import Any
 
 from .._core.errors import RefusedError
 from .._core.plan import Generation, Plan, numbered, text_hash
-from .files import fsync_directory, point_link, read_json, read_text, remove_tree, write_atomically, write_new
+from .files import (
+    fsync_directory,
+    point_link,
+    read_json,
+    read_text,
+    remove_tree,
+    write_atomically,
+    write_new,
+)
 from .paths import Paths
 
 __all__ = ("KEPT", "Generations", "Journal", "Record")
@@ -173,8 +181,9 @@ class Generations:
                     folder.mkdir(parents=True)
                 for name, text in plan.files.items():
                     written = numbered(name, text, number)
-                    write_new(directory / name, written)
+                    write_new(directory / name, written, last=False)
                     hashes[name] = text_hash(written)
+                make_last(directory, [directory / name for name in hashes])
                 for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
                     fsync_directory(folder)
         except BaseException:
