@@ -16,7 +16,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -186,4 +186,4 @@ def _space() -> str | None:
 
 def as_event(change: Change) -> dict[str, Any]:
     """Return a change as a line of a run's file says it."""
-    return {"change": asdict(change)}
+    return {"change": vars(change)}

@@ -102,7 +102,7 @@ def _syncfs(directory: Path) -> bool:
     """Call syncfs(2), which Python's os module does not have. Returns whether it did its work."""
     handle = os.open(directory, os.O_RDONLY)
     try:
-        return ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0
+        return bool(ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0)
     except (AttributeError, OSError):
         return False
     finally:

@@ -24,6 +24,7 @@ from .._core.errors import RefusedError
 from .._core.plan import Generation, Plan, numbered, text_hash
 from .files import (
     fsync_directory,
+    make_last,
     point_link,
     read_json,
     read_text,
