@@ -59,8 +59,16 @@ audit_id:
   description: The id of the run.
   returned: success
   type: str
+certificate_kept:
+  description: Whether the certificate is good as it lies, so that the module M(flowbiz.vsa.cert) would do nothing.
+  returned: success
+  type: bool
+certificate:
+  description: The certificate that is kept, as the module M(flowbiz.vsa.cert) describes it.
+  returned: when C(certificate_kept)
+  type: dict
 steps:
-  description: The step C(preflight), with name, state, text and notes.
+  description: The step C(preflight), and where it is kept C(certificate), each with name, state, text and notes.
   returned: success
   type: list
   elements: dict

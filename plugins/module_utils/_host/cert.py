@@ -12,9 +12,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .._core import forms
@@ -40,7 +42,7 @@ from .lineages import read_facts, served, trust
 from .paths import Paths
 from .selfsigned import make_pair
 
-__all__ = ("bring_certificate",)
+__all__ = ("bring_certificate", "kept_certificate")
 
 _STATE_KEPT = "the certificate of before is still served"
 _KEYS_GROUP = 101
@@ -120,9 +122,8 @@ def _notes(wanted: _Wanted, facts: Facts) -> list[str]:
     return [facts.chain_problem] if facts.chain_problem else []
 
 
-def _set_rights(paths: Paths, wanted: _Wanted) -> bool:
-    """Let NGINX's workers read the pair, and nobody else the key. Returns whether something was changed."""
-    changed = False
+def _wrong_rights(paths: Paths, wanted: _Wanted) -> list[tuple[Path, int]]:
+    """Return what has not the owner or mode with which NGINX's workers, and nobody else, can read the pair."""
     directory = certificate_directory(paths, wanted.domain, wanted.authority)
     top = paths.selfsigned if wanted.authority == "selfsigned" else paths.letsencrypt
     targets = {top: 0o750, directory.parent: 0o750, directory: 0o750}
@@ -132,15 +133,44 @@ def _set_rights(paths: Paths, wanted: _Wanted) -> bool:
         if top.resolve() in file.parents and file.exists():
             targets[file] = mode
             targets.update({parent: 0o750 for parent in file.parents if top.resolve() in parent.parents})
-    for target, mode in targets.items():
-        found = target.stat()
-        if (found.st_uid, found.st_gid) != (0, _KEYS_GROUP):
-            os.chown(target, 0, _KEYS_GROUP)
-            changed = True
-        if found.st_mode & 0o7777 != mode:
-            os.chmod(target, mode)
-            changed = True
-    return changed
+    return [
+        (target, mode)
+        for target, mode in targets.items()
+        if ((found := target.stat()).st_uid, found.st_gid, found.st_mode & 0o7777) != (0, _KEYS_GROUP, mode)
+    ]
+
+
+def _set_rights(paths: Paths, wanted: _Wanted) -> bool:
+    """Let NGINX's workers read the pair, and nobody else the key. Returns whether something was changed."""
+    wrong = _wrong_rights(paths, wanted)
+    for target, mode in wrong:
+        os.chown(target, 0, _KEYS_GROUP)
+        os.chmod(target, mode)
+    return bool(wrong)
+
+
+def _decide(
+    wanted: _Wanted, paths: Paths, certbot: Certbot | None, *, client: ssl.SSLContext, force: bool = False
+) -> tuple[Facts | None, Attempts, Decision]:
+    facts = read_facts(paths, wanted.domain, wanted.authority, client=client)
+    attempts = certbot.attempts(wanted.domain) if certbot else Attempts()
+    decision = should_issue(
+        facts, names=wanted.names, authority=wanted.authority, attempts=attempts, now=_now(), force=force
+    )
+    return facts, attempts, decision
+
+
+def kept_certificate(options: Mapping[str, Any], *, paths: Paths) -> dict[str, Any] | None:
+    """Return the result of the module ``cert`` where the certificate is good as it lies, None where it would act.
+
+    A provision that changes nothing asks this first, and is spared the start of that module.
+    """
+    wanted = _wanted(options, paths)
+    certbot = Certbot(paths) if wanted.authority != "selfsigned" else None
+    facts, _attempts, decision = _decide(wanted, paths, certbot, client=trust(wanted.ca_bundle))
+    if decision.action != "keep" or _wrong_rights(paths, wanted):
+        return None
+    return _result(wanted, facts, "ok", decision.reason, _notes(wanted, facts) if facts else [])
 
 
 def bring_certificate(
@@ -155,11 +185,7 @@ def bring_certificate(
     wanted = _wanted(options, paths)
     client = trust(wanted.ca_bundle)
     certbot = Certbot(paths, engine=engine) if wanted.authority != "selfsigned" else None
-    facts = read_facts(paths, wanted.domain, wanted.authority, client=client)
-    attempts = certbot.attempts(wanted.domain) if certbot else Attempts()
-    decision = should_issue(
-        facts, names=wanted.names, authority=wanted.authority, attempts=attempts, now=_now(), force=options["force"]
-    )
+    facts, attempts, decision = _decide(wanted, paths, certbot, client=client, force=options["force"])
     if decision.action == "wait":
         _must_wait(wanted, facts, attempts, decision)
     if decision.action == "keep":

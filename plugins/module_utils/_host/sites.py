@@ -19,6 +19,7 @@ from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
+from .cert import kept_certificate
 from .certificates import certificate_directory, certificate_problem
 from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
@@ -49,19 +50,24 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
     containers = check_containers(engine, site)
     names = check_names(paths, site, strict=options["strict_dns"], write=not check)
     warnings = [*containers.warnings, *names.warnings]
+    view = _view(site, settings)
+    kept = kept_certificate(view, paths=paths)
     return {
         "changed": False,
         "schema": 1,
         "audit_id": audit_id(options["audit_id"]),
         "answering": containers.answering,
-        "site": {**_view(site, settings), "manifest": to_manifest(site), "new": existing is None},
+        "certificate_kept": kept is not None,
+        **({"certificate": kept["certificate"]} if kept else {}),
+        "site": {**view, "manifest": to_manifest(site), "new": existing is None},
         "steps": [
             {
                 "name": "preflight",
                 "state": "warning" if names.warnings else "ok",
                 "text": " · ".join([*containers.facts, *names.facts]),
                 "notes": warnings,
-            }
+            },
+            *(kept["steps"] if kept else ()),
         ],
     }
 
