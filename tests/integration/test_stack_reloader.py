@@ -10,9 +10,9 @@ import pytest
 import rig
 
 LIB = "/srv/platform/reverse-proxy"
-PROCESSES = (
-    "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q nginx-reloader && echo ${p#/proc/}; done"
-)
+# In brackets, or the shell that looks would find itself.
+_TITLE = "tr '\\0' ' ' <$p/cmdline 2>/dev/null"
+PROCESSES = f"for p in /proc/[0-9]*; do {_TITLE} | grep -q [n]ginx-reloader && echo ${{p#/proc/}}; done"
 
 
 def inside(vps: rig.Vps, script: str) -> str:
