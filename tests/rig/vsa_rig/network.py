@@ -5,18 +5,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ._shell import LABEL, docker, lock
+from ._shell import LABEL, RigError, docker, lock
 
-__all__ = ["NETWORK", "addresses", "first_free", "has_ipv6", "network", "scope", "scoped"]
+__all__ = ["NETWORK", "addresses", "first_apart", "first_free", "machine_networks", "network", "scope", "scoped"]
 
 NETWORK = "vsa-rig"
 
 #: Set aside for tests between hosts (RFC 2544): no address pool of an inner engine, and no office network, overlaps.
-_IPV4 = ipaddress.IPv4Network("198.18.77.0/24")
-_IPV6 = ipaddress.IPv6Network("fd76:7361:7269:67::/64")
+#: Several, because this machine may itself be a VPS of a rig.
+_IPV4 = [ipaddress.IPv4Network(f"198.18.{number}.0/24") for number in range(77, 93)]
+_IPV6 = [ipaddress.IPv6Network(f"fd76:7361:7269:{number}::/64") for number in range(77, 93)]
 
 #: The first address handed out; below it lie gateway and room for what a test sets up by hand.
 _FIRST = 10
@@ -37,18 +38,14 @@ def network() -> str:
     with lock("addresses"):
         if docker("network", "inspect", NETWORK, check=False).returncode == 0:
             return NETWORK
-        argv = ["network", "create", "--label", LABEL, "--subnet", str(_IPV4)]
+        choice = first_apart(_IPV4, machine_networks(Path("/proc/net/route").read_text()))
+        argv = ["network", "create", "--label", LABEL, "--subnet", str(_IPV4[choice])]
         # A VPS sends what the machine itself can send: larger packets would be lost on the way to the package mirror.
         argv += ["--opt", f"com.docker.network.driver.mtu={_machine_mtu()}"]
-        ipv6 = ["--ipv6", "--subnet", str(_IPV6)]
+        ipv6 = ["--ipv6", "--subnet", str(_IPV6[choice])]
         if docker(*argv, *ipv6, NETWORK, check=False).returncode:
             docker(*argv, NETWORK)
     return NETWORK
-
-
-def has_ipv6() -> bool:
-    """Whether the outer engine gave the network IPv6."""
-    return docker("network", "inspect", "--format", "{{.EnableIPv6}}", NETWORK).stdout.strip() == "true"
 
 
 def addresses() -> tuple[str, str]:
@@ -56,18 +53,40 @@ def addresses() -> tuple[str, str]:
 
     Call it under ``lock("addresses")`` and create the container before letting go.
     """
-    host = first_free(_taken(), first=_FIRST)
-    ipv6 = str(_IPV6[host]) if has_ipv6() else ""
-    return str(_IPV4[host]), ipv6
+    form = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+    subnets = docker("network", "inspect", "--format", form, NETWORK).stdout.split()
+    ipv4 = next(ipaddress.IPv4Network(subnet) for subnet in subnets if ":" not in subnet)
+    host = first_free(ipv4, _taken(), first=_FIRST)
+    return str(ipv4[host]), next((str(ipaddress.IPv6Network(subnet)[host]) for subnet in subnets if ":" in subnet), "")
 
 
-def first_free(taken: Iterable[str], *, first: int) -> int:
-    """The lowest host number from ``first`` on whose IPv4 address is not in ``taken``; raises IndexError when full."""
+def first_free(subnet: ipaddress.IPv4Network, taken: Iterable[str], *, first: int) -> int:
+    """The lowest host number of ``subnet``, from ``first``, whose address is free; raises RigError when none is."""
     used = set(taken)
-    for host in range(first, _IPV4.num_addresses - 1):
-        if str(_IPV4[host]) not in used:
+    for host in range(first, subnet.num_addresses - 1):
+        if str(subnet[host]) not in used:
             return host
-    raise IndexError(f"all addresses of {_IPV4} are taken; make rig-down frees them")
+    raise RigError(f"all addresses of {subnet} are taken; make rig-down frees them")
+
+
+def first_apart(candidates: Sequence[ipaddress.IPv4Network], used: Iterable[ipaddress.IPv4Network]) -> int:
+    """The index of the first candidate that overlaps none of ``used``; raises RigError where each one does."""
+    routed = list(used)
+    for index, candidate in enumerate(candidates):
+        if not any(candidate.overlaps(network) for network in routed):
+            return index
+    raise RigError(f"this machine has routes to {candidates[0]} … {candidates[-1]}: no room for the rig's network")
+
+
+def machine_networks(table: str) -> list[ipaddress.IPv4Network]:
+    """The networks of a routing table in the form of /proc/net/route, the default route left out."""
+    found = []
+    for line in table.splitlines()[1:]:
+        _, destination, _, _, _, _, _, mask, *_ = line.split()
+        address, bits = (int.from_bytes(bytes.fromhex(word), "little") for word in (destination, mask))
+        if bits:
+            found.append(ipaddress.IPv4Network((address, bits.bit_count())))
+    return found
 
 
 def _taken() -> list[str]:

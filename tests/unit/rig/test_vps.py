@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
 from vsa_rig import network, vps
+from vsa_rig._shell import RigError
+
+SUBNET = ipaddress.IPv4Network("198.18.77.0/24")
+ROUTES = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
+docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth0\t004D12C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
 
 
 @pytest.fixture
@@ -41,14 +52,23 @@ def test_the_ssh_config_is_for_this_host_alone(host):
     ],
 )
 def test_the_lowest_free_address_is_taken(taken, expected):
-    assert network.first_free(taken, first=10) == expected
+    assert network.first_free(SUBNET, taken, first=10) == expected
 
 
 def test_a_full_network_is_said_so():
-    with pytest.raises(IndexError, match="rig-down"):
-        network.first_free([f"198.18.77.{number}" for number in range(256)], first=10)
+    with pytest.raises(RigError, match="rig-down"):
+        network.first_free(SUBNET, [f"198.18.77.{number}" for number in range(256)], first=10)
 
 
 @pytest.mark.parametrize(("scope", "expected"), [("", "vsa-rig-services"), ("demo", "vsa-rig-demo-services")])
 def test_scopes_do_not_share_names(scope, expected):
     assert network.scoped("services", within=scope) == expected
+
+
+def test_the_rigs_network_keeps_clear_of_the_machines_own():
+    used = network.machine_networks(ROUTES)
+    assert [str(one) for one in used] == ["172.17.0.0/16", "198.18.77.0/24"]
+    candidates = [SUBNET, ipaddress.IPv4Network("198.18.78.0/24")]
+    assert network.first_apart(candidates, used) == 1
+    with pytest.raises(RigError, match="no room"):
+        network.first_apart(candidates[:1], used)
