@@ -19,7 +19,6 @@ from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
-from .cert import kept_certificate
 from .certificates import certificate_directory, certificate_problem
 from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
@@ -34,6 +33,8 @@ __all__ = ("check_site", "list_sites", "list_vhosts")
 
 def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
     """Return the result of the module ``site``. RefusedError where the site could not be made as it is said."""
+    from .cert import kept_certificate  # a list is not to pay for its imports
+
     paths = paths or Paths()
     domain = forms.domain(options["domain"])
     said = said_of(options)
