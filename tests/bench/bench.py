@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from audit import AuditBench
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 VPS = "vsa-bench"
@@ -66,6 +68,8 @@ class Bench:
             **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "VSA_"))},
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NO_COLOR": "1",
+            # Their records are not the caller's affair.
+            "XDG_STATE_HOME": str(playbook.parent / "state"),
         }
         self._next = 0
 
@@ -119,7 +123,7 @@ class Bench:
         return self._timed("vsa", "--help")
 
 
-def measure(bench: Bench, rounds: int) -> list[Row]:
+def measure(bench: Bench, audit: AuditBench, rounds: int) -> list[Row]:
     """Measure every row and judge it."""
     # Row, command, what it is a multiple of (None: seconds), goal.
     plan: list[tuple[str, Callable[[], float], str | None, float | None]] = [
@@ -130,6 +134,10 @@ def measure(bench: Bench, rounds: int) -> list[Row]:
         ("vsa site list", bench.vsa_list, "site list", 1.3),
         ("vsa site provision, no change", bench.vsa_unchanged, "site provision, no change", 1.3),
         ("vsa --help", bench.vsa_help, None, 0.25),
+        ("200 tasks, not recorded", audit.bare, None, None),
+        ("200 tasks, recorded", audit.audited, "200 tasks, not recorded", 1.03),
+        ("vsa audit list, 100,000 records", audit.listed, None, 0.4),
+        ("vsa audit verify, 100,000 records", audit.verified, None, 0.4),
     ]
     taken: dict[str, list[float]] = {name: [] for name, *_ in plan}
     for number in range(rounds + 1):
@@ -207,7 +215,8 @@ def main() -> int:
     with given as inventory, tempfile.TemporaryDirectory(prefix="vsa-bench-") as folder:
         playbook = Path(folder) / "ping.yml"
         playbook.write_text(PING, encoding="utf-8")
-        rows = measure(Bench(inventory, playbook), words.rounds)
+        print("bench: writing a trail of 100,000 records", flush=True)
+        rows = measure(Bench(inventory, playbook), AuditBench(Path(folder)), words.rounds)
     print(table(rows))
     target = ROOT / "build/bench.json"
     target.parent.mkdir(exist_ok=True)

@@ -22,7 +22,18 @@ from typing import Any
 
 from .._core.audit import Change, Record, from_dict
 
-__all__ = ("OpenRun", "as_event", "create", "open_runs", "read", "tell", "this_process", "with_changes")
+__all__ = (
+    "OpenRun",
+    "as_event",
+    "create",
+    "open_runs",
+    "open_to_tell",
+    "read",
+    "tell",
+    "this_process",
+    "with_changes",
+    "write",
+)
 
 # After that long a run whose processes cannot be seen from here is taken for dead.
 _UNSEEN_SECONDS = 86_400.0
@@ -63,8 +74,8 @@ def create(folder: Path, record: Record) -> Path:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
-            _write(handle, {"record": record.as_dict()})
-            _write(handle, {"process": this_process()})
+            write(handle, {"record": record.as_dict()})
+            write(handle, {"process": this_process()})
         finally:
             os.close(handle)
     except OSError:
@@ -75,14 +86,20 @@ def create(folder: Path, record: Record) -> Path:
 
 def tell(path: Path, said: dict[str, Any]) -> None:
     """Add to the file of a run; OSError where it is closed already or nothing fits any more."""
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    handle = open_to_tell(path)
     try:
-        _write(handle, said)
+        write(handle, said)
     finally:
         os.close(handle)
 
 
-def _write(handle: int, said: dict[str, Any]) -> None:
+def open_to_tell(path: Path) -> int:
+    """Return a handle for :func:`write`; OSError where the run is closed already."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+
+def write(handle: int, said: dict[str, Any]) -> None:
+    """Add to the file of a run that is open; OSError where nothing fits any more."""
     os.write(handle, (json.dumps(said, separators=(",", ":")) + "\n").encode("ascii"))
 
 

@@ -61,6 +61,7 @@ class Run:
         self._trail = trail
         self.record = record
         self.path = path
+        self._handle: int | None = None
 
     @property
     def registered(self) -> bool:
@@ -82,10 +83,15 @@ class Run:
     def _tell(self, said: dict[str, Any]) -> None:
         if self.path is not None:
             with contextlib.suppress(OSError):
-                audit_runs.tell(self.path, said)
+                if self._handle is None:
+                    self._handle = audit_runs.open_to_tell(self.path)
+                audit_runs.write(self._handle, said)
 
     def close(self, status: str, **known: Any) -> bool:
         """Append the last record; returns False where somebody else has closed the run already."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         return self._trail.close(self, status, known)
 
 

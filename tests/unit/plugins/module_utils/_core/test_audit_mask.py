@@ -74,6 +74,7 @@ def test_a_secret_in_a_known_argument_is_taken_out() -> None:
         ("db_passwd = 'hunter2 hunter2'", "hunter2"),
         ('{"api_key": "hunter2hunter2"}', "hunter2"),
         ("client-secret=hunter2", "hunter2"),
+        ("private_key: hunter2hunter2", "hunter2"),
         ("mysql --password hunter2hunter2", "hunter2"),
         ("Authorization: Bearer abcdef0123456789", "abcdef01"),
         ("curl -H 'X: Bearer abcdef0123456789'", "abcdef01"),
