@@ -1,3 +1,4 @@
+#!/bin/sh
 # Makes /srv/linux/debian. Debian 12's C library is enough for these packages but for `runc` and `tini`, which Debian 12
 # has itself; so the genuine containerd.io's own runc becomes a dependency.
 set -eu
