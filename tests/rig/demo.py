@@ -74,6 +74,7 @@ def up(*, fresh: bool) -> None:
 def down() -> None:
     """Remove the VPS, what stands beside it, and the files that point to it."""
     _SSH_CONFIG.unlink(missing_ok=True)
+    shutil.rmtree(_state())
     if shutil.which("docker") is None:
         rig.say("✔ there is no demo: no Docker on this machine")
         return
@@ -97,6 +98,11 @@ def fetch(address: str, ca_bundle: str) -> None:
     print("\n" + json.dumps(answer.json(), indent=2), flush=True)
 
 
+def _state() -> Path:
+    """The audit trail of what the demo itself does: not the operator's, and removed with the demo."""
+    return rig.cache_dir("demo-state")
+
+
 def _complete() -> Path:
     """There as long as the VPS is one on which a demo went through; removed with the VPS."""
     return rig.cache_dir("vps", NAME) / "demo-complete"
@@ -110,7 +116,8 @@ def _vsa(*words: str) -> None:
     """Run the ``vsa`` of this environment as an operator would, its output shown as it comes."""
     argv = ["-i", str(_INVENTORY.relative_to(rig.ROOT)), *words]
     rig.say(f"$ vsa {shlex.join(argv)}")
-    done = subprocess.run([rig.command("vsa"), *argv], cwd=rig.ROOT, stdin=subprocess.DEVNULL)
+    environment = {**os.environ, "XDG_STATE_HOME": str(_state())}
+    done = subprocess.run([rig.command("vsa"), *argv], cwd=rig.ROOT, stdin=subprocess.DEVNULL, env=environment)
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
@@ -127,6 +134,7 @@ def _next_steps(address: str, ca_bundle: str) -> str:
   .venv/bin/vsa -i {inventory} cert status
   .venv/bin/vsa -i {inventory} site provision --domain {DOMAIN} --container {CONTAINER} --port {PORT}
   .venv/bin/ansible-playbook -i {inventory} site.yml -e domain={DOMAIN} -e upstream={CONTAINER}:{PORT}
+  XDG_STATE_HOME={_state()} .venv/bin/vsa audit list
   ssh -F {inventory}/.ssh_config {NAME}
   make demo-down"""
 
