@@ -87,7 +87,7 @@ def _guarded(method: Callable[..., None]) -> Callable[..., None]:
             try:
                 method(self, *args, **named)
             except Exception as error:  # whatever it is, it is not worth the run
-                self._warn(f"{type(error).__name__}: {error}")
+                self._warn(f"the record of this run is not complete: {type(error).__name__}: {error}")
 
     return call
 
@@ -236,7 +236,7 @@ class CallbackModule(CallbackBase):
     def _warn(self, words: str) -> None:
         if not self._warned:
             self._warned = True
-            self._display.warning(f"the audit record of this run is not complete: {words}")
+            self._display.warning(f"audit: {words}")
 
 
 def _named(playbook: Any) -> tuple[str, str]:

@@ -72,8 +72,8 @@ def verify(lines: Iterable[Line], *, heads: Mapping[str, str] | None = None) -> 
             wanted.discard(claimed)
         if not broken and (not valid or before != previous or place[2][-1:] != b"\n"):
             broken = True
-            places = [("", 0, b""), *(found for found, _, _ in recent)]
-            hashes = [("", recent[0][1] if recent else previous), *((first, own) for _, first, own in recent)]
+            places = [("", 0, b""), *(entry[0] for entry in recent)]
+            hashes = [("", recent[0][1] if recent else previous), *(entry[1:] for entry in recent)]
         if broken:
             places.append(place)
             hashes.append((before, claimed if valid else ""))
@@ -130,7 +130,7 @@ def _followed(hashes: list[tuple[str, str]], found: dict[int, tuple[str, str]]) 
     for number in range(1, len(hashes)):
         if hashes[number][1]:
             successors.setdefault(hashes[number][0], []).append(number)
-    known = {claimed for _, claimed in hashes if claimed}
+    known = {entry[1] for entry in hashes if entry[1]}
     # Where a part of the chain begins whose predecessor is not there.
     starts = iter([number for number in range(1, len(hashes)) if hashes[number][1] and hashes[number][0] not in known])
     order: list[int] = []

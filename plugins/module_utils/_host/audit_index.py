@@ -122,8 +122,8 @@ class Index:
             conditions.append(("(verb = ? OR substr(verb, 1, ?) = ?)", [verb, len(verb) + 1, f"{verb}."]))
         if status:
             conditions.append((f"status IN ({', '.join('?' * len(status))})", list(status)))
-        where = " AND ".join(text for text, _ in conditions)
-        values = [value for _, found in conditions for value in found]
+        where = " AND ".join(condition[0] for condition in conditions)
+        values = [value for condition in conditions for value in condition[1]]
         query = f"SELECT {_COLUMNS} FROM runs" + (f" WHERE {where}" if where else "")  # noqa: S608 (constants and marks)
         query += " ORDER BY time DESC, id DESC" + (" LIMIT ?" if last else "")
         with self._open() as base:

@@ -91,7 +91,7 @@ class Places:
 
     def make(self) -> None:
         """Make the directories, private to their owner."""
-        for folder in {self.folder, self.state, self.runs[0]}:
+        for folder in (self.folder, self.state, self.runs[0]):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

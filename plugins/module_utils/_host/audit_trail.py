@@ -159,7 +159,7 @@ class Trail:
 
     def sweep(self) -> int:
         """Close as interrupted every run whose processes are gone; returns how many there were."""
-        if not any(True for folder in self.places.runs for _ in _entries(folder)):
+        if not any(_entries(folder) for folder in self.places.runs):
             return 0
         closed = 0
         with self._locked() as locked:
@@ -232,15 +232,15 @@ class Trail:
             else:
                 waiting.append((path, record))
         done = 0
-        everything = [*(record for _, record in waiting), *records]
+        everything = [*(entry[1] for entry in waiting), *records]
         try:
             self._write(everything, last=last)
         except _PartlyError as error:
             done = error.done
         else:
             done = len(everything)
-        for path, _ in waiting[:done]:
-            path.unlink(missing_ok=True)
+        for entry in waiting[:done]:
+            entry[0].unlink(missing_ok=True)
         for record in records[max(0, done - len(waiting)) :]:
             self._keep(record)
 
@@ -405,7 +405,7 @@ def _tail(handle: int, size: int) -> tuple[int, bytes]:
 def _last_hash(lines: bytes) -> str | None:
     for line in reversed(lines.splitlines()):
         with contextlib.suppress(ValueError):
-            _, claimed, computed = content_of(line)
+            claimed, computed = content_of(line)[1:]
             if claimed == computed:
                 return claimed
     return None
