@@ -164,8 +164,8 @@ class Trail:
 
     def close(self) -> None:
         """Close the files."""
-        for *_, stream in self._files:
-            stream.close()
+        for entry in self._files:
+            entry[2].close()
 
     def start(self, cursor: Cursor) -> tuple[int, int] | None:
         """Return (number of the file, offset) behind the line that the cursor names; None where it is in no file."""
