@@ -273,7 +273,9 @@ def test_where_the_callback_is_not_enabled_our_modules_warn(door: Door) -> None:
 
 def test_several_playbooks_in_one_call(door: Door) -> None:
     said = "01936f00-0000-7000-8000-000000000001"
-    code, output = door.run("-e", f"vsa_audit_id={said}", door.play(WRITE, "a.yml"), door.play(WRITE, "b.yml"))
+    code, output = door.run(
+        *("-l", "h1", "-e", f"vsa_audit_id={said}"), door.play(WRITE, "a.yml"), door.play(WRITE, "b.yml")
+    )
     assert code == 0, output
     door.assert_each_is_closed_once()
     finished = [record for record in door.records() if record.kind == "finished"]
