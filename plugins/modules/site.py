@@ -25,6 +25,13 @@ options:
     description: The site's own name; an internationalised one may be written either way.
     type: raw
     required: true
+  detect:
+    description: Whether to take the one container that publishes O(external_port), and the port inside it.
+    type: bool
+    default: false
+  external_port:
+    description: The port of the host by which O(detect) finds the container.
+    type: raw
   strict_dns:
     description: Whether an address that does not lead here is an error instead of a warning.
     type: bool
@@ -50,6 +57,10 @@ RETURN = r"""
 site:
   description: The site as it would be, with C(domain), C(names), C(ca), C(email), C(tenant) and C(routes).
   returned: success
+  type: dict
+detected:
+  description: The container that was found, with C(container), C(port) and C(external_port).
+  returned: when O(detect) is true
   type: dict
 answering:
   description: Whether every container answered on its port.
@@ -87,6 +98,8 @@ def main() -> None:
             **RUN_SPEC,
             "domain": {"type": "raw", "required": True},
             "strict_dns": {"type": "bool", "default": False},
+            "detect": {"type": "bool", "default": False},
+            "external_port": {"type": "raw"},
         },
         supports_check_mode=True,
     )

@@ -124,7 +124,8 @@ def main() -> None:
             "base": {"type": "int"},
             "plan": {"type": "str"},
             "to": {"type": "int"},
-            "templates": {"type": "dict"},
+            # Not secret, but long: without no_log every change would write them whole into the journal of the host.
+            "templates": {"type": "dict", "no_log": True},
             "templates_dir": {"type": "path"},
         },
         required_if=[("phase", "commit", ("base", "plan"))],

@@ -696,3 +696,27 @@ def test_what_the_callback_wrote_while_loki_was_down(own_loki: rig.Loki, tmp_pat
     lines = trail.read_text().splitlines()
     assert [parse_line(line).kind for line in lines] == ["started", "finished"] * 4
     assert [line for *_, line in own_loki.query('{job="vsa-audit"}')] == lines
+
+
+def test_no_secret_reaches_loki(own_loki: rig.Loki, tmp_path: Path) -> None:
+    """An unknown extra variable, and what a task made of it in a diff, stand nowhere in what was pushed."""
+    task = "{name: Write, ansible.builtin.copy: {content: '{{ api_token }}', dest: out, mode: '0600'}}"
+    (tmp_path / "play.yml").write_text(f"- {{hosts: localhost, gather_facts: false, tasks: [{task}]}}\n")
+    environment = {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "VSA_LOKI_URL": own_loki.url,
+        "ANSIBLE_COLLECTIONS_PATH": str(rig.ROOT / "collections"),
+        "ANSIBLE_CONFIG": str(rig.ROOT / "ansible.cfg"),
+    }
+    argv = [rig.command("ansible-playbook"), "--inventory", "localhost,", "--connection", "local", "--diff"]
+    done = subprocess.run(
+        [*argv, "--extra-vars", "api_token=canary-7c1f", "play.yml"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out").read_text() == "canary-7c1f"
+    pushed = [line for *_, line in own_loki.query('{job="vsa-audit"}')]
+    assert [parse_line(line).kind for line in pushed] == ["started", "finished"]
+    assert "api_token" in pushed[0], "that it was said is recorded"
+    assert not [line for line in pushed if "canary-7c1f" in line]

@@ -197,6 +197,33 @@ def test_a_self_signed_site(vsa: Run, host: ProxyHost) -> None:
     assert "strict-transport-security" in host.get(SHOP, "/", "-D", "-")[1].lower()
 
 
+def test_a_container_is_detected_by_its_published_port(vsa: Run, host: ProxyHost) -> None:
+    host.vps.add_dns("found.vsa.test")
+    host.run(
+        *("docker", "run", "-d", "--name", "found-1", "--restart", "unless-stopped", "-p", "127.0.0.1:8123:3000"),
+        *("-e", "APP_NAME=found-1", "vsa-demo-web:1"),
+    )
+    answer = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "8123", "--ca", "selfsigned")
+    assert answer["exit_code"] == 0, answer
+    assert "port 8123 is found-1:3000" in _steps(answer)["preflight"]["text"]
+    assert json.loads(host.get("found.vsa.test")[1])["app"] == "found-1"
+    manifest = host.run("cat", "/etc/vsa/sites/found.vsa.test.yml")
+    assert "container: found-1" in manifest
+    assert "port: 3000" in manifest
+    again = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "8123", "--port", "3000")
+    assert again["changed"] is False
+    wrong = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "8123", "--port", "8123")
+    assert (wrong["exit_code"], _host_of(wrong)["error"]["expected"]) == (3, "3000")
+    none = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "8124")
+    assert none["exit_code"] == 3
+    assert "found-1 publishes 8123 → 3000" in _host_of(none)["error"]["there_are"]
+    # The proxy's own ports are nobody's.
+    own = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "443")
+    assert own["exit_code"] == 3
+    host.remove("found.vsa.test")
+    host.run("docker", "rm", "-f", "found-1")
+
+
 def test_a_name_that_leads_elsewhere(vsa: Run, host: ProxyHost) -> None:
     host.vps.services().add_dns("elsewhere.vsa.test", ipv4="198.51.100.7", ipv6="")
     words = ("--container", "web-1", "--port", "3000", "--ca", "selfsigned")

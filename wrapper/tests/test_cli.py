@@ -66,6 +66,10 @@ WORDS = [
         },
     ),
     ("site provision --domain a.example --strict-dns", {"site_domain": "a.example", "site_strict_dns": True}),
+    (
+        "site provision --domain a.example --detect --external-port 8080",
+        {"site_domain": "a.example", "site_detect": True, "site_external_port": 8080},
+    ),
     ("site list", {}),
     ("site show a.example", {"site_domain": "a.example"}),
     ("vhost sync", {}),

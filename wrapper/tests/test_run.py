@@ -96,6 +96,10 @@ def test_a_verb_is_this_run(made: Run, expected: Run) -> None:
     [
         ({"routes": [ROOT], "container": "web-1"}, "--container"),
         ({"routes": [ROOT], "port": 80}, "--port"),
+        ({"detect": True}, "--detect"),
+        ({"external_port": 8080}, "--external-port"),
+        ({"detect": True, "external_port": 8080, "container": "web-1"}, "--detect"),
+        ({"detect": True, "external_port": 8080, "routes": [ROOT]}, "--detect"),
         ({"ca": "staging", "unset": ["ca"]}, "--unset"),
         ({"aliases": ["b.example.com"], "unset": ["aliases"]}, "--unset"),
     ],

@@ -13,15 +13,18 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .._core import forms
+from .._core.detect import Publication, detect
 from .._core.errors import RefusedError
 from .._core.networks import EDGE, is_edge_network
 from .._core.site import Site
 from .docker import Container, Engine
 from .paths import Paths
 
-__all__ = ("Report", "check_containers", "check_names", "listening_ports")
+__all__ = ("Report", "check_containers", "check_names", "detect_container", "listening_ports")
 
 
+_OWN = ("vsa-nginx", "vsa-certbot")
 _LOOPBACK_6 = "0" * 24 + "01000000"
 
 
@@ -69,14 +72,30 @@ def _answers(container: Container, port: int, *, timeout: float = 3.0) -> bool:
 
 
 def _candidates(engine: Engine) -> list[str]:
-    own = ("vsa-nginx", "vsa-certbot")
-    found = [item for item in engine.containers(everything=False) if item.name not in own]
+    found = [item for item in engine.containers(everything=False) if item.name not in _OWN]
     return [
         f"{item.name} (on {', '.join(name for name in item.networks if is_edge_network(name))})"
         if any(is_edge_network(name) for name in item.networks)
         else item.name
         for item in found
     ]
+
+
+def detect_container(engine: Engine, *, external_port: object, port: object) -> tuple[str, int]:
+    """Return name and inner port of the container that publishes a port of the host; never one of the proxy's own."""
+    publications = [
+        Publication(item.name, entry.port, entry.host_port)
+        for item in engine.containers(everything=False)
+        if item.name not in _OWN
+        for entry in item.published
+        if entry.protocol == "tcp"
+    ]
+    name, inner = detect(
+        publications,
+        external_port=forms.port(external_port, field="external_port"),
+        port=None if port is None else forms.port(port),
+    )
+    return forms.container(name), inner
 
 
 def check_containers(engine: Engine, site: Site) -> Report:

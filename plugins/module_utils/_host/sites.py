@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import forms
-from .._core.errors import RefusedError, VsaError
+from .._core.errors import RefusedError, UsageError, VsaError
 from .._core.plan import manifest_file, site_file, site_of
 from .._core.render import certificate_authority
 from .._core.settings import Settings
@@ -26,7 +26,7 @@ from .files import read_text
 from .generations import Generations
 from .nginx import Nginx
 from .paths import Paths
-from .preflight import check_containers, check_names
+from .preflight import check_containers, check_names, detect_container
 
 __all__ = ("check_site", "list_sites", "list_vhosts")
 
@@ -37,11 +37,12 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
 
     paths = paths or Paths()
     domain = forms.domain(options["domain"])
+    engine = Engine()
     said = said_of(options)
+    detected = _detected(engine, options, said)
     existing = read_manifest(paths, domain)
     site = parse({**merge(existing, said, unset=options["unset"] or ()), "domain": domain})
     settings = read_settings(paths)
-    engine = Engine()
     if Nginx(engine, paths).master() is None:
         raise RefusedError("the reverse proxy of this host does not run", hint="vsa stack up reverse-proxy")
     generations = Generations(paths)
@@ -58,6 +59,7 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
         "schema": 1,
         "audit_id": audit_id(options["audit_id"]),
         "answering": containers.answering,
+        **({"detected": detected} if detected else {}),
         "certificate_kept": kept is not None,
         **({"certificate": kept["certificate"]} if kept else {}),
         "site": {**view, "manifest": to_manifest(site), "new": existing is None},
@@ -65,12 +67,32 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
             {
                 "name": "preflight",
                 "state": "warning" if names.warnings else "ok",
-                "text": " · ".join([*containers.facts, *names.facts]),
+                "text": " · ".join([*_found(detected), *containers.facts, *names.facts]),
                 "notes": warnings,
             },
             *(kept["steps"] if kept else ()),
         ],
     }
+
+
+def _detected(engine: Engine, options: Mapping[str, Any], said: dict[str, object]) -> dict[str, Any] | None:
+    """Add the container that publishes a port to what is said, where that was asked for, and return it."""
+    external = options["external_port"]
+    if not options["detect"]:
+        if external is not None:
+            raise UsageError("say detect beside it", field="external_port", value=external, hint="--detect")
+        return None
+    if external is None:
+        raise UsageError("to detect a container its published port is needed", field="external_port")
+    if "container" in said or "routes" in said:
+        raise UsageError("say either detect, or what the container is", field="detect", value="true")
+    name, inner = detect_container(engine, external_port=external, port=said.get("port"))
+    said.update(container=name, port=inner)
+    return {"container": name, "port": inner, "external_port": forms.port(external, field="external_port")}
+
+
+def _found(detected: Mapping[str, Any] | None) -> list[str]:
+    return [f"port {detected['external_port']} is {detected['container']}:{detected['port']}"] if detected else []
 
 
 def _view(site: Site, settings: Settings) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def provision(
     email: str | None = None,
     ca: str | None = None,
     strict_dns: bool = False,
+    detect: bool = False,
+    external_port: int | None = None,
     unset: Sequence[str] = (),
 ) -> Run:
     """Return the run that makes or changes a site; what is not said stays as the site's manifest has it.
@@ -46,6 +48,15 @@ def provision(
             value=container if container is not None else port,
             hint=f"--route /={container or 'CONTAINER'}:{port or 'PORT'} beside the other routes",
         )
+    if detect != (external_port is not None):
+        raise UsageError(
+            "--detect and --external-port go together",
+            field="--detect" if detect else "--external-port",
+            value=external_port,
+            hint="--detect --external-port 8080",
+        )
+    if detect and (routes or container is not None):
+        raise UsageError("say either --detect, or what the container is", field="--detect", value=container)
     told = {"aliases": aliases, "tenant": tenant, "profile": profile, "email": email, "ca": ca}
     for name in unset:
         if told.get(name):
@@ -62,6 +73,8 @@ def provision(
         site_email=email,
         site_ca=ca,
         site_strict_dns=strict_dns or None,
+        site_detect=detect or None,
+        site_external_port=external_port,
         site_unset=tuple(unset) or None,
     )
 
@@ -99,6 +112,8 @@ def group() -> None:
     "--container", type=Checked("container", "NAME", complete="containers"), heading=_WHAT, help="What answers for it."
 )
 @option("--port", type=Checked("port", "NUMBER"), heading=_WHAT, help="The port on which it answers.")
+@option("--detect", is_flag=True, heading=_WHAT, help="Take the container that publishes --external-port.")
+@option("--external-port", type=Checked("port", "NUMBER"), heading=_WHAT, help="The host's port to detect it by.")
 @option(
     "--route",
     "routes",
