@@ -5,12 +5,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
+
+import pytest
+
+_STATE = pytest.StashKey[str]()
 
 
-def pytest_configure() -> None:
-    """Take signals as a terminal's programs do: what nohup or a background job ignores, children would ignore too."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep tests out of the caller's own audit trail, and take signals as a terminal's programs do.
+
+    What nohup or a background job ignores, children would ignore too.
+    """
+    config.stash[_STATE] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="vsa-tests-state-")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the records of the tests."""
+    shutil.rmtree(config.stash[_STATE], ignore_errors=True)
