@@ -5,23 +5,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import one_host_only, run_options
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._one_host import OneHostAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(OneHostAction):
     """Hands the task on to the module of the same name."""
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result, or the refusal."""
-        super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        try:
-            one_host_only(task_vars)
-        except VsaError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
-        arguments = {**self._task.args, **run_options(self._task.args, task_vars, verb="cert.issue")}
-        return self._execute_module(module_name="flowbiz.vsa.cert", module_args=arguments, task_vars=task_vars)
+    module: ClassVar[str] = "flowbiz.vsa.cert"
+    verb: ClassVar[str] = "cert.issue"

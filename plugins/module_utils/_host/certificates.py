@@ -12,14 +12,18 @@ from __future__ import annotations
 import datetime
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .files import read_text
 from .paths import Paths
 from .proof import leaf_fingerprint
 
+if TYPE_CHECKING:
+    from cryptography import x509
+
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 
-__all__ = ("certificate_directory", "certificate_problem", "live_fingerprint")
+__all__ = ("certificate_directory", "certificate_problem", "live_fingerprint", "validity")
 
 
 def certificate_directory(paths: Paths, domain: str, authority: str) -> Path:
@@ -30,6 +34,17 @@ def certificate_directory(paths: Paths, domain: str, authority: str) -> Path:
 def live_fingerprint(paths: Paths, domain: str, authority: str) -> str | None:
     """Return the SHA-256 of the certificate on disk, or None where there is none."""
     return leaf_fingerprint(read_text(certificate_directory(paths, domain, authority) / "fullchain.pem") or "")
+
+
+def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return the first and the last moment of a certificate, in UTC.
+
+    Debian 12 has cryptography 38, which lacks the names that come with a zone; the older ones mean UTC.
+    """
+    start = getattr(certificate, "not_valid_before_utc", None) or certificate.not_valid_before
+    end = getattr(certificate, "not_valid_after_utc", None) or certificate.not_valid_after
+    utc = datetime.timezone.utc
+    return start.replace(tzinfo=utc), end.replace(tzinfo=utc)
 
 
 def certificate_problem(
@@ -65,12 +80,10 @@ def certificate_problem(
             return f"the chain is not whole: {error}"
         if leaf.issuer != issuer.subject:
             return "the second certificate of the chain is not the issuer of the first"
-    # Properties without a zone, in UTC: Debian 12 has cryptography 38, which lacks the newer names.
-    moment = (now or datetime.datetime.now(datetime.timezone.utc)).replace(tzinfo=None)
-    end = getattr(leaf, "not_valid_after_utc", None) or leaf.not_valid_after
-    start = getattr(leaf, "not_valid_before_utc", None) or leaf.not_valid_before
-    if moment > end.replace(tzinfo=None):
+    moment = now or datetime.datetime.now(datetime.timezone.utc)
+    start, end = validity(leaf)
+    if moment > end:
         return f"it expired on {end:%Y-%m-%d}"
-    if moment < start.replace(tzinfo=None) - datetime.timedelta(minutes=5):
+    if moment < start - datetime.timedelta(minutes=5):
         return f"it is valid only from {start:%Y-%m-%d} on"
     return None

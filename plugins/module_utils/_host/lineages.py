@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core.certificate import Facts, renewal_server
-from .certificates import certificate_directory
+from .certificates import certificate_directory, validity
 from .files import read_text
 from .paths import Paths
 
@@ -84,12 +84,6 @@ def _pair(directory: Path) -> tuple[ssl.SSLContext | None, str | None]:
     return context, None
 
 
-def _moment(leaf: Any, name: str) -> datetime.datetime:
-    # Debian 12 has cryptography 38: there the properties have no zone, and mean UTC.
-    found: datetime.datetime = getattr(leaf, f"{name}_utc", None) or getattr(leaf, name)
-    return found.replace(tzinfo=_UTC)
-
-
 def _names(leaf: Any) -> tuple[str, ...]:
     from cryptography import x509
 
@@ -138,10 +132,11 @@ def read_facts(paths: Paths, domain: str, authority: str, *, client: ssl.SSLCont
     server, pair_problem = _pair(directory)
     selfsigned = authority == "selfsigned"
     renewal = None if selfsigned else read_text(paths.letsencrypt / "renewal" / f"{domain}.conf")
+    not_before, not_after = validity(leaf)
     return Facts(
         names=names,
-        not_before=_moment(leaf, "not_valid_before"),
-        not_after=_moment(leaf, "not_valid_after"),
+        not_before=not_before,
+        not_after=not_after,
         issuer="self-signed" if selfsigned else _issuer(leaf),
         fingerprint=hashlib.sha256(ssl.PEM_cert_to_DER_cert(_first(text))).hexdigest(),
         key=_key(leaf),
@@ -185,7 +180,7 @@ def _ask(domain: str, address: str, port: int, timeout: float) -> Served:
     except OSError as error:
         return Served(error=f"the proxy does not answer on {address}:{port}: {error.strerror or error}")
     leaf = x509.load_der_x509_certificate(der)
-    return Served(hashlib.sha256(der).hexdigest(), _moment(leaf, "not_valid_after"))
+    return Served(hashlib.sha256(der).hexdigest(), validity(leaf)[1])
 
 
 def served(

@@ -19,7 +19,7 @@ from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
-from .certificates import certificate_directory, certificate_problem
+from .certificates import certificate_directory, certificate_problem, validity
 from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
 from .files import read_text
@@ -120,9 +120,7 @@ def _certificate(paths: Paths, domain: str, authority: str, now: datetime.dateti
         leaf = x509.load_pem_x509_certificate(text.encode())
     except ValueError:
         return {"state": "broken", "problem": problem, "not_after": None, "seconds_left": None, "fraction_left": None}
-    utc = datetime.timezone.utc
-    end = (getattr(leaf, "not_valid_after_utc", None) or leaf.not_valid_after).replace(tzinfo=utc)
-    start = (getattr(leaf, "not_valid_before_utc", None) or leaf.not_valid_before).replace(tzinfo=utc)
+    start, end = validity(leaf)
     left = (end - now).total_seconds()
     fraction = left / max(1.0, (end - start).total_seconds())
     state = "expired" if left <= 0 else "broken" if problem else "expiring" if fraction < 1 / 3 else "ok"
