@@ -20,7 +20,7 @@ _IMAGE = "vsa-rig-pebble:1"
 
 #: How the ACME server behaves: Pebble's own switches. ``hostile`` rejects nonces, sleeps and forgets authorizations.
 PROFILES: Mapping[str, Mapping[str, str]] = {
-    "default": {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
+    "default": {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"},
     "hostile": {"PEBBLE_VA_SLEEPTIME": "3", "PEBBLE_WFE_NONCEREJECT": "30", "PEBBLE_AUTHZREUSE": "0"},
 }
 
