@@ -5,49 +5,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import TEMPLATES
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
-
-# A role's templates are not found from another role's action plugin, so they are read relative to this file.
-_OWN = Path(__file__).resolve().parents[2] / "roles" / "vhost" / "templates"
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import TemplatesAction
 
 
-def _read_templates(override: str | None) -> dict[str, str]:
-    """Return the text of every template; a file of the same name in the operator's directory wins."""
-    texts = {name: (_OWN / name).read_text(encoding="utf-8") for name in TEMPLATES}
-    if override:
-        directory = Path(override).expanduser()
-        found = [name for name in TEMPLATES if (directory / name).is_file()]
-        if not found:
-            raise RefusedError(
-                "no template lies in the directory of templates",
-                field="vhost_templates_dir",
-                value=override,
-                expected=" or ".join(TEMPLATES),
-            )
-        texts.update({name: (directory / name).read_text(encoding="utf-8") for name in found})
-    return texts
-
-
-class ActionModule(ActionBase):
+class ActionModule(TemplatesAction):
     """Hands the task on to the module of the same name."""
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result, or the refusal."""
-        super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        try:
-            templates = _read_templates(self._task.args.get("templates_dir"))
-        except VsaError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
-        arguments = {
-            **self._task.args,
-            **run_options(self._task.args, task_vars, verb="vhost.sync"),
-            "templates": templates,
-        }
-        return self._execute_module(module_name="flowbiz.vsa.vhost", module_args=arguments, task_vars=task_vars)
+    module: ClassVar[str] = "flowbiz.vsa.vhost"
+    verb: ClassVar[str] = "vhost.sync"

@@ -19,6 +19,7 @@ from .errors import RefusedError, UsageError
 from .networks import edge_network
 
 __all__ = (
+    "DECLARED",
     "FIELDS",
     "SCHEMA",
     "Route",
@@ -33,6 +34,9 @@ __all__ = (
 )
 
 SCHEMA = 1
+# Where a manifest comes from: the inventory; one that does not say so was typed.
+DECLARED = "declared"
+_BESIDE = ("schema", "domain", "origin")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Site:
     rate_burst: int | None = None
     allow: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    origin: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -119,7 +124,7 @@ def _route(value: object, *, field: str) -> Route:
     )
 
 
-# Every field of a manifest but schema and domain, with what reads it.
+# Every field of a manifest that can be said, with what reads it; schema, domain and origin stand beside them.
 FIELDS: dict[str, Callable[[object, str], object]] = {
     "routes": _routes,
     "aliases": lambda value, field: _list(value, field, forms.domain, 100),
@@ -137,6 +142,12 @@ FIELDS: dict[str, Callable[[object, str], object]] = {
 }
 
 
+def _origin(value: object, field: str) -> str | None:
+    if value not in (None, "typed", DECLARED):
+        raise RefusedError("this is not where a manifest comes from", field=field, value=value, expected="declared")
+    return DECLARED if value == DECLARED else None
+
+
 def parse(data: object, *, where: str = "") -> Site:
     """Return the site that a manifest's mapping says; ``where`` is prefixed to the field's name in an error.
 
@@ -151,7 +162,7 @@ def parse(data: object, *, where: str = "") -> Site:
             value=data.get("schema"),
             expected="1",
         )
-    unknown = sorted(str(key) for key in data if key not in FIELDS and key not in ("schema", "domain"))
+    unknown = sorted(str(key) for key in data if key not in FIELDS and key not in _BESIDE)
     if unknown:
         raise RefusedError(
             "a manifest has no such field", field=f"{where}{unknown[0]}", value=unknown[0], expected=", ".join(FIELDS)
@@ -160,7 +171,8 @@ def parse(data: object, *, where: str = "") -> Site:
     values = {key: read(data[key], f"{where}{key}") for key, read in FIELDS.items() if data.get(key) is not None}
     if "routes" not in values:
         raise RefusedError("a site needs a route", field=f"{where}routes", expected="at least one PATH=CONTAINER:PORT")
-    site = Site(domain=name, **values)  # type: ignore[arg-type]
+    origin = _origin(data.get("origin"), f"{where}origin")
+    site = Site(domain=name, **values, origin=origin)  # type: ignore[arg-type]
     if name in site.aliases:
         raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=name)
     if site.rate_burst is not None and site.rate_limit is None:
@@ -171,8 +183,10 @@ def parse(data: object, *, where: str = "") -> Site:
 
 
 def to_manifest(site: Site) -> dict[str, object]:
-    """Return the mapping that is written: schema and domain first, then what is said, in the order of FIELDS."""
+    """Return the mapping that is written: schema, domain, origin, then what is said, in the order of FIELDS."""
     said: dict[str, object] = {"schema": SCHEMA, "domain": site.domain}
+    if site.origin is not None:
+        said["origin"] = site.origin
     for key in FIELDS:
         value = getattr(site, key)
         if value is None or value == ():

@@ -41,11 +41,12 @@ _LEFT_OUT = "it is left out"
 
 @dataclass(frozen=True)
 class Change:
-    """Words about one site: fields said, fields unset, or ``absent``."""
+    """Words about one site: fields said, fields unset, the ``whole`` site instead of them, or ``absent``."""
 
     domain: str
     said: Mapping[str, object] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
+    whole: Site | None = None
     absent: bool = False
 
 
@@ -56,6 +57,7 @@ class Request:
     * ``sync``: take every manifest as it lies on disk; otherwise the live generation's, but for the sites in
       ``changes``.
     * ``answering``: domains whose backend answered in preflight, and which must not end in a 502 or 504.
+    * ``settings``: the host's settings as they will be, where the request is about to write them.
     """
 
     templates: Mapping[str, str]
@@ -65,6 +67,7 @@ class Request:
     changes: tuple[Change, ...] = ()
     sync: bool = False
     answering: tuple[str, ...] = ()
+    settings: Settings | None = None
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,18 @@ def read_site(domain: str, text: str) -> Site:
     return site
 
 
-def _changed(paths: Paths, change: Change, on_disk: str | None) -> tuple[Site, str]:
+def _same_site(text: str | None, site: Site) -> bool:
+    try:
+        return text is not None and read_site(site.domain, text) == site
+    except RefusedError:
+        return False
+
+
+def _changed(paths: Paths, change: Change, on_disk: str | None, last_good: str | None) -> tuple[Site, str]:
     """Return a site after the words about it, and its manifest: as it lies there where they changed nothing."""
+    if change.whole is not None:
+        there = next((text for text in (on_disk, last_good) if _same_site(text, change.whole)), None)
+        return change.whole, there or dump_yaml(to_manifest(change.whole))
     existing = read_manifest(paths, change.domain)
     site = parse({**merge(existing, change.said, unset=change.unset), "domain": change.domain})
     if existing is not None and on_disk is not None and parse(existing) == site:
@@ -225,7 +238,8 @@ def compose(
         if change.absent:
             texts.pop(change.domain, None)
             continue
-        parsed[change.domain], texts[change.domain] = _changed(paths, change, on_disk.get(change.domain))
+        domain = change.domain
+        parsed[domain], texts[domain] = _changed(paths, change, on_disk.get(domain), last_good.get(domain))
     files: dict[str, str] = {}
     sites: dict[str, dict[str, Any]] = {}
     for domain, manifest in sorted(texts.items()):

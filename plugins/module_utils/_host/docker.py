@@ -174,6 +174,17 @@ class Engine:
             name.lstrip("/"): entry["State"] for entry in entries for name in entry["Names"] if name.count("/") == 1
         }
 
+    def attached(self) -> dict[str, set[str]]:
+        """Return the networks of every running container by name, in one call."""
+        with self._translated("list containers"):
+            entries = self._api.containers()
+        return {
+            name.lstrip("/"): set((entry.get("NetworkSettings") or {}).get("Networks") or {})
+            for entry in entries
+            for name in entry["Names"]
+            if name.count("/") == 1
+        }
+
     def image_id(self, reference: str) -> str | None:
         """Return the id of a local image, or None where it is not there."""
         with self._translated(f"inspect the image {reference}"):

@@ -11,11 +11,13 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from .._core.declared import undone_notes
 from .._core.errors import PutBackError, RefusedError
 from .._core.networks import EDGE
 from .._core.plan import MAIN, Plan, make_plan, unnumber
@@ -64,7 +66,7 @@ class Proxy:
         """Return what a request would change; touches nothing and needs no lock."""
         live = self.generations.read(self.generations.live_number())
         record = self.generations.record(live.number)
-        settings = read_settings(self.paths)
+        settings = request.settings or read_settings(self.paths)
         marker = live.marker or secrets.token_hex(16)
         renderer = Renderer(
             templates=request.templates,
@@ -77,6 +79,8 @@ class Proxy:
         plan = make_plan(
             live, desired.files, inputs=renderer.inputs, marker=marker, networks=desired.networks, joins=joins
         )
+        if request.verb != "site.apply":
+            desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone_notes(plan.changes)))
         return plan, desired
 
     def _missing_joins(self, desired: Desired, domains: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -217,4 +221,4 @@ class Proxy:
             )
         networks = tuple(sorted({EDGE, *(entry["network"] for entry in record.sites.values())}))
         plan = make_plan(live, files, inputs=record.inputs, marker=record.marker, networks=networks)
-        return plan, Desired(files=files, sites=record.sites, parsed={}, warnings=(), invalid=())
+        return plan, Desired(files, record.sites, parsed={}, warnings=tuple(undone_notes(plan.changes)), invalid=())

@@ -22,7 +22,7 @@ from .paths import Paths
 from .proof import Answer
 from .proxy import Proxy
 
-__all__ = ("run",)
+__all__ = ("outcome_result", "plan_result", "run", "site_step", "step")
 
 
 def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None = None) -> dict[str, Any]:
@@ -37,27 +37,27 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | N
             return {
                 "changed": True,
                 "schema": 1,
-                "steps": [_step("would_change", f"the plan {options['plan']} would go live")],
+                "steps": [step("would_change", f"the plan {options['plan']} would go live")],
             }
         committed = proxy.commit(base=options["base"], plan_hash=options["plan"])
-        return _result(None, None, committed, request, diff=False)
+        return outcome_result(None, None, committed, request, diff=False)
     if check:
         plan, desired = proxy.plan_rollback(options["to"]) if options["phase"] == "rollback" else proxy.plan(request)
-        return _preview(plan, desired, diff=diff)
+        return plan_result(plan, desired, diff=diff)
     if options["phase"] == "prepare":
         prepared = proxy.prepare(request)
-        result = _preview(prepared.plan, prepared.desired, diff=diff)
+        result = plan_result(prepared.plan, prepared.desired, diff=diff)
         return {**result, "changed": False, "prepared": prepared.number}
     if options["phase"] == "rollback":
         prepared, outcome = proxy.rollback(options["to"], request)
     else:
         prepared, outcome = proxy.apply(request)
-    result = _result(prepared.plan, prepared.desired, outcome, request, diff=diff)
+    result = outcome_result(prepared.plan, prepared.desired, outcome, request, diff=diff)
     if options["domain"] is not None and options["answering"]:
         domain = request.changes[0].domain
         answer = outcome.answers.get(domain) if outcome else None
         answer = answer or fetch(paths, domain, prepared.desired.sites[domain])
-        result["steps"].append(_site_step(domain, prepared.desired.sites[domain], answer))
+        result["steps"].append(site_step(domain, prepared.desired.sites[domain], answer))
     return result
 
 
@@ -85,7 +85,8 @@ def _request(options: Mapping[str, Any]) -> Request:
     )
 
 
-def _step(state: str, text: str, notes: tuple[str, ...] | list[str] = (), *, name: str = "proxy") -> dict[str, Any]:
+def step(state: str, text: str, notes: tuple[str, ...] | list[str] = (), *, name: str = "proxy") -> dict[str, Any]:
+    """Return a step as results list it."""
     return {"name": name, "state": state, "text": text, "notes": list(notes)}
 
 
@@ -97,7 +98,8 @@ def _diff_of(plan: Plan, wanted: bool) -> dict[str, Any]:
     return {"diff": {"prepared": plan.diff()}} if wanted else {}
 
 
-def _preview(plan: Plan, desired: Desired, *, diff: bool) -> dict[str, Any]:
+def plan_result(plan: Plan, desired: Desired, *, diff: bool) -> dict[str, Any]:
+    """Return the result of a run that only says what would change."""
     text = f"generation {plan.base} → {plan.base + 1}: {plan.summary()}" if plan.changed else "nothing to change"
     return {
         "changed": plan.changed,
@@ -106,25 +108,26 @@ def _preview(plan: Plan, desired: Desired, *, diff: bool) -> dict[str, Any]:
         "generation": plan.base,
         "plan": plan.hash,
         "invalid": list(desired.invalid),
-        "steps": [_step("would_change" if plan.changed else "ok", text, [*_joins(plan), *desired.warnings])],
+        "steps": [step("would_change" if plan.changed else "ok", text, [*_joins(plan), *desired.warnings])],
         **_diff_of(plan, diff),
     }
 
 
-def _result(
+def outcome_result(
     plan: Plan | None, desired: Desired | None, outcome: Outcome | None, request: Request, *, diff: bool
 ) -> dict[str, Any]:
+    """Return the result of a transaction; ``outcome`` is None where nothing was to be done."""
     warnings = list(desired.warnings) if desired else []
     if outcome is None:
         base = plan.base if plan else 0
-        step = _step("warning" if warnings else "ok", f"generation {base}: unchanged", warnings)
+        done = step("warning" if warnings else "ok", f"generation {base}: unchanged", warnings)
         number = base
     else:
         base, number = outcome.base, outcome.number
         proof = "tested, live, proven" if outcome.proven else "tested"
         summary = plan.summary() if plan else "prepared before"
         notes = [*(_joins(plan) if plan else []), *outcome.notes, *warnings]
-        step = _step("changed", f"generation {base} → {number}: {summary}, {proof}", notes)
+        done = step("changed", f"generation {base} → {number}: {summary}, {proof}", notes)
     return {
         "changed": outcome is not None,
         "schema": 1,
@@ -133,16 +136,16 @@ def _result(
         "plan": plan.hash if plan else None,
         "audit_id": request.audit_id,
         "invalid": list(desired.invalid) if desired else [],
-        "steps": [step],
+        "steps": [done],
         **(_diff_of(plan, diff) if plan else {}),
     }
 
 
-def _site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+def site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """Say what the site's own URL gave: a status is the application's affair, a bad chain is worth a warning."""
     url = f"https://{domain}{entry['path']}"
     if answer.status is None:
-        return _step("warning", f"{url} did not answer: {answer.error}", name="site")
+        return step("warning", f"{url} did not answer: {answer.error}", name="site")
     if answer.chain is None:
         chain = "chain verified"
     elif entry["ca"] == "selfsigned":
@@ -150,4 +153,4 @@ def _site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[st
     else:
         chain = f"chain not verified: {answer.chain}"
     state = "warning" if answer.chain is not None or answer.status in (502, 504) else "ok"
-    return _step(state, f"{url} → {answer.status} in {answer.milliseconds} ms, {chain}", name="site")
+    return step(state, f"{url} → {answer.status} in {answer.milliseconds} ms, {chain}", name="site")

@@ -11,9 +11,9 @@ from vsa.core import PROFILES, UsageError, site_fields
 from vsa.options import CA_HELP, Checked, Group, option
 from vsa.perform import perform
 from vsa.run import Run, Where
-from vsa.verb import Spec, where
+from vsa.verb import Spec, confirm, where
 
-__all__ = ("group", "list_sites", "provision", "show")
+__all__ = ("apply", "export", "group", "list_sites", "provision", "show")
 
 _WHAT = "What to serve"
 _CERTIFICATE = "Certificate"
@@ -87,6 +87,16 @@ def list_sites(to: Where) -> Run:
 def show(to: Where, *, domain: str) -> Run:
     """Return the run that shows one site."""
     return to.run("flowbiz.vsa.site.show", site_domain=domain)
+
+
+def apply(to: Where, *, prune: bool = False) -> Run:
+    """Return the run that makes hosts what their inventory declares; with ``prune`` what it does not declare goes."""
+    return to.run("flowbiz.vsa.site.apply", site_prune=prune or None)
+
+
+def export(to: Where) -> Run:
+    """Return the run that reads the manifests of a host."""
+    return to.run("flowbiz.vsa.site.export")
 
 
 @click.group("site", cls=Group)
@@ -164,6 +174,35 @@ def _show(context: click.Context, domain: str) -> int:
     """Show one site in full, on whichever host has it."""
     spec = Spec(name="site.show", shows=_detail, anywhere=True)
     return perform(context, spec, show(where(context), domain=domain), subject=domain)
+
+
+@group.command("apply", examples=("vsa site apply --check --diff", "vsa site apply --limit vps-01 --prune -y"))
+@option("--prune", is_flag=True, help="Take sites out of the proxy that are not declared.")
+@click.pass_context
+def _apply(context: click.Context, prune: bool) -> int:
+    """Make every host's sites what the inventory declares (vsa_sites), in one transaction per host."""
+    run = apply(where(context), prune=prune)
+    if prune:
+        confirm(context, "Take every site out of the proxy that vsa_sites does not declare?")
+    return perform(context, Spec(name="site.apply"), run)
+
+
+@group.command("export", examples=("vsa site export --limit vps-01 > host_vars/vps-01.yml", "vsa site export --json"))
+@click.pass_context
+def _export(context: click.Context) -> int:
+    """Print the manifests of a host as vsa_sites, ready for its host_vars; exit 7 where one of them is not valid."""
+    spec = Spec(name="site.export", single=True, shows=_declaration, due=_unreadable)
+    return perform(context, spec, export(where(context)))
+
+
+def _declaration(hosts: Any) -> Any:
+    from vsa.views.declaration import declaration
+
+    return declaration(hosts)
+
+
+def _unreadable(payload: Mapping[str, Any]) -> bool:
+    return any(site.get("manifest") is None for site in payload.get("sites") or ())
 
 
 def _table(hosts: Any) -> Any:
