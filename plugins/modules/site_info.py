@@ -17,6 +17,10 @@ options:
   domain:
     description: The one site to return; left out, all of them.
     type: raw
+  export:
+    description: Whether to return the manifests alone, as an inventory declares them.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -36,24 +40,38 @@ sites:
   description:
     - One entry per site, by domain, with C(domain), C(state) (V(ok), V(warning), V(invalid) or V(pending)),
       C(problems), C(routes), C(aliases), C(tenant), C(ca), C(certificate) and C(manifest).
-  returned: success
+  returned: without O(export)
+  type: list
+  elements: dict
+vsa_sites:
+  description: The fields of each manifest by domain, for the variable of this name in an inventory.
+  returned: with O(export)
+  type: dict
+unreadable:
+  description: The manifests that are not valid, each with C(domain) and C(problem).
+  returned: with O(export)
   type: list
   elements: dict
 generation:
   description: The generation of the proxy that is live.
-  returned: success
+  returned: without O(export)
   type: int
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.export import export_sites
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import list_sites
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"domain": {"type": "raw"}, "export": {"type": "bool", "default": False}},
+        mutually_exclusive=[("domain", "export")],
+        supports_check_mode=True,
+    )
     try:
-        module.exit_json(**list_sites(module.params["domain"]))
+        module.exit_json(**(export_sites() if module.params["export"] else list_sites(module.params["domain"])))
     except VsaError as error:
         module.fail_json(**error.as_result())
 

@@ -93,9 +93,8 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     assert [int(path.stem[:4]) for path in ADRS] == list(range(1, len(ADRS) + 1))
 
 
-def test_every_runbook_is_in_the_index() -> None:
-    index = vsa_tree.text(Path("docs/runbooks/README.md"))
-    for path in vsa_tree.below("docs/runbooks", ".md"):
-        assert path.name == "README.md" or f"({path.name})" in index, (
-            f"docs/runbooks/README.md does not list {path.name}"
-        )
+@pytest.mark.parametrize("folder", ["docs/runbooks", "docs/howto"])
+def test_every_page_is_in_the_index(folder: str) -> None:
+    index = vsa_tree.text(Path(folder, "README.md"))
+    for path in vsa_tree.below(folder, ".md"):
+        assert path.name == "README.md" or f"({path.name})" in index, f"{folder}/README.md does not list {path.name}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 import vsa_tree
 
@@ -65,6 +68,15 @@ def test_an_option_is_specified_to_the_leaf(role: str) -> None:
             assert option.get("type"), f"{role}: {at} has no type"
             if option["type"] == "list":
                 assert option.get("elements"), f"{role}: {at} does not say what its elements are"
+
+
+def test_a_declared_site_is_specified_with_every_field_of_a_manifest() -> None:
+    declared = vsa_tree.entry_points("site")["apply"]["options"]["site_declared"]["options"]
+    manifest = declared["manifest"]["options"]
+    assert set(manifest) == {"schema", *site.FIELDS}
+    assert set(manifest["routes"]["options"]) == {field.name for field in dataclasses.fields(site.Route)}
+    settings = vsa_tree.entry_points("site")["apply"]["options"]["site_settings"]["options"]
+    assert set(settings) == {field.name for field in dataclasses.fields(Settings)} - {"ca_bundle"}
 
 
 @pytest.mark.parametrize("role", ROLES)

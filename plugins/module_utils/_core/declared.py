@@ -15,11 +15,12 @@ from typing import Any
 from . import forms
 from .errors import RefusedError, VsaError, shown
 from .plan import FileChange, site_of
-from .site import DECLARED, FIELDS, Site, parse
+from .site import DECLARED, FIELDS, Site, parse, to_manifest
 
 __all__ = (
     "WHERE",
     "clashes",
+    "declaration",
     "differing_fields",
     "in_one",
     "parse_declared",
@@ -55,6 +56,11 @@ def parse_declared(entries: Sequence[Any]) -> tuple[dict[str, Site], list[VsaErr
                 wrong.append(RefusedError("a site is declared twice", field=WHERE, value=site.domain))
             sites[site.domain] = site
     return sites, wrong
+
+
+def declaration(site: Site) -> dict[str, object]:
+    """Return what declares a site: its manifest without what the place of a declaration says already."""
+    return {key: value for key, value in to_manifest(site).items() if key not in ("schema", "domain", "origin")}
 
 
 def refusals(call: Callable[[], object]) -> list[VsaError]:
@@ -129,6 +135,7 @@ def in_one(wrong: Sequence[VsaError], *, of: int, state: str | None = None) -> V
 def _lines(error: VsaError) -> list[str]:
     where = f"{error.field} = {shown(error.value)}: " if error.value is not None else f"{error.field}: "
     expected = f" (expected {error.expected})" if error.expected else ""
+    expected += f" (there are {', '.join(error.there_are[:5])})" if error.there_are else ""
     return [f"{where if error.field else ''}{error.message}{expected}", *(f"  {line}" for line in error.details[:3])]
 
 

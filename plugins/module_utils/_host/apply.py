@@ -62,7 +62,8 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     settings = plan_settings(paths, options["settings"] or {})
     live, record = _live(proxy)
     work = _look(options, live, record, paths, attached=engine.attached())
-    checked = check_sites(engine, paths, proxy.nginx, [work.sites[name] for name in work.touched], check=check)
+    touched = [work.sites[domain] for domain in work.touched]
+    checked = check_sites(engine, paths, proxy.nginx, touched, of=len(work.sites), check=check)
     steps = [_declared_step(work), *_settings_step(settings, check=check), *checked.steps]
     certificates = bring_certificates(
         paths, list(work.sites.values()), settings.settings, record=record, touched=set(work.touched), check=check

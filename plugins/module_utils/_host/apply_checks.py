@@ -47,7 +47,7 @@ class Certificates:
     steps: tuple[dict[str, Any], ...]
 
 
-def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site], *, check: bool) -> Checked:
+def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site], *, of: int, check: bool) -> Checked:
     """Look at the containers and names of sites that are new or changed. VsaError names every one that does not fit."""
     if not sites:
         return Checked(frozenset(), ())
@@ -62,7 +62,7 @@ def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site
             error.field = f"vsa_sites/{site.domain}/{error.field or 'routes'}"
             wrong.append(error)
     if wrong:
-        raise in_one(wrong, of=len(sites))
+        raise in_one(wrong, of=of)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         names = list(pool.map(lambda site: check_names(paths, site, strict=False, write=not check), sites))
     facts = list(dict.fromkeys(fact for report in reports.values() for fact in report.facts))

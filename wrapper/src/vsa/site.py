@@ -180,7 +180,7 @@ def _show(context: click.Context, domain: str) -> int:
 @option("--prune", is_flag=True, help="Take sites out of the proxy that are not declared.")
 @click.pass_context
 def _apply(context: click.Context, prune: bool) -> int:
-    """Make every host's sites what the inventory declares (vsa_sites), in one transaction per host."""
+    """Make the sites of all hosts what the inventory declares (vsa_sites)."""
     run = apply(where(context), prune=prune)
     if prune:
         confirm(context, "Take every site out of the proxy that vsa_sites does not declare?")
@@ -190,7 +190,7 @@ def _apply(context: click.Context, prune: bool) -> int:
 @group.command("export", examples=("vsa site export --limit vps-01 > host_vars/vps-01.yml", "vsa site export --json"))
 @click.pass_context
 def _export(context: click.Context) -> int:
-    """Print the manifests of a host as vsa_sites, ready for its host_vars; exit 7 where one of them is not valid."""
+    """Print a host's manifests as vsa_sites, for its variables."""
     spec = Spec(name="site.export", single=True, shows=_declaration, due=_unreadable)
     return perform(context, spec, export(where(context)))
 
@@ -202,7 +202,7 @@ def _declaration(hosts: Any) -> Any:
 
 
 def _unreadable(payload: Mapping[str, Any]) -> bool:
-    return any(site.get("manifest") is None for site in payload.get("sites") or ())
+    return bool(payload.get("unreadable"))
 
 
 def _table(hosts: Any) -> Any:

@@ -6,11 +6,13 @@ import io
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from vsa.report import HostResult
 from vsa.views.cert import certificate_table
 from vsa.views.common import left
+from vsa.views.declaration import declaration
 from vsa.views.site import site_detail, site_table
 from vsa.views.vhost import history_table, vhost_table, vhost_text
 
@@ -159,3 +161,15 @@ def test_generations() -> None:
         "vps-01  42 live     2026-11-24T10:00:00Z  site.provision  1 file added  ops@hub  0193\n"
         "vps-01  41          —                     —               —             —        —"
     )
+
+
+def test_an_export_is_yaml_of_the_variable() -> None:
+    fields = {"routes": [{"path": "/", "container": "web-1", "port": 3000}], "aliases": ["www.shop.example.com"]}
+    payload = {
+        "vsa_sites": {"shop.example.com": fields},
+        "unreadable": [{"domain": "bad.example.com", "problem": "x\ny: 1"}],
+    }
+    text = declaration({"vps-01": HostResult(payload=payload)})
+    assert yaml.safe_load(text) == {"vsa_sites": {"shop.example.com": fields}}
+    assert "# Not exported: bad.example.com: x" in text
+    assert yaml.safe_load(declaration({"vps-01": HostResult(payload={"vsa_sites": {}})})) == {"vsa_sites": {}}
