@@ -14,15 +14,17 @@ import datetime
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from audit import AuditBench
+from fleet import LOOPED, FleetBench
+from rows import Row, Wanted, measure, table
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -37,25 +39,6 @@ PING = """
     - name: Ping
       ansible.builtin.ping:
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of the result. `measured` and `goal` are in `unit`: multiples of another row's seconds, or seconds."""
-
-    row: str
-    seconds: list[float]
-    median: float
-    measured: float
-    unit: str
-    goal: float | None
-
-    @property
-    def verdict(self) -> str:
-        """Say whether the goal is met; a row without a goal is there to be compared with."""
-        if self.goal is None:
-            return "—"
-        return "met" if self.measured <= self.goal else "MISSED"
 
 
 class Bench:
@@ -123,51 +106,35 @@ class Bench:
         return self._timed("vsa", "--help")
 
 
-def measure(bench: Bench, audit: AuditBench, rounds: int) -> list[Row]:
-    """Measure every row and judge it."""
-    # Row, command, what it is a multiple of (None: seconds), goal.
-    plan: list[tuple[str, Callable[[], float], str | None, float | None]] = [
-        ("ping (P)", bench.ping, None, None),
-        ("site provision, valid certificate", bench.provision_changed, "ping (P)", 3.0),
-        ("site provision, no change", bench.provision_unchanged, "ping (P)", 2.5),
-        ("site list", bench.list_sites, "ping (P)", 1.5),
-        ("vsa site list", bench.vsa_list, "site list", 1.3),
-        ("vsa site provision, no change", bench.vsa_unchanged, "site provision, no change", 1.3),
-        ("vsa --help", bench.vsa_help, None, 0.25),
-        ("200 tasks, not recorded", audit.bare, None, None),
-        ("200 tasks, recorded", audit.audited, "200 tasks, not recorded", 1.03),
-        ("vsa audit list, 100,000 records", audit.listed, None, 0.4),
-        ("vsa audit verify, 100,000 records", audit.verified, None, 0.4),
-    ]
-    taken: dict[str, list[float]] = {name: [] for name, *_ in plan}
-    for number in range(rounds + 1):
-        # The first round does not count: it warms caches and the connection, and makes the site and its certificate.
-        print(f"bench: round {number} of {rounds}" if number else "bench: warming up", flush=True)
-        for name, command, *_ in plan:
-            seconds = command()
-            if number:
-                taken[name].append(round(seconds, 3))
-    medians = {name: statistics.median(values) for name, values in taken.items()}
+def verbs(bench: Bench, audit: AuditBench) -> list[Wanted]:
+    """Return the rows over a host with one site."""
+    ping, provision, sites = "ping (P)", "site provision, no change", "site list"
     return [
-        Row(
-            row=name,
-            seconds=taken[name],
-            median=round(medians[name], 3),
-            measured=round(medians[name] / (medians[base] if base else 1), 2),
-            unit=f"× {base}" if base else "s",
-            goal=goal,
-        )
-        for name, _, base, goal in plan
+        Wanted(ping, bench.ping),
+        Wanted("site provision, valid certificate", bench.provision_changed, ping, 3.0),
+        Wanted(provision, bench.provision_unchanged, ping, 2.5),
+        Wanted(sites, bench.list_sites, ping, 1.5),
+        Wanted("vsa site list", bench.vsa_list, sites, 1.3),
+        Wanted("vsa site provision, no change", bench.vsa_unchanged, provision, 1.3),
+        Wanted("vsa --help", bench.vsa_help, None, 0.25),
+        Wanted("200 tasks, not recorded", audit.bare),
+        Wanted("200 tasks, recorded", audit.audited, "200 tasks, not recorded", 1.03),
+        Wanted("vsa audit list, 100,000 records", audit.listed, None, 0.4),
+        Wanted("vsa audit verify, 100,000 records", audit.verified, None, 0.4),
     ]
 
 
-def table(rows: list[Row]) -> str:
-    """Return the rows as one table."""
-    lines = [f"{'ROW':<36}{'MEDIAN':>9}  {'MEASURED':<36}{'GOAL':<8}VERDICT"]
-    for row in rows:
-        goal = "—" if row.goal is None else f"≤ {row.goal:g}"
-        lines.append(f"{row.row:<36}{row.median:>7.2f} s  {f'{row.measured:.2f} {row.unit}':<36}{goal:<8}{row.verdict}")
-    return "\n".join(lines)
+def fleet_verbs(bench: Bench, fleet: FleetBench) -> list[Wanted]:
+    """Return the rows over a host with 1,000 TLS sites, with a P of their own rounds."""
+    ping, loop = "ping (P), 1,000 sites", f"template loop, 1,000 vhosts by {LOOPED}"
+    return [
+        Wanted(ping, bench.ping),
+        Wanted("vhost sync, 1,000 sites changed", fleet.sync_changed, ping, 6.0),
+        Wanted("vhost sync, 1,000 sites unchanged", fleet.sync_unchanged, ping, 2.5),
+        Wanted("cert status, 1,000 lineages", fleet.certificates, ping, 3.0),
+        Wanted(loop, fleet.looped),
+        Wanted("the same by vhost sync", fleet.sync_changed, loop, 100.0, least=True),
+    ]
 
 
 def report(rows: list[Row], rounds: int) -> dict[str, object]:
@@ -182,18 +149,14 @@ def report(rows: list[Row], rounds: int) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def rig_inventory(*, keep: bool) -> Iterator[Path]:
-    """Bring up the rig's proxied VPS, or find it running, and hand out an inventory that names it."""
-    sys.path.insert(0, str(ROOT / "tests/rig"))
+def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
+    """Bring up the rig's proxied VPS, or find it running, and hand it out with an inventory that names it."""
     import rig
 
-    vps = rig.proxy_host(VPS)
+    vps = rig.proxy_host(name)
     vps.add_dns(DOMAIN)
-    inventory = ROOT / "build/bench/hosts.yml"
-    inventory.parent.mkdir(parents=True, exist_ok=True)
-    vps.inventory(inventory)
     try:
-        yield inventory
+        yield vps, vps.inventory(ROOT / "build/bench/hosts.yml")
     finally:
         if not keep:
             vps.destroy()
@@ -206,20 +169,37 @@ def main() -> int:
     parser.add_argument(
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
+    parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
+    parser.add_argument("--only", choices=("verbs", "fleet"), help="one of the groups of rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
     words = parser.parse_args()
     if words.rounds < 1:
         parser.error("--rounds is at least 1")
-    given = contextlib.nullcontext(words.inventory.resolve()) if words.inventory else rig_inventory(keep=words.keep)
-    with tempfile.TemporaryDirectory(prefix="vsa-bench-") as folder, contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="vsa-bench-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
         # What is measured is recorded as ever, but not in the caller's own audit trail.
-        os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
-        inventory = stack.enter_context(given)
-        playbook = Path(folder) / "ping.yml"
+        os.environ["XDG_STATE_HOME"] = str(folder / "state")
+        playbook = folder / "ping.yml"
         playbook.write_text(PING, encoding="utf-8")
-        print("bench: writing a trail of 100,000 records", flush=True)
-        rows = measure(Bench(inventory, playbook), AuditBench(Path(folder)), words.rounds)
+        vps = None
+        if words.inventory:
+            inventory = words.inventory.resolve()
+            print("bench: no rows over 1,000 sites: they are written on the rig's own host only")
+        else:
+            vps, inventory = stack.enter_context(rig_host(words.vps, keep=words.keep))
+        bench = Bench(inventory, playbook)
+        rows = []
+        if words.only != "fleet":
+            print("bench: writing a trail of 100,000 records", flush=True)
+            rows += measure(verbs(bench, AuditBench(folder)), words.rounds, title="verbs")
+        if vps is not None and words.only != "verbs":
+            fleet = FleetBench(vps, folder, bench.playbook)
+            fleet.start()
+            try:
+                rows += measure(fleet_verbs(bench, fleet), min(words.rounds, 3), title="1,000 sites")
+            finally:
+                fleet.end()
     print(table(rows))
     target = ROOT / "build/bench.json"
     target.parent.mkdir(exist_ok=True)
