@@ -7,14 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site
-short_description: Check a site before anything is changed for it
+short_description: Check a site before it is made, or remove it
 version_added: 0.1.0
 description:
   - Brings the words of a task and the site's manifest together, validates the whole, and looks at the host, namely
     that the proxy runs, the containers exist, run and answer on their ports, no other site has one of the names, and
     every address of every name leads here.
-  - Changes nothing. What it returns is for the modules M(flowbiz.vsa.cert) and M(flowbiz.vsa.vhost), which make the
-    site.
+  - With O(state=present) it changes nothing. What it returns is for the modules M(flowbiz.vsa.cert) and
+    M(flowbiz.vsa.vhost), which make the site.
+  - With O(state=absent) it removes the site in six steps, namely from the proxy, its auth, its certificate, its
+    containers, its logs and its manifest; then it proves that nothing named after the site remains. It is safe to
+    interrupt and to repeat.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -25,6 +28,31 @@ options:
     description: The site's own name; an internationalised one may be written either way.
     type: raw
     required: true
+  state:
+    description: Whether the site is to be made, and so only checked, or removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  keep_container:
+    description: With O(state=absent), whether the site's containers stay as they are.
+    type: bool
+    default: false
+  keep_cert:
+    description: With O(state=absent), whether the site's certificate stays, and is renewed further on.
+    type: bool
+    default: false
+  purge:
+    description:
+      - With O(state=absent), whether the volumes go that no other container mounts, and the directories below
+        C(/srv/<tenant>/<app>) of which that is true as well.
+    type: bool
+    default: false
+  templates:
+    description: The text of each template by file name. The action plugin fills it in.
+    type: dict
+  templates_dir:
+    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
+    type: path
   detect:
     description: Whether to take the one container that publishes O(external_port), and the port inside it.
     type: bool
@@ -39,10 +67,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing in either mode.
+    description: Can run in check mode and return what would go.
   diff_mode:
-    support: none
-    description: Changes nothing.
+    support: full
+    description: With O(state=absent) it returns the unified diff of the proxy's files.
 """
 
 EXAMPLES = r"""
@@ -51,12 +79,18 @@ EXAMPLES = r"""
     domain: shop.example.com
     container: web-1
     port: 3000
+
+- name: Remove a site, but not its certificate
+  flowbiz.vsa.site:
+    domain: shop.example.com
+    state: absent
+    keep_cert: true
 """
 
 RETURN = r"""
 site:
   description: The site as it would be, with C(domain), C(names), C(ca), C(email), C(tenant) and C(routes).
-  returned: success
+  returned: O(state=present)
   type: dict
 detected:
   description: The container that was found, with C(container), C(port) and C(external_port).
@@ -64,7 +98,7 @@ detected:
   type: dict
 answering:
   description: Whether every container answered on its port.
-  returned: success
+  returned: O(state=present)
   type: bool
 audit_id:
   description: The id of the run.
@@ -72,14 +106,41 @@ audit_id:
   type: str
 certificate_kept:
   description: Whether the certificate is good as it lies, so that the module M(flowbiz.vsa.cert) would do nothing.
-  returned: success
+  returned: O(state=present)
   type: bool
 certificate:
   description: The certificate that is kept, as the module M(flowbiz.vsa.cert) describes it.
   returned: when C(certificate_kept)
   type: dict
+generation:
+  description: The generation of the proxy that is live now.
+  returned: O(state=absent)
+  type: int
+removed:
+  description: What went, files by their path.
+  returned: O(state=absent)
+  type: list
+  elements: str
+kept:
+  description: What stays on purpose.
+  returned: O(state=absent)
+  type: list
+  elements: str
+shared:
+  description: The containers that stay because others use them, each with who does.
+  returned: O(state=absent)
+  type: dict
+containers:
+  description:
+    - In check mode the containers that would go, with C(name), C(image), C(created) (Unix time), C(written_bytes) and
+      C(written_paths) (how many) of what lies in no volume and would be lost.
+  returned: O(state=absent) in check mode
+  type: list
+  elements: dict
 steps:
-  description: The step C(preflight), and where it is kept C(certificate), each with name, state, text and notes.
+  description:
+    - The step C(preflight), and where it is kept C(certificate); with O(state=absent) the six steps, C(data) with
+      O(purge), and C(proof). Each with name, state, text and notes.
   returned: success
   type: list
   elements: dict
@@ -88,7 +149,17 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import check_site
+
+
+def run(module: AnsibleModule) -> dict[str, object]:
+    options, check = module.params, module.check_mode
+    if options["state"] == "present":
+        return check_site(options, check=check)
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.unprovision import unprovision
+
+    return audited(lambda: unprovision(options, check=check, diff=module._diff), options, module="site", check=check)
 
 
 def main() -> None:
@@ -100,11 +171,18 @@ def main() -> None:
             "strict_dns": {"type": "bool", "default": False},
             "detect": {"type": "bool", "default": False},
             "external_port": {"type": "raw"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "keep_container": {"type": "bool", "default": False},
+            "keep_cert": {"type": "bool", "default": False},
+            "purge": {"type": "bool", "default": False},
+            # Not secret, but long: without no_log a removal would write them whole into the journal of the host.
+            "templates": {"type": "dict", "no_log": True},
+            "templates_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**check_site(module.params, check=module.check_mode))
+        module.exit_json(**run(module))
     except VsaError as error:
         module.fail_json(**error.as_result())
 

@@ -23,13 +23,18 @@ class OneHostAction(ActionBase):
     module: ClassVar[str]
     verb: ClassVar[str]
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the options that the module gets, apart from those that name the run."""
+        return dict(self._task.args)
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result, or the refusal."""
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
         try:
             one_host_only(task_vars)
+            own = self.arguments()
         except VsaError as error:
             return {"failed": True, "changed": False, **error.as_result()}
-        arguments = {**self._task.args, **run_options(self._task.args, task_vars, verb=self.verb)}
+        arguments = {**own, **run_options(own, task_vars, verb=self.verb)}
         return self._execute_module(module_name=self.module, module_args=arguments, task_vars=task_vars)

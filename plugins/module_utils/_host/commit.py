@@ -25,13 +25,15 @@ from .generations import Generations, Journal, Record
 from .logs import remove_logs
 from .nginx import CONTAINER, Nginx
 from .paths import Paths
-from .proof import Answer, fetch_site, prove_refused, prove_sites
+from .proof import Answer, fetch_site, prove_refused, prove_sites, serving
 
 __all__ = ("Commit", "Outcome", "fetch")
 
 _RELOAD_SECONDS = 30.0
 _BACKEND_SECONDS = 10.0
 _NO_BACKEND = (502, 504)
+# How many neighbours of a removed site are asked, before and after: each costs two handshakes.
+_MOST_NEIGHBOURS = 50
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Outcome:
     proven: bool = False
     joined: list[list[str]] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
+    neighbours: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -94,6 +97,7 @@ class Commit:
         if wrong:
             self._generations.discard(number)
             raise RefusedError(f"generation {number} was changed after its test", field="file", value=", ".join(wrong))
+        neighbours = self._neighbours(record)
         journal = self._intended_effects(record)
         self._on_step("journal")
         self._generations.write_journal(journal)
@@ -105,7 +109,19 @@ class Commit:
         except BaseException as error:
             self._take_back(record, journal, str(error))
             raise
-        return self.finish(record, journal)
+        return self.finish(record, journal, neighbours=neighbours)
+
+    def _address(self) -> str:
+        proxy = self._nginx.container()
+        return next((end.address for end in proxy.networks.values() if end.address), "") if proxy else ""
+
+    def _neighbours(self, record: Record) -> list[str]:
+        """Return sites beside those that are removed that serve now, spread evenly where they are many."""
+        if not record.removed or self._nginx.master() is None:
+            return []
+        others = [domain for domain in sorted(record.sites) if domain not in record.changed]
+        asked = others[:: max(1, -(-len(others) // _MOST_NEIGHBOURS))]
+        return serving(asked, address=self._address(), marker=record.marker, generation=record.base)
 
     def _intended_effects(self, record: Record) -> Journal:
         proxy = self._nginx.container()
@@ -137,9 +153,12 @@ class Commit:
         for name in journal.networks:
             self._engine.remove_network(name)
 
-    def finish(self, record: Record, journal: Journal) -> Outcome:
-        """Reload and prove a generation that is switched to; make it whole, or put the base back and say so."""
-        outcome = Outcome(number=record.number, base=record.base, joined=journal.joined)
+    def finish(self, record: Record, journal: Journal, *, neighbours: list[str] | None = None) -> Outcome:
+        """Reload and prove a generation that is switched to; make it whole, or put the base back and say so.
+
+        ``neighbours`` are sites that served before and must serve afterwards.
+        """
+        outcome = Outcome(number=record.number, base=record.base, joined=journal.joined, neighbours=neighbours or [])
         try:
             problems = self._reload_and_prove(record, outcome)
         except BaseException as error:
@@ -157,12 +176,30 @@ class Commit:
         self._on_step("manifests")
         self._write_manifests(record)
         self._write_override(record)
+        outcome.notes += self._leave_networks(record)
         self._on_step("close")
         self._generations.close_journal()
         self._generations.prune()
-        for domain in record.removed:
-            outcome.notes.append(f"{domain} is refused now")
+        if outcome.proven:
+            outcome.notes += [f"{domain} is refused now" for domain in record.removed]
         return outcome
+
+    def _leave_networks(self, record: Record) -> list[str]:
+        """Take the proxy off the networks of tenants that have no site any more. What fails is a note: all is proven.
+
+        A network goes where VSA made it and nothing else is on it.
+        """
+        base = self._generations.record(record.base)
+        notes = []
+        for name in sorted(set(base.networks if base else ()) - {*record.networks, EDGE}):
+            try:
+                if CONTAINER in self._engine.attached(name):
+                    self._engine.disconnect(name, CONTAINER)
+                if members := self._engine.remove_edge(name):
+                    notes.append(f"the proxy left {name}, which stays: {', '.join(members[:5])} on it")
+            except VsaError as error:
+                notes.append(f"the network {name} stays: {error.message}")
+        return notes
 
     def _reload_and_prove(self, record: Record, outcome: Outcome) -> list[str]:
         master = self._nginx.master()
@@ -190,8 +227,7 @@ class Commit:
         return problems
 
     def _prove_sites(self, record: Record, outcome: Outcome) -> list[str]:
-        proxy = self._nginx.container()
-        address = next((end.address for end in proxy.networks.values() if end.address), "") if proxy else ""
+        address = self._address()
         wanted = {}
         for domain in record.changed:
             authority = record.sites[domain]["ca"]
@@ -201,12 +237,16 @@ class Commit:
             else:
                 wanted[domain] = live_fingerprint(self._paths, domain, authority)
         problems = prove_sites(wanted, address=address, marker=record.marker, generation=record.number)
+        base = self._generations.record(record.base)
+        before = base.sites if base else {}
         claimed = {name for entry in record.sites.values() for name in entry["names"]}
+        gone = [name for domain in record.removed for name in before.get(domain, {}).get("names", [domain])]
         problems += [
-            wrong
-            for domain in record.removed
-            if domain not in claimed and (wrong := prove_refused(domain, address=address))
+            wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))
         ]
+        problems += prove_sites(
+            dict.fromkeys(outcome.neighbours), address=address, marker=record.marker, generation=record.number
+        )
         if problems:
             return problems
         for domain in record.answering:

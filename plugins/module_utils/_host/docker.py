@@ -18,7 +18,10 @@ from typing import Any
 
 from .._core.errors import PutBackError, RefusedError
 
-__all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
+__all__ = ("JOINED", "Container", "Endpoint", "Engine", "ExecResult", "Published")
+
+# Marks a container's place on a network as made by VSA: what joined it may leave again.
+JOINED = "vsa.joined"
 
 
 @dataclass(frozen=True)
@@ -312,9 +315,35 @@ class Engine:
                 return
 
     def connect(self, network: str, container: str) -> None:
-        """Attach a running container to a network."""
+        """Attach a running container to a network, and mark that it was VSA that did."""
         with self._translated(f"connect {container} to {network}"):
-            self._api.connect_container_to_network(container, network)
+            self._api.connect_container_to_network(container, network, driver_opt={JOINED: "1"})
+
+    def attached(self, network: str) -> list[str]:
+        """Return the names of all containers that are on a network or would be if they ran."""
+        with self._translated(f"list the containers on {network}"):
+            entries = self._api.containers(all=True, filters={"network": [network]})
+        return sorted(
+            name.lstrip("/")
+            for entry in entries
+            for name in entry["Names"]
+            if name.count("/") == 1 and network in entry["NetworkSettings"]["Networks"]
+        )
+
+    def remove_edge(self, network: str) -> list[str] | None:
+        """Remove a network that VSA made and no container is on.
+
+        Returns None where it is gone, else the names of the containers on it; an empty list where somebody else made
+        it, for then it stays as well.
+        """
+        found = self.network(network)
+        if found is None:
+            return None
+        members = self.attached(network)
+        if members or "vsa.edge" not in (found.get("Labels") or {}):
+            return members
+        self.remove_network(network)
+        return None
 
     def disconnect(self, network: str, container: str) -> None:
         """Detach a container from a network; not attached is fine."""

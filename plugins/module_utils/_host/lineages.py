@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -21,10 +23,19 @@ from typing import Any
 
 from .._core.certificate import Facts, renewal_server
 from .certificates import certificate_directory, validity
-from .files import read_text
+from .files import read_text, remove_tree
 from .paths import Paths
 
-__all__ = ("Served", "chain_problem", "lineage_names", "read_facts", "served", "trust")
+__all__ = (
+    "Served",
+    "chain_problem",
+    "lineage_names",
+    "lineage_remains",
+    "read_facts",
+    "remove_lineage",
+    "served",
+    "trust",
+)
 
 _UTC = datetime.timezone.utc
 
@@ -190,3 +201,46 @@ def served(
     wanted = list(domains)
     with ThreadPoolExecutor(max_workers=8) as pool:
         return dict(zip(wanted, pool.map(lambda name: _ask(name, address, port, timeout), wanted), strict=True))
+
+
+def _parts(paths: Paths, domain: str) -> list[Path]:
+    """Return all that is named after a lineage, in the order in which it goes: first what would have it renewed."""
+    top, name = paths.letsencrypt, re.escape(domain)
+    # certbot numbers a second lineage of the same name; ours carry a time. Another domain that begins so is no match.
+    places = (
+        (top / "renewal", rf"{name}(-\d{{4}})?\.conf"),
+        (top / "vsa-attempts", rf"{name}\.json"),
+        (top / "live", rf"{name}(-\d{{4}})?"),
+        (top / "archive", rf"{name}(-\d{{4}})?"),
+        (top / "vsa-aside", rf"{name}\.\d+"),
+        (paths.selfsigned, name),
+        (paths.selfsigned / ".pairs", rf"{name}\.(by-hand\.)?\d{{8}}T\d+"),
+    )
+    found = []
+    for directory, form in places:
+        try:
+            names = sorted(os.listdir(directory))
+        except FileNotFoundError:
+            continue
+        found += [directory / entry for entry in names if re.fullmatch(form, entry)]
+    return found
+
+
+def lineage_remains(paths: Paths, domain: str) -> list[str]:
+    """Return the paths of everything that belongs to a domain's certificate, its record of failed tries included."""
+    return [str(part) for part in _parts(paths, domain)]
+
+
+def remove_lineage(paths: Paths, domain: str) -> list[str]:
+    """Remove a domain's certificate with its keys and whatever would renew it; returns the paths that went.
+
+    Safe to interrupt: what is left is found again. The caller holds certbot's lock.
+    """
+    gone = []
+    for part in _parts(paths, domain):
+        if part.is_dir() and not part.is_symlink():
+            remove_tree(part)
+        else:
+            part.unlink(missing_ok=True)
+        gone.append(str(part))
+    return gone

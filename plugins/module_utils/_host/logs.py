@@ -8,11 +8,13 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from .paths import Paths
 
-__all__ = ("log_names", "remove_logs")
+__all__ = ("log_names", "remove_logs", "site_logs")
 
 
 def log_names(paths: Paths) -> set[str]:
@@ -28,3 +30,9 @@ def remove_logs(paths: Paths, names: Iterable[str]) -> None:
     for name in names:
         if name.endswith(".access.log"):
             (paths.logs / name).unlink(missing_ok=True)
+
+
+def site_logs(paths: Paths, domain: str) -> list[Path]:
+    """Return a site's logs: the present one, and the rotated ones, compressed or not."""
+    form = re.compile(rf"{re.escape(domain)}\.(access|error)\.log(\.\d+)?(\.gz)?")
+    return [paths.logs / name for name in sorted(log_names(paths)) if form.fullmatch(name)]

@@ -86,6 +86,11 @@ class Paths:
         return self.proxy / "data/selfsigned"
 
     @property
+    def unprovision(self) -> Path:
+        """Return the directory of the journals of sites that are being removed."""
+        return Path(self.root, "var/lib/vsa/unprovision")
+
+    @property
     def acme(self) -> Path:
         """Return the webroot of HTTP-01 challenges."""
         return self.proxy / "data/acme"

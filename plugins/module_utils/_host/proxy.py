@@ -12,6 +12,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
+import dataclasses
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -96,11 +97,15 @@ class Proxy:
     def apply(self, request: Request) -> tuple[Prepared, Outcome | None]:
         """Prepare and commit under one lock; the outcome is None where nothing was to be done."""
         with host_lock(self.paths.lock):
-            self.recover()
-            prepared = self._prepare(request)
-            if not prepared.number:
-                return prepared, None
-            return prepared, self._commit.run(prepared.number)
+            return self.apply_locked(request)
+
+    def apply_locked(self, request: Request) -> tuple[Prepared, Outcome | None]:
+        """Prepare and commit; the caller holds the host's lock."""
+        self.recover()
+        prepared = self._prepare(request)
+        if not prepared.number:
+            return prepared, None
+        return prepared, self._commit.run(prepared.number)
 
     def prepare(self, request: Request) -> Prepared:
         """Stage and test, and leave the generation for a commit: the first half for a fleet."""
@@ -220,5 +225,9 @@ class Proxy:
                 details=missing,
             )
         networks = tuple(sorted({EDGE, *(entry["network"] for entry in record.sites.values())}))
-        plan = make_plan(live, files, inputs=record.inputs, marker=record.marker, networks=networks)
-        return plan, Desired(files, record.sites, parsed={}, warnings=tuple(undone_notes(plan.changes)), invalid=())
+        desired = Desired(files, record.sites, parsed={}, warnings=(), invalid=())
+        # A site that comes back finds its containers again, also where its tenant's network had gone with it.
+        back = tuple(domain for domain in record.sites if domain not in live.domains)
+        joins = self._missing_joins(desired, back)
+        plan = make_plan(live, files, inputs=record.inputs, marker=record.marker, networks=networks, joins=joins)
+        return plan, dataclasses.replace(desired, warnings=tuple(undone_notes(plan.changes)))

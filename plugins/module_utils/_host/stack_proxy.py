@@ -8,14 +8,12 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from .._core.errors import RefusedError
 from .docker import Engine
 from .generations import Generations
 from .nginx import Nginx
 from .paths import CONTAINER_NGINX, Paths
-from .proof import prove_site
+from .proof import serving
 
 __all__ = ("check_new_image", "proven_sites")
 
@@ -46,11 +44,4 @@ def proven_sites(engine: Engine, paths: Paths, *, address: str = "127.0.0.1") ->
     master = nginx.master()
     if record is None or master is None or nginx.generation(master) != number:
         return []
-    marker = record.marker
-
-    def wrong(domain: str) -> str | None:
-        return prove_site(domain, address=address, marker=marker, generation=number, fingerprint=None)
-
-    domains = list(record.sites)
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return [domain for domain, said in zip(domains, pool.map(wrong, domains), strict=True) if said is None]
+    return serving(record.sites, address=address, marker=record.marker, generation=number)
