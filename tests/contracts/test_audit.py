@@ -46,12 +46,14 @@ WORDS = {
     "site show": ["a.example.com"],
     "vhost show": ["a.example.com"],
     "stack up": ["reverse-proxy"],
+    "site unprovision": ["--domain", "a.example.com", "-y"],
     "stack down": ["reverse-proxy", "-y"],
     "stack logs": ["reverse-proxy"],
     "cert issue": ["--domain", "a.example.com"],
 }
 EXTRA = {
     "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
+    "site unprovision": {"domain": "a.example.com"},
     "site show": {"site_domain": "a.example.com"},
     "vhost show": {"vhost_domain": "a.example.com"},
     "cert issue": {"domain": "a.example.com"},

@@ -36,6 +36,15 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
 
 
 WORDS = [
+    ("site unprovision --domain a.example -y", {"site_domain": "a.example"}),
+    (
+        "site unprovision --domain a.example --keep-cert --purge --yes",
+        {"site_domain": "a.example", "site_keep_cert": True, "site_purge": True},
+    ),
+    (
+        "site unprovision -y --keep-container --domain A.Example",
+        {"site_domain": "a.example", "site_keep_container": True},
+    ),
     ("bootstrap --ca staging --unset email", {"bootstrap_ca": "staging", "bootstrap_unset": ("email",)}),
     ("bootstrap --docker-source distro", {"bootstrap_docker_source": "distro"}),
     (

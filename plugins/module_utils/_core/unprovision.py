@@ -24,11 +24,12 @@ _NAME = r"[A-Za-z0-9_.-]"
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume (``name``) or a directory of the host (``source``, name empty) in a container; ``driver`` of a volume."""
+    """A volume (``name``, ``driver``) or a directory of the host (``source`` alone) at ``target`` in a container."""
 
     source: str
     name: str = ""
     driver: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True)

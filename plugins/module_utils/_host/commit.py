@@ -193,7 +193,7 @@ class Commit:
         notes = []
         for name in sorted(set(base.networks if base else ()) - {*record.networks, EDGE}):
             try:
-                if CONTAINER in self._engine.attached(name):
+                if CONTAINER in self._engine.members(name):
                     self._engine.disconnect(name, CONTAINER)
                 if members := self._engine.remove_edge(name):
                     notes.append(f"the proxy left {name}, which stays: {', '.join(members[:5])} on it")
@@ -241,9 +241,7 @@ class Commit:
         before = base.sites if base else {}
         claimed = {name for entry in record.sites.values() for name in entry["names"]}
         gone = [name for domain in record.removed for name in before.get(domain, {}).get("names", [domain])]
-        problems += [
-            wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))
-        ]
+        problems += [wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))]
         problems += prove_sites(
             dict.fromkeys(outcome.neighbours), address=address, marker=record.marker, generation=record.number
         )

@@ -319,7 +319,7 @@ class Engine:
         with self._translated(f"connect {container} to {network}"):
             self._api.connect_container_to_network(container, network, driver_opt={JOINED: "1"})
 
-    def attached(self, network: str) -> list[str]:
+    def members(self, network: str) -> list[str]:
         """Return the names of all containers that are on a network or would be if they ran."""
         with self._translated(f"list the containers on {network}"):
             entries = self._api.containers(all=True, filters={"network": [network]})
@@ -339,7 +339,7 @@ class Engine:
         found = self.network(network)
         if found is None:
             return None
-        members = self.attached(network)
+        members = self.members(network)
         if members or "vsa.edge" not in (found.get("Labels") or {}):
             return members
         self.remove_network(network)

@@ -49,6 +49,7 @@ def _held(entry: Mapping[str, Any]) -> Held:
                 source=str(mount.get("Source") or ""),
                 name=str(mount.get("Name") or "") if mount.get("Type") == "volume" else "",
                 driver=str(mount.get("Driver") or ""),
+                target=str(mount.get("Destination") or ""),
             )
             for mount in entry.get("Mounts") or ()
             if mount.get("Type") in ("volume", "bind")
@@ -64,17 +65,19 @@ class SiteEngine(Engine):
         with self._translated("list containers"):
             return [_held(entry) for entry in self._api.containers(all=True)]
 
-    def written(self, identity: str, *, most: int = 3) -> Written:
+    def written(self, held: Held, *, most: int = 3) -> Written:
         """Return what a container holds beside its image and its volumes: it is lost with the container."""
-        with self._translated(f"look into the container {identity[:12]}"):
+        with self._translated(f"look into the container {held.name}"):
             try:
-                found = self._api.containers(all=True, size=True, filters={"id": identity})
-                changes = self._api.diff(identity) or []
+                found = self._api.containers(all=True, size=True, filters={"id": held.id})
+                changes = self._api.diff(held.id) or []
             except self._errors.NotFound:
                 return Written(0, 0, ())
-        # A directory that only holds what changed is no change of its own; kind 2 is what was deleted.
+        # A directory that only holds what changed is no change of its own, and neither is a place that something is
+        # mounted on; kind 2 is what was deleted.
         paths = sorted(entry["Path"] for entry in changes if entry.get("Kind") != 2)
         parents = {posixpath.dirname(path) for path in paths}
+        parents |= {mount.target.rstrip("/") for mount in held.mounts}
         leaves = [path for path in paths if path not in parents]
         return Written(int(found[0].get("SizeRw") or 0) if found else 0, len(leaves), tuple(leaves[:most]))
 

@@ -12,7 +12,6 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
-import dataclasses
 import secrets
 from collections.abc import Callable
 from contextlib import suppress

@@ -78,7 +78,7 @@ def plan_purge(
 
 
 def carry_out(engine: SiteEngine, purge: Purge) -> None:
-    """Remove the data, and the directories of the app and the tenant that are empty then. Raises VsaError or OSError."""
+    """Remove the data, and the app's and the tenant's directory if empty then. Raises VsaError or OSError."""
     for name in purge.volumes:
         engine.remove_volume(name)
     for place in purge.places:

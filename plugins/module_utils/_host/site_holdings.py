@@ -181,7 +181,7 @@ def _routed(
 
 
 def _sites(paths: Paths, domain: str, live: Generation) -> tuple[list[Site], str | None]:
-    """Return the site as it is live and as its manifest says, where they are valid; and where the manifest came from."""
+    """Return the site as it is live and as its manifest says, where that is valid, and the manifest's origin."""
     texts = [live.files.get(manifest_file(domain))]
     path = paths.sites / f"{domain}.yml"
     texts += [_text(path)] if path.is_file() else []
@@ -237,7 +237,8 @@ def look(paths: Paths, engine: SiteEngine, domain: str) -> Holdings:
     network = sites[0].network if sites else before
     verdict = judge(wanted, containers, routed=_routed(paths, domain, wanted, live, record), edge=network)
     noted = [Mount(*map(str, mount)) for mount in (journal.mounts if journal else [])]
-    mounts = dict.fromkeys([*noted, *(mount for held in verdict.going for mount in held.mounts)])
+    held_now = [dataclasses.replace(mount, target="") for held in verdict.going for mount in held.mounts]
+    mounts = dict.fromkeys([*noted, *held_now])
     projects = [*(journal.projects if journal else []), *(held.project for held in verdict.going if held.project)]
     names = [domain, *(name for site in sites for name in site.names), *(journal.names if journal else [])]
     return Holdings(
@@ -265,7 +266,9 @@ def remains(paths: Paths, engine: SiteEngine, before: Holdings, *, keep_certific
     generations = Generations(paths)
     number = generations.live_number()
     live = generations.read(number)
-    found = [f"generation {number}: {name}" for name in (site_file(domain), manifest_file(domain)) if name in live.files]
+    found = [
+        f"generation {number}: {name}" for name in (site_file(domain), manifest_file(domain)) if name in live.files
+    ]
     found += [str(path) for path in _manifest_files(paths, domain)]
     found += [] if keep_certificate else lineage_remains(paths, domain)
     found += passwords_of(paths, domain)
@@ -274,7 +277,7 @@ def remains(paths: Paths, engine: SiteEngine, before: Holdings, *, keep_certific
     record = generations.record(number)
     if before.network != EDGE and before.network not in (record.networks if record else ()):
         made = engine.network(before.network)
-        if made and "vsa.edge" in (made.get("Labels") or {}) and not engine.attached(before.network):
+        if made and "vsa.edge" in (made.get("Labels") or {}) and not engine.members(before.network):
             found.append(f"the network {before.network}")
     return found
 

@@ -139,13 +139,13 @@ class _Removal:
         """Say what a run would do; touches nothing."""
         found = self._look()
         purge = self._purge(found)
-        plan, warnings = None, ()
+        plan, warnings = None, tuple[str, ...]()
         if found.live:
             plan, desired = self._proxy.plan(self._request())
             warnings = desired.warnings
         written = {}
         if not self._options["keep_container"]:
-            written = {held.name: self._engine.written(held.id) for held in found.verdict.going}
+            written = {held.name: self._engine.written(held) for held in found.verdict.going}
         steps = plan_steps(found, self._options, plan=plan, warnings=warnings, written=written, purge=purge)
         return {
             **self._result(found, steps, purge),
@@ -172,10 +172,10 @@ class _Removal:
             found = self._look()
             purge = self._purge(found)
             if self._has_work(found, purge):
-                self._on_step("journal-of-the-removal")
+                self._on_step("note")
                 found.as_journal().write(self._paths, self._domain)
             self._leave_proxy(found)
-            with self._forward(found):
+            with self._forward():
                 for name, call in (
                     ("auth", self._remove_auth),
                     ("certificate", self._remove_certificate),
@@ -185,7 +185,7 @@ class _Removal:
                 ):
                     self._on_step(name)
                     call(found)
-        with self._forward(found):
+        with self._forward():
             if self._options["purge"]:
                 self._on_step("data")
                 purge = self._purge_data(found)
@@ -210,7 +210,7 @@ class _Removal:
         }
 
     @contextlib.contextmanager
-    def _forward(self, found: Holdings) -> Iterator[None]:
+    def _forward(self) -> Iterator[None]:
         """Say of whatever fails after the proxy what is done and what is not: there is no way back any more."""
         try:
             yield
@@ -242,13 +242,14 @@ class _Removal:
         notes = [*(outcome.notes if outcome else ()), *prepared.desired.warnings]
         if outcome is not None and outcome.proven:
             many = len(outcome.neighbours)
-            notes = [note for note in notes if not note.endswith("is refused now")]
+            said_elsewhere = (f"{self._domain} is refused now", f"the proxy left {found.network}")
+            notes = [note for note in notes if not note.startswith(said_elsewhere)]
             text += f", proven: {self._domain} is refused"
             text += f", {many} neighbour{'s serve' if many > 1 else ' serves'}" if many else ""
         self._done.add("proxy", [site_file(self._domain)], text, notes)
 
     def _remove_auth(self, found: Holdings) -> None:
-        gone = remove_site(self._paths, self._domain)
+        gone = remove_site(self._paths, found.domain)
         self._done.add("auth", gone, "password file removed" if gone else "none")
 
     def _remove_certificate(self, found: Holdings) -> None:
@@ -290,7 +291,7 @@ class _Removal:
         removed = []
         for project in found.projects:
             for network in self._engine.project_networks(project) if project not in left else ():
-                if not self._engine.attached(network):
+                if not self._engine.members(network):
                     self._engine.remove_network(network)
                     removed.append(f"network {network}")
                     notes.append(f"network {network} of the Compose project {project} removed")
@@ -312,8 +313,8 @@ class _Removal:
         return []
 
     def _remove_logs(self, found: Holdings) -> None:
-        # NGINX closed them with its reload; an old worker behind a long connection writes on into a file without a name.
-        gone = site_logs(self._paths, self._domain)
+        # NGINX closed them with its reload; an old worker behind a long connection writes into a file without a name.
+        gone = site_logs(self._paths, found.domain)
         for path in gone:
             path.unlink(missing_ok=True)
         self._done.add("logs", [str(path) for path in gone], f"{len(gone)} removed" if gone else "none")

@@ -94,10 +94,12 @@ def plan_steps(
             declared if found.origin == "declared" else (),
         ),
     ]
+    refused = [f"{what} stays: {why}" for what, why in (purge.refused if purge else {}).items()]
+    words = ", ".join(purge.words) if purge else ""
     if options["purge"]:
-        refused = [f"{what} stays: {why}" for what, why in (purge.refused if purge else {}).items()]
-        words = purge.words if purge else []
-        steps.append(_would("data", f"{', '.join(words)} would be lost" if words else None, refused))
+        steps.append(_would("data", f"{words} would be lost" if words else None, refused))
+    elif words or refused:
+        steps.append(step("data", "ok", f"{words or 'all'} stays, without --purge", refused))
     return steps
 
 
@@ -119,7 +121,7 @@ def kept_words(paths: Paths, found: Holdings, options: Mapping[str, Any], purge:
         words.append("its certificate")
     if purge is not None:
         words += [f"{what}: {why}" for what, why in purge.refused.items()]
-        words += [] if options["purge"] else [f"{what} (--purge would remove it)" for what in purge.words]
+        words += [] if options["purge"] else [f"{what}, not purged" for what in purge.words]
     if old:
         words.append(f"history: its files in generation{'s' if len(old) > 1 else ''} {', '.join(map(str, old))}")
     words.append("audit: the trails of this host and of the controller")

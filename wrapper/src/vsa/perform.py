@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vsa.report import Report
     from vsa.trail import Recording
 
-__all__ = ("BEGUN", "perform")
+__all__ = ("BEGUN", "perform", "performed")
 
 BEGUN = time.monotonic()
 """When the command began, for the seconds that it says it took."""
@@ -35,6 +35,13 @@ def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None
 
     ``subject`` is what the verb acts on, as the head of a host's block says it.
     """
+    return performed(context, spec, run, subject=subject).exit_code
+
+
+def performed(
+    context: click.Context, spec: Spec, run: Run, *, subject: str | None = None, began: float = BEGUN
+) -> Report:
+    """The same, and return the report. ``began`` is when it began: a run that waited for an answer did not work."""
     from vsa.output.screen import Screen
 
     told = said(context)
@@ -50,14 +57,14 @@ def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None
         warn=lambda words: screen.error(f"warning: {words}"),
     ) as recording:
         report, code = _execute(spec, run, screen, audit=audit, subject=subject, recording=recording)
-        recording.ended(report, code=code, took=time.monotonic() - BEGUN)
+        recording.ended(report, code=code, took=time.monotonic() - began)
     if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
         report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
     _note_due(spec, report)
-    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject)
+    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
     if spec.names is not None:
         _remember(spec.names, report)
-    return report.exit_code
+    return report
 
 
 def _execute(
@@ -86,9 +93,11 @@ def _execute(
     return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
 
 
-def _conclude(spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id: str, subject: str | None) -> None:
+def _conclude(
+    spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id: str, subject: str | None, began: float
+) -> None:
     """Print what stands at the end: the document, or the table, the errors, the summary and the last line."""
-    took = time.monotonic() - BEGUN
+    took = time.monotonic() - began
     if screen.json:
         from vsa.output.document import document
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,15 +11,16 @@ import click
 
 from vsa.core import PROFILES, UsageError, site_fields
 from vsa.options import CA_HELP, Checked, Group, option
-from vsa.perform import perform
+from vsa.perform import perform, performed
 from vsa.run import Run, Where
-from vsa.verb import Spec, confirm, where
+from vsa.verb import Spec, confirm, confirm_typed, must_ask, where
 
-__all__ = ("apply", "export", "group", "list_sites", "provision", "show")
+__all__ = ("apply", "export", "group", "list_sites", "provision", "show", "unprovision")
 
 _WHAT = "What to serve"
 _CERTIFICATE = "Certificate"
 _CHANGE = "Change"
+_STAYS = "What stays, and what goes"
 
 
 def provision(
@@ -76,6 +79,21 @@ def provision(
         site_detect=detect or None,
         site_external_port=external_port,
         site_unset=tuple(unset) or None,
+    )
+
+
+def unprovision(
+    to: Where, *, domain: str, keep_container: bool = False, keep_cert: bool = False, purge: bool = False
+) -> Run:
+    """Return the run that removes a site. Raises :class:`UsageError` where data is to go whose container stays."""
+    if purge and keep_container:
+        raise UsageError("the data of a container that stays cannot go", field="--purge", expected="one of the two")
+    return to.run(
+        "flowbiz.vsa.site.unprovision",
+        site_domain=domain,
+        site_keep_container=keep_container or None,
+        site_keep_cert=keep_cert or None,
+        site_purge=purge or None,
     )
 
 
@@ -158,6 +176,43 @@ def _provision(context: click.Context, /, **typed: Any) -> int:
     """Serve a domain over HTTPS from containers, or change how; what is not said stays as it is."""
     spec = Spec(name="site.provision", single=True)
     return perform(context, spec, provision(where(context), **typed), subject=typed["domain"])
+
+
+@group.command(
+    "unprovision",
+    examples=(
+        "vsa site unprovision --domain shop.example.com --check",
+        "vsa site unprovision --domain shop.example.com --keep-container -y",
+    ),
+)
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option("--keep-container", is_flag=True, heading=_STAYS, help="Its containers stay as they are.")
+@option("--keep-cert", is_flag=True, heading=_STAYS, help="Its certificate stays, and is renewed further on.")
+@option(
+    "--purge",
+    is_flag=True,
+    heading=_STAYS,
+    help="Its data goes too: volumes, and directories below /srv, that are its containers' alone.",
+)
+@click.pass_context
+def _unprovision(context: click.Context, /, **typed: Any) -> int:
+    """Remove a site: proxy, auth, certificate, containers, logs and manifest.
+
+    Containers that others use are never touched, and volumes stay unless --purge. It may be interrupted and repeated.
+    """
+    spec = Spec(name="site.unprovision", single=True)
+    domain, run = typed["domain"], unprovision(where(context), **typed)
+    if not must_ask(context):
+        return perform(context, spec, run, subject=domain)
+    # The question names what would go, so it is looked at first.
+    seen = performed(context, spec, dataclasses.replace(run, check=True), subject=domain)
+    if seen.exit_code or not seen.changed:
+        return seen.exit_code
+    if typed["purge"]:
+        confirm_typed(f"Type {domain} to remove it with its data", domain)
+    else:
+        confirm(context, f"Remove {domain}?")
+    return performed(context, spec, run, subject=domain, began=time.monotonic()).exit_code
 
 
 @group.command("list", examples=("vsa site list", "vsa site list --limit vps-01 --json"))

@@ -20,7 +20,7 @@ from vsa.run import Where
 if TYPE_CHECKING:
     from vsa.report import HostResult
 
-__all__ = ("Spec", "config", "confirm", "where")
+__all__ = ("Spec", "config", "confirm", "confirm_typed", "must_ask", "where")
 
 Shown = Callable[[Mapping[str, "HostResult"]], Any]
 
@@ -71,19 +71,31 @@ def where(context: click.Context) -> Where:
     )
 
 
-def confirm(context: click.Context, question: str) -> None:
-    """Ask before something is destroyed, on a terminal; elsewhere ``-y`` must have been said.
+def must_ask(context: click.Context) -> bool:
+    """Say whether there is a question to ask before something is destroyed: on a terminal, unless ``-y`` was said.
 
-    Raises :class:`UsageError` where nobody can be asked, and ``click.Abort`` for a no.
+    Raises :class:`UsageError` where nobody can be asked.
     """
     told = said(context)
     if told.get("yes") or told.get("check"):
-        return
+        return False
     if told.get("json") or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             "this destroys something, and nobody can be asked", field="--yes", value="(not said)", expected="-y"
         )
-    click.confirm(question, abort=True, err=True)
+    return True
+
+
+def confirm(context: click.Context, question: str) -> None:
+    """Ask before something is destroyed, where that is to be asked (:func:`must_ask`); ``click.Abort`` for a no."""
+    if must_ask(context):
+        click.confirm(question, abort=True, err=True)
+
+
+def confirm_typed(question: str, word: str) -> None:
+    """Ask for a name to be typed before data is destroyed; ``click.Abort`` where another is typed."""
+    if click.prompt(question, err=True, default="", show_default=False).strip() != word:
+        raise click.Abort
 
 
 def config() -> Config:

@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.lineages import (
     chain_problem,
     lineage_names,
+    lineage_remains,
     read_facts,
+    remove_lineage,
     served,
     trust,
 )
@@ -164,3 +166,30 @@ def test_served(tmp_path: Path, paths: Paths, root: Pair) -> None:
 def test_chain_problem_of_an_empty_server() -> None:
     # No certificate at all: nothing to agree on.
     assert chain_problem(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trust(None))
+
+
+def test_all_of_a_lineage_goes_and_nothing_of_another(paths: Paths) -> None:
+    top, own = paths.letsencrypt, paths.selfsigned
+    of_shop = [
+        *("renewal/shop.test.conf", "renewal/shop.test-0001.conf", "vsa-attempts/shop.test.json"),
+        *("live/shop.test/cert.pem", "live/shop.test-0001/cert.pem", "archive/shop.test/cert1.pem"),
+        *("archive/shop.test-0001/cert1.pem", "vsa-aside/shop.test.1764000000/live/cert.pem"),
+    ]
+    others = [
+        *("renewal/www.shop.test.conf", "renewal/shop.test.example.conf", "live/shop.testx/cert.pem"),
+        *("live/shop.test.example/cert.pem", "archive/ashop.test/cert1.pem", "vsa-aside/shop.test.example.17/x"),
+        *("live/README", "vsa-attempts/xshop.test.json"),
+    ]
+    for name in (*of_shop, *others):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text("x")
+    for name in (".pairs/shop.test.20261124T101500123456/privkey.pem", ".pairs/shop.test.eu.20261124T1/privkey.pem"):
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text("x")
+    (own / "shop.test").symlink_to(".pairs/shop.test.20261124T101500123456")
+    assert len(lineage_remains(paths, "shop.test")) == 10
+    assert remove_lineage(paths, "shop.test")[0] == str(top / "renewal/shop.test-0001.conf")
+    assert lineage_remains(paths, "shop.test") == []
+    assert all((top / name).exists() for name in others)
+    assert [path.name for path in (own / ".pairs").iterdir()] == ["shop.test.eu.20261124T1"]
+    assert remove_lineage(paths, "shop.test") == []
