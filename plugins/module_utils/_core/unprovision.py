@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 __all__ = ("Data", "Held", "Mount", "Verdict", "judge", "mentions", "own_data")
@@ -161,12 +160,16 @@ def own_data(mounts: Iterable[Mount], others: Sequence[Held]) -> Data:
 def _overlap(one: Mount, other: Mount) -> bool:
     if one.name or other.name:
         return one.name == other.name
-    first, second = PurePosixPath(one.source), PurePosixPath(other.source)
-    return first == second or first in second.parents or second in first.parents
+    first, second = _parts(one.source), _parts(other.source)
+    return first == second[: len(first)] or second == first[: len(second)]
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 def _not_ours(source: str) -> str | None:
-    parts = PurePosixPath(source).parts
-    if ".." in parts or parts[:2] != ("/", "srv") or len(parts) < 4:
+    parts = _parts(source)
+    if ".." in parts or not source.startswith("/") or parts[:1] != ["srv"] or len(parts) < 3:
         return "it is no directory below /srv/<tenant>/<app>"
-    return "it is VSA's own" if parts[2] == "platform" else None
+    return "it is VSA's own" if parts[1] == "platform" else None
