@@ -12,7 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   upstream:
-    description: V(NAME:PORT), or a comma list of V(PATH=NAME:PORT). Instead of O(routes), O(container) and O(port).
+    description:
+      - V(NAME:PORT[:PROFILE]), or a comma list of V(PATH=NAME:PORT[:PROFILE]). Instead of O(routes), O(container) and
+        O(port).
     type: raw
   container:
     description: The container that answers, for a site with the single route V(/).
@@ -21,7 +23,9 @@ options:
     description: The port on which it listens inside, for a site with the single route V(/).
     type: raw
   routes:
-    description: The whole list of routes, each V(PATH=NAME:PORT) or a mapping of path, container, port and profile.
+    description:
+      - The whole list of routes, each V(PATH=NAME:PORT[:PROFILE]) or a mapping of path, container, port, profile and
+        strip_prefix.
     type: list
     elements: raw
   aliases:
@@ -61,6 +65,23 @@ options:
     elements: raw
   trusted_proxies:
     description: Networks of a CDN in front, whose X-Forwarded-For is believed.
+    type: list
+    elements: raw
+  timeout:
+    description: How long a backend may be silent, in NGINX's form; instead of the profile's.
+    type: raw
+  www:
+    description: V(add) serves C(www.) before the domain and redirects the domain to it, V(remove) the other way.
+    type: raw
+  maintenance:
+    description: Whether visitors get a page that says so, with 503, instead of the site.
+    type: bool
+  maintenance_allow:
+    description: Networks that see the site also while it is in maintenance.
+    type: list
+    elements: raw
+  strip_prefix:
+    description: Paths of routes whose backends get requests without it, V(/api/x) as V(/x).
     type: list
     elements: raw
   unset:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The templates of the role vhost, for every module that renders them.
+"""The templates and pages of the role vhost, for every module that renders them.
 
 Note that this module is **private** to the collection.
 """
@@ -13,30 +13,34 @@ from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import TEMPLATES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
 
 __all__ = ("TemplatesAction", "read_templates")
 
 # A role's templates are not found from another role's action plugin, so they are read relative to this file.
-_OWN = Path(__file__).resolve().parents[2] / "roles" / "vhost" / "templates"
+_ROLE = Path(__file__).resolve().parents[2] / "roles" / "vhost"
 
 
 def read_templates(override: str | None) -> dict[str, str]:
-    """Return the text of every template; a file of the same name in the operator's directory wins.
+    """Return the text of every template and page; a file of the same name in the operator's directory wins.
 
     Raises RefusedError where that directory has none of them.
     """
-    texts = {name: (_OWN / name).read_text(encoding="utf-8") for name in TEMPLATES}
+    places = {
+        **{name: _ROLE / "templates" / name for name in TEMPLATES},
+        **{name: _ROLE / "files" / name for name in PAGES},
+    }
+    texts = {name: place.read_text(encoding="utf-8") for name, place in places.items()}
     if override:
         directory = Path(override).expanduser()
-        found = [name for name in TEMPLATES if (directory / name).is_file()]
+        found = [name for name in places if (directory / name).is_file()]
         if not found:
             raise RefusedError(
                 "no template lies in the directory of templates",
                 field="vhost_templates_dir",
                 value=override,
-                expected=" or ".join(TEMPLATES),
+                expected=" or ".join(places),
             )
         texts.update({name: (directory / name).read_text(encoding="utf-8") for name in found})
     return texts

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import MAIN, manifest_file, site_file
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import TEMPLATES, Layout, Renderer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES, Layout, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site, parse, to_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
@@ -16,6 +16,7 @@ __all__ = ("LAYOUT", "MARKER", "ROOT", "TEMPLATE_TEXTS", "generation_files", "ma
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE_TEXTS = {name: (ROOT / "roles/vhost/templates" / name).read_text(encoding="utf-8") for name in TEMPLATES}
+TEMPLATE_TEXTS.update({name: (ROOT / "roles/vhost/files" / name).read_text(encoding="utf-8") for name in PAGES})
 LAYOUT = Layout(root="/etc/nginx/vsa", letsencrypt="/etc/letsencrypt/live", selfsigned="/etc/nginx/selfsigned")
 MARKER = "0123456789abcdef0123456789abcdef"
 
@@ -43,7 +44,7 @@ def generation_files(sites: Iterable[Site], renderer: Renderer | None = None) ->
     """Return the files of a generation that has these sites, its number not filled in."""
     renderer = renderer or make_renderer()
     sites = list(sites)
-    files = {MAIN: renderer.main(any_http3=any(site.http3 for site in sites))}
+    files = {MAIN: renderer.main(any_http3=any(site.http3 for site in sites)), **renderer.pages}
     for site in sites:
         files[site_file(site.domain)] = renderer.site(site)
         files[manifest_file(site.domain)] = dump_yaml(to_manifest(site))

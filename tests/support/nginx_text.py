@@ -74,13 +74,17 @@ def read_text(text: str) -> Block:
 # -- what a site's file means -----------------------------------------------------------------------------------------
 
 _ACME = (("root", ("/var/www/acme",)), ("default_type", ("text/plain",)), ("try_files", ("$uri", "=404")))
+_PAGES = {
+    "/.well-known/vsa/unavailable": ("unavailable", "502"),
+    "/.well-known/vsa/maintenance": ("maintenance", "503"),
+}
 _ROUTE_DIRECTIVES = {
     "allow", "deny", "limit_req", "client_max_body_size", "proxy_buffering", "proxy_request_buffering",
-    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass",
+    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "if", "set",
 }  # fmt: skip
 _SERVER_DIRECTIVES = {
     "listen", "http2", "server_name", "ssl_certificate", "ssl_certificate_key", "access_log", "add_header",
-    "set_real_ip_from", "real_ip_header", "real_ip_recursive", "location",
+    "set_real_ip_from", "real_ip_header", "real_ip_recursive", "location", "if", "error_page",
 }  # fmt: skip
 
 
@@ -88,7 +92,8 @@ _SERVER_DIRECTIVES = {
 class Meaning:
     """What a site's file tells NGINX: nothing else stands in it.
 
-    ``routes`` maps a path to NAME.NETWORK:PORT; ``redirected`` are the names that are sent to ``domain``.
+    ``routes`` maps a path to NAME.NETWORK:PORT; ``redirected`` are the names that are sent to ``served``, the name of
+    its own server block where that is not the domain.
     """
 
     domain: str
@@ -96,10 +101,19 @@ class Meaning:
     routes: dict[str, str]
     certificate: str
     log: str
+    served: str = ""
+    stripped: frozenset[str] = frozenset()
+    closed: bool = False
 
 
 def _same(block: Block) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((child.name, child.args) for child in block.children)
+
+
+def _refusal(block: Block, variable: str, status: str) -> None:
+    """An ``if`` that does nothing but end the request."""
+    assert block.args[0] == f"${variable}" if not variable.endswith("_") else block.args[0].startswith(f"${variable}")
+    assert _same(block) == (("return", (status,)),)
 
 
 def _redirects(server: Block, domain: str) -> None:
@@ -113,7 +127,7 @@ def _redirects(server: Block, domain: str) -> None:
 def meaning(text: str) -> Meaning:
     """Return what a site's file means; AssertionError where it says anything that no site's file may say."""
     tree = read_text(text)
-    assert {block.name for block in tree.children} - {"#"} <= {"upstream", "server", "limit_req_zone"}
+    assert {block.name for block in tree.children} - {"#"} <= {"upstream", "server", "limit_req_zone", "map", "geo"}
     upstreams = {}
     for block in tree.all("upstream"):
         (name,) = block.args
@@ -130,31 +144,59 @@ def meaning(text: str) -> Meaning:
         assert {child.name for child in server.children} <= _SERVER_DIRECTIVES
     assert {it.args for it in plain.all("listen")} == {("80",), ("[::]:80",)}
     own = secure[-1]
-    (domain,) = own.value("server_name")
-    _redirects(plain, domain)
+    (served,) = own.value("server_name")
+    (_status, mark) = own.one("location", "=", "/.well-known/vsa/marker").value("return")
+    domain = mark.removeprefix("$vsa_generation ").removesuffix("\\n")
+    assert served in (domain, f"www.{domain}")
+    _redirects(plain, served)
     for server in secure:
         assert {("443", "ssl"), ("[::]:443", "ssl")} <= {it.args for it in server.all("listen")}
     redirected: tuple[str, ...] = ()
     if len(secure) > 1:
-        _redirects(secure[0], domain)
+        _redirects(secure[0], served)
         redirected = secure[0].value("server_name")
     assert len(secure) <= 2
-    assert plain.value("server_name") == (domain, *redirected)
+    assert set(plain.value("server_name")) == {domain, served, *redirected}
+    _refusal(own.one("if"), "vsa_climbs", "400")
 
-    routes = {}
+    routes, stripped = {}, set()
+    closed = bool(tree.all("geo"))
     for location in own.all("location"):
+        gates = [block for block in location.all("if") if block.args[0].startswith("$vsa_closed_")]
         if location.args == ("^~", "/.well-known/acme-challenge/"):
             assert _same(location) == _ACME
         elif location.args == ("=", "/.well-known/vsa/marker"):
             assert location.value("return") == ("200", f"$vsa_generation {domain}\\n")
+        elif location.args[1:] and location.args[1] in _PAGES:
+            page, status = _PAGES[location.args[1]]
+            assert _same(location) == (
+                ("internal", ()),
+                ("root", ("$vsa_pages",)),
+                ("try_files", (f"/{page}.$vsa_page", f"={status}")),
+            )
         elif location.all("proxy_pass"):
             (path,) = location.args
             assert {child.name for child in location.children} <= _ROUTE_DIRECTIVES
             (passed,) = location.value("proxy_pass")
+            name, dollar, rest = passed.removeprefix("http://").partition("$")
+            if dollar:
+                stripped.add(path)
+                source, variable = tree.one("map", "$request_uri", f"${rest}").args
+                assert (source, variable) == ("$request_uri", f"${rest}")
+                _refusal(next(block for block in location.all("if") if block not in gates), rest, "400")
+                assert location.value("set") == ("$vsa_prefix", path.rstrip("/"))
+            else:
+                assert location.all("if") == gates
+                assert not location.all("set")
             assert path not in routes
-            routes[path] = upstreams[passed.removeprefix("http://")]
+            routes[path] = upstreams[name]
         else:
-            assert (location.args, _same(location)) == (("/",), (("return", ("404",)),))
+            assert location.args == ("/",)
+            assert [child for child in _same(location) if child[0] != "if"] == [("return", ("404",))]
+        if location.all("proxy_pass") or location.args == ("/",):
+            assert len(gates) == closed
+            for gate in gates:
+                _refusal(gate, "vsa_closed_", "503")
     assert {it.args for it in own.all("location")} >= {
         ("^~", "/.well-known/acme-challenge/"),
         ("=", "/.well-known/vsa/marker"),
@@ -167,4 +209,13 @@ def meaning(text: str) -> Meaning:
         assert server.value("ssl_certificate_key") == (f"{certificate}/privkey.pem",)
     logs = {server.value("access_log") for server in (plain, *secure)}
     assert len(logs) == 1
-    return Meaning(domain, redirected, routes, certificate, logs.pop()[0])
+    return Meaning(
+        domain,
+        redirected,
+        routes,
+        certificate,
+        logs.pop()[0],
+        served if served != domain else "",
+        frozenset(stripped),
+        closed,
+    )

@@ -16,7 +16,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-TEMPLATES = {path.name: path.read_text() for path in (ROOT / "roles/vhost/templates").glob("*.conf.j2")}
+TEMPLATES = {
+    path.name: path.read_text()
+    for folder in ("templates", "files")
+    for path in (ROOT / "roles/vhost" / folder).iterdir()
+}
 NGINX = "/srv/platform/reverse-proxy/data/nginx"
 _LIBRARY = "/root/vsa-test"
 

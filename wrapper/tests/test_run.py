@@ -56,6 +56,20 @@ CASES = [
             site_email="a@example.com", site_ca="selfsigned", site_strict_dns=True, site_unset=("aliases",),
         ),
     ),
+    (
+        site.provision(
+            HERE, domain="a.example.com", routes=[ROOT, API], strip_prefix=["/api/"],
+            settings=[("hsts", False), ("allow", ["10.0.0.0/8"])],
+        ),
+        run(
+            "site.provision", site_domain="a.example.com", site_routes=(ROOT, API), site_strip_prefix=("/api/",),
+            site_hsts=False, site_allow=("10.0.0.0/8",),
+        ),
+    ),
+    (
+        site.provision(HERE, domain="a.example.com", strip_prefix=["/api/"]),
+        run("site.provision", site_domain="a.example.com", site_strip_prefix=("/api/",)),
+    ),
     (site.provision(HERE, domain="a.example.com"), run("site.provision", site_domain="a.example.com")),
     (site.list_sites(HERE), run("site.list")),
     (site.show(HERE, domain="a.example.com"), run("site.show", site_domain="a.example.com")),

@@ -31,12 +31,15 @@ __all__ = (
     "profile",
     "rate",
     "size",
+    "switch",
     "tenant",
     "whole_number",
+    "www",
 )
 
 PROFILES = ("web", "sse", "websocket", "upload", "llm")
 CAS = ("letsencrypt", "staging", "selfsigned")
+_SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 # 253 octets is DNS' limit (RFC 1035, section 2.3.4); a file is called <domain>.access.log.1.gz, and names end at 255.
 _DOMAIN_MAX = 230
@@ -218,6 +221,21 @@ def boolean(value: object, *, field: str) -> bool:
     if not isinstance(value, bool):
         _refuse("true or false", field, value, "true or false")
     return value
+
+
+def switch(value: object, *, field: str) -> bool:
+    """Return true or false of a word typed."""
+    text = _text(value, "on or off", field, "on or off").lower()
+    if text not in _SWITCH:
+        _refuse("on or off", field, value, ", ".join(_SWITCH))
+    return _SWITCH[text]
+
+
+def www(value: object, *, field: str = "www") -> str:
+    """Return which of a domain's two names is redirected to the other."""
+    if value not in ("add", "remove"):
+        _refuse("a way to redirect www", field, value, "add, remove")
+    return str(value)
 
 
 def rate(value: object, *, field: str = "rate_limit") -> str:

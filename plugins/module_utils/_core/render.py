@@ -29,6 +29,7 @@ except ImportError:  # ansible-test imports every module_util without its librar
 
 __all__ = (
     "GENERATION",
+    "PAGES",
     "PROFILES",
     "TEMPLATES",
     "Layout",
@@ -39,6 +40,8 @@ __all__ = (
 
 GENERATION = "@GENERATION@"
 TEMPLATES = ("nginx.conf.j2", "site.conf.j2")
+# What the proxy itself answers instead of a backend: plain files, part of each generation.
+PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailable.json")
 
 # With a certificate that browsers refuse HSTS would lock the site's own visitors out.
 _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
@@ -93,8 +96,8 @@ def number_generation(text: str, number: int) -> str:
     return text.replace(GENERATION, str(number))
 
 
-def _short_hash(*parts: object) -> str:
-    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:8]
+def _short_hash(*parts: object, digits: int = 8) -> str:
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:digits]
 
 
 def _finalize(value: object) -> object:
@@ -114,12 +117,12 @@ def _finalize(value: object) -> object:
 class Renderer:
     """Renders with one set of templates and settings.
 
-    ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES.
+    ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES and PAGES.
     Raises RefusedError where a template is not Jinja or asks for what is not there.
     """
 
     def __init__(self, *, templates: Mapping[str, str], settings: Settings, layout: Layout, marker: str) -> None:
-        missing = [name for name in TEMPLATES if name not in templates]
+        missing = [name for name in (*TEMPLATES, *PAGES) if name not in templates]
         if missing:
             raise InternalError(f"no text came for the template {missing[0]}")
         self._settings = settings
@@ -133,6 +136,7 @@ class Renderer:
             autoescape=False,  # NGINX is no HTML; _finalize guards instead
             finalize=_finalize,
         )
+        self.pages = {name: templates[name] for name in PAGES}
         self._templates = {}
         for name in TEMPLATES:
             try:
@@ -176,10 +180,14 @@ class Renderer:
             # A zone whose parameters change under the same name passes the test and fails the reload.
             zone = f"limit_{site.domain}_{_short_hash(site.rate_limit, '1m')}"
             limit = {"zone": zone, "rate": site.rate_limit, "burst": burst}
+        maintenance = None
+        if site.maintenance:
+            maintenance = {"allow": site.maintenance_allow, "name": _short_hash(site.domain, digits=16)}
         return self._render(
             "site.conf.j2",
             {
                 "site": site,
+                "maintenance": maintenance,
                 "upstreams": list(named.values()),
                 "limit": limit,
                 "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
@@ -208,6 +216,16 @@ class Renderer:
             "body_size": site.body_size or profile.body_size,
             "buffering": profile.buffering,
             "request_buffering": profile.request_buffering,
-            "read_timeout": profile.read_timeout,
-            "send_timeout": profile.send_timeout,
+            "read_timeout": site.timeout or profile.read_timeout,
+            "send_timeout": site.timeout or profile.send_timeout,
+            "strip": self._strip(site, route) if route.strip_prefix else None,
+        }
+
+    @staticmethod
+    def _strip(site: Site, route: Route) -> dict[str, str]:
+        """Return what a route needs to strip its prefix: an ending for its variable, the prefix as PCRE, the header."""
+        return {
+            "name": _short_hash(site.domain, route.path, digits=16),
+            "pattern": re.sub(r"[.+]", r"[\g<0>]", route.path),
+            "prefix": route.path.rstrip("/"),
         }

@@ -28,6 +28,7 @@ __all__ = (
     "merge",
     "parse",
     "parse_route",
+    "parse_setting",
     "parse_upstream",
     "refuse_double_names",
     "to_manifest",
@@ -47,9 +48,11 @@ class Route:
     container: str
     port: int
     profile: str | None = None
+    strip_prefix: bool | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}={self.container}:{self.port}"
+        profile = f":{self.profile}" if self.profile else ""
+        return f"{self.path}={self.container}:{self.port}{profile}"
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,26 @@ class Site:
     rate_burst: int | None = None
     allow: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    timeout: str | None = None
+    www: str | None = None
+    maintenance: bool | None = None
+    maintenance_allow: tuple[str, ...] = ()
     origin: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return every name that the site answers to and its certificate covers, its own first."""
-        return (self.domain, *self.aliases)
+        return tuple(dict.fromkeys((self.domain, *([f"www.{self.domain}"] if self.www else ()), *self.aliases)))
+
+    @property
+    def served(self) -> str:
+        """Return the one name that the backends are served under; every other one is redirected to it."""
+        return f"www.{self.domain}" if self.www == "add" else self.domain
+
+    @property
+    def redirected(self) -> tuple[str, ...]:
+        """Return the names that are redirected to the one served."""
+        return tuple(name for name in self.names if name != self.served)
 
     @property
     def network(self) -> str:
@@ -110,17 +127,24 @@ def _routes(value: object, field: str) -> tuple[Route, ...]:
 def _route(value: object, *, field: str) -> Route:
     if not isinstance(value, Mapping):
         raise RefusedError("this is not a route", field=field, value=value, expected="path, container and port")
-    unknown = sorted(str(key) for key in value if key not in ("path", "container", "port", "profile"))
+    known = [entry.name for entry in dataclasses.fields(Route)]
+    unknown = sorted(str(key) for key in value if key not in known)
     if unknown:
+        raise RefusedError("a route has no such field", field=field, value=unknown[0], expected=", ".join(known))
+    wanted, strip = value.get("profile"), value.get("strip_prefix")
+    path = forms.path(value.get("path"), field=f"{field}/path")
+    # False is what is not said: one way to write it.
+    strip = (strip is not None and forms.boolean(strip, field=f"{field}/strip_prefix")) or None
+    if strip and (path == "/" or not path.endswith("/")):
         raise RefusedError(
-            "a route has no such field", field=field, value=unknown[0], expected="path, container, port, profile"
+            "this prefix cannot be stripped", field=f"{field}/strip_prefix", value=path, expected="a path such as /api/"
         )
-    wanted = value.get("profile")
     return Route(
-        path=forms.path(value.get("path"), field=f"{field}/path"),
+        path=path,
         container=forms.container(value.get("container"), field=f"{field}/container"),
         port=forms.port(value.get("port"), field=f"{field}/port"),
         profile=None if wanted is None else forms.profile(wanted, field=f"{field}/profile"),
+        strip_prefix=strip,
     )
 
 
@@ -139,7 +163,14 @@ FIELDS: dict[str, Callable[[object, str], object]] = {
     "rate_burst": lambda value, field: forms.whole_number(value, field=field, least=0, most=10000),
     "allow": lambda value, field: _list(value, field, forms.cidr, 1000),
     "trusted_proxies": lambda value, field: _list(value, field, forms.cidr, 1000),
+    "timeout": lambda value, field: forms.duration(value, field=field),
+    "www": lambda value, field: forms.www(value, field=field),
+    "maintenance": lambda value, field: forms.boolean(value, field=field),
+    "maintenance_allow": lambda value, field: _list(value, field, forms.cidr, 1000),
 }
+# How a field is typed where only text can be: FIELD=VALUE.
+_SWITCHES = ("http3", "hsts", "maintenance")
+_LISTS = ("aliases", "allow", "trusted_proxies", "maintenance_allow")
 
 
 def _origin(value: object, field: str) -> str | None:
@@ -175,6 +206,13 @@ def parse(data: object, *, where: str = "") -> Site:
     site = Site(domain=name, **values, origin=origin)  # type: ignore[arg-type]
     if name in site.aliases:
         raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=name)
+    if site.www and name.startswith("www."):
+        raise RefusedError(
+            "www is for a domain without www. before it",
+            field=f"{where}www",
+            value=site.www,
+            expected=f"the domain {name.removeprefix('www.')}",
+        )
     if site.rate_burst is not None and site.rate_limit is None:
         raise RefusedError(
             "a burst needs a rate", field=f"{where}rate_burst", value=site.rate_burst, expected="rate_limit beside it"
@@ -200,21 +238,65 @@ def to_manifest(site: Site) -> dict[str, object]:
 
 
 def parse_route(text: str, *, field: str = "route") -> dict[str, object]:
-    """Return the mapping of ``PATH=CONTAINER:PORT``; the parts have passed their forms."""
+    """Return the mapping of ``PATH=CONTAINER:PORT[:PROFILE]``; the parts have passed their forms."""
     path, equals, target = text.partition("=")
-    name, colon, number = target.rpartition(":")
-    if not equals or not colon:
-        raise RefusedError("this is not a route", field=field, value=text, expected="PATH=CONTAINER:PORT")
+    name, *rest = target.split(":")
+    if not equals or len(rest) not in (1, 2):
+        raise RefusedError("this is not a route", field=field, value=text, expected="PATH=CONTAINER:PORT[:PROFILE]")
     return {
         "path": forms.path(path, field=field),
         "container": forms.container(name, field=field),
-        "port": forms.port(number, field=field),
+        "port": forms.port(rest[0], field=field),
+        **({"profile": forms.profile(rest[1], field=field)} if len(rest) > 1 else {}),
     }
 
 
 def parse_upstream(text: str, *, field: str = "upstream") -> list[dict[str, object]]:
-    """Return the routes of Ansible's door: ``NAME:PORT``, or a comma list of ``PATH=NAME:PORT``."""
+    """Return the routes of Ansible's door: ``NAME:PORT[:PROFILE]``, or a comma list of ``PATH=NAME:PORT[:PROFILE]``."""
     return [parse_route(part if "=" in part else f"/={part}", field=field) for part in text.split(",")]
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """Return field and value of ``FIELD=VALUE``: lists by comma, switches as on/off, true/false or yes/no.
+
+    Raises UsageError for what is no field, and RefusedError for a value that is not of the field's form.
+    """
+    name, equals, value = text.partition("=")
+    if name == "routes" or name not in FIELDS or not equals:
+        raise UsageError(
+            "there is no such field to set" if equals else "this sets nothing",
+            field="set",
+            value=text if not equals else name,
+            expected=", ".join(key for key in FIELDS if key != "routes") if equals else "FIELD=VALUE",
+            hint="--route PATH=CONTAINER:PORT" if name == "routes" else None,
+        )
+    if not value:
+        raise UsageError("there is no value after =", field=f"set {name}", value=text, hint=f"--unset {name}")
+    read: object = value
+    if name in _SWITCHES:
+        read = forms.switch(value, field=f"set {name}")
+    elif name in _LISTS:
+        read = value.split(",")
+    return name, _plain(FIELDS[name](read, f"set {name}"))
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _strip(routes: object, paths: object) -> list[object]:
+    """Return routes with ``strip_prefix`` said for those at ``paths``. UsageError where no route has such a path."""
+    known = [dict(route) for route in routes if isinstance(route, Mapping)] if isinstance(routes, (list, tuple)) else []
+    wanted = list(paths) if isinstance(paths, (list, tuple)) else [paths]
+    there = [str(route.get("path")) for route in known]
+    for path in wanted:
+        if path not in there:
+            raise UsageError("no route of the site has this path", field="strip_prefix", value=path, there_are=there)
+    return [{**route, "strip_prefix": True} if route.get("path") in wanted else route for route in known]
+
+
+# Words about a site that are no fields of its manifest.
+_SHORT = ("container", "port", "strip_prefix")
 
 
 def merge(
@@ -226,7 +308,7 @@ def merge(
     """Return the manifest after words typed: what they do not say stays, lists replace lists, ``unset`` drops a field.
 
     Besides the fields of a manifest ``said`` may have ``container`` and ``port``: the single route ``/``. On a site
-    with other routes they would have to guess, so they are refused there.
+    with other routes they would have to guess, so they are refused there. ``strip_prefix`` lists paths of its routes.
     """
     result = {key: value for key, value in (existing or {}).items() if value is not None}
     short = {key: said[key] for key in ("container", "port") if said.get(key) is not None}
@@ -241,7 +323,7 @@ def merge(
         if said.get(name) is not None:
             raise UsageError("a field is both said and unset", field="unset", value=name)
         result.pop(name, None)
-    result.update({key: value for key, value in said.items() if value is not None and key not in ("container", "port")})
+    result.update({key: value for key, value in said.items() if value is not None and key not in _SHORT})
     if short and said.get("routes") is not None:
         raise UsageError("say either routes, or container and port", field="container", value=short.get("container"))
     if short:
@@ -257,6 +339,8 @@ def merge(
                 ],
             )
         result["routes"] = [{**(dict(routes[0]) if routes else {"path": "/"}), **short}]
+    if said.get("strip_prefix"):
+        result["routes"] = _strip(result.get("routes"), said["strip_prefix"])
     result["schema"] = SCHEMA
     return result
 

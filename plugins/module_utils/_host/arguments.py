@@ -44,6 +44,11 @@ SITE_SPEC: dict[str, dict[str, Any]] = {
     "rate_burst": {"type": "raw"},
     "allow": {"type": "list", "elements": "raw"},
     "trusted_proxies": {"type": "list", "elements": "raw"},
+    "timeout": {"type": "raw"},
+    "www": {"type": "raw"},
+    "maintenance": {"type": "bool"},
+    "maintenance_allow": {"type": "list", "elements": "raw"},
+    "strip_prefix": {"type": "list", "elements": "raw"},
     "unset": {"type": "list", "elements": "str"},
 }
 
@@ -59,7 +64,7 @@ def audit_id(value: str | None) -> str:
 
 def said_of(options: Mapping[str, Any]) -> dict[str, object]:
     """Return the fields that a task's options say, without those left out; texts of routes become mappings."""
-    said = {key: options[key] for key in (*FIELDS, "container", "port") if options.get(key) is not None}
+    said = {key: options[key] for key in (*FIELDS, "container", "port", "strip_prefix") if options.get(key) is not None}
     upstream = options.get("upstream")
     if upstream is not None:
         if any(key in said for key in ("routes", "container", "port")):

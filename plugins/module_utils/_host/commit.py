@@ -56,7 +56,7 @@ def fetch(paths: Paths, domain: str, entry: Mapping[str, Any], *, address: str =
     deadline = time.monotonic() + _BACKEND_SECONDS
     while True:
         answer = fetch_site(
-            domain,
+            entry.get("served", domain),
             path=entry.get("path", "/"),
             address=address,
             ca_bundle=bundle,
@@ -121,7 +121,7 @@ class Commit:
             return []
         others = [domain for domain in sorted(record.sites) if domain not in record.changed]
         asked = others[:: max(1, -(-len(others) // _MOST_NEIGHBOURS))]
-        return serving(asked, address=self._address(), marker=record.marker, generation=record.base)
+        return serving(asked, address=self._address(), marker=record.marker, generation=record.base, sites=record.sites)
 
     def _intended_effects(self, record: Record) -> Journal:
         proxy = self._nginx.container()
@@ -236,15 +236,19 @@ class Commit:
                 outcome.notes.append(f"{domain} is not proven: {problem}")
             else:
                 wanted[domain] = live_fingerprint(self._paths, domain, authority)
-        problems = prove_sites(wanted, address=address, marker=record.marker, generation=record.number)
+        asked: dict[str, Any] = {
+            "address": address,
+            "marker": record.marker,
+            "generation": record.number,
+            "sites": record.sites,
+        }
+        problems = prove_sites(wanted, **asked)
         base = self._generations.record(record.base)
         before = base.sites if base else {}
         claimed = {name for entry in record.sites.values() for name in entry["names"]}
         gone = [name for domain in record.removed for name in before.get(domain, {}).get("names", [domain])]
         problems += [wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))]
-        problems += prove_sites(
-            dict.fromkeys(outcome.neighbours), address=address, marker=record.marker, generation=record.number
-        )
+        problems += prove_sites(dict.fromkeys(outcome.neighbours), **asked)
         if problems:
             return problems
         for domain in record.answering:

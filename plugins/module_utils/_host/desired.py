@@ -152,6 +152,7 @@ def _changed(paths: Paths, change: Change, on_disk: str | None, last_good: str |
 def _index(site: Site, settings: Settings) -> dict[str, Any]:
     return {
         "names": list(site.names),
+        "served": site.served,
         "network": site.network,
         "http3": bool(site.http3),
         "ca": certificate_authority(site, settings),
@@ -289,5 +290,6 @@ def compose(
         else:
             for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):
                 del mapping[key]
+    files.update(renderer.pages)
     files[MAIN] = renderer.main(any_http3=any(entry["http3"] for entry in sites.values()))
     return Desired(files=files, sites=sites, parsed=parsed, warnings=tuple(warnings), invalid=tuple(invalid))

@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import socket
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from .._core.site import Site
 from .docker import Container, Engine
 from .paths import Paths
 
-__all__ = ("Report", "check_containers", "check_names", "detect_container", "listening_ports")
+__all__ = ("Report", "check_containers", "check_names", "detect_container", "listening_ports", "within")
 
 
 _OWN = ("vsa-nginx", "vsa-certbot")
@@ -160,6 +161,12 @@ def _lookup(name: str) -> dict[str, list[str]]:
     return found
 
 
+def within(address: str, networks: tuple[str, ...]) -> bool:
+    """Say whether an address is in one of the networks."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return any(found in ipaddress.ip_network(network) for network in networks)
+
+
 def _leads_here(address: str, name: str, token: str, *, timeout: float = 3.0) -> bool:
     """Ask an address for a challenge that only this host's proxy can answer; so address translation does not matter."""
     request = f"GET /.well-known/acme-challenge/{token} HTTP/1.0\r\nHost: {name}\r\n\r\n"
@@ -177,7 +184,8 @@ def _leads_here(address: str, name: str, token: str, *, timeout: float = 3.0) ->
 def check_names(paths: Paths, site: Site, *, strict: bool, write: bool = True) -> Report:
     """Look whether every address of every name of the site leads to this host's proxy.
 
-    What does not is a warning, or RefusedError where ``strict``. Without ``write`` (check mode) no token can be
+    One that a trusted proxy has leads here by way of it. What does not is a warning, or RefusedError where ``strict``.
+    Without ``write`` (check mode) no token can be
     placed, and the names are only looked up.
     """
     report = Report()
@@ -191,8 +199,11 @@ def check_names(paths: Paths, site: Site, *, strict: bool, write: bool = True) -
         for name in site.names:
             found = _lookup(name)
             addresses = [(kind, address) for kind, those in found.items() for address in those]
+            behind = [pair for pair in addresses if within(pair[1], site.trusted_proxies)]
             wrong = [
-                f"{kind} {address}" for kind, address in addresses if write and not _leads_here(address, name, token)
+                f"{kind} {address}"
+                for kind, address in addresses
+                if write and (kind, address) not in behind and not _leads_here(address, name, token)
             ]
             good = [f"{kind} {address}" for kind, address in addresses if f"{kind} {address}" not in wrong]
             if not addresses:
@@ -201,6 +212,7 @@ def check_names(paths: Paths, site: Site, *, strict: bool, write: bool = True) -
                 problem = f"{name}: {' and '.join(wrong)} {'do' if len(wrong) > 1 else 'does'} not lead to this host"
             else:
                 words = f"{' and '.join(good)} {'lead' if len(good) > 1 else 'leads'} here"
+                words += ", by a trusted proxy" if behind else ""
                 report.facts.append(words if name == site.domain else f"{name}: {words}")
                 continue
             if strict:

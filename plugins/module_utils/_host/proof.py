@@ -13,10 +13,11 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ("Answer", "fetch_site", "leaf_fingerprint", "prove_refused", "prove_site", "prove_sites", "serving")
 
@@ -44,21 +45,29 @@ def _unverified() -> ssl.SSLContext:
 
 
 def prove_site(
-    domain: str, *, address: str, marker: str, generation: int, fingerprint: str | None, timeout: float = 5.0
+    domain: str,
+    *,
+    address: str,
+    marker: str,
+    generation: int,
+    fingerprint: str | None,
+    name: str | None = None,
+    timeout: float = 5.0,
 ) -> str | None:
     """Ask a site for its mark through TLS with SNI. Returns None when all is right, else what is wrong, one line.
 
+    ``name`` is the one that the site is served under, where that is not its domain.
     The certificate is compared with the one on disk (``fingerprint``, hexadecimal SHA-256), not verified.
     """
     try:
         with (
             socket.create_connection((address, 443), timeout=timeout) as plain,
-            _unverified().wrap_socket(plain, server_hostname=domain) as tls,
+            _unverified().wrap_socket(plain, server_hostname=name or domain) as tls,
         ):
             served = hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
             head = (
                 "GET /.well-known/vsa/marker HTTP/1.1",
-                f"Host: {domain}",
+                f"Host: {name or domain}",
                 f"X-VSA-Marker: {marker}",
                 "Connection: close",
             )
@@ -76,25 +85,48 @@ def prove_site(
 
 
 def prove_sites(
-    wanted: dict[str, str | None], *, address: str, marker: str, generation: int, timeout: float = 5.0
+    wanted: dict[str, str | None],
+    *,
+    address: str,
+    marker: str,
+    generation: int,
+    sites: Mapping[str, Mapping[str, Any]],
+    timeout: float = 5.0,
 ) -> list[str]:
-    """Prove many sites (domain to fingerprint), eight at a time. Returns what is wrong, empty when all is right."""
+    """Prove many sites (domain to fingerprint), eight at a time. Returns what is wrong, empty when all is right.
+
+    ``sites`` is the index of the generation, which says under which name each is served.
+    """
     with ThreadPoolExecutor(max_workers=8) as pool:
         results = pool.map(
             lambda item: prove_site(
-                item[0], address=address, marker=marker, generation=generation, fingerprint=item[1], timeout=timeout
+                item[0],
+                address=address,
+                marker=marker,
+                generation=generation,
+                fingerprint=item[1],
+                name=_served(sites, item[0]),
+                timeout=timeout,
             ),
             wanted.items(),
         )
         return [wrong for wrong in results if wrong]
 
 
-def serving(domains: Iterable[str], *, address: str, marker: str, generation: int) -> list[str]:
+def _served(sites: Mapping[str, Mapping[str, Any]], domain: str) -> str:
+    # A generation of an earlier version does not say: its sites are served under their domain.
+    return str(sites.get(domain, {}).get("served", domain))
+
+
+def serving(
+    domains: Iterable[str], *, address: str, marker: str, generation: int, sites: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
     """Return those of the domains that are answered by their own server block now, asked eight at a time."""
     wanted = list(domains)
 
     def wrong(domain: str) -> str | None:
-        return prove_site(domain, address=address, marker=marker, generation=generation, fingerprint=None)
+        name = _served(sites, domain)
+        return prove_site(domain, name=name, address=address, marker=marker, generation=generation, fingerprint=None)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         return [domain for domain, said in zip(wanted, pool.map(wrong, wanted), strict=True) if said is None]

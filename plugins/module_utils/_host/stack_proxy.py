@@ -44,4 +44,4 @@ def proven_sites(engine: Engine, paths: Paths, *, address: str = "127.0.0.1") ->
     master = nginx.master()
     if record is None or master is None or nginx.generation(master) != number:
         return []
-    return serving(record.sites, address=address, marker=record.marker, generation=number)
+    return serving(record.sites, address=address, marker=record.marker, generation=number, sites=record.sites)

@@ -143,7 +143,7 @@ def outcome_result(
 
 def site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
     """Say what the site's own URL gave: a status is the application's affair, a bad chain is worth a warning."""
-    url = f"https://{domain}{entry['path']}"
+    url = f"https://{entry.get('served', domain)}{entry['path']}"
     if answer.status is None:
         return step("warning", f"{url} did not answer: {answer.error}", name="site")
     if answer.chain is None:

@@ -116,9 +116,9 @@ def test_challenges_are_answered_before_anything_else(number: int) -> None:
     location = server.one("location", *CHALLENGE)
     assert {child.name for child in location.children} == {"root", "default_type", "try_files"}
     assert location.value("root") == ("/var/www/acme",)
-    assert not [
-        child.name for child in server.children if child.name in ("return", "deny", "allow", "auth_basic", "if")
-    ]
+    assert not [child.name for child in server.children if child.name in ("return", "deny", "allow", "auth_basic")]
+    # A challenge's own path never climbs.
+    assert [it.args for it in server.all("if")] == ([("$vsa_climbs",)] if number == 2 else [])
 
 
 def test_the_mark_shows_only_with_its_key_and_ahead_of_every_limit() -> None:
@@ -289,6 +289,82 @@ def test_nothing_that_streams_is_held_back() -> None:
         "websocket",
         "upload",
     }
+
+
+@pytest.mark.parametrize("timeout", [None, "5s", "30m"])
+def test_a_timeout_replaces_the_profiles(timeout: str | None) -> None:
+    _plain, _aliases, own = servers(
+        timeout=timeout, profile="llm", routes=[route("/"), route("/ws", profile="websocket")]
+    )
+    for location, profile in zip(routes(own), ("llm", "websocket"), strict=True):
+        assert location.value("proxy_read_timeout") == (timeout or PROFILES[profile].read_timeout,)
+        assert location.value("proxy_send_timeout") == (timeout or PROFILES[profile].send_timeout,)
+
+
+@pytest.mark.parametrize(
+    ("www", "served", "redirected"),
+    [
+        (None, "shop.example.com", ()),
+        ("remove", "shop.example.com", ("www.shop.example.com",)),
+        ("add", "www.shop.example.com", ("shop.example.com",)),
+    ],
+)
+def test_www_either_way(www: str | None, served: str, redirected: tuple[str, ...]) -> None:
+    text = make_renderer().site(make_site(www=www))
+    found = meaning(text)
+    assert (found.domain, found.served or found.domain, found.redirected) == ("shop.example.com", served, redirected)
+    # The lineage keeps the site's own name, and covers both.
+    assert found.certificate == "$vsa_letsencrypt/shop.example.com"
+    for server in read_text(text).all("server")[:-1]:
+        assert server.one("location", "/").value("return") == ("301", f"https://{served}$request_uri")
+
+
+def test_a_stripped_route_takes_its_rest_from_the_raw_path() -> None:
+    main = tree(routes=[route("/"), route("/a.b+c/", strip_prefix=True), route("/x/", strip_prefix=True)])
+    own = main.all("server")[-1]
+    seen = []
+    for location in routes(own)[1:]:
+        passed = location.value("proxy_pass")[0]
+        name = passed.partition("$")[2]
+        choices = {child.name: child.args for child in main.one("map", "$request_uri", f"${name}").children}
+        seen.append(next(key for key in choices if key != "default"))
+        # What does not begin so is refused, never passed on whole.
+        assert choices["default"] == ("",)
+        assert location.one("if").args == (f"${name}", "=", "")
+        assert location.one("if").value("return") == ("400",)
+    assert seen == ["~^/a[.]b[+]c/(.*)$", "~^/x/(.*)$"]
+    assert "$" not in routes(own)[0].value("proxy_pass")[0]
+
+
+@pytest.mark.parametrize("asked", [None, False])
+def test_without_maintenance_nothing_is_closed(asked: bool | None) -> None:
+    main = tree(maintenance=asked, maintenance_allow=["10.0.0.1"])
+    assert not main.all("geo")
+    assert not [it for it in main.walk() if it.name == "return" and it.args == ("503",)]
+
+
+@pytest.mark.parametrize("paths", [["/"], ["/api/"], ["/", "/api/"]])
+@pytest.mark.parametrize("allow", [[], ["203.0.113.7", "2001:db8::/32"]])
+def test_maintenance_closes_every_route_but_to_those_let_through(paths: list[str], allow: list[str]) -> None:
+    fields = {"maintenance": True, "maintenance_allow": allow, "routes": [route(path) for path in paths]}
+    main = tree(**fields, allow=["10.0.0.0/8"], aliases=["a.example"])
+    (name,) = main.one("geo").args
+    assert {it.name: it.args for it in main.one("geo").children} == {"default": ("1",), **dict.fromkeys(allow, ("0",))}
+    own = main.all("server")[-1]
+    open_to_all = [CHALLENGE, MARKER, *(("=", f"/.well-known/vsa/{page}") for page in ("unavailable", "maintenance"))]
+    for location in own.all("location"):
+        gates = [it for it in location.all("if") if it.args == (name,)]
+        assert len(gates) == (location.args not in open_to_all)
+    assert ("503", "/.well-known/vsa/maintenance") in [it.args for it in own.all("error_page")]
+    assert own.all("add_header", "Retry-After")
+
+
+def test_a_backends_own_errors_pass() -> None:
+    main = tree(maintenance=True)
+    assert not [it for it in main.walk() if it.name == "proxy_intercept_errors"], "it is off by default"
+    for location in main.all("server")[-1].all("location"):
+        if location.args[-1].startswith("/.well-known/vsa/") and location.args != MARKER:
+            assert location.all("internal")
 
 
 def test_one_log_for_all_that_a_site_answers() -> None:

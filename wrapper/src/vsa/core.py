@@ -48,6 +48,7 @@ __all__ = (
     "audit_id",
     "checked",
     "collections_root",
+    "setting",
     "site_fields",
     "version",
     "worst_exit",
@@ -72,6 +73,21 @@ def checked(form: str, value: str, *, field: str) -> Any:
         return read(value, field=field)
     except errors.VsaError as error:
         raise UsageError(error.message, field=field, value=value, expected=error.expected) from error
+
+
+def setting(text: str, *, field: str) -> tuple[str, Any]:
+    """Return field and value of ``FIELD=VALUE`` in normal form. Raises :class:`UsageError`, as :func:`checked` does."""
+    try:
+        return site.parse_setting(text)
+    except errors.VsaError as error:
+        named = str(error.field or "").removeprefix("set").strip()
+        raise UsageError(
+            error.message,
+            field=f"{field} {named}".strip(),
+            value=error.value,
+            expected=error.expected,
+            hint=error.hint,
+        ) from error
 
 
 def site_fields() -> tuple[str, ...]:

@@ -9,9 +9,21 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from vsa.core import UsageError, checked
+from vsa.core import UsageError, checked, setting, site_fields
 
-__all__ = ("CA_HELP", "Checked", "Group", "HostPattern", "Said", "StackName", "Verb", "Whole", "option", "said")
+__all__ = (
+    "CA_HELP",
+    "Checked",
+    "Group",
+    "HostPattern",
+    "Said",
+    "Setting",
+    "StackName",
+    "Verb",
+    "Whole",
+    "option",
+    "said",
+)
 
 _SAID = "vsa.said"
 _PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
@@ -97,6 +109,22 @@ class Whole(click.ParamType[Any]):
             expected = f"a whole number from {self._least} to {self._most}"
             raise UsageError("this is not a number here", field=_typed(param), value=value, expected=expected)
         return int(value)
+
+
+class Setting(click.ParamType[Any]):
+    """``FIELD=VALUE`` of a manifest: a pair of the field and its value in normal form."""
+
+    name = "FIELD=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the pair, or raise a usage error that names the field."""
+        del ctx
+        return setting(value, field=_typed(param)) if isinstance(value, str) else value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the fields that begin so."""
+        del ctx, param
+        return [CompletionItem(f"{name}=") for name in site_fields() if name.startswith(incomplete)]
 
 
 class StackName(click.ParamType[Any]):

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from vsa.core import PROFILES, UsageError, site_fields
-from vsa.options import CA_HELP, Checked, Group, option
+from vsa.options import CA_HELP, Checked, Group, Setting, option
 from vsa.perform import perform, performed
 from vsa.run import Run, Where
 from vsa.verb import Spec, confirm, confirm_typed, must_ask, where
@@ -38,11 +38,14 @@ def provision(
     strict_dns: bool = False,
     detect: bool = False,
     external_port: int | None = None,
+    strip_prefix: Sequence[str] = (),
+    settings: Sequence[tuple[str, Any]] = (),
     unset: Sequence[str] = (),
 ) -> Run:
     """Return the run that makes or changes a site; what is not said stays as the site's manifest has it.
 
-    Raises :class:`UsageError` where ``container`` or ``port`` stand beside ``routes``, or a field is said and unset.
+    ``settings`` are further fields of the manifest with their values. Raises :class:`UsageError` where ``container`` or
+    ``port`` stand beside ``routes``, or a field is said twice, or said and unset.
     """
     if routes and (container is not None or port is not None):
         raise UsageError(
@@ -60,9 +63,19 @@ def provision(
         )
     if detect and (routes or container is not None):
         raise UsageError("say either --detect, or what the container is", field="--detect", value=container)
-    told = {"aliases": aliases, "tenant": tenant, "profile": profile, "email": email, "ca": ca}
+    paths = [str(route["path"]) for route in routes]
+    for path in strip_prefix:
+        if (routes and path not in paths) or (container is not None or detect):
+            raise UsageError(
+                "no route has this path", field="--strip-prefix", value=path, expected=", ".join(paths) or "--route"
+            )
+    told: dict[str, Any] = {"aliases": tuple(aliases), "tenant": tenant, "profile": profile, "email": email, "ca": ca}
+    for name, value in settings:
+        if told.get(name) not in (None, ()):
+            raise UsageError("a field is said twice", field="--set", value=name, expected="once")
+        told[name] = tuple(value) if isinstance(value, list) else value
     for name in unset:
-        if told.get(name):
+        if told.get(name) not in (None, ()):
             raise UsageError("a field is both said and unset", field="--unset", value=name, expected="one of the two")
     return to.run(
         "flowbiz.vsa.site.provision",
@@ -70,11 +83,8 @@ def provision(
         site_container=container,
         site_port=port,
         site_routes=tuple(routes) or None,
-        site_aliases=tuple(aliases) or None,
-        site_tenant=tenant,
-        site_profile=profile,
-        site_email=email,
-        site_ca=ca,
+        site_strip_prefix=tuple(strip_prefix) or None,
+        **{f"site_{name}": value for name, value in told.items() if value != ()},
         site_strict_dns=strict_dns or None,
         site_detect=detect or None,
         site_external_port=external_port,
@@ -145,10 +155,17 @@ def group() -> None:
 @option(
     "--route",
     "routes",
-    type=Checked("route", "PATH=NAME:PORT"),
+    type=Checked("route", "PATH=NAME:PORT[:PROFILE]"),
     multiple=True,
     heading=_WHAT,
-    help="A path and its container; repeatable, and all of them together replace the old ones.",
+    help="A path and its container; repeatable, together they replace the old ones.",
+)
+@option(
+    "--strip-prefix",
+    type=Checked("path", "PATH"),
+    multiple=True,
+    heading=_WHAT,
+    help="The route whose backend gets /x for PATHx.",
 )
 @option(
     "--alias",
@@ -163,6 +180,14 @@ def group() -> None:
 @option("--ca", type=Checked("ca", "CA"), heading=_CERTIFICATE, help=f"{CA_HELP}.")
 @option("--email", type=Checked("email", "ADDRESS"), heading=_CERTIFICATE, help="Contact for the authority.")
 @option("--strict-dns", is_flag=True, heading=_CERTIFICATE, help="Refuse a domain that does not lead to this host.")
+@option(
+    "--set",
+    "settings",
+    type=Setting(),
+    multiple=True,
+    heading=_CHANGE,
+    help="Another field: body_size=1g, hsts=off, allow=10.0.0.0/8 …",
+)
 @option(
     "--unset",
     type=click.Choice(site_fields()),

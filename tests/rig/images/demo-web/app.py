@@ -1,7 +1,9 @@
 """A demonstration backend with nothing but the standard library.
 
-Answers JSON that tells what arrived: ``{"app", "hostname", "method", "path", "headers", "client", "body_bytes"}``.
-Also: /healthz, /status/<code>, /slow?ms=N, /stream (server-sent events, one every 0.2 s), /ws (WebSocket echo).
+Answers JSON that tells what arrived: ``{"app", "hostname", "method", "path", "headers", "client", "body_bytes",
+"body_began", "body_ended"}``, the path byte for byte, times in seconds of the epoch.
+Also: /healthz, /status/<code>, /slow?ms=N, /stream?count=N&ms=N (server-sent events that tell when they were written,
+one every 0.2 s), /ws (WebSocket echo).
 """
 
 from __future__ import annotations
@@ -25,16 +27,24 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _body(self) -> int:
-        """Read and count the request's body, whichever way it is framed."""
+        """Read and count the request's body, whichever way it is framed; notes when its first and last byte came."""
+        count = self._count()
+        self._ended = time.time()
+        return count
+
+    def _count(self) -> int:
         count = 0
+        self._began = time.time()
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             while size := int(self.rfile.readline().split(b";")[0], 16):
+                self._began = time.time() if not count else self._began
                 count += len(self.rfile.read(size))
                 self.rfile.readline()
             self.rfile.readline()
             return count
         left = int(self.headers.get("Content-Length") or 0)
-        while left and (data := self.rfile.read(min(left, 65536))):
+        while left and (data := self.rfile.read1(min(left, 1 << 20))):
+            self._began = time.time() if not count else self._began
             count += len(data)
             left -= len(data)
         return count
@@ -48,10 +58,13 @@ class Handler(BaseHTTPRequestHandler):
             "app": NAME,
             "hostname": socket.gethostname(),
             "method": self.command,
-            "path": self.path,
+            # Not self.path: there leading slashes are merged.
+            "path": self.requestline.split(" ")[1],
             "headers": headers,
             "client": self.client_address[0],
             "body_bytes": body_bytes,
+            "body_began": self._began,
+            "body_ended": self._ended,
         }
         data = (json.dumps(document) + "\n").encode()
         self.send_response(status)
@@ -62,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and status not in (204, 304):
             self.wfile.write(data)
 
-    def _stream(self, count: int) -> None:
+    def _stream(self, count: int, pause: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
@@ -70,9 +83,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         for number in range(count):
-            self.wfile.write(f"id: {number}\ndata: {NAME} {number}\n\n".encode())
+            self.wfile.write(f"id: {number}\ndata: {NAME} {number} {time.time():.6f}\n\n".encode())
             self.wfile.flush()
-            time.sleep(0.2)
+            time.sleep(pause)
 
     def _websocket(self) -> None:
         key = self.headers.get("Sec-WebSocket-Key")
@@ -124,7 +137,8 @@ class Handler(BaseHTTPRequestHandler):
         if words[-1] == "ws":
             self._websocket()
         elif words[-1] == "stream":
-            self._stream(min(int(query.get("count", ["25"])[0]), 3000))
+            pause = min(int(query.get("ms", ["200"])[0]), 60_000) / 1000
+            self._stream(min(int(query.get("count", ["25"])[0]), 3000), pause)
         elif words[-1] == "slow":
             time.sleep(min(int(query.get("ms", ["1000"])[0]), 600_000) / 1000)
             self._answer()

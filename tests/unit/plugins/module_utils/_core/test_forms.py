@@ -13,7 +13,9 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 LABEL63 = "a" * 63
 DOMAIN230 = ".".join([LABEL63, LABEL63, LABEL63, "a" * 34, "com"])
 NO_TEXT = [None, True, 3, 3.0, b"shop.example.com", ["shop.example.com"], {}, datetime.date(2026, 1, 1)]
-FORMS = "boolean ca cidr container domain duration email path port profile rate size tenant whole_number".split()
+FORMS = (
+    "boolean ca cidr container domain duration email path port profile rate size switch tenant whole_number www".split()
+)
 
 
 def taken(read: Callable[..., Any], value: object) -> Any:
@@ -331,6 +333,29 @@ def test_boolean_is_taken(value: bool) -> None:
 @pytest.mark.parametrize("value", [None, 0, 1, "true", "yes", "", [], {}], ids=repr)
 def test_boolean_is_refused(value: object) -> None:
     refused(forms.boolean, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("on", True), ("true", True), ("yes", True), ("YES", True), ("off", False), ("false", False), ("no", False)],
+)
+def test_switch_is_taken(value: str, read: bool) -> None:
+    assert forms.switch(value, field="set hsts") is read
+
+
+@pytest.mark.parametrize("value", [None, True, 1, "", "1", "0", "y", "on ", "on\n", "ön", [], {}], ids=repr)
+def test_switch_is_refused(value: object) -> None:
+    refused(forms.switch, value)
+
+
+@pytest.mark.parametrize("value", ["add", "remove"])
+def test_www_is_taken(value: str) -> None:
+    assert taken(forms.www, value) == value
+
+
+@pytest.mark.parametrize("value", [None, True, "", "Add", "add ", "on", ["add"]], ids=repr)
+def test_www_is_refused(value: object) -> None:
+    refused(forms.www, value)
 
 
 @pytest.mark.parametrize("value", ["1r/s", "10r/s", "30r/m", "999999r/s"])

@@ -9,6 +9,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import In
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES as PROFILE_NAMES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import (
     GENERATION,
+    PAGES,
     PROFILES,
     TEMPLATES,
     Layout,
@@ -28,10 +29,10 @@ def site_text(template: str, site: Site | None = None) -> str:
 
 
 def test_the_collection_has_the_templates() -> None:
-    assert set(TEMPLATE_TEXTS) == set(TEMPLATES)
+    assert set(TEMPLATE_TEXTS) == {*TEMPLATES, *PAGES}
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", [*TEMPLATES, *PAGES])
 def test_a_template_that_did_not_come_is_our_fault(name: str) -> None:
     with pytest.raises(InternalError, match=name):
         make_renderer(templates={key: text for key, text in TEMPLATE_TEXTS.items() if key != name})
@@ -116,7 +117,7 @@ def test_a_site_has_the_same_text_in_every_generation_and_process() -> None:
 
 def test_main_has_the_place_of_the_number() -> None:
     text = make_renderer().main(any_http3=False)
-    assert text.count(GENERATION) == 3
+    assert text.count(GENERATION) == 4
     assert GENERATION not in number_generation(text, 12)
     assert "/generations/12/sites/" in number_generation(text, 12)
 

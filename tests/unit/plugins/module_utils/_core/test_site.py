@@ -8,6 +8,8 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import (
+    _LISTS,
+    _SWITCHES,
     FIELDS,
     Route,
     Site,
@@ -15,6 +17,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import (
     merge,
     parse,
     parse_route,
+    parse_setting,
     parse_upstream,
     refuse_double_names,
     to_manifest,
@@ -28,7 +31,7 @@ LEAST: dict[str, Any] = {"schema": 1, "domain": "shop.example.com", "routes": [W
 FULL: dict[str, Any] = {
     "schema": 1,
     "domain": "shop.example.com",
-    "routes": [WEB, {**API, "profile": "sse"}],
+    "routes": [WEB, {**API, "profile": "sse", "strip_prefix": True}],
     "aliases": ["www.shop.example.com", "shop.example.net"],
     "tenant": "acme",
     "email": "ops@example.com",
@@ -41,6 +44,10 @@ FULL: dict[str, Any] = {
     "rate_burst": 5,
     "allow": ["203.0.113.0/24", "2001:db8::1"],
     "trusted_proxies": ["198.51.100.0/24"],
+    "timeout": "5m",
+    "www": "add",
+    "maintenance": True,
+    "maintenance_allow": ["203.0.113.7"],
 }
 
 
@@ -56,6 +63,10 @@ def test_the_full_manifest_has_every_field() -> None:
         ({**LEAST, **dict.fromkeys(set(FIELDS) - {"routes"})}, Site("shop.example.com", (Route("/", "web-1", 3000),))),
         ({**LEAST, "domain": "Bücher.example"}, Site("xn--bcher-kva.example", (Route("/", "web-1", 3000),))),
         ({**LEAST, "routes": [{**WEB, "port": "3000"}]}, Site("shop.example.com", (Route("/", "web-1", 3000),))),
+        (
+            {**LEAST, "routes": [{**WEB, "strip_prefix": False}]},
+            Site("shop.example.com", (Route("/", "web-1", 3000),)),
+        ),
         ({**LEAST, "aliases": []}, Site("shop.example.com", (Route("/", "web-1", 3000),))),
         (
             {**LEAST, "aliases": ["B.example", "a.example", "b.example"]},
@@ -65,7 +76,7 @@ def test_the_full_manifest_has_every_field() -> None:
             FULL,
             Site(
                 domain="shop.example.com",
-                routes=(Route("/", "web-1", 3000), Route("/api/", "api-1", 8000, "sse")),
+                routes=(Route("/", "web-1", 3000), Route("/api/", "api-1", 8000, "sse", strip_prefix=True)),
                 aliases=("www.shop.example.com", "shop.example.net"),
                 tenant="acme",
                 email="ops@example.com",
@@ -78,6 +89,10 @@ def test_the_full_manifest_has_every_field() -> None:
                 rate_burst=5,
                 allow=("203.0.113.0/24", "2001:db8::1"),
                 trusted_proxies=("198.51.100.0/24",),
+                timeout="5m",
+                www="add",
+                maintenance=True,
+                maintenance_allow=("203.0.113.7",),
             ),
         ),
     ],
@@ -94,6 +109,15 @@ def test_parse(data: dict[str, Any], site: Site) -> None:
         ([LEAST], "s/"),
         ({}, "s/domain"),
         ({"routes": [WEB]}, "s/domain"),
+        ({**LEAST, "routes": [{**WEB, "strip_prefix": True}]}, "s/routes/0/strip_prefix"),
+        ({**LEAST, "routes": [{**API, "path": "/api", "strip_prefix": True}]}, "s/routes/0/strip_prefix"),
+        ({**LEAST, "routes": [{**API, "strip_prefix": "yes"}]}, "s/routes/0/strip_prefix"),
+        ({**LEAST, "domain": "www.example.com", "www": "add"}, "s/www"),
+        ({**LEAST, "domain": "www.example.com", "www": "remove"}, "s/www"),
+        ({**LEAST, "www": True}, "s/www"),
+        ({**LEAST, "timeout": "60"}, "s/timeout"),
+        ({**LEAST, "maintenance": "on"}, "s/maintenance"),
+        ({**LEAST, "maintenance_allow": ["10.0.0.1/8"]}, "s/maintenance_allow/0"),
         ({**LEAST, "schema": 2}, "s/schema"),
         ({**LEAST, "schema": None}, "s/schema"),
         ({**LEAST, "schema": True}, "s/schema"),
@@ -203,6 +227,7 @@ def test_what_follows_from_a_site() -> None:
         ("/=web-1:3000", WEB),
         ("/api/=api-1:8000", API),
         ("/a:b=web-1:3000", {**WEB, "path": "/a:b"}),
+        ("/=web-1:3000:llm", {**WEB, "profile": "llm"}),
     ],
 )
 def test_parse_route(text: str, route: dict[str, Any]) -> None:
@@ -211,7 +236,8 @@ def test_parse_route(text: str, route: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "/", "=", "web-1:3000", "/=web-1", "/=:3000", "/=web-1:", "=web-1:3000", "/=web-1:3000:1", "/=/=web-1:3000",
+    ["", "/", "=", "web-1:3000", "/=web-1", "/=:3000", "/=web-1:", "=web-1:3000", "/=web-1:3000:1", "/=web-1:3000:",
+     "/=web-1:3000:WEB", "/=web-1:3000:web:", "/=web-1:web:3000", "/=/=web-1:3000",
      "/=web-1:0", "/ =web-1:3000", "/=web-1:3000\n", "/=web-1:3000,/x=web-1:1", "/=web 1:3000", "/=http://web-1:3000",
      "/=[::1]:3000", "/={{ x }}:3000"],
 )  # fmt: skip
@@ -222,12 +248,81 @@ def test_parse_route_refuses(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("hsts=off", "hsts", False),
+        ("http3=YES", "http3", True),
+        ("maintenance=true", "maintenance", True),
+        ("allow=10.0.0.0/8,2001:DB8::1", "allow", ["10.0.0.0/8", "2001:db8::1"]),
+        ("aliases=a.example", "aliases", ["a.example"]),
+        ("rate_burst=0", "rate_burst", 0),
+        ("rate_limit=10r/s", "rate_limit", "10r/s"),
+        ("body_size=1g", "body_size", "1g"),
+        ("timeout=5m", "timeout", "5m"),
+        ("www=add", "www", "add"),
+        ("ca=https://ca.example/dir", "ca", "https://ca.example/dir"),
+    ],
+)
+def test_parse_setting(text: str, name: str, value: object) -> None:
+    assert parse_setting(text) == (name, value)
+    assert name in FIELDS
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "field"),
+    [
+        ("", UsageError, "set"),
+        ("hsts", UsageError, "set"),
+        ("=on", UsageError, "set"),
+        ("domain=a.example", UsageError, "set"),
+        ("routes=/=web-1:3000", UsageError, "set"),
+        ("hsts=", UsageError, "set hsts"),
+        ("hsts=maybe", RefusedError, "set hsts"),
+        ("allow=10.0.0.0/8,", RefusedError, "set allow/1"),
+        ("allow=10.0.0.0/8 ,x", RefusedError, "set allow/0"),
+        ("timeout=60", RefusedError, "set timeout"),
+        ("body_size=1g;", RefusedError, "set body_size"),
+        ("rate_burst=-1", RefusedError, "set rate_burst"),
+    ],
+)
+def test_parse_setting_refuses(text: str, error: type[VsaError], field: str) -> None:
+    with pytest.raises(error) as caught:
+        parse_setting(text)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("www", "served", "redirected"),
+    [
+        (None, "example.com", ("b.example",)),
+        ("add", "www.example.com", ("example.com", "b.example")),
+        ("remove", "example.com", ("www.example.com", "b.example")),
+    ],
+)
+def test_www(www: str | None, served: str, redirected: tuple[str, ...]) -> None:
+    site = parse({**LEAST, "domain": "example.com", "aliases": ["b.example"], "www": www})
+    assert (site.served, site.redirected) == (served, redirected)
+    assert set(site.names) == {served, *redirected}
+    assert site.names[0] == "example.com"
+
+
+def test_fields_with_a_type_of_their_own_are_typed_so() -> None:
+    # What --set turns into a switch or a list is what the manifest has as one.
+    full = parse(FULL)
+    for name in FIELDS:
+        kind = type(getattr(full, name))
+        assert (name in _SWITCHES) is (kind is bool), name
+        assert (name in _LISTS) is (kind is tuple and name != "routes"), name
+
+
+@pytest.mark.parametrize(
     ("text", "routes"),
     [
         ("web-1:3000", [WEB]),
         ("/=web-1:3000", [WEB]),
         ("/=web-1:3000,/api/=api-1:8000", [WEB, API]),
         ("web-1:3000,/api/=api-1:8000", [WEB, API]),
+        ("web-1:3000:sse,/api/=api-1:8000", [{**WEB, "profile": "sse"}, API]),
     ],
 )
 def test_parse_upstream(text: str, routes: list[dict[str, Any]]) -> None:
@@ -259,6 +354,10 @@ def test_parse_upstream_refuses(text: str) -> None:
         pytest.param(FULL, {"routes": [API]}, (), {**FULL, "routes": [API]}, id="routes-replace"),
         pytest.param(FULL, {"aliases": ["x.example"]}, (), {**FULL, "aliases": ["x.example"]}, id="aliases-replace"),
         pytest.param(FULL, {"aliases": []}, (), {**FULL, "aliases": []}, id="no-aliases"),
+        pytest.param({**LEAST, "routes": [WEB, API]}, {"strip_prefix": ["/api/"]}, (),
+                     {**LEAST, "routes": [WEB, {**API, "strip_prefix": True}]}, id="strip"),
+        pytest.param(None, {"routes": [WEB, API], "strip_prefix": ["/api/"]}, (),
+                     {"schema": 1, "routes": [WEB, {**API, "strip_prefix": True}]}, id="strip-with-routes"),
         pytest.param(FULL, {"hsts": True}, (), {**FULL, "hsts": True}, id="one-field"),
         pytest.param(FULL, {"http3": False}, (), {**FULL, "http3": False}, id="false-is-said"),
         pytest.param(LEAST, {"rate_burst": 0}, (), {**LEAST, "rate_burst": 0}, id="zero-is-said"),
@@ -283,6 +382,8 @@ def test_merge(existing: Any, said: dict[str, Any], unset: tuple[str, ...], resu
         (LEAST, {"tenant": "acme"}, ("tenant",), UsageError, "unset"),
         (None, {"routes": [WEB], "container": "web-1"}, (), UsageError, "container"),
         (None, {"routes": [WEB], "port": 1}, (), UsageError, "container"),
+        (LEAST, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
+        (None, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
         (FULL, {"port": 4000}, (), RefusedError, "port"),
         ({**LEAST, "routes": [API]}, {"container": "web-1", "port": 3000}, (), RefusedError, "container"),
     ],

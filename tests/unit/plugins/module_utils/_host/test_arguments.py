@@ -15,7 +15,7 @@ NOTHING = dict.fromkeys(SITE_SPEC)
 
 
 def test_every_field_of_a_manifest_is_an_option() -> None:
-    assert set(SITE_SPEC) == {*FIELDS, "upstream", "container", "port", "unset"}
+    assert set(SITE_SPEC) == {*FIELDS, "upstream", "container", "port", "strip_prefix", "unset"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,8 @@ def test_every_field_of_a_manifest_is_an_option() -> None:
         ({"upstream": "/=web-1:3000,/api/=api-1:8000"},
          {"routes": [WEB, {"path": "/api/", "container": "api-1", "port": 8000}]}),
         ({"routes": ["/=web-1:3000"]}, {"routes": [WEB]}),
+        ({"routes": ["/=web-1:3000:llm"], "strip_prefix": ["/"]},
+         {"routes": [{**WEB, "profile": "llm"}], "strip_prefix": ["/"]}),
         ({"routes": [WEB]}, {"routes": [WEB]}),
         ({"routes": [{**WEB, "profile": "sse"}, "/x=web-1:1"]},
          {"routes": [{**WEB, "profile": "sse"}, {**WEB, "path": "/x", "port": 1}]}),

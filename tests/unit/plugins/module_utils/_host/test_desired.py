@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import MAIN, manifest_file, site_file
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import Renderer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import Change, read_manifest, read_settings
 
@@ -66,7 +66,7 @@ def test_the_first_site_of_a_host(tmp_path: Path) -> None:
     host = HostTree(tmp_path)
     plan, desired = host.desired(provide(A))
     assert {change.name: change.kind for change in plan.changes} == {
-        MAIN: "add",
+        **dict.fromkeys((MAIN, *PAGES), "add"),
         site_file(A): "add",
         manifest_file(A): "add",
     }
@@ -76,7 +76,7 @@ def test_the_first_site_of_a_host(tmp_path: Path) -> None:
 
 
 def test_a_host_without_sites_has_its_main_file(tmp_path: Path) -> None:
-    assert set(HostTree(tmp_path).desired(sync=True)[1].files) == {MAIN}
+    assert set(HostTree(tmp_path).desired(sync=True)[1].files) == {MAIN, *PAGES}
 
 
 @pytest.mark.parametrize(
@@ -360,6 +360,7 @@ def test_the_index_says_what_a_commit_needs(host: HostTree) -> None:
     desired = host.desired(provide(C, routes=routes, tenant="acme", http3=True, ca="selfsigned"))[1]
     assert desired.sites[C] == {
         "names": [C],
+        "served": C,
         "network": "flowbiz_ext_acme",
         "http3": True,
         "ca": "selfsigned",

@@ -14,6 +14,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import (
     site_file,
     text_hash,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.generations import KEPT, Journal, Record
 
 from hosttree import HostTree, make_record
@@ -62,7 +63,7 @@ def test_what_is_staged_lies_there_numbered_read_only_and_hashed(host: HostTree)
     directory = host.generations.directory(number)
     read = host.generations.read(number)
     assert number == 1
-    assert set(read.files) == {MAIN, SHOP, "manifests/shop.example.com.yml"}
+    assert set(read.files) == {MAIN, *PAGES, SHOP, "manifests/shop.example.com.yml"}
     assert f"/generations/{number}/sites/" in read.files[MAIN]
     assert read.drifted == ()
     assert read.marker == MARKER

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.preflight import listening_ports
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.preflight import listening_ports, within
 
 # Linux 6.1, cat /proc/PID/net/tcp of a container (one row of each kind).
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -71,3 +71,19 @@ def test_of_this_very_process(address: str, open_to_all: bool) -> None:
 
 def test_of_a_process_that_is_gone(tmp_path: Path) -> None:
     assert listening_ports(42, proc=tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "found"),
+    [
+        ("198.51.100.7", (), False),
+        ("198.51.100.7", ("198.51.100.7",), True),
+        ("198.51.100.7", ("203.0.113.0/24", "198.51.100.0/24"), True),
+        ("198.51.101.7", ("198.51.100.0/24",), False),
+        ("2001:db8::7", ("198.51.100.0/24",), False),
+        ("2001:db8::7", ("198.51.100.0/24", "2001:db8::/32"), True),
+        ("fe80::1%eth0", ("fe80::/10",), True),
+    ],
+)
+def test_within(address: str, networks: tuple[str, ...], found: bool) -> None:
+    assert within(address, networks) is found

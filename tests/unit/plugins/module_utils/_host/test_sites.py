@@ -151,7 +151,7 @@ def test_vhosts(host: HostTree) -> None:
     assert listed["drift"] == []
     assert [(it["number"], it["live"], it["summary"]) for it in listed["generations"]] == [
         (2, True, "1 file added"),
-        (1, False, "2 files added"),
+        (1, False, "6 files added"),
     ]
 
 
