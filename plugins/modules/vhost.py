@@ -37,6 +37,10 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  existing:
+    description: Whether the site must be there already.
+    type: bool
+    default: false
   answering:
     description: Whether the site's containers answered before, so that a 502 or 504 afterwards fails the transaction.
     type: bool
@@ -120,6 +124,7 @@ def main() -> None:
             "sync": {"type": "bool", "default": False},
             "domain": {"type": "raw"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "existing": {"type": "bool", "default": False},
             "answering": {"type": "bool", "default": False},
             "base": {"type": "int"},
             "plan": {"type": "str"},

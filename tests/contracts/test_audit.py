@@ -43,6 +43,7 @@ EXEMPT = {
 # What a verb needs to become a run; a verb that is not here needs nothing.
 WORDS = {
     "site provision": ["--domain", "a.example.com", "--container", "web-1", "--port", "3000"],
+    "site maintenance": ["on", "--domain", "a.example.com"],
     "site show": ["a.example.com"],
     "vhost show": ["a.example.com"],
     "stack up": ["reverse-proxy"],
@@ -54,6 +55,7 @@ WORDS = {
 EXTRA = {
     "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
     "site unprovision": {"domain": "a.example.com"},
+    "site maintenance": {"domain": "a.example.com", "maintenance": "on"},
     "site show": {"site_domain": "a.example.com"},
     "vhost show": {"vhost_domain": "a.example.com"},
     "cert issue": {"domain": "a.example.com"},

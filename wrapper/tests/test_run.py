@@ -73,6 +73,17 @@ CASES = [
     (site.provision(HERE, domain="a.example.com"), run("site.provision", site_domain="a.example.com")),
     (site.list_sites(HERE), run("site.list")),
     (site.show(HERE, domain="a.example.com"), run("site.show", site_domain="a.example.com")),
+    (
+        site.maintenance(HERE, domain="a.example.com", closed=True, allow=["10.0.0.0/8"]),
+        run(
+            "site.maintenance", site_domain="a.example.com", site_maintenance=True,
+            site_maintenance_allow=("10.0.0.0/8",),
+        ),
+    ),
+    (
+        site.maintenance(HERE, domain="a.example.com", closed=False),
+        run("site.maintenance", site_domain="a.example.com", site_maintenance=False),
+    ),
     (site.apply(HERE), run("site.apply")),
     (site.apply(HERE, prune=True), run("site.apply", site_prune=True)),
     (site.export(HERE), run("site.export")),

@@ -31,6 +31,8 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | N
     if not paths.nginx.is_dir():
         raise RefusedError("this host has no reverse proxy yet", hint="vsa stack up reverse-proxy")
     proxy = Proxy(Engine(), paths)
+    if options["existing"]:
+        _require(paths, forms.domain(options["domain"]))
     request = _request(options)
     if options["phase"] == "commit":
         if check:
@@ -59,6 +61,17 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | N
         answer = answer or fetch(paths, domain, prepared.desired.sites[domain])
         result["steps"].append(site_step(domain, prepared.desired.sites[domain], answer))
     return result
+
+
+def _require(paths: Paths, domain: str) -> None:
+    if not (paths.sites / f"{domain}.yml").exists():
+        raise RefusedError(
+            "this host has no such site",
+            field="domain",
+            value=domain,
+            there_are=sorted(path.name.removesuffix(".yml") for path in paths.sites.glob("[!.]*.yml"))[:20],
+            hint="vsa site list",
+        )
 
 
 def _request(options: Mapping[str, Any]) -> Request:

@@ -15,7 +15,7 @@ from vsa.perform import perform, performed
 from vsa.run import Run, Where
 from vsa.verb import Spec, confirm, confirm_typed, must_ask, where
 
-__all__ = ("apply", "export", "group", "list_sites", "provision", "show", "unprovision")
+__all__ = ("apply", "export", "group", "list_sites", "maintenance", "provision", "show", "unprovision")
 
 _WHAT = "What to serve"
 _CERTIFICATE = "Certificate"
@@ -104,6 +104,18 @@ def unprovision(
         site_keep_container=keep_container or None,
         site_keep_cert=keep_cert or None,
         site_purge=purge or None,
+    )
+
+
+def maintenance(to: Where, *, domain: str, closed: bool, allow: Sequence[str] = ()) -> Run:
+    """Return the run that closes a site for maintenance, or opens it again. Raises :class:`UsageError`."""
+    if allow and not closed:
+        raise UsageError("a site that is open needs nobody let through", field="--allow", value=allow[0], expected="on")
+    return to.run(
+        "flowbiz.vsa.site.maintenance",
+        site_domain=domain,
+        site_maintenance=closed,
+        site_maintenance_allow=tuple(allow) or None,
     )
 
 
@@ -254,6 +266,28 @@ def _show(context: click.Context, domain: str) -> int:
     """Show one site in full, on whichever host has it."""
     spec = Spec(name="site.show", shows=_detail, anywhere=True)
     return perform(context, spec, show(where(context), domain=domain), subject=domain)
+
+
+@group.command(
+    "maintenance",
+    examples=(
+        "vsa site maintenance on --domain shop.example.com --allow 203.0.113.7",
+        "vsa site maintenance off --domain shop.example.com",
+    ),
+)
+@click.argument("switch", type=click.Choice(("on", "off")))
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option(
+    "--allow",
+    type=Checked("cidr", "NETWORK"),
+    multiple=True,
+    help="Who sees the site nevertheless; repeatable, together they replace the old ones.",
+)
+@click.pass_context
+def _maintenance(context: click.Context, switch: str, domain: str, allow: tuple[str, ...]) -> int:
+    """Show visitors a page instead of the site (503), or the site again."""
+    run = maintenance(where(context), domain=domain, closed=switch == "on", allow=allow)
+    return perform(context, Spec(name="site.maintenance", single=True), run, subject=domain)
 
 
 @group.command("apply", examples=("vsa site apply --check --diff", "vsa site apply --limit vps-01 --prune -y"))
