@@ -107,13 +107,12 @@ def test_hsts_is_sent_unless_switched_off(vsa: Run, host: ProxyHost) -> None:
 def test_http3_for_who_asked_for_it(host: ProxyHost) -> None:
     if "HTTP3" not in host.run("curl", "--version"):
         pytest.skip("this curl speaks no HTTP/3")
-    answer = ("--http3-only", "-o", "/dev/null", "-w", "%{http_version}")
     assert "h3=" not in host.get(SITE, "/", "-i")[1]
-    assert host.get(SITE, "/", *answer)[0] == 0
+    assert host.get(SITE, "/", "--http3-only")[0] == 0
     _make(host, http3=True)
     assert 'alt-svc: h3=":443"' in host.get(SITE, "/", "-i")[1].lower()
-    status, version = host.get(SITE, "/", *answer)
-    assert (status, version.split()) == (200, ["3"])
+    status, answer = host.get(SITE, "/", "--http3-only", "-i")
+    assert (status, answer.split()[0]) == (200, "HTTP/3")
 
 
 # -- limits -----------------------------------------------------------------------------------------------------------
@@ -248,7 +247,9 @@ def test_the_proxys_own_errors_have_a_page_and_a_backends_pass(host: ProxyHost) 
     assert "retry-after" not in headers
     host.run("docker", "rm", "-f", "brief-1")
     status, headers, body = _ask(host, SITE, "/", "-X", "DELETE")
-    assert (status, headers["content-type"], "does not answer" in body) == (502, "text/html", True)
+    # Its address is nobody's now, or its name no longer has one.
+    assert status in (502, 504)
+    assert (headers["content-type"], "does not answer" in body) == ("text/html", True)
     for accept, kind in (
         ("application/json", "application/json"),
         ("application/problem+json, */*", "application/json"),
@@ -256,7 +257,7 @@ def test_the_proxys_own_errors_have_a_page_and_a_backends_pass(host: ProxyHost) 
         ("*/*", "text/html"),
     ):
         status, headers, _body = _ask(host, SITE, "/", "-H", f"Accept: {accept}")
-        assert (status, headers["content-type"]) == (502, kind), accept
+        assert (status in (502, 504), headers["content-type"]) == (True, kind), accept
     # The pages are nobody's to ask for.
     for path in ("/.well-known/vsa/unavailable", "/.well-known/vsa/maintenance", "/unavailable.html"):
         assert _ask(host, SITE, path)[0] in (404, 502)
