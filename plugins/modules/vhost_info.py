@@ -18,6 +18,12 @@ options:
   domain:
     description: The one site whose NGINX text to return as well.
     type: raw
+  templates:
+    description: The text of each template by file name. The action plugin fills it in where O(domain) is said.
+    type: dict
+  templates_dir:
+    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -40,7 +46,9 @@ generation:
 vhosts:
   description:
     - One entry per site of the live generation, with its domain, names, edge network, CA, containers and drift.
-    - With O(domain) also the NGINX C(text).
+    - C(last_change) says which generation changed the site last, when, by whom and by which verb.
+    - With O(domain) also the NGINX C(text), its C(lines) each with the C(source) that it comes from (a field of the
+      manifest, a default, a setting), and the C(origin) of the manifest.
   returned: success
   type: list
   elements: dict
@@ -63,9 +71,17 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import lis
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "domain": {"type": "raw"},
+            # Not secret, but long: without no_log they would stand whole in the journal of the host.
+            "templates": {"type": "dict", "no_log": True},
+            "templates_dir": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
     try:
-        module.exit_json(**list_vhosts(module.params["domain"]))
+        module.exit_json(**list_vhosts(module.params["domain"], templates=module.params["templates"]))
     except VsaError as error:
         module.fail_json(**error.as_result())
 

@@ -41,6 +41,8 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 def _remove_sites(host: ProxyHost) -> None:
     for name in host.run("ls", "/etc/vsa/sites").split():
         host.remove(name.removesuffix(".yml"))
+    data = "/srv/platform/reverse-proxy/data"
+    host.run("sh", "-c", f"cd {data} && rm -rf selfsigned/*.declared.test letsencrypt/*/*.declared.test*")
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ class Request:
       ``changes``.
     * ``answering``: domains whose backend answered in preflight, and which must not end in a 502 or 504.
     * ``settings``: the host's settings as they will be, where the request is about to write them.
+    * ``held``: domains whose manifest NGINX refuses, with its words: their last good version is kept.
     """
 
     templates: Mapping[str, str]
@@ -68,6 +69,7 @@ class Request:
     sync: bool = False
     answering: tuple[str, ...] = ()
     settings: Settings | None = None
+    held: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,8 @@ def compose(
         )
         if domain not in parsed and not (reusable and last_good.get(domain) == text):
             try:
+                if domain in request.held:
+                    raise RefusedError("NGINX refuses it", field="vhost", value=request.held[domain])
                 parsed[domain] = read_site(domain, text)
             except RefusedError as error:
                 if domain in touched:

@@ -30,9 +30,12 @@ from .generations import Generations, Record
 from .lock import host_lock
 from .nginx import Nginx
 from .paths import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
-from .staging import Staging
+from .staging import NginxRefusedError, Staging
 
 __all__ = ("Prepared", "Proxy")
+
+# Each costs a test by NGINX; where more manifests than these are refused the cause is not in them.
+_MOST_HELD = 10
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Proxy:
     def apply_locked(self, request: Request) -> tuple[Prepared, Outcome | None]:
         """Prepare and commit; the caller holds the host's lock."""
         self.recover()
-        prepared = self._prepare(request)
+        prepared = self._prepare_sync(request) if request.sync else self._prepare(request)
         if not prepared.number:
             return prepared, None
         return prepared, self._commit.run(prepared.number)
@@ -110,7 +113,7 @@ class Proxy:
         """Stage and test, and leave the generation for a commit: the first half for a fleet."""
         with host_lock(self.paths.lock):
             self.recover()
-            return self._prepare(request)
+            return self._prepare_sync(request) if request.sync else self._prepare(request)
 
     def commit(self, *, base: int, plan_hash: str) -> Outcome:
         """Make a prepared generation live: the second half. RefusedError where base or plan have moved since."""
@@ -184,6 +187,16 @@ class Proxy:
                 self.generations.close_journal()
         if sweep:
             self.generations.sweep()
+
+    def _prepare_sync(self, request: Request) -> Prepared:
+        """Prepare what the manifests say; one that NGINX refuses keeps its last good version, and blocks nobody."""
+        while True:
+            try:
+                return self._prepare(request)
+            except NginxRefusedError as error:
+                if error.domain is None or error.domain in request.held or len(request.held) >= _MOST_HELD:
+                    raise
+                request = dataclasses.replace(request, held={**request.held, error.domain: error.words})
 
     def _prepare(self, request: Request) -> Prepared:
         plan, desired = self.plan(request)

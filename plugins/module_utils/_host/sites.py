@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core import forms
 from .._core.errors import RefusedError, UsageError, VsaError
-from .._core.plan import manifest_file, site_file, site_of
+from .._core.plan import manifest_file, site_of
 from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
@@ -27,6 +27,7 @@ from .generations import Generations
 from .nginx import Nginx
 from .paths import Paths
 from .preflight import check_containers, check_names, detect_container
+from .vhost_show import explain
 
 __all__ = ("check_site", "list_sites", "list_vhosts")
 
@@ -210,7 +211,9 @@ def _entry(
     }
 
 
-def list_vhosts(domain: object, *, paths: Paths | None = None) -> dict[str, Any]:
+def list_vhosts(
+    domain: object, *, templates: Mapping[str, str] | None = None, paths: Paths | None = None
+) -> dict[str, Any]:
     """Return the result of the module ``vhost_info``."""
     paths = paths or Paths()
     wanted = None if domain is None else forms.domain(domain)
@@ -232,9 +235,10 @@ def list_vhosts(domain: object, *, paths: Paths | None = None) -> dict[str, Any]
             "ca": index.get("ca"),
             "containers": index.get("containers", []),
             "drift": any(site_of(file) == name for file in drift),
+            "last_change": index.get("last_change"),
         }
         if wanted is not None:
-            entry["text"] = live.files.get(site_file(name), "")
+            entry |= explain(paths, live, name, templates)
         vhosts.append(entry)
     return {
         "changed": False,

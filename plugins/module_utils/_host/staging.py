@@ -19,10 +19,19 @@ from .logs import log_names, remove_logs
 from .nginx import Nginx
 from .paths import CONTAINER_NGINX, Paths
 
-__all__ = ("Staging",)
+__all__ = ("NginxRefusedError", "Staging")
 
 # One test of a generation costs a start of nginx -t; beyond this many changed sites NGINX's own words must do.
 _MOST_PROBES = 50
+
+
+class NginxRefusedError(RefusedError):
+    """NGINX does not take a generation; ``domain`` is the site that is to blame, where one is, ``words`` NGINX's."""
+
+    def __init__(self, message: str, *, domain: str | None, words: str, **named: Any) -> None:
+        super().__init__(message, **named)
+        self.domain = domain
+        self.words = words
 
 
 class Staging:
@@ -43,6 +52,8 @@ class Staging:
         site that NGINX refuses, and the line.
         """
         number = self._generations.next_number()
+        time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
         logs_before = log_names(self._paths)
         self._on_step("stage")
         hashes = self._generations.stage(number, plan)
@@ -57,9 +68,7 @@ class Staging:
                 Record(
                     number=number,
                     base=plan.base,
-                    time=datetime.datetime.now(datetime.timezone.utc)
-                    .isoformat(timespec="seconds")
-                    .replace("+00:00", "Z"),
+                    time=time,
                     **origin,
                     plan=plan.hash,
                     inputs=plan.inputs,
@@ -80,6 +89,18 @@ class Staging:
             raise
         return number
 
+    def _stamped(
+        self, plan: Plan, sites: dict[str, dict[str, Any]], stamp: dict[str, Any]
+    ) -> dict[str, dict[str, Any]]:
+        """Return the index of the sites with who changed each of them last: this run, or whoever it was before."""
+        base = self._generations.record(plan.base)
+        before = base.sites if base else {}
+        touched = {site_of(change.name) for change in plan.changes}
+        return {
+            domain: {**entry, "last_change": stamp if domain in touched else before.get(domain, {}).get("last_change")}
+            for domain, entry in sites.items()
+        }
+
     def _test(self, number: int, plan: Plan) -> None:
         result = self._nginx.test(number)
         if result.good:
@@ -90,8 +111,10 @@ class Staging:
         place = (
             f"sites/{domain}.conf:{line}" if domain and line else (f"sites/{domain}.conf" if domain else "nginx.conf")
         )
-        raise RefusedError(
+        raise NginxRefusedError(
             f"NGINX refuses {domain or 'the main file'}: {words}",
+            domain=domain,
+            words=words,
             field="vhost",
             value=place,
             details=[text for text in result.output.splitlines() if text.strip()][:5],

@@ -118,7 +118,7 @@ def _conclude(
     if spec.shows is None:
         if len(report.hosts) > 1:
             screen.step(blocks.summary(report.hosts, check=run.check))
-        if report.exit_code == EXIT_OK:
+        if report.exit_code in (EXIT_OK, EXIT_DUE):
             screen.line(blocks.last_line(report, check=run.check, took=took, audit_id=audit_id))
 
 

@@ -48,8 +48,8 @@ def group() -> None:
 @group.command("sync", examples=("vsa vhost sync --check --diff", "vsa vhost sync --limit vps-01"))
 @click.pass_context
 def _sync(context: click.Context) -> int:
-    """Serve what the manifests on a host say, in one transaction."""
-    return perform(context, Spec(name="vhost.sync", single=True), sync(where(context)))
+    """Serve what the manifests on a host say, in one transaction; exit 7 where one of them is not valid."""
+    return perform(context, Spec(name="vhost.sync", single=True, due=_invalid), sync(where(context)))
 
 
 @group.command("list", examples=("vsa vhost list", "vsa vhost list --exit-code --json"))
@@ -61,12 +61,13 @@ def _list(context: click.Context, exit_code: bool) -> int:
     return perform(context, spec, list_vhosts(where(context)))
 
 
-@group.command("show", examples=("vsa vhost show shop.example.com", "vsa vhost show shop.example.com --json"))
+@group.command("show", examples=("vsa vhost show shop.example.com", "vsa vhost show shop.example.com --raw"))
 @click.argument("domain", type=Checked("domain", "DOMAIN", complete="domains"))
+@option("--raw", is_flag=True, help="NGINX's text alone, as it lies in the live generation.")
 @click.pass_context
-def _show(context: click.Context, domain: str) -> int:
-    """Show a site's configuration as it is live."""
-    spec = Spec(name="vhost.show", shows=_text, anywhere=True)
+def _show(context: click.Context, domain: str, raw: bool) -> int:
+    """Show a site's live configuration, and which field, default or setting each line comes from."""
+    spec = Spec(name="vhost.show", shows=_raw if raw else _text, anywhere=True)
     return perform(context, spec, show(where(context), domain=domain), subject=domain)
 
 
@@ -88,6 +89,16 @@ def _rollback(context: click.Context, generation: int | None) -> int:
 
 def _drifted(payload: Mapping[str, Any]) -> bool:
     return bool(payload.get("drift"))
+
+
+def _invalid(payload: Mapping[str, Any]) -> bool:
+    return bool(payload.get("invalid"))
+
+
+def _raw(hosts: Any) -> Any:
+    from vsa.views.vhost import vhost_raw
+
+    return vhost_raw(hosts)
 
 
 def _table(hosts: Any) -> Any:

@@ -14,7 +14,7 @@ from vsa.views.cert import certificate_table
 from vsa.views.common import left
 from vsa.views.declaration import declaration
 from vsa.views.site import site_detail, site_table
-from vsa.views.vhost import history_table, vhost_table, vhost_text
+from vsa.views.vhost import history_table, vhost_raw, vhost_table, vhost_text
 
 
 def printed(renderable: Any, *, width: int = 200) -> str:
@@ -173,3 +173,45 @@ def test_an_export_is_yaml_of_the_variable() -> None:
     assert yaml.safe_load(text) == {"vsa_sites": {"shop.example.com": fields}}
     assert "# Not exported: bad.example.com: x" in text
     assert yaml.safe_load(declaration({"vps-01": HostResult(payload={"vsa_sites": {}})})) == {"vsa_sites": {}}
+
+
+def test_a_vhost_with_what_each_line_comes_from() -> None:
+    vhost = {
+        "domain": "shop.example.com",
+        "text": "upstream x {\n}\n\nserver {\n",
+        "drift": True,
+        "origin": "declared",
+        "last_change": {"generation": 7, "verb": "site.apply", "actor": "ana@laptop", "time": "t", "audit_id": "id"},
+        "lines": [
+            {"text": "upstream x {", "source": "routes/0"},
+            {"text": "}", "source": None},
+            {"text": "", "source": None},
+            {"text": "server {", "source": "x"},
+        ],
+    }
+    hosts = {"vps-01": HostResult(payload={"generation": 9, "vhosts": [vhost]})}
+    assert printed(vhost_text(hosts)).split("\n") == [
+        "vps-01  shop.example.com  generation 9",
+        "generation 7 changed it: site.apply by ana@laptop at t, audit id",
+        "its manifest is declared",
+        "its files were edited since: vsa vhost sync writes them anew",
+        "routes/0  upstream x {",
+        "          }",
+        "",
+        "x         server {",
+    ]
+    assert vhost_raw(hosts) == "upstream x {\n}\n\nserver {"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"summary": "1 file changed", "changed": ["a"], "removed": []}, "1 file changed: a"),
+        ({"summary": "5 files", "changed": ["a", "b", "c"], "removed": ["d"]}, "5 files: a, b, c and 1 more"),
+        ({"summary": "1 file removed", "removed": ["d"]}, "1 file removed: -d"),
+        ({"summary": "1 file changed"}, "1 file changed"),
+    ],
+)
+def test_history_says_what_changed(entry: dict[str, Any], words: str) -> None:
+    hosts = {"vps-01": HostResult(payload={"generations": [{"number": 2, "live": True, **entry}]})}
+    assert words in printed(history_table(hosts)).replace("  ", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -13,7 +13,9 @@ from vsa.output.text import clean
 from vsa.report import HostResult
 from vsa.views.common import listing, unheard
 
-__all__ = ("history_table", "vhost_table", "vhost_text")
+__all__ = ("history_table", "vhost_raw", "vhost_table", "vhost_text")
+
+_NAMED = 3
 
 
 def vhost_table(hosts: Mapping[str, HostResult]) -> Group:
@@ -37,14 +39,45 @@ def _state(vhost: Mapping[str, Any]) -> str:
 
 
 def vhost_text(hosts: Mapping[str, HostResult]) -> Group:
-    """Return the configuration text of ``vhost show``, as it lies in the live generation."""
+    """Return the configuration text of ``vhost show`` as it is live, with what each line comes from beside it."""
     parts: list[Any] = []
     for name, host in hosts.items():
         for vhost in host.payload.get("vhosts") or ():
             parts.append(head(name, f"{vhost.get('domain')}  generation {host.payload.get('generation')}"))
-            lines = str(vhost.get("text") or "").rstrip("\n").split("\n")
-            parts.append(Text("\n".join(clean(line) for line in lines)))
+            parts += [Text(clean(words), style="dim") for words in _about(vhost)]
+            parts.append(_annotated(vhost))
     return Group(*parts, *unheard(hosts))
+
+
+def vhost_raw(hosts: Mapping[str, HostResult]) -> str:
+    """Return the configuration text alone, of every host that has it."""
+    texts = [str(vhost.get("text") or "") for host in hosts.values() for vhost in host.payload.get("vhosts") or ()]
+    return "\n".join(clean(line) for text in texts for line in text.rstrip("\n").split("\n"))
+
+
+def _about(vhost: Mapping[str, Any]) -> Iterable[str]:
+    last = vhost.get("last_change")
+    if last:
+        yield (
+            f"generation {last.get('generation')} changed it: {last.get('verb')} by {last.get('actor')}"
+            f" at {last.get('time')}, audit {last.get('audit_id')}"
+        )
+    if vhost.get("origin"):
+        yield f"its manifest is {vhost.get('origin')}"
+    if vhost.get("drift"):
+        yield "its files were edited since: vsa vhost sync writes them anew"
+
+
+def _annotated(vhost: Mapping[str, Any]) -> Text:
+    lines = vhost.get("lines") or [{"text": line} for line in str(vhost.get("text") or "").rstrip("\n").split("\n")]
+    width = max((len(clean(line.get("source") or "")) for line in lines), default=0)
+    text = Text()
+    for line in lines:
+        if width:
+            text.append(f"{clean(line.get('source') or ''):{width}}  ", style="dim")
+        text.append(f"{clean(line.get('text') or '')}\n")
+    text.right_crop(1)
+    return text
 
 
 def history_table(hosts: Mapping[str, HostResult]) -> Group:
@@ -56,8 +89,17 @@ def history_table(hosts: Mapping[str, HostResult]) -> Group:
             ("GENERATION", lambda entry: f"{entry.get('number')}{' live' if entry.get('live') else ''}"),
             ("TIME", lambda entry: entry.get("time")),
             ("VERB", lambda entry: entry.get("verb")),
-            ("CHANGE", lambda entry: entry.get("summary")),
+            ("CHANGE", _change),
             ("ACTOR", lambda entry: entry.get("actor")),
             ("AUDIT", lambda entry: entry.get("audit_id")),
         ],
     )
+
+
+def _change(entry: Mapping[str, Any]) -> str:
+    """Return what a generation changed: the count of its files, and the first of its sites."""
+    gone = {f"-{name}" for name in entry.get("removed") or ()}
+    names = [*sorted(str(name) for name in entry.get("changed") or ()), *sorted(gone)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    summary = str(entry.get("summary") or "")
+    return f"{summary}: {', '.join(names[:_NAMED])}{more}" if names and summary else summary

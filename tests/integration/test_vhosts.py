@@ -1,0 +1,159 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs of vhost as operators use them: manifests edited by hand, what is live and why, and pain P1."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import rig
+from proxyhost import NGINX, TEMPLATES, ProxyHost
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+GOOD, BAD, THIRD = "good.vhosts.test", "bad.vhosts.test", "third.vhosts.test"
+SELFSIGNED = "/srv/platform/reverse-proxy/data/selfsigned"
+
+
+@pytest.fixture(scope="module")
+def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
+    """A proxy without sites; the ones that the tests made go afterwards."""
+    host = ProxyHost(proxy_vps)
+    for name in ("web-1", "web-2"):
+        host.restart_web(name)
+    _remove_sites(host)
+    yield host
+    _remove_sites(host)
+    host.run("sh", "-c", f"rm -rf {SELFSIGNED}/*.vhosts.test")
+
+
+def _remove_sites(host: ProxyHost) -> None:
+    host.run("sh", "-c", "rm -f /etc/vsa/sites/*.yml")
+    host.drive(sync=True)
+
+
+@pytest.fixture
+def sites(host: ProxyHost) -> None:
+    """Two sites, each with its own container."""
+    assert "error" not in host.provision(GOOD, "web-1")
+    assert "error" not in host.provision(BAD, "web-2")
+
+
+def _edit(host: ProxyHost, domain: str, script: str) -> None:
+    host.run("sed", "-i", script, f"/etc/vsa/sites/{domain}.yml")
+
+
+def _sync(vsa: Run, *words: str) -> tuple[int, dict[str, Any]]:
+    done = vsa("vhost", "sync", *words, "--json")
+    return done.returncode, next(iter(json.loads(done.stdout)["hosts"].values()))
+
+
+@pytest.mark.usefixtures("sites")
+def test_an_invalid_manifest_is_named_skipped_and_tells_by_the_exit_code(host: ProxyHost, vsa: Run) -> None:
+    _edit(host, BAD, "s/web-2/'web-2;}'/")
+    _edit(host, GOOD, "s/web-1/web-2/")
+    before = host.disk()
+    code, would = _sync(vsa, "--check", "--diff")
+    assert (code, would["status"], would["invalid"], would["changed"]) == (7, "due", [BAD], True)
+    assert "web-2.flowbiz_ext" in would["diff"][0]["prepared"]
+    assert host.disk() == before
+
+    shown = vsa("vhost", "sync")
+    assert shown.returncode == 7
+    assert f"sites/{BAD}.yml: this is not a container's name" in shown.stdout
+    assert "its last good version stays live" in shown.stdout
+    assert shown.stdout.splitlines()[-1].startswith("changed in ")
+    assert json.loads(host.get(GOOD)[1])["app"] == "web-2", "the other site's change went through"
+    assert json.loads(host.get(BAD)[1])["app"] == "web-2"
+
+    before, live = host.disk(), host.live()
+    code, again = _sync(vsa)
+    assert (code, again["changed"], again["invalid"]) == (7, False, [BAD])
+    assert (host.disk(), host.live()) == (before, live), "with nothing to do nothing is touched"
+    _edit(host, BAD, "s/'web-2;}'/web-2/")
+    assert _sync(vsa)[0] == 0
+
+
+@pytest.mark.usefixtures("sites")
+def test_a_manifest_that_nginx_refuses_blocks_nobody(host: ProxyHost) -> None:
+    """A manifest of the right form that NGINX does not take: an operator's template may be wrong about a field."""
+    mine = TEMPLATES["site.conf.j2"] + "{% if site.rate_limit %}\nno_such_directive on;\n{% endif %}\n"
+    templates = {**TEMPLATES, "site.conf.j2": mine}
+    _edit(host, BAD, "$a rate_limit: 10r/s")
+    _edit(host, GOOD, "s/web-1/web-2/")
+    synced = host.drive(sync=True, templates=templates)
+    assert any("NGINX refuses it" in words and "no_such_directive" in words for words in synced["warnings"])
+    assert json.loads(host.get(GOOD)[1])["app"] == "web-2"
+    assert host.status(BAD) == 200
+    host.run("rm", f"/etc/vsa/sites/{BAD}.yml")
+    assert host.drive(sync=True)["changed"]
+
+
+def test_p1_one_sites_bad_config_never_takes_the_others_down_also_at_the_next_restart(
+    host: ProxyHost, vsa: Run
+) -> None:
+    """Everything that can be wrong about a site at once: the others serve, are changed, and serve after a restart."""
+    ruined = [f"p1-{kind}.vhosts.test" for kind in ("manifest", "conf", "key", "chain", "backend")]
+    assert "error" not in host.provision(GOOD, "web-1")
+    for domain in ruined:
+        assert "error" not in host.provision(domain, "web-2")
+    manifest, conf, key, chain, _backend = ruined
+    host.run("sh", "-c", f"echo '}} server {{' >>/etc/vsa/sites/{manifest}.yml")
+    live = f"{NGINX}/generations/{host.live()}/sites/{conf}.conf"
+    host.run("sh", "-c", f"chmod 644 {live} && echo 'this is no directive' >>{live}")
+    host.run(
+        "sh", "-c", f"echo nonsense >{SELFSIGNED}/{key}/privkey.pem; truncate -s 90 {SELFSIGNED}/{chain}/fullchain.pem"
+    )
+    host.run("docker", "rm", "-f", "web-2")
+    # A site that NGINX would refuse never gets as far as the disk that it starts from.
+    broken = {**TEMPLATES, "site.conf.j2": TEMPLATES["site.conf.j2"] + "no_such_directive on;\n"}
+    refused = host.provision(THIRD, "web-1", templates=broken)
+    assert "no_such_directive" in json.dumps(refused)
+
+    # The conf edited in place is the one thing that would stop NGINX: the next change of anything writes it anew.
+    done = vsa("site", "provision", "--domain", GOOD, "--profile", "sse")
+    assert done.returncode == 0, done.stdout + done.stderr
+    host.run("docker", "restart", "vsa-nginx")
+    host.wait_for(GOOD)
+    assert host.status(conf) in (502, 504), "its configuration is whole again, its container gone"
+    assert host.run("grep", "-rl", "no_such_directive", f"{NGINX}/current/", check=False) == ""
+
+    host.restart_web("web-2")
+    for domain in (conf, manifest):
+        host.wait_for(domain)
+    assert host.status(key) == 0
+    assert vsa("vhost", "sync").returncode == 7
+    assert host.status(GOOD) == 200
+
+
+@pytest.mark.usefixtures("sites")
+def test_a_site_is_shown_with_the_source_of_each_line(host: ProxyHost, vsa: Run) -> None:
+    changed = vsa("site", "provision", "--domain", GOOD, "--profile", "llm", "--alias", f"www.{GOOD}")
+    assert changed.returncode == 0, changed.stdout + changed.stderr
+    live = host.live()
+    assert "error" not in host.provision(BAD, "web-1")
+    done = vsa("vhost", "show", GOOD, "--json")
+    [vhost] = next(iter(json.loads(done.stdout)["hosts"].values()))["vhosts"]
+    on_disk = host.run("cat", f"{NGINX}/current/sites/{GOOD}.conf")
+    assert vhost["text"] == on_disk
+    assert "\n".join(line["text"] for line in vhost["lines"]) + "\n" == on_disk
+    sources = {line["text"].strip(): line["source"] for line in vhost["lines"]}
+    assert sources["proxy_read_timeout 15m;"] == "profile"
+    assert sources["server web-1.flowbiz_ext:3000 resolve max_fails=0;"] == "routes/0"
+    assert sources[f"server_name www.{GOOD};"] == "aliases"
+    last = vhost["last_change"]
+    assert (last["generation"], last["verb"]) == (live, "site.provision"), "its own last change, not the host's"
+    assert last["audit_id"] in changed.stdout
+
+    assert vsa("vhost", "show", GOOD, "--raw").stdout == on_disk
+    shown = vsa("vhost", "show", GOOD).stdout
+    assert f"generation {live} changed it: site.provision by " in shown
+    assert "profile " in shown
+    history = vsa("vhost", "history").stdout
+    assert GOOD in history
+    assert vsa("vhost", "show", "nobody.vhosts.test").returncode == 3
