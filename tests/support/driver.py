@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on a VPS: calls the transaction engine as the modules do, with faults that no module offers.
 
-Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback),
+Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback,
+unprovision with the module's ``options``),
 ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``, ``base``, ``plan``, ``to``; and the faults
 ``kill`` (die by
 SIGKILL before that step), ``empty`` (truncate that staged file before the test), ``steps`` (report the steps passed).
@@ -15,6 +16,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import Change, Request
@@ -50,10 +52,18 @@ def main() -> None:
         sync=wanted.get("sync", False),
         answering=tuple(wanted.get("answering", ())),
     )
-    result: dict[str, object]
+    result: Mapping[str, object]
     try:
         call = wanted["call"]
-        if call == "commit":
+        if call == "unprovision":
+            # Imported here: the other calls are not to pay for it.
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.unprovision import unprovision
+
+            own = {"keep_container": False, "keep_cert": False, "purge": False, "audit_id": request.audit_id}
+            named = {"domain": wanted["domain"], "templates": wanted["templates"], "actor": "test", "verb": None}
+            options = {**own, **named, **wanted.get("options", {})}
+            result = unprovision(options, check=wanted.get("check", False), diff=False, on_step=on_step)
+        elif call == "commit":
             outcome = proxy.commit(base=wanted["base"], plan_hash=wanted["plan"])
             result = {"number": outcome.number}
         elif call == "prepare":
@@ -68,7 +78,7 @@ def main() -> None:
             result["warnings"] = list(prepared.desired.warnings)
     except VsaError as error:
         result = {"error": type(error).__name__, **error.as_result()}
-    print(json.dumps({**result, "steps": passed}))
+    print(json.dumps({"steps": passed, **result}))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,36 @@ while not stop.is_set() and good + len(bad) < 200000:
 print(json.dumps({"good": good, "bad": bad[:20]}))
 """
 
+_SNAPSHOT = r"""
+import hashlib, json, os, re
+proxy = "/srv/platform/reverse-proxy"
+nginx = f"{proxy}/data/nginx"
+history = rf"{proxy}/logs/certbot|{nginx}/(generations/|last.json|.lock|current)"
+apart = re.compile(rf"/var/lib/vsa/audit|/var/log/vsa|{history}")
+busy = re.compile(rf"{proxy}/logs/|{proxy}/data/letsencrypt/vsa-")
+found = {}
+def note(path, name):
+    state = os.lstat(path)
+    if os.path.islink(path): found[name] = "link " + os.readlink(path); return
+    if os.path.isfile(path) and busy.match(path): found[name] = "in use"; return
+    found[name] = oct(state.st_mode) + " " + str(state.st_uid) + ":" + str(state.st_gid)
+    if os.path.isfile(path):
+        text = open(path, "rb").read()
+        if name.startswith("live "):
+            if name.endswith("generation.json"): return
+            text = re.sub(rb"(generations?[ /]|default )\d+", rb"\1N", text)
+        found[name] += " " + hashlib.sha256(text).hexdigest()
+for top in ("/etc", "/srv", "/var/lib/vsa", "/var/spool", "/opt", "/root"):
+    for folder, names, files in os.walk(top):
+        for name in names + files:
+            path = os.path.join(folder, name)
+            if not apart.match(path): note(path, path)
+live = os.path.realpath(proxy + "/data/nginx/current")
+for folder, names, files in os.walk(live):
+    for name in files: note(os.path.join(folder, name), "live " + os.path.relpath(os.path.join(folder, name), live))
+print(json.dumps(found))
+"""
+
 
 class ProxyHost:
     """Wraps a VPS of the rig whose reverse proxy runs."""
@@ -97,6 +127,10 @@ class ProxyHost:
         said = {"container": container, "port": port, "ca": "selfsigned", **more.pop("said", {})}
         return self.drive(domain=domain, said=said, **more)
 
+    def unprovision(self, domain: str, *, check: bool = False, kill: str = "", **options: Any) -> dict[str, Any]:
+        """Remove a site whole, as the verb does; ``kill`` is the step before which the process dies."""
+        return self.drive("unprovision", domain=domain, options=options, check=check, kill=kill or None)
+
     def remove(self, domain: str) -> dict[str, Any]:
         """Take a site out of the proxy again."""
         return self.drive(domain=domain, absent=True)
@@ -137,6 +171,22 @@ class ProxyHost:
             f"ls /srv/platform/reverse-proxy/logs/nginx | sed 's/^/log /'; echo live $(readlink {NGINX}/current)",
         )
         return {line.split(maxsplit=1)[1]: line.split(maxsplit=1)[0] for line in text.splitlines()}
+
+    def snapshot(self) -> dict[str, str]:
+        """Return what a site may leave on a host: files with hash and mode, containers, networks, volumes.
+
+        History (generations that are not live) and audit are apart; of logs that others write to there is the name.
+        """
+        found: dict[str, str] = json.loads(self.run("python3", "-c", _SNAPSHOT, timeout=180))
+        for what, words in {
+            "container": ("ps", "-a", "--format", "{{.Names}} {{.ID}} {{.Image}} {{.State}} {{.Networks}}"),
+            "network": ("network", "ls", "--format", "{{.Name}} {{.ID}}"),
+            "volume": ("volume", "ls", "--format", "{{.Name}} {{.Driver}}"),
+        }.items():
+            for line in self.run("docker", *words).splitlines():
+                name, _blank, rest = line.partition(" ")
+                found[f"{what} {name}"] = ",".join(sorted(rest.split(","))) if what == "container" else rest
+        return found
 
     def live(self) -> int:
         """Return the number of the live generation on disk."""

@@ -1,0 +1,339 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A site removed from a real host: the host is as it was before, the neighbours never noticed, others' things stay."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import rig
+from proxyhost import TEMPLATES, ProxyHost
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+NEIGHBOUR = "neighbour.vsa.test"
+SITE = "leaving.vsa.test"
+ALIAS = "www.leaving.vsa.test"
+CERTS = "/srv/platform/reverse-proxy/data"
+STEPS = (
+    *("note", "switch", "reload", "close", "certificate", "container leaving-1", "logs", "data", "end"),
+    *(pytest.param(step, marks=pytest.mark.long) for step in ("journal", "manifests", "auth", "manifest", "proof")),
+)
+
+
+@pytest.fixture(scope="module")
+def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
+    """A proxy with one site that must answer whatever the tests do."""
+    host = ProxyHost(proxy_vps)
+    for name in ("web-1", "web-2"):
+        host.restart_web(name)
+    assert host.provision(NEIGHBOUR, "web-2")["proven"]
+    yield host
+    host.run("sh", "-c", "docker rm -f leaving-1 other-1 2>/dev/null; docker network rm apart 2>/dev/null; true")
+    for domain in (SITE, NEIGHBOUR, "other.vsa.test"):
+        host.unprovision(domain, keep_container=True)
+
+
+@pytest.fixture(autouse=True)
+def _whole_afterwards(host: ProxyHost) -> Iterator[None]:
+    """After every test the neighbour answers, NGINX serves what is live, and nothing is under way."""
+    yield
+    host.wait_for(NEIGHBOUR)
+    assert host.served() == host.live()
+    assert "/var/lib/vsa/unprovision" not in host.snapshot()
+
+
+def start(host: ProxyHost, *words: str, name: str = "leaving-1") -> str:
+    """Start a backend on the common edge network, unless the words say another, and return its id."""
+    host.run("docker", "rm", "-f", name, check=False)
+    network = () if "--network" in words else ("--network", "flowbiz_ext")
+    made = host.run("docker", "run", "-d", "--name", name, *network, *words, "-e", f"APP_NAME={name}", "vsa-demo-web:1")
+    return made.strip()
+
+
+def state_of(host: ProxyHost, name: str = "leaving-1") -> str:
+    return host.run("docker", "inspect", "-f", "{{.Id}} {{.State.Status}}", name, check=False).strip()
+
+
+def steps(result: dict) -> dict[str, dict]:
+    return {step["name"]: step for step in result["steps"]}
+
+
+def differing(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str | None, str | None]]:
+    return {
+        name: (before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    }
+
+
+def test_the_host_is_as_it_was_before(vsa: Run, host: ProxyHost) -> None:
+    """With a certificate of a CA, an alias, a tenant, volumes, a directory of its own, and a stream held open."""
+    host.vps.add_dns(SITE, ALIAS)
+    # A first certificate leaves the account at the CA, which is the host's.
+    assert vsa("cert", "issue", "--domain", SITE).returncode == 0
+    assert host.unprovision(SITE)["changed"]
+    before = host.snapshot()
+
+    words = ("site", "provision", "--domain", SITE, "--alias", ALIAS, "--tenant", "leaver")
+    words += ("--container", "leaving-1", "--port", "3000")
+    network = ("-v", "leaving_data:/data", "-v", "/srv/leaver/shop/data:/var/data", "-v", "/anonymous")
+    host.run("docker", "network", "create", "apart")
+    start(host, "--network", "apart", *network)
+    done = vsa(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for _request in range(3):
+        assert host.status(SITE) == 200
+    stream = f"curl -skN --max-time 40 --resolve {SITE}:443:127.0.0.1 https://{SITE}/stream >/dev/null 2>&1 &"
+    host.run("sh", "-c", stream)
+    host.run("sh", "-c", f"echo old >/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log.1764000000")
+    host.run("sleep", "0.5")
+    assert host.run("ls", f"{CERTS}/letsencrypt/live/{SITE}") != ""
+
+    with host.asking(NEIGHBOUR) as seen:
+        done = vsa("site", "unprovision", "--domain", SITE, "--purge", "-y")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (seen["bad"], seen["good"] > 5) == ([], True)
+    for text in (
+        f"proven: {SITE} is refused",
+        "lineage, keys and renewal configuration removed",
+        "leaving-1 stopped and removed",
+        "network flowbiz_ext_leaver removed: it was the tenant's last site",
+        f"nothing named {SITE} remains",
+        "kept: history: its files in generation",
+        "kept: audit",
+        "/srv/leaver/shop/data removed",
+    ):
+        assert text in done.stdout, done.stdout
+    assert [host.status(name) for name in (SITE, ALIAS)] == [0, 0]
+    # An old worker still holds the stream: it must not make the log anew when logs are reopened.
+    host.run("sh", "-c", "kill -USR1 $(docker inspect -f '{{.State.Pid}}' vsa-nginx)")
+    host.run("docker", "network", "rm", "apart")
+    host.run("sleep", "0.5")
+    assert differing(before, host.snapshot()) == {}
+    host.run("pkill", "-f", "curl -skN", check=False)
+
+    again = vsa("site", "unprovision", "--domain", SITE, "-y")
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[-1].startswith("unchanged in")
+    assert differing(before, host.snapshot()) == {}
+
+
+def test_what_is_kept_stays_as_it_is(host: ProxyHost) -> None:
+    host.run("docker", "network", "create", "apart", check=False)
+    start(host, "--network", "apart")
+    before = state_of(host)
+    assert host.provision(SITE, "leaving-1")["proven"]
+    assert "flowbiz_ext" in host.snapshot()["container leaving-1"]
+    result = host.unprovision(SITE, keep_container=True, keep_cert=True)
+    assert steps(result)["certificate"]["text"] == "kept, as asked"
+    assert {"container leaving-1, as asked", "its certificate"} <= set(result["kept"])
+    # VSA had put it on the edge network, so it takes it off again.
+    assert "leaving-1 left flowbiz_ext, which it had joined for the site" in steps(result)["containers"]["notes"]
+    assert state_of(host) == before
+    assert "flowbiz_ext" not in host.snapshot()["container leaving-1"]
+    assert host.run("ls", f"{CERTS}/selfsigned/{SITE}/fullchain.pem", check=False) != ""
+    assert host.unprovision(SITE, keep_container=True, keep_cert=True)["changed"] is False
+    # A domain that is no site any more, but has leftovers: they go.
+    assert host.unprovision(SITE)["changed"] is True
+    assert host.run("ls", f"{CERTS}/selfsigned/{SITE}", check=False) == ""
+    assert state_of(host) == before
+    host.run("docker", "rm", "-f", "leaving-1")
+    host.run("docker", "network", "rm", "apart")
+
+
+def test_a_container_on_the_edge_by_its_own_will_stays_there(host: ProxyHost) -> None:
+    start(host)
+    host.provision(SITE, "leaving-1")
+    before = host.snapshot()["container leaving-1"]
+    host.unprovision(SITE, keep_container=True)
+    assert host.snapshot()["container leaving-1"] == before
+    host.run("docker", "rm", "-f", "leaving-1")
+
+
+@pytest.mark.parametrize("reason", ["manifest", "broken manifest", "peer", "namespace", "project"])
+def test_a_container_that_others_use_is_never_touched(host: ProxyHost, reason: str) -> None:
+    labels = ("--label", "com.docker.compose.project=shop")
+    start(host, *(labels if reason == "project" else ()))
+    if reason == "manifest":
+        host.provision("other.vsa.test", "leaving-1")
+        words = "the site other.vsa.test routes to it"
+    elif reason == "broken manifest":
+        host.run("sh", "-c", "printf 'container: \"leaving\\\\x2d1\"\\n' >/etc/vsa/sites/other.vsa.test.yml")
+        words = "sites/other.vsa.test.yml (not valid) routes to it"
+    elif reason == "peer":
+        host.run("sh", "-c", "docker network create apart && docker network connect apart leaving-1")
+        start(host, "--network", "apart", name="other-1")
+        words = "other-1 is on its network apart"
+    elif reason == "namespace":
+        start(host, "--network", "container:leaving-1", "-e", "PORT=3999", name="other-1")
+        words = "other-1 is in the same network namespace"
+    else:
+        start(host, "--network", "none", *labels, name="other-1")
+        words = "other-1 is of its Compose project shop"
+    host.provision(SITE, "leaving-1")
+    before = state_of(host)
+    seen = host.unprovision(SITE, check=True)
+    result = host.unprovision(SITE, purge=True)
+    for answer in (seen, result):
+        assert any(words in said for said in answer["shared"]["leaving-1"]), answer
+        assert any(f"leaving-1 stays: {words}" in note for note in steps(answer)["containers"]["notes"])
+    assert "container leaving-1, shared" in result["kept"]
+    assert state_of(host) == before
+    assert host.status(SITE) == 0
+    if reason == "manifest":
+        assert host.status("other.vsa.test") == 200
+        assert "leaving-1 stopped and removed" in steps(host.unprovision("other.vsa.test"))["containers"]["text"]
+    host.run("rm", "-f", "/etc/vsa/sites/other.vsa.test.yml")
+    host.run("sh", "-c", "docker rm -f leaving-1 other-1 2>/dev/null; docker network rm apart 2>/dev/null; true")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_before_a_step_the_same_again_goes_on(host: ProxyHost, step: str) -> None:
+    start(host, "-v", "leaving_data:/data")
+    host.provision(SITE, "leaving-1")
+    with host.asking(NEIGHBOUR) as seen:
+        assert host.unprovision(SITE, kill=step, purge=True) == {"killed": True}
+        again = host.unprovision(SITE, purge=True)
+    assert "error" not in again, again
+    assert steps(again)["proof"]["text"] == f"nothing named {SITE} remains"
+    assert (host.status(SITE), seen["bad"]) == (0, [])
+    assert [name for name in host.snapshot() if "leaving" in name] == []
+    assert host.unprovision(SITE, purge=True)["changed"] is False
+
+
+def test_a_transaction_that_fails_leaves_everything(host: ProxyHost) -> None:
+    start(host)
+    host.provision(SITE, "leaving-1")
+    before = host.snapshot()
+    broken = TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"] + "\nno_such_directive on;\n"}
+    result = host.drive("unprovision", domain=SITE, templates=broken)
+    assert (result["error"], result["vsa_exit"]) == ("RefusedError", 3)
+    # One that passes the test and fails the reload: a zone whose key is another.
+    line = "limit_req_status 429;\n    limit_req_zone {} zone=trap:1m rate=1r/s;"
+    zones = [
+        TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"].replace("limit_req_status 429;", line.format(key))}
+        for key in ("$binary_remote_addr", "$host")
+    ]
+    assert host.drive(sync=True, templates=zones[0])["proven"]
+    held = host.snapshot()
+    result = host.drive("unprovision", domain=SITE, templates=zones[1])
+    assert (result["error"], result["vsa_exit"]) == ("PutBackError", 4)
+    assert differing(held, host.snapshot()) == {}
+    assert host.drive(sync=True)["proven"]
+    assert differing(before, host.snapshot()) == {}
+    assert host.status(SITE) == 200
+    host.unprovision(SITE)
+
+
+def test_a_later_step_that_fails_is_said_and_goes_on_later(host: ProxyHost) -> None:
+    start(host)
+    host.provision(SITE, "leaving-1")
+    log = f"/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log.1764000000"
+    host.run("mkdir", log)
+    result = host.unprovision(SITE)
+    assert (result["error"], result["vsa_exit"]) == ("NotPutBackError", 6)
+    assert result["vsa_error"]["state"].startswith(f"{SITE} is half removed: proxy, auth, certificate, containers done")
+    assert f"vsa site unprovision --domain {SITE}" in result["vsa_error"]["try"]
+    host.run("rmdir", log)
+    assert steps(host.unprovision(SITE))["proof"]["state"] == "ok"
+
+
+def test_an_alias_is_no_site(host: ProxyHost) -> None:
+    host.provision("other.vsa.test", "web-1", said={"aliases": [ALIAS]})
+    result = host.unprovision(ALIAS)
+    assert (result["vsa_exit"], "an alias of the site other.vsa.test" in result["msg"]) == (3, True)
+    host.unprovision("other.vsa.test", keep_container=True)
+
+
+def test_a_site_that_never_went_live_and_one_beside_it(host: ProxyHost) -> None:
+    """A manifest that was only written, an invalid one, and a timer of somebody's own."""
+    path = f"/etc/vsa/sites/{SITE}.yml"
+    for text in (f"schema: 1\\ndomain: {SITE}\\nroutes: [{{path: /, container: nobody, port: 1}}]", "no: [YAML"):
+        host.run("sh", "-c", f"printf '{text}\\n' >{path}; echo '# {SITE}' >/etc/systemd/system/own.timer")
+        result = host.unprovision(SITE)
+        assert result["removed"] == [path]
+        assert steps(result)["proof"]["state"] == "warning"
+        assert steps(result)["proof"]["notes"][0] == "/etc/systemd/system/own.timer speaks of it and is not VSA's"
+    host.run("rm", "/etc/systemd/system/own.timer")
+
+
+def test_what_is_written_in_the_container_is_said_and_check_touches_nothing(vsa: Run, host: ProxyHost) -> None:
+    start(host, "--user", "0", "-e", "PYTHONDONTWRITEBYTECODE=1", "-v", "leaving_data:/data")
+    host.run("docker", "exec", "leaving-1", "sh", "-c", "head -c 3000000 /dev/zero >/opt/notes.db; echo x >/data/y")
+    host.provision(SITE, "leaving-1")
+    before = host.snapshot()
+    done = vsa("site", "unprovision", "--domain", SITE, "--check", "--json")
+    answer = next(iter(json.loads(done.stdout)["hosts"].values()))
+    (container,) = answer["containers"]
+    assert container["written_bytes"] >= 3_000_000
+    assert (container["name"], container["image"], container["written_paths"]) == ("leaving-1", "vsa-demo-web:1", 1)
+    notes = steps(answer)["containers"]["notes"]
+    assert any("holds 3.0 MB that are on no volume: /opt/notes.db" in note for note in notes), notes
+    assert differing(before, host.snapshot()) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "code", "gone"),
+    [((), "n\n", 3, False), (("--purge",), "y\n", 3, False), (("--purge",), f"{SITE}\n", 0, True)],
+)
+def test_on_a_terminal_it_asks(host: ProxyHost, words: tuple[str, ...], typed: str, code: int, gone: bool) -> None:
+    ended, shown = on_a_terminal(host.vps, ("site", "unprovision", "--domain", SITE, *words), typed)
+    assert ended == code, shown
+    asked = f"Type {SITE} to remove it with its data" if words else f"Remove {SITE}?"
+    assert asked in shown
+    assert re.search(r"leaving-1 \(vsa-demo-web:1, (made just now|\d+ minutes? old), running\)", shown), shown
+    assert ("volume leaving_data would be lost" in shown) is bool(words)
+    assert bool(state_of(host)) is not gone
+
+
+def test_elsewhere_yes_is_required_and_words_that_contradict_are_refused(vsa: Run, host: ProxyHost) -> None:
+    before = host.snapshot()
+    assert vsa("site", "unprovision", "--domain", SITE).returncode == 2
+    assert vsa("site", "unprovision", "--domain", SITE, "--json").returncode == 2
+    assert vsa("site", "unprovision", "--domain", SITE, "--purge", "--keep-container", "-y").returncode == 2
+    assert vsa("site", "unprovision", "--domain", "../etc", "-y").returncode == 2
+    assert vsa("site", "unprovision", "-y").returncode == 2
+    assert differing(before, host.snapshot()) == {}
+
+
+def on_a_terminal(vps: rig.Vps, words: tuple[str, ...], typed: str) -> tuple[int, str]:
+    """Run ``vsa`` on a terminal, answer its question, and return how it ended and what it said."""
+    inventory = vps.inventory(Path(os.environ.get("TMPDIR", "/tmp")) / f"{vps.name}-terminal.yml")
+    ours, theirs = pty.openpty()
+    # What the rig's own calls of vsa put aside is put aside here too: the caller's audit trail.
+    environment = {
+        **os.environ,
+        "TERM": "xterm",
+        "COLUMNS": "200",
+        "XDG_STATE_HOME": f"{inventory.parent}/vsa-terminal",
+    }
+    command = [rig.command("vsa"), "-i", str(inventory), *words]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown, deadline = "", time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if not select.select([ours], [], [], 0.2)[0]:
+                continue
+            with contextlib.suppress(OSError):
+                part = os.read(ours, 65536).decode(errors="replace")
+                shown += part
+                if typed and re.search(r"(\[y/N\]|with its data): ?$", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)):
+                    os.write(ours, typed.encode())
+                    typed = ""
+                continue
+            break
+        os.close(ours)
+        code = process.wait(timeout=60)
+    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
