@@ -11,7 +11,7 @@ short_description: Show the certificates of a host
 version_added: 0.1.0
 description:
   - Reads every lineage on the host, and asks the proxy by a TLS handshake which certificate it serves for each site,
-    all in one call.
+    all in one call. When a CA wants a certificate renewed is asked of it as rarely as it says, and kept in a cache.
 author:
   - flowbiz (@flowbiz)
 options:
@@ -39,9 +39,11 @@ certificates:
       (renewal should have happened), V(expired), V(mismatch) (clients see an error whatever the dates say) or
       V(missing); C(served) compares the certificate that the proxy serves with the one on disk, and is V(same),
       V(older), V(newer), V(other), V(none), or null without a site.
-    - Further keys are C(domain), C(site), C(problem), C(ca), C(issuer), C(key), C(names), C(not_before),
-      C(not_after), C(seconds_left), C(fraction_left), C(fingerprint), C(served_not_after), C(renews) (the day on which
-      certbot would renew it by share of lifetime) and C(last_failure).
+    - C(renews) is the day on which it will be renewed, and C(renews_by) who says so, V(ari) (the CA itself, RFC 9773,
+      with C(ari), the window that it asks for) or V(lifetime) (the share of the lifetime that certbot goes by).
+    - Further keys are C(domain), C(site), C(problem), C(ca), C(issuer), C(key), C(key_matches), C(names),
+      C(not_before), C(not_after), C(seconds_left), C(fraction_left), C(past_two_thirds), C(fingerprint), C(served_fingerprint),
+      C(served_not_after) and C(last_failure).
   returned: success
   type: list
   elements: dict

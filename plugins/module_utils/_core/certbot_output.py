@@ -13,7 +13,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-__all__ = ("Problem", "not_due", "read_failure")
+__all__ = ("Problem", "not_due", "read_failure", "read_renewals")
 
 # Lines that say nothing about the failure.
 _NOISE = re.compile(
@@ -27,6 +27,14 @@ _RETRY = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z
 _RATE = re.compile(r"too many |rate ?limit", re.IGNORECASE)
 # The path of a challenge is as long as a line and says nothing.
 _TOKEN = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{20,}")
+_NO_PLUGIN = re.compile(
+    r"unrecognized arguments: --(dns-[a-z0-9-]+)-credentials|The requested (dns-\S+) plugin does not"
+)
+_PROCESSING = re.compile(r"^Processing \S*/renewal/(\S+)\.conf$", re.MULTILINE)
+_NOT_RENEWED = re.compile(r"^Failed to renew certificate (\S+) with error: (.+)$", re.MULTILINE)
+_NOT_PARSED = re.compile(
+    r"^Renewal configuration file \S*/renewal/(\S+)\.conf is broken\.\nThe error was: (.+)$", re.MULTILINE
+)
 _PYTHON_ERROR = re.compile(r"^(?:[a-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Timeout): ")
 _INNERMOST = re.compile(r"(?:\[Errno -?\d+\] |\[SSL: \w+\] )([^\"')(]+)")
 
@@ -37,7 +45,7 @@ class Problem:
 
     ``kind`` is one of ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at
     ``retry_after``), ``refused`` (the CA will not), ``unreachable`` (the CA does not answer, or is not trusted),
-    ``busy`` (another certbot runs) and ``other``.
+    ``busy`` (another certbot runs), ``plugin`` (its image lacks the plugin asked for), ``disk`` (no room), ``other``.
     """
 
     kind: str
@@ -65,6 +73,11 @@ def read_failure(output: str, *, code: int) -> Problem:
     """Return the problem that an output of certbot tells of; ``code`` is its exit code, not 0."""
     if code == 75 or "Another instance of Certbot is already running" in output:
         return Problem("busy", "another certbot is at work and did not end")
+    if "No space left on device" in output:
+        return Problem("disk", "there is no room on the disk for its state")
+    missing = _NO_PLUGIN.search(output)
+    if missing:
+        return Problem("plugin", f"certbot's image has no plugin {missing[1] or missing[2]}")
     failed = list(_CHALLENGE.finditer(output))
     if failed:
         first = failed[0]
@@ -87,3 +100,19 @@ def read_failure(output: str, *, code: int) -> Problem:
     if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
         return Problem("refused", f"it refused: {last}", details=tuple(lines[-5:-1]))
     return Problem("other", f"certbot failed: {last}", details=tuple(lines[-5:-1]))
+
+
+def read_renewals(stdout: str, stderr: str) -> dict[str, Problem]:
+    """Return the lineages that ``certbot renew`` did not renew although they were due, each with its problem.
+
+    What became of one stands in its section of the standard output, the error itself in a line of the other.
+    """
+    parts = _PROCESSING.split(stdout)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=False))
+    found = {}
+    for name, error in _NOT_RENEWED.findall(stderr):
+        section = sections.get(name, "").partition("\nThe following")[0]
+        found[name] = read_failure(f"{section}\nAn unexpected error occurred:\n{error}", code=1)
+    for name, error in _NOT_PARSED.findall(stderr):
+        found[name] = Problem("other", f"its renewal configuration is broken: {error}", name=name)
+    return found

@@ -11,6 +11,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,17 +22,21 @@ __all__ = (
     "Decision",
     "Facts",
     "Verdict",
+    "Window",
     "attempts_from",
     "attempts_record",
     "authority_label",
     "covers",
     "directory_url",
     "judge",
+    "past_two_thirds",
     "renewal_server",
     "renewal_time",
+    "retry_after",
     "rfc3339",
     "should_issue",
     "time_left",
+    "window_from",
 )
 
 # Best first. "due" is the normal time of renewal; "expiring" says that renewal should have happened already.
@@ -68,7 +73,7 @@ class Facts:
     """What lies on disk for one lineage. Times are aware, in UTC.
 
     ``pair_problem`` says why key and certificate do not belong together, ``chain_problem`` why the chain does not lead
-    to a trusted root; None where all is right.
+    to a trusted root; None where all is right. ``ari_id`` names the certificate to its CA (RFC 9773, section 4.1).
     """
 
     names: tuple[str, ...]
@@ -81,6 +86,7 @@ class Facts:
     server: str | None = None
     pair_problem: str | None = None
     chain_problem: str | None = None
+    ari_id: str | None = None
 
     @property
     def lifetime(self) -> datetime.timedelta:
@@ -96,6 +102,31 @@ class Verdict:
     problem: str | None = None
     fraction_left: float | None = None
     seconds_left: int | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time in which a CA wants a certificate renewed (RFC 9773)."""
+
+    start: datetime.datetime
+    end: datetime.datetime
+
+    @property
+    def middle(self) -> datetime.datetime:
+        """Return its middle: a client takes a random moment within."""
+        return self.start + (self.end - self.start) / 2
+
+    def as_list(self) -> list[str | None]:
+        """Return start and end as text."""
+        return [rfc3339(self.start), rfc3339(self.end)]
+
+    @classmethod
+    def from_list(cls, data: object) -> Window | None:
+        """Return the window that ``as_list`` wrote, or None where that is not one."""
+        if not isinstance(data, list) or len(data) != 2:
+            return None
+        start, end = _time(data[0]), _time(data[1])
+        return cls(start, end) if start and end and start < end else None
 
 
 @dataclass(frozen=True)
@@ -153,14 +184,17 @@ def time_left(seconds: int) -> str:
     return f"{max(0, seconds) // 60} min"
 
 
-def judge(facts: Facts | None, *, names: tuple[str, ...], now: datetime.datetime) -> Verdict:
+def judge(
+    facts: Facts | None, *, names: tuple[str, ...], now: datetime.datetime, unreadable: str | None = None
+) -> Verdict:
     """Return the state of a lineage for a site that needs ``names``; ``now`` is aware.
 
-    A pair that does not match or names that are not covered are a ``mismatch``: clients see an error now, whatever the
-    dates say. A chain that leads to no trusted root is said, but does not change the state: staging has none.
+    A file that cannot be read (``unreadable`` says why), a pair that does not match or names that are not covered are a
+    ``mismatch``: clients see an error now, whatever the dates say. A chain that leads to no trusted root is said, but
+    does not change the state: staging has none.
     """
     if facts is None:
-        return Verdict("missing", "there is no certificate")
+        return Verdict("mismatch", unreadable) if unreadable else Verdict("missing", "there is no certificate")
     left = facts.not_after - now
     fraction = round(max(0.0, left / facts.lifetime), 4)
     seconds = max(0, round(left.total_seconds()))
@@ -188,6 +222,26 @@ def renewal_time(facts: Facts) -> datetime.datetime:
     return facts.not_after - facts.lifetime * due
 
 
+def past_two_thirds(facts: Facts, *, now: datetime.datetime) -> bool:
+    """Say whether two thirds of a certificate's life have passed: by then it should have been renewed."""
+    return (facts.not_after - now) / facts.lifetime < _DUE
+
+
+def window_from(answer: object) -> Window | None:
+    """Return the window that a CA's answer suggests, or None where it suggests none."""
+    found = answer.get("suggestedWindow") if isinstance(answer, Mapping) else None
+    return Window.from_list([found.get("start"), found.get("end")]) if isinstance(found, Mapping) else None
+
+
+def retry_after(said: str | None) -> datetime.timedelta:
+    """Return when to ask a CA again that said so in seconds: a minute to a day, six hours where it did not.
+
+    Source: RFC 9773, section 4.3.
+    """
+    seconds = int(said) if said and said.isascii() and said.isdigit() else 6 * 3600
+    return datetime.timedelta(seconds=min(max(seconds, 60), 86400))
+
+
 def renewal_server(text: str) -> str | None:
     """Return the ACME directory that certbot's renewal/<lineage>.conf names, or None."""
     for line in text.splitlines():
@@ -205,6 +259,7 @@ def should_issue(
     attempts: Attempts,
     now: datetime.datetime,
     force: bool = False,
+    unreadable: str | None = None,
 ) -> Decision:
     """Return whether to ask ``authority`` for a certificate over ``names`` now.
 
@@ -213,11 +268,11 @@ def should_issue(
     all CAs that said when to come back. ``force`` asks for a new one without a need, but neither shortens a wait nor
     leaves out a rehearsal.
     """
-    verdict = judge(facts, names=names, now=now)
+    verdict = judge(facts, names=names, now=now, unreadable=unreadable)
     if force:
         reason = "asked for"
     elif facts is None:
-        reason = "there is none"
+        reason = unreadable or "there is none"
     elif verdict.state in ("mismatch", "expired", "expiring"):
         reason = verdict.problem or verdict.state
     elif not _same_authority(facts, authority):
@@ -292,7 +347,8 @@ def _time(value: object) -> datetime.datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        found = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+        # Python 3.10 reads neither a "Z" nor the nanoseconds that servers written in Go send.
+        found = datetime.datetime.fromisoformat(re.sub(r"\.[0-9]+", "", value).replace("Z", "+00:00"))
     except ValueError:
         return None
     return found if found.tzinfo else None

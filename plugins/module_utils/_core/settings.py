@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from . import forms
+from .cert_note import dns_plugin
 from .errors import RefusedError
 
 __all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
@@ -21,6 +22,14 @@ __all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
 SETTINGS_SCHEMA = 1
 _FILE = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
+_FORMS = {
+    "ca_bundle": (_FILE, "an absolute path"),
+    "alert_command": (_FILE, "an absolute path"),
+    "alert_url": (
+        re.compile(f"{_FILE.pattern}|{_URL.pattern}"),
+        "an http or https URL, or the path of a file with one",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,10 @@ class Settings:
     * ``worker_shutdown_timeout``: the longest that a WebSocket outlives another site's change.
     * ``resolver_valid``: how long NGINX believes an address of a container.
     * ``loki_url``: where the audit trail is pushed to, if anywhere.
+    * ``dns_plugin``, ``dns_propagation``: certbot's plugin for challenges by DNS (``rfc2136``, ``cloudflare`` …), and
+      how long a record may take to be seen.
+    * ``alert_command``, ``alert_url``: a program of the host that is told on its standard input, and a webhook (an
+      address, or a file of mode 0600 that holds one), when a certificate is late.
     """
 
     ca: str = "letsencrypt"
@@ -41,6 +54,10 @@ class Settings:
     worker_shutdown_timeout: str = "10m"
     resolver_valid: str = "5s"
     loki_url: str | None = None
+    dns_plugin: str | None = None
+    dns_propagation: str | None = None
+    alert_command: str | None = None
+    alert_url: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the values by name."""
@@ -73,9 +90,11 @@ def _value(key: str, value: object, field: str) -> str:
         return forms.ca(value, field=field)
     if key == "email":
         return forms.email(value, field=field)
-    if key in ("worker_shutdown_timeout", "resolver_valid"):
-        return forms.duration(value, field=field, whole_seconds=key == "resolver_valid")
-    form, expected = (_FILE, "an absolute path") if key == "ca_bundle" else (_URL, "an http or https URL")
+    if key in ("worker_shutdown_timeout", "resolver_valid", "dns_propagation"):
+        return forms.duration(value, field=field, whole_seconds=key != "worker_shutdown_timeout")
+    if key == "dns_plugin":
+        return dns_plugin(value, field=field)
+    form, expected = _FORMS.get(key, (_URL, "an http or https URL"))
     if not isinstance(value, str) or not form.fullmatch(value) or "/../" in f"{value}/":
         raise RefusedError(f"this is not {expected}", field=field, value=value, expected=expected)
     return value

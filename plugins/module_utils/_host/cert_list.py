@@ -9,21 +9,33 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
-import ssl
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .._core import forms
-from .._core.certificate import STATES, Attempts, Facts, Verdict, judge, renewal_time, rfc3339
+from .._core.cert_note import CertNote, needed_names
+from .._core.certificate import (
+    STATES,
+    Attempts,
+    Facts,
+    Verdict,
+    Window,
+    judge,
+    past_two_thirds,
+    renewal_time,
+    rfc3339,
+)
 from .._core.errors import RefusedError, VsaError
 from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import parse
+from .ari import renewal_windows
+from .cert_notes import read_note
 from .certbot import Certbot
+from .certificates import Reading
 from .desired import read_settings
 from .files import load_yaml, read_text
-from .lineages import Served, lineage_names, read_facts, served, trust
+from .lineages import Served, lineage_names, read_lineage, served, trust
 from .paths import Paths
 
 __all__ = ("list_certificates",)
@@ -39,6 +51,13 @@ class _Entry:
     site: bool
 
 
+def _note(paths: Paths, domain: str) -> CertNote:
+    try:
+        return read_note(paths, domain)
+    except (VsaError, OSError, UnicodeDecodeError):
+        return CertNote()  # whatever acts on the certificate says so
+
+
 def _of_sites(paths: Paths, settings: Settings) -> dict[str, _Entry]:
     found = {}
     try:
@@ -50,12 +69,12 @@ def _of_sites(paths: Paths, settings: Settings) -> dict[str, _Entry]:
             site = parse(load_yaml(read_text(file) or "", where=str(file)), where=f"sites/{file.stem}/")
         except (VsaError, OSError, UnicodeDecodeError):
             continue  # `vsa site list` names it; its lineage, if there is one, is listed without a site
-        found[site.domain] = _Entry(site.domain, site.names, certificate_authority(site, settings), site=True)
+        names = needed_names(site.domain, site.aliases, _note(paths, site.domain))
+        found[site.domain] = _Entry(site.domain, names, certificate_authority(site, settings), site=True)
     return found
 
 
-def _entries(paths: Paths) -> list[_Entry]:
-    settings = read_settings(paths)
+def _entries(paths: Paths, settings: Settings) -> list[_Entry]:
     sites = _of_sites(paths, settings)
     entries = list(sites.values())
     for kind, domains in lineage_names(paths).items():
@@ -94,14 +113,33 @@ def _problem(verdict: Verdict, tries: Attempts, how: str | None, answer: Served 
     return verdict.problem
 
 
-def _view(
-    entry: _Entry, facts: Facts | None, tries: Attempts, answer: Served | None, now: datetime.datetime
+def _renews(
+    facts: Facts | None, verdict: Verdict, tries: Attempts, window: Window | None, now: datetime.datetime
 ) -> dict[str, Any]:
+    """Return when it will be renewed and who says so; a date only where there is reason to believe in it."""
+    found: dict[str, Any] = {"renews": None, "renews_by": None, "ari": None}
+    if facts is None or facts.self_signed or facts.server is None:
+        return found
+    if window:
+        found["ari"] = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
+    if verdict.state in ("ok", "due") and not tries.failures:
+        moment = max(now, window.middle if window else renewal_time(facts))
+        found.update(renews=f"{moment:%Y-%m-%d}", renews_by="ari" if window else "lifetime")
+    return found
+
+
+def _view(
+    entry: _Entry,
+    reading: Reading,
+    tries: Attempts,
+    answer: Served | None,
+    windows: dict[str, Window],
+    now: datetime.datetime,
+) -> dict[str, Any]:
+    facts = reading.facts
     names = entry.names or (facts.names if facts else ())
-    verdict = judge(facts, names=names, now=now)
+    verdict = judge(facts, names=names, now=now, unreadable=reading.unreadable)
     how = _comparison(facts, answer)
-    # A date only where there is reason to believe in it.
-    renews = facts is not None and not facts.self_signed and verdict.state in ("ok", "due") and not tries.failures
     return {
         "domain": entry.domain,
         "site": entry.site,
@@ -110,15 +148,18 @@ def _view(
         "ca": entry.authority if entry.site else (facts.server if facts else None) or entry.authority,
         "issuer": facts.issuer if facts else None,
         "key": facts.key if facts else None,
+        "key_matches": None if facts is None else facts.pair_problem is None,
         "names": list(facts.names) if facts else [],
         "not_before": rfc3339(facts.not_before) if facts else None,
         "not_after": rfc3339(facts.not_after) if facts else None,
         "seconds_left": verdict.seconds_left,
         "fraction_left": verdict.fraction_left,
+        "past_two_thirds": past_two_thirds(facts, now=now) if facts else False,
         "fingerprint": facts.fingerprint if facts else None,
         "served": how,
+        "served_fingerprint": answer.fingerprint if answer else None,
         "served_not_after": rfc3339(answer.not_after) if answer else None,
-        "renews": f"{max(now, renewal_time(facts)):%Y-%m-%d}" if renews and facts else None,
+        **_renews(facts, verdict, tries, windows.get(facts.ari_id or "") if facts else None, now),
         "last_failure": {"time": rfc3339(tries.last), "error": tries.error, "failures": tries.failures}
         if tries.failures
         else None,
@@ -141,33 +182,57 @@ def _rank(view: dict[str, Any]) -> tuple[int, float, str]:
     return -bad, view["fraction_left"] or 0.0, view["domain"]
 
 
-def _facts_of(paths: Paths, entries: Iterable[_Entry], client: ssl.SSLContext) -> list[Facts | None]:
-    return [read_facts(paths, entry.domain, entry.authority, client=client) for entry in entries]
+def _chosen(paths: Paths, settings: Settings, domain: str | None) -> list[_Entry]:
+    entries = _entries(paths, settings)
+    if domain is None:
+        return entries
+    chosen = [entry for entry in entries if entry.domain == domain]
+    if not chosen:
+        raise RefusedError(
+            "this host has neither a site nor a certificate of this name",
+            field="domain",
+            value=domain,
+            there_are=sorted({entry.domain for entry in entries})[:20],
+            hint="vsa cert status",
+        )
+    return chosen
 
 
 def list_certificates(domain: object, *, paths: Paths | None = None, address: str = "127.0.0.1") -> dict[str, Any]:
     """Return the result of the module ``cert_info``: the worst first."""
     paths = paths or Paths()
-    wanted = None if domain is None else forms.domain(domain)
-    entries = _entries(paths)
-    if wanted is not None:
-        known = sorted({entry.domain for entry in entries})
-        entries = [entry for entry in entries if entry.domain == wanted]
-        if not entries:
-            raise RefusedError(
-                "this host has neither a site nor a certificate of this name",
-                field="domain",
-                value=wanted,
-                there_are=known[:20],
-                hint="vsa cert status",
-            )
+    settings = read_settings(paths)
+    entries = _chosen(paths, settings, None if domain is None else forms.domain(domain))
     now = datetime.datetime.now(datetime.timezone.utc)
-    facts = _facts_of(paths, entries, trust(read_settings(paths).ca_bundle))
-    answers = served([entry.domain for entry in entries if entry.site], address=address)
+    client = trust(settings.ca_bundle)
+    answers = served([entry.domain for entry in entries if entry.site], client=client, address=address)
+    readings = [
+        read_lineage(
+            paths,
+            entry.domain,
+            entry.authority,
+            client=client,
+            answer=answers.get(entry.domain) if entry.site else None,
+        )
+        for entry in entries
+    ]
+    windows = renewal_windows(
+        [reading.facts for reading in readings if reading.facts],
+        cache=paths.letsencrypt / "vsa-ari.json",
+        context=trust(settings.ca_bundle, names=True),
+        now=now,
+    )
     certbot = Certbot(paths)
     views = [
-        _view(entry, found, certbot.attempts(entry.domain), answers.get(entry.domain) if entry.site else None, now)
-        for entry, found in zip(entries, facts, strict=True)
+        _view(
+            entry,
+            reading,
+            certbot.attempts(entry.domain),
+            answers.get(entry.domain) if entry.site else None,
+            windows,
+            now,
+        )
+        for entry, reading in zip(entries, readings, strict=True)
     ]
     return {
         "changed": False,

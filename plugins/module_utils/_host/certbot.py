@@ -31,6 +31,8 @@ SCRIPTS = "/opt/vsa"
 # The most that one run may take, in seconds: CAs answer slowly at times, and certbot waits for another run of itself.
 TIMEOUT = 660
 
+_CERTBOT = ("/bin/sh", f"{SCRIPTS}/certbot.sh")
+_CREDENTIALS = "/etc/vsa/dns"
 _DEPLOYED = f"/bin/sh {SCRIPTS}/certbot-deployed.sh"
 
 
@@ -78,15 +80,21 @@ class Certbot:
         fresh: bool = False,
         rehearse: bool = False,
         reload: bool = True,
+        dns: str | None = None,
+        dns_wait: int | None = None,
     ) -> ExecResult:
         """Ask ``server`` for a certificate over ``names``, the first of which names the lineage.
 
         ``fresh`` asks even where certbot would keep what there is, ``rehearse`` saves nothing, ``reload`` has NGINX
-        load it.
+        load it. With ``dns`` that plugin answers the challenges, and the CA looks ``dns_wait`` seconds later.
         """
-        argv = ["/bin/sh", f"{SCRIPTS}/certbot.sh", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email"]
-        argv += ["--webroot", "--webroot-path", "/var/www/acme", "--cert-name", names[0], "--server", server]
-        argv += ["--key-type", "ecdsa", "--renew-with-new-domains"]
+        argv = [*_CERTBOT, "certonly", "--non-interactive", "--agree-tos", "--no-eff-email"]
+        if dns:
+            argv += ["--authenticator", f"dns-{dns}", f"--dns-{dns}-credentials", f"{_CREDENTIALS}/{dns}.ini"]
+            argv += [f"--dns-{dns}-propagation-seconds", str(dns_wait)] if dns_wait is not None else []
+        else:
+            argv += ["--webroot", "--webroot-path", "/var/www/acme"]
+        argv += ["--cert-name", names[0], "--server", server, "--key-type", "ecdsa", "--renew-with-new-domains"]
         argv += ["--force-renewal"] if fresh and not rehearse else ["--keep-until-expiring"]
         argv += ["--email", email] if email else ["--register-unsafely-without-email"]
         # A rehearsal must not tell NGINX that there is something new.
@@ -94,6 +102,22 @@ class Certbot:
         for name in names:
             argv += ["--domain", name]
         return self._run(argv, {} if reload else {"VSA_NO_RELOAD": "1"})
+
+    def renew(self, domain: str | None = None, *, force: bool = False, check: bool = False) -> ExecResult:
+        """Renew what is due, as the CA or the share of the lifetime says: everything, or one lineage; all with force.
+
+        With ``check`` nothing is saved: certbot's dry run, at the CA's staging side if it has one.
+        """
+        argv = [*_CERTBOT, "renew", "--non-interactive", "--no-random-sleep-on-renew", "--deploy-hook", _DEPLOYED]
+        argv += ["--cert-name", domain] if domain else []
+        argv += ["--force-renewal"] if force else []
+        argv += ["--dry-run"] if check else []
+        return self._run(argv, {})
+
+    def revoke(self, archive: str, *, server: str, reason: str) -> ExecResult:
+        """Revoke the certificate in a file below certbot's state; its lineage stays as it is."""
+        argv = [*_CERTBOT, "revoke", "--non-interactive", "--no-delete-after-revoke", "--server", server]
+        return self._run([*argv, "--cert-path", f"/etc/letsencrypt/{archive}", "--reason", reason], {})
 
     def _run(self, argv: list[str], environment: dict[str, str]) -> ExecResult:
         found = self._engine.container(CONTAINER)
@@ -115,6 +139,7 @@ class Certbot:
                 f"{paths.letsencrypt}:/etc/letsencrypt:rw",
                 f"{paths.acme}:/var/www/acme:rw",
                 f"{logs}:/var/log/letsencrypt:rw",
+                *([f"{paths.dns}:{_CREDENTIALS}:ro"] if paths.dns.is_dir() else ()),
             ],
             tmpfs={"/tmp": "", "/var/lib/letsencrypt": ""},  # noqa: S108  of a container of its own
             timeout=TIMEOUT,
@@ -145,13 +170,16 @@ class Certbot:
         return top / "renewal" / f"{domain}.conf", top / "live" / domain, top / "archive" / domain
 
     def usable(self, domain: str) -> bool:
-        """Say whether certbot can go on with a lineage: it has all parts, and links that lead on; or none at all."""
+        """Say whether certbot can go on with a lineage: it has all parts, links that lead on, or nothing at all."""
         conf, live, archive = self._parts(domain)
         parts = (conf.is_file(), live.is_dir(), archive.is_dir())
         if not any(parts):
             return True
-        links = [live / f"{name}.pem" for name in ("cert", "chain", "fullchain", "privkey")]
-        return all(parts) and all(link.is_symlink() and link.exists() for link in links)
+        links = {name: live / f"{name}.pem" for name in ("cert", "chain", "fullchain", "privkey")}
+        if not all(parts) or not all(link.is_symlink() and link.exists() for link in links.values()):
+            return False
+        # certbot reads the old certificate before it asks for another, and gives up where it is cut off.
+        return all(b"-----END CERTIFICATE-----" in links[name].read_bytes() for name in ("cert", "chain"))
 
     @contextmanager
     def set_aside(self, domain: str) -> Iterator[None]:

@@ -9,11 +9,15 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .._core.certificate import Facts, judge, renewal_server
 from .files import read_text
 from .paths import Paths
 from .proof import leaf_fingerprint
@@ -22,8 +26,25 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
+_END = "-----END CERTIFICATE-----"
 
-__all__ = ("certificate_directory", "certificate_problem", "live_fingerprint", "validity")
+__all__ = (
+    "Reading",
+    "certificate_directory",
+    "certificate_problem",
+    "live_fingerprint",
+    "load_pair",
+    "read_pair",
+    "validity",
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a lineage's files say: ``facts``, or None where there is no certificate, or ``unreadable`` says why not."""
+
+    facts: Facts | None = None
+    unreadable: str | None = None
 
 
 def certificate_directory(paths: Paths, domain: str, authority: str) -> Path:
@@ -47,43 +68,121 @@ def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime
     return start.replace(tzinfo=utc), end.replace(tzinfo=utc)
 
 
+def load_pair(directory: Path) -> tuple[ssl.SSLContext | None, str | None]:
+    """Return a server's context with the pair of a directory, or why there can be none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a pass phrase at hand an encrypted key would ask for it on the terminal.
+        context.load_cert_chain(directory / "fullchain.pem", directory / "privkey.pem", password="")
+    except FileNotFoundError:
+        return None, "there is no privkey.pem"
+    except (ssl.SSLError, OSError, ValueError) as error:
+        return None, f"key and certificate are not a pair: {getattr(error, 'reason', None) or error}"
+    return context, None
+
+
+def _names(leaf: Any) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.get_values_for_type(x509.DNSName))
+
+
+def _issuer(leaf: Any) -> str:
+    from cryptography.x509.oid import NameOID
+
+    for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
+        found = leaf.issuer.get_attributes_for_oid(kind)
+        if found:
+            return str(found[0].value)
+    return str(leaf.issuer.rfc4514_string()) or "unknown"
+
+
+def _key(leaf: Any) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    key = leaf.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ECDSA"
+    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
+
+
+def _ari_id(leaf: Any) -> str | None:
+    """Return a certificate's name in renewal information (RFC 9773, section 4.1), or None for one of no CA."""
+    from cryptography import x509
+
+    try:
+        issuer = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return None
+    number = leaf.serial_number
+    serial = number.to_bytes(number.bit_length() // 8 + 1, "big")  # DER: a leading zero where the first bit is set
+    parts = [base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (issuer or b"", serial)]
+    return ".".join(parts) if issuer else None
+
+
+def _link_problem(leaf: Any, text: str) -> str | None:
+    """Return why the second certificate of a chain does not lead on from the first, or None."""
+    from cryptography import x509
+
+    blocks = [f"{_BEGIN}{block}".encode() for block in text.split(_BEGIN)[1:]]
+    if len(blocks) < 2:
+        return None
+    try:
+        issuer = x509.load_pem_x509_certificate(blocks[1])
+    except ValueError as error:
+        return f"the chain is not whole: {error}"
+    return (
+        None if leaf.issuer == issuer.subject else "the second certificate of the chain is not the first one's issuer"
+    )
+
+
+def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
+    """Return what a lineage's files say, all of it but whether clients trust the chain."""
+    from cryptography import x509
+
+    directory = certificate_directory(paths, domain, authority)
+    try:
+        text = read_text(directory / "fullchain.pem")
+    except (UnicodeDecodeError, OSError) as error:
+        return Reading(unreadable=f"fullchain.pem cannot be read: {error}")
+    if text is None:
+        return Reading()
+    try:
+        leaf = x509.load_pem_x509_certificate(text.encode())
+        names = _names(leaf)
+    except ValueError:
+        return Reading(unreadable="fullchain.pem is not a certificate, or not a whole one")
+    _context, problem = load_pair(directory)
+    selfsigned = authority == "selfsigned"
+    renewal = None if selfsigned else read_text(paths.letsencrypt / "renewal" / f"{domain}.conf")
+    not_before, not_after = validity(leaf)
+    begin = text.index(_BEGIN)
+    facts = Facts(
+        names=names,
+        not_before=not_before,
+        not_after=not_after,
+        issuer="self-signed" if selfsigned else _issuer(leaf),
+        fingerprint=hashlib.sha256(
+            ssl.PEM_cert_to_DER_cert(text[begin : text.index(_END, begin) + len(_END)])
+        ).hexdigest(),
+        key=_key(leaf),
+        self_signed=leaf.issuer == leaf.subject,
+        server=renewal_server(renewal or ""),
+        pair_problem=problem or _link_problem(leaf, text),
+        ari_id=None if selfsigned else _ari_id(leaf),
+    )
+    return Reading(facts)
+
+
 def certificate_problem(
     paths: Paths, domain: str, authority: str, *, now: datetime.datetime | None = None
 ) -> str | None:
     """Return why the pair on disk cannot be served, one line; None when it is there, matches and is in its time."""
-    from cryptography import x509
-
-    directory = certificate_directory(paths, domain, authority)
-    chain = directory / "fullchain.pem"
-    text = read_text(chain)
-    if text is None:
-        return "there is no fullchain.pem"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-            chain,
-            directory / "privkey.pem",
-            password="",  # never asked for on a terminal; NGINX could not be told one either
-        )
-    except FileNotFoundError:
-        return "there is no privkey.pem"
-    except (ssl.SSLError, OSError) as error:
-        return f"key and certificate are not a pair: {getattr(error, 'reason', None) or error}"
-    try:
-        leaf = x509.load_pem_x509_certificate(text.encode())
-    except ValueError as error:
-        return f"fullchain.pem is not a certificate: {error}"
-    blocks = [f"{_BEGIN}{block}".encode() for block in text.split(_BEGIN)[1:]]
-    if len(blocks) > 1:
-        try:
-            issuer = x509.load_pem_x509_certificate(blocks[1])
-        except ValueError as error:
-            return f"the chain is not whole: {error}"
-        if leaf.issuer != issuer.subject:
-            return "the second certificate of the chain is not the issuer of the first"
+    reading = read_pair(paths, domain, authority)
     moment = now or datetime.datetime.now(datetime.timezone.utc)
-    start, end = validity(leaf)
-    if moment > end:
-        return f"it expired on {end:%Y-%m-%d}"
-    if moment < start - datetime.timedelta(minutes=5):
-        return f"it is valid only from {start:%Y-%m-%d} on"
-    return None
+    verdict = judge(reading.facts, names=(), now=moment, unreadable=reading.unreadable)
+    return verdict.problem if verdict.state in ("missing", "mismatch", "expired") else None

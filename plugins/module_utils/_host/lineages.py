@@ -9,6 +9,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -19,11 +20,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from .._core.certificate import Facts, renewal_server
-from .certificates import certificate_directory, validity
-from .files import read_text, remove_tree
+from .certificates import Reading, certificate_directory, load_pair, read_pair, validity
+from .files import remove_tree
 from .paths import Paths
 
 __all__ = (
@@ -31,28 +30,33 @@ __all__ = (
     "chain_problem",
     "lineage_names",
     "lineage_remains",
-    "read_facts",
+    "read_lineage",
     "remove_lineage",
     "served",
     "trust",
 )
 
-_UTC = datetime.timezone.utc
-
 
 @dataclass(frozen=True)
 class Served:
-    """What the proxy answered for a name: the SHA-256 and the end of its certificate, or why there is none."""
+    """What the proxy answered for a name: the SHA-256 and the end of its certificate, or why there is none.
+
+    ``chain_problem`` says why a visitor would not trust it, where that was asked.
+    """
 
     fingerprint: str | None = None
     not_after: datetime.datetime | None = None
     error: str | None = None
+    chain_problem: str | None = None
 
 
-def trust(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts the host's roots and those of a bundle; one that is not there adds none."""
+def trust(ca_bundle: str | None, *, names: bool = False) -> ssl.SSLContext:
+    """Return a client context that trusts the host's roots and those of a bundle; one that is not there adds none.
+
+    It compares the name of the server too where ``names``.
+    """
     context = ssl.create_default_context()
-    context.check_hostname = False
+    context.check_hostname = names
     # Python 3.13 turns this on; browsers do not, and a private CA may well lack a key identifier.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if ca_bundle and Path(ca_bundle).is_file():
@@ -83,84 +87,24 @@ def chain_problem(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
     return "it cannot be served: the handshake did not end"
 
 
-def _pair(directory: Path) -> tuple[ssl.SSLContext | None, str | None]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        # Without a pass phrase at hand an encrypted key would ask for it on the terminal.
-        context.load_cert_chain(directory / "fullchain.pem", directory / "privkey.pem", password="")
-    except FileNotFoundError:
-        return None, "there is no privkey.pem"
-    except (ssl.SSLError, OSError, ValueError) as error:
-        return None, f"key and certificate are not a pair: {getattr(error, 'reason', None) or error}"
-    return context, None
+def read_lineage(
+    paths: Paths, domain: str, authority: str, *, client: ssl.SSLContext, answer: Served | None = None
+) -> Reading:
+    """Return what a lineage's files say, and whether a visitor would trust the chain.
 
-
-def _names(leaf: Any) -> tuple[str, ...]:
-    from cryptography import x509
-
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    return tuple(names.get_values_for_type(x509.DNSName))
-
-
-def _issuer(leaf: Any) -> str:
-    from cryptography.x509.oid import NameOID
-
-    for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
-        found = leaf.issuer.get_attributes_for_oid(kind)
-        if found:
-            return str(found[0].value)
-    return str(leaf.issuer.rfc4514_string()) or "unknown"
-
-
-def _key(leaf: Any) -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-    key = leaf.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return "ECDSA"
-    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
-
-
-def read_facts(paths: Paths, domain: str, authority: str, *, client: ssl.SSLContext) -> Facts | None:
-    """Return the facts of a lineage, or None where there is no certificate that can be read.
-
-    ``client`` (see ``trust``) is the view of a visitor; a self-signed certificate's chain is not judged.
+    ``client`` (see ``trust``) is that visitor; a self-signed certificate's chain is not judged. ``answer`` is what he
+    got of the proxy: where that is the very certificate, he needs not try again.
     """
-    from cryptography import x509
-
-    directory = certificate_directory(paths, domain, authority)
-    text = read_text(directory / "fullchain.pem")
-    if text is None:
-        return None
-    try:
-        leaf = x509.load_pem_x509_certificate(text.encode())
-        names = _names(leaf)
-    except ValueError:
-        return None
-    server, pair_problem = _pair(directory)
-    selfsigned = authority == "selfsigned"
-    renewal = None if selfsigned else read_text(paths.letsencrypt / "renewal" / f"{domain}.conf")
-    not_before, not_after = validity(leaf)
-    return Facts(
-        names=names,
-        not_before=not_before,
-        not_after=not_after,
-        issuer="self-signed" if selfsigned else _issuer(leaf),
-        fingerprint=hashlib.sha256(ssl.PEM_cert_to_DER_cert(_first(text))).hexdigest(),
-        key=_key(leaf),
-        self_signed=leaf.issuer == leaf.subject,
-        server=renewal_server(renewal or ""),
-        pair_problem=pair_problem,
-        chain_problem=None if selfsigned or server is None else chain_problem(server, client),
-    )
-
-
-def _first(text: str) -> str:
-    end = "-----END CERTIFICATE-----"
-    return text[text.index("-----BEGIN CERTIFICATE-----") : text.index(end) + len(end)]
+    reading = read_pair(paths, domain, authority)
+    facts = reading.facts
+    if facts is None or facts.pair_problem or authority == "selfsigned":
+        return reading
+    if answer is not None and answer.fingerprint == facts.fingerprint:
+        return Reading(dataclasses.replace(facts, chain_problem=answer.chain_problem))
+    context, problem = load_pair(certificate_directory(paths, domain, authority))
+    if context is None:
+        return Reading(dataclasses.replace(facts, pair_problem=problem))
+    return Reading(dataclasses.replace(facts, chain_problem=chain_problem(context, client)))
 
 
 def lineage_names(paths: Paths) -> dict[str, set[str]]:
@@ -174,33 +118,58 @@ def lineage_names(paths: Paths) -> dict[str, set[str]]:
     return found
 
 
-def _ask(domain: str, address: str, port: int, timeout: float) -> Served:
-    from cryptography import x509
-
+def _unverified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _shake(domain: str, address: tuple[str, int], context: ssl.SSLContext, timeout: float) -> Served:
+    from cryptography import x509
+
+    with (
+        socket.create_connection(address, timeout=timeout) as plain,
+        context.wrap_socket(plain, server_hostname=domain) as tls,
+    ):
+        der = tls.getpeercert(binary_form=True) or b""
+    return Served(hashlib.sha256(der).hexdigest(), validity(x509.load_der_x509_certificate(der))[1])
+
+
+def _ask(
+    domain: str, address: tuple[str, int], context: ssl.SSLContext, plain: ssl.SSLContext, timeout: float
+) -> Served:
+    where = ":".join(map(str, address))
     try:
-        with (
-            socket.create_connection((address, port), timeout=timeout) as plain,
-            context.wrap_socket(plain, server_hostname=domain) as tls,
-        ):
-            der = tls.getpeercert(binary_form=True) or b""
+        try:
+            return _shake(domain, address, context, timeout)
+        except ssl.SSLCertVerificationError as error:
+            # Who it is, all the same.
+            found = _shake(domain, address, plain, timeout)
+            return dataclasses.replace(found, chain_problem=f"clients will not trust it: {error.verify_message}")
     except ssl.SSLError as error:
         return Served(error=f"the proxy refuses this name: {error.reason or error}")
     except OSError as error:
-        return Served(error=f"the proxy does not answer on {address}:{port}: {error.strerror or error}")
-    leaf = x509.load_der_x509_certificate(der)
-    return Served(hashlib.sha256(der).hexdigest(), validity(leaf)[1])
+        return Served(error=f"the proxy does not answer on {where}: {error.strerror or error}")
 
 
 def served(
-    domains: Iterable[str], *, address: str = "127.0.0.1", port: int = 443, timeout: float = 5.0
+    domains: Iterable[str],
+    *,
+    client: ssl.SSLContext | None = None,
+    address: str = "127.0.0.1",
+    port: int = 443,
+    timeout: float = 5.0,
 ) -> dict[str, Served]:
-    """Return what the proxy serves for each name, asked eight at a time with SNI."""
+    """Return what the proxy serves for each name, asked eight at a time with SNI.
+
+    With ``client`` (see ``trust``) the answers also say whether a visitor trusts the chain.
+    """
     wanted = list(domains)
+    plain = _unverified()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return dict(zip(wanted, pool.map(lambda name: _ask(name, address, port, timeout), wanted), strict=True))
+        answers = pool.map(lambda name: _ask(name, (address, port), client or plain, plain, timeout), wanted)
+        return dict(zip(wanted, answers, strict=True))
 
 
 def _parts(paths: Paths, domain: str) -> list[Path]:
@@ -213,6 +182,7 @@ def _parts(paths: Paths, domain: str) -> list[Path]:
         (top / "live", rf"{name}(-\d{{4}})?"),
         (top / "archive", rf"{name}(-\d{{4}})?"),
         (top / "vsa-aside", rf"{name}\.\d+"),
+        (paths.certs, rf"{name}\.yml"),
         (paths.selfsigned, name),
         (paths.selfsigned / ".pairs", rf"{name}\.(by-hand\.)?\d{{8}}T\d+"),
     )

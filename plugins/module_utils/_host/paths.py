@@ -46,6 +46,21 @@ class Paths:
         return Path(self.root, "etc/vsa/sites")
 
     @property
+    def certs(self) -> Path:
+        """Return the directory of what was said about single certificates beyond the manifests, one file per domain."""
+        return Path(self.root, "etc/vsa/certs")
+
+    @property
+    def dns(self) -> Path:
+        """Return the directory of the credentials with which DNS-01 challenges are answered, one file per plugin."""
+        return Path(self.root, "etc/vsa/dns")
+
+    @property
+    def state(self) -> Path:
+        """Return the directory of what VSA remembers."""
+        return Path(self.root, "var/lib/vsa")
+
+    @property
     def proxy(self) -> Path:
         """Return the folder of the reverse-proxy stack."""
         return Path(self.root, "srv/platform/reverse-proxy")

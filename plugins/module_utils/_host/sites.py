@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._core import forms
+from .._core.certificate import judge, rfc3339
 from .._core.errors import RefusedError, UsageError, VsaError
 from .._core.plan import manifest_file, site_of
 from .._core.render import certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
-from .certificates import certificate_directory, certificate_problem, validity
+from .certificates import read_pair
 from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
-from .files import read_text
 from .generations import Generations
 from .nginx import Nginx
 from .paths import Paths
@@ -110,27 +110,15 @@ def _view(site: Site, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _certificate(paths: Paths, domain: str, authority: str, now: datetime.datetime) -> dict[str, Any]:
-    from cryptography import x509
-
-    problem = certificate_problem(paths, domain, authority, now=now)
-    text = read_text(certificate_directory(paths, domain, authority) / "fullchain.pem")
-    if text is None:
-        return {"state": "missing", "problem": problem, "not_after": None, "seconds_left": None, "fraction_left": None}
-    try:
-        leaf = x509.load_pem_x509_certificate(text.encode())
-    except ValueError:
-        return {"state": "broken", "problem": problem, "not_after": None, "seconds_left": None, "fraction_left": None}
-    start, end = validity(leaf)
-    left = (end - now).total_seconds()
-    fraction = left / max(1.0, (end - start).total_seconds())
-    state = "expired" if left <= 0 else "broken" if problem else "expiring" if fraction < 1 / 3 else "ok"
+def _certificate(paths: Paths, site: Site, authority: str, now: datetime.datetime) -> dict[str, Any]:
+    reading = read_pair(paths, site.domain, authority)
+    verdict = judge(reading.facts, names=site.names, now=now, unreadable=reading.unreadable)
     return {
-        "state": state,
-        "problem": problem,
-        "not_after": end.isoformat().replace("+00:00", "Z"),
-        "seconds_left": round(left),
-        "fraction_left": round(fraction, 4),
+        "state": verdict.state,
+        "problem": verdict.problem,
+        "not_after": rfc3339(reading.facts.not_after) if reading.facts else None,
+        "seconds_left": verdict.seconds_left,
+        "fraction_left": verdict.fraction_left,
     }
 
 
@@ -191,8 +179,8 @@ def _entry(
     if site is None:
         return {"domain": name, "state": "invalid", "problems": problems, "live": live is not None, "routes": []}
     view = _view(site, settings)
-    certificate = _certificate(paths, name, view["ca"], now)
-    if certificate["state"] != "ok":
+    certificate = _certificate(paths, site, view["ca"], now)
+    if certificate["state"] not in ("ok", "due"):  # what is due is the renewal loop's own affair
         problems.append(f"certificate: {certificate['problem'] or certificate['state']}")
     for route in view["routes"]:
         route["state"] = None if states is None else states.get(route["container"], "missing")

@@ -47,20 +47,31 @@ def _issue(context: click.Context, /, **typed: Any) -> int:
 
 @group.command("status", examples=("vsa cert status", "vsa cert status --exit-code --json"))
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
-@option("--exit-code", is_flag=True, help="Exit 7 where one is not as it should be.")
+@option("--exit-code", is_flag=True, help="Exit 7 where one is due, or worse.")
 @click.pass_context
 def _status(context: click.Context, domain: str | None, exit_code: bool) -> int:
     """Show the certificates of all hosts, the worst first."""
-    spec = Spec(name="cert.status", shows=_table, due=_due if exit_code else None)
+    spec = Spec(
+        name="cert.status",
+        shows=_detail if domain else _table,
+        anywhere=domain is not None,
+        due=_due if exit_code else None,
+    )
     return perform(context, spec, status(where(context), domain=domain), subject=domain)
 
 
 def _due(payload: Mapping[str, Any]) -> bool:
-    """Say whether a certificate needs a hand: ``due`` is the renewal loop's own affair."""
+    """Say whether a certificate is due or worse, or the proxy does not serve it."""
     return any(
-        entry.get("state") not in ("ok", "due") or entry.get("served") not in (None, "same")
+        entry.get("state") != "ok" or entry.get("served") not in (None, "same")
         for entry in payload.get("certificates") or ()
     )
+
+
+def _detail(hosts: Any) -> Any:
+    from vsa.views.cert import certificate_detail
+
+    return certificate_detail(hosts)
 
 
 def _table(hosts: Any) -> Any:

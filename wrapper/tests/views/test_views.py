@@ -99,7 +99,8 @@ def test_a_narrow_terminal_folds_and_loses_nothing() -> None:
 
 def test_certificates() -> None:
     entries = [
-        {"domain": "a.example.com", "issuer": "Let's Encrypt", "served": "same", "renews": "2027-01-24", **OK},
+        {"domain": "a.example.com", "issuer": "Let's Encrypt", "served": "same", "renews": "2027-01-24",
+         "renews_by": "ari", **OK},
         {**OLD["certificate"], "domain": "b.example.com", "issuer": "Let's Encrypt", "served": "older",
          "last_failure": {"error": "DNS problem: NXDOMAIN", "failures": 1}},
         {"domain": "c.example.com", "state": "missing", "problem": "there is no certificate", "served": "none"},
@@ -111,7 +112,7 @@ def test_certificates() -> None:
         "vps-01  c.example.com  missing   —            —              NONE    there is no certificate\n"
         "vps-01  b.example.com  expiring  9 d (10 %)   Let's Encrypt  OLDER   last try failed: DNS problem: NXDOMAIN\n"
         "vps-01  d.example.com  due       25 h         self-signed    —       —\n"
-        "vps-01  a.example.com  ok        71 d (79 %)  Let's Encrypt  same    2027-01-24\n"
+        "vps-01  a.example.com  ok        71 d (79 %)  Let's Encrypt  same    2027-01-24 (ARI)\n"
         "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
     )
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from rich.console import Group
 
+from vsa.output.detail import detail
 from vsa.report import HostResult
-from vsa.views.common import left, listing
+from vsa.views.common import left, listing, unheard
 
-__all__ = ("certificate_table",)
+__all__ = ("certificate_detail", "certificate_table")
 
 
 def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
@@ -38,4 +39,41 @@ def _renews(entry: Mapping[str, Any]) -> Any:
     """Return the day on which it renews, or why it might not."""
     failure = entry.get("last_failure") or {}
     failed = f"last try failed: {failure.get('error')}" if failure else None
-    return entry.get("problem") or failed or entry.get("renews")
+    return entry.get("problem") or failed or _day(entry)
+
+
+def _day(entry: Mapping[str, Any]) -> str | None:
+    day = entry.get("renews")
+    return f"{day} (ARI)" if day and entry.get("renews_by") == "ari" else day
+
+
+def certificate_detail(hosts: Mapping[str, HostResult]) -> Group:
+    """Return the blocks of ``cert status --domain``."""
+    blocks: list[Any] = [
+        detail(name, entry.get("domain"), _pairs(entry))
+        for name, host in hosts.items()
+        for entry in host.payload.get("certificates") or ()
+    ]
+    return Group(*blocks, *unheard(hosts))
+
+
+def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    failure = entry.get("last_failure") or {}
+    window = entry.get("ari") or {}
+    matches = "belongs to the certificate" if entry.get("key_matches") else "does not belong to the certificate"
+    key = f"{entry['key']}, {matches}" if entry.get("key") else None
+    return [
+        ("state", entry.get("state")),
+        ("problem", entry.get("problem")),
+        ("names", list(entry.get("names") or ())),
+        ("issuer", entry.get("issuer")),
+        ("key", key),
+        ("valid", f"{entry['not_before']} to {entry['not_after']}" if entry.get("not_after") else None),
+        ("left", left(entry.get("seconds_left"), entry.get("fraction_left"))),
+        ("served", _served(entry)),
+        ("renews", _day(entry)),
+        ("window", f"{window.get('start')} to {window.get('end')}, says the CA" if window else None),
+        ("last failure", f"{failure.get('time')}: {failure.get('error')}" if failure else None),
+        ("ca", entry.get("ca")),
+        ("fingerprint", entry.get("fingerprint")),
+    ]

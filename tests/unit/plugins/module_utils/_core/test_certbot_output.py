@@ -84,7 +84,7 @@ def test_older_certbots_say_domain() -> None:
         (
             "An unexpected error occurred:\nOSError: [Errno 28] No space left on device: '/etc/letsencrypt/x'",
             1,
-            "other",
+            "disk",
         ),
         ("An unexpected error occurred:\nFileNotFoundError: [Errno 2] No such file", 1, "other"),
         ("sh: certbot: not found", 127, "other"),

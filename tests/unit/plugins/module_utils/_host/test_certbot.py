@@ -34,11 +34,11 @@ def lineage(paths: Paths, domain: str = "shop.test", *, links: bool = True) -> P
         directory.mkdir(parents=True, exist_ok=True)
     (renewal / f"{domain}.conf").write_text("server = x\n", encoding="utf-8")
     for name in ("cert", "chain", "fullchain", "privkey"):
-        (archive / f"{name}1.pem").write_text(name, encoding="utf-8")
+        (archive / f"{name}1.pem").write_text(f"{name}\n-----END CERTIFICATE-----\n", encoding="utf-8")
         if links:
             (live / f"{name}.pem").symlink_to(f"../../archive/{domain}/{name}1.pem")
         else:
-            (live / f"{name}.pem").write_text(name, encoding="utf-8")
+            (live / f"{name}.pem").write_text(f"{name}\n-----END CERTIFICATE-----\n", encoding="utf-8")
     return live
 
 
@@ -77,6 +77,9 @@ def test_usable(paths: Paths, certbot: Certbot) -> None:
     assert certbot.usable("shop.test")
     (paths.letsencrypt / "archive/shop.test/privkey1.pem").unlink()
     assert not certbot.usable("shop.test"), "a link leads nowhere"
+    lineage(paths, "cut.test")
+    (paths.letsencrypt / "archive/cut.test/cert1.pem").write_text("-----BEGIN CERTIFICATE-----\nMII", encoding="utf-8")
+    assert not certbot.usable("cut.test"), "a certificate is cut off"
     lineage(paths, "plain.test", links=False)
     assert not certbot.usable("plain.test"), "plain files: certbot refuses them"
     lineage(paths, "half.test")
@@ -102,7 +105,7 @@ def test_a_lineage_in_the_way_is_put_back_where_issuing_fails(paths: Paths, cert
 
     with pytest.raises(RefusedError, match="it refused"):
         issue()
-    assert (live / "privkey.pem").read_text(encoding="utf-8") == "privkey"
+    assert (live / "privkey.pem").read_text(encoding="utf-8").startswith("privkey\n")
     assert (paths.letsencrypt / "renewal/shop.test.conf").is_file()
     assert (paths.letsencrypt / "archive/shop.test/privkey1.pem").is_file()
 

@@ -55,17 +55,17 @@ def test_a_good_pair_has_no_problem(tmp_path: Path, good: Pair, authority: str) 
 
 
 PROBLEMS: dict[str, tuple[Callable[[Pair], str | None], Callable[[Pair], str | None], str]] = {
-    "nothing": (lambda it: None, lambda it: None, "there is no fullchain.pem"),
-    "no chain": (lambda it: None, lambda it: it.key_pem, "there is no fullchain.pem"),
+    "nothing": (lambda it: None, lambda it: None, "there is no certificate"),
+    "no chain": (lambda it: None, lambda it: it.key_pem, "there is no certificate"),
     "no key": (lambda it: it.chain, lambda it: None, "there is no privkey.pem"),
-    "empty chain": (lambda it: "", lambda it: it.key_pem, "not a pair"),
+    "empty chain": (lambda it: "", lambda it: it.key_pem, "fullchain.pem is not a certificate"),
     "empty key": (lambda it: it.chain, lambda it: "", "not a pair"),
-    "truncated chain": (lambda it: it.pem[:300], lambda it: it.key_pem, "not a pair"),
+    "truncated chain": (lambda it: it.pem[:300], lambda it: it.key_pem, "fullchain.pem is not a certificate"),
     "truncated key": (lambda it: it.chain, lambda it: it.key_pem[:120], "not a pair"),
     "another's key": (lambda it: it.chain, lambda it: make_pair([SHOP]).key_pem, "not a pair: KEY_VALUES_MISMATCH"),
-    "turned round": (lambda it: it.key_pem, lambda it: it.pem, "not a pair"),
+    "turned round": (lambda it: it.key_pem, lambda it: it.pem, "fullchain.pem is not a certificate"),
     "encrypted key": (lambda it: it.chain, lambda it: it.encrypted_key_pem(b"phrase"), "not a pair"),
-    "no PEM": (lambda it: "<html>", lambda it: it.key_pem, "not a pair"),
+    "no PEM": (lambda it: "<html>", lambda it: it.key_pem, "fullchain.pem is not a certificate"),
 }
 
 

@@ -14,7 +14,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.lineages import 
     chain_problem,
     lineage_names,
     lineage_remains,
-    read_facts,
+    read_lineage,
     remove_lineage,
     served,
     trust,
@@ -51,7 +51,7 @@ def test_a_good_lineage(paths: Paths, tmp_path: Path, root: Pair) -> None:
     put(paths, leaf)
     (paths.letsencrypt / "renewal").mkdir()
     (paths.letsencrypt / "renewal/shop.test.conf").write_text("server = https://pebble:14000/dir\n", encoding="utf-8")
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, root)))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, root))).facts
     assert found is not None
     assert found.names == ("shop.test", "www.shop.test")
     assert (found.pair_problem, found.chain_problem) == (None, None)
@@ -62,7 +62,7 @@ def test_a_good_lineage(paths: Paths, tmp_path: Path, root: Pair) -> None:
 
 def test_a_chain_to_nowhere_is_said(paths: Paths, root: Pair) -> None:
     put(paths, make_pair(["shop.test"], issuer=root))
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(None)).facts
     assert found is not None
     assert found.pair_problem is None
     assert str(found.chain_problem).startswith("clients will not trust it: ")
@@ -73,7 +73,7 @@ def test_an_issuer_that_did_not_sign_is_noticed(paths: Paths, tmp_path: Path, ro
     other = make_pair(["A root"])
     directory = put(paths, leaf)
     (directory / "fullchain.pem").write_text(leaf.pem + other.pem, encoding="utf-8")
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, other)))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(bundle(tmp_path, other))).facts
     assert found is not None
     assert found.chain_problem
 
@@ -83,14 +83,14 @@ def test_a_key_that_does_not_fit_is_said(paths: Paths, root: Pair, key: str) -> 
     leaf = make_pair(["shop.test"], issuer=root)
     texts = {"other": make_pair(["x.test"]).key_pem, "encrypted": leaf.encrypted_key_pem(b"secret")}
     put(paths, leaf, key=texts.get(key, key))
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(None)).facts
     assert found is not None
     assert str(found.pair_problem).startswith("key and certificate are not a pair")
 
 
 def test_no_key(paths: Paths, root: Pair) -> None:
     (put(paths, make_pair(["shop.test"], issuer=root)) / "privkey.pem").unlink()
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(None)).facts
     assert found is not None
     assert found.pair_problem == "there is no privkey.pem"
 
@@ -100,13 +100,15 @@ def test_no_key(paths: Paths, root: Pair) -> None:
 )
 def test_what_is_no_certificate_is_none(paths: Paths, text: str | None) -> None:
     put_pair(paths.letsencrypt / "live/shop.test", chain=text, key=None)
-    assert read_facts(paths, "shop.test", "letsencrypt", client=trust(None)) is None
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(None))
+    assert found.facts is None
+    assert bool(found.unreadable) is (text is not None)
 
 
 def test_a_self_signed_chain_is_not_judged(paths: Paths) -> None:
     pair = make_pair(["shop.test"])
     put_pair(paths.selfsigned / "shop.test", chain=pair.chain, key=pair.key_pem)
-    found = read_facts(paths, "shop.test", "selfsigned", client=trust(None))
+    found = read_lineage(paths, "shop.test", "selfsigned", client=trust(None)).facts
     assert found is not None
     assert (found.self_signed, found.issuer, found.chain_problem) == (True, "self-signed", None)
 
@@ -151,7 +153,7 @@ def tls_server(tmp_path: Path, pair: Pair) -> Iterator[int]:
 def test_served(tmp_path: Path, paths: Paths, root: Pair) -> None:
     leaf = make_pair(["shop.test"], issuer=root)
     put(paths, leaf)
-    found = read_facts(paths, "shop.test", "letsencrypt", client=trust(None))
+    found = read_lineage(paths, "shop.test", "letsencrypt", client=trust(None)).facts
     with tls_server(tmp_path, leaf) as port:
         answers = served(["shop.test", "other.test"], port=port)
     assert found is not None
