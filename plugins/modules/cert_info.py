@@ -42,7 +42,8 @@ certificates:
     - C(renews) is the day on which it will be renewed, and C(renews_by) who says so, V(ari) (the CA itself, RFC 9773,
       with C(ari), the window that it asks for) or V(lifetime) (the share of the lifetime that certbot goes by).
     - Further keys are C(domain), C(site), C(problem), C(ca), C(issuer), C(key), C(key_matches), C(names),
-      C(not_before), C(not_after), C(seconds_left), C(fraction_left), C(past_two_thirds), C(fingerprint), C(served_fingerprint),
+      C(not_before), C(not_after),
+      C(seconds_left), C(fraction_left), C(past_two_thirds), C(fingerprint), C(served_fingerprint),
       C(served_not_after) and C(last_failure).
   returned: success
   type: list
