@@ -32,6 +32,7 @@ __all__ = (
     "past_two_thirds",
     "renewal_server",
     "renewal_time",
+    "renewal_wait",
     "retry_after",
     "rfc3339",
     "should_issue",
@@ -287,7 +288,7 @@ def should_issue(
     fresh = facts is not None and (force or verdict.state not in ("expired", "expiring"))
     if authority == "selfsigned":
         return Decision("issue", reason, fresh=fresh)
-    until = _wait_until(attempts, authority)
+    until = renewal_wait(attempts, authority)
     if until is not None and until > now:
         return Decision("wait", reason, until=until)
     return Decision("issue", reason, fresh=fresh, rehearse=authority == "letsencrypt" and attempts.failures > 0)
@@ -305,7 +306,8 @@ def _same_authority(facts: Facts, authority: str) -> bool:
     return facts.server is None or facts.server == directory_url(authority)
 
 
-def _wait_until(attempts: Attempts, authority: str) -> datetime.datetime | None:
+def renewal_wait(attempts: Attempts, authority: str) -> datetime.datetime | None:
+    """Return the moment before which a CA is not asked again after failures, or None where there were none."""
     if attempts.last is None or not attempts.failures:
         return None
     wait = _WAITS[min(attempts.failures, len(_WAITS) - 1)] if authority == "letsencrypt" else datetime.timedelta(0)

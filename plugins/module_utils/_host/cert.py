@@ -10,7 +10,6 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -27,6 +26,7 @@ from .._core.certificate import (
 from .._core.errors import NotPutBackError, RefusedError
 from .cert_ask import STATE_KEPT, ask_ca
 from .cert_notes import write_note
+from .cert_served import wait_until_served
 from .cert_wanted import (
     Wanted,
     certificate_result,
@@ -40,15 +40,11 @@ from .cert_wanted import (
 from .certbot import Certbot, ask_for_reload
 from .certificates import certificate_directory
 from .docker import Engine
-from .lineages import read_lineage, served, trust
+from .lineages import read_lineage, trust
 from .paths import Paths
 from .selfsigned import make_pair
 
 __all__ = ("bring_certificate", "kept_certificate")
-
-# How long a renewed certificate may take until the proxy serves it: the reloader looks every two seconds, but reloads
-# once a minute at the most; NGINX's own cache of certificates is believed for 30 seconds.
-_SERVED_WITHIN = 40.0
 
 
 def _decide(
@@ -159,21 +155,8 @@ def _checked(
         share = round(100 * (verdict.fraction_left or 0))
         text = f"valid for {time_left(verdict.seconds_left or 0)} ({share} %)"
         return certificate_result(wanted, fresh, "ok", text, notes)
-    if prove and before is not None and (unserved := _not_served(wanted, before)):
-        words = issued_words(wanted, fresh)
-        return certificate_result(wanted, fresh, "warning", words, [*notes, unserved]) | {"changed": True}
+    unserved = wait_until_served({wanted.domain: before.fingerprint}) if prove and before is not None else {}
+    if unserved:
+        words = [*notes, *unserved.values()]
+        return certificate_result(wanted, fresh, "warning", issued_words(wanted, fresh), words) | {"changed": True}
     return certificate_result(wanted, fresh, "changed", issued_words(wanted, fresh), notes)
-
-
-def _not_served(wanted: Wanted, before: Facts) -> str | None:
-    """Wait until the proxy serves the fresh certificate, if it served the one of before. Returns what is wrong."""
-    deadline = time.monotonic() + _SERVED_WITHIN
-    while True:
-        now = served([wanted.domain])[wanted.domain]
-        if now.fingerprint != before.fingerprint:
-            return None
-        if time.monotonic() > deadline:
-            return (
-                f"after {_SERVED_WITHIN:.0f} s the proxy still serves the certificate of before: docker logs vsa-nginx"
-            )
-        time.sleep(0.5)

@@ -21,7 +21,7 @@ from .docker import Engine, ExecResult
 from .files import read_json, read_text, write_atomically
 from .paths import Paths
 
-__all__ = ("CONTAINER", "TIMEOUT", "Certbot", "ask_for_reload")
+__all__ = ("CONTAINER", "SCRIPTS", "TIMEOUT", "Certbot", "ask_for_reload")
 
 CONTAINER = "vsa-certbot"
 DEFAULT_IMAGE = "certbot/certbot:v5.5.0"
@@ -114,10 +114,11 @@ class Certbot:
         argv += ["--dry-run"] if check else []
         return self._run(argv, {})
 
-    def revoke(self, archive: str, *, server: str, reason: str) -> ExecResult:
-        """Revoke the certificate in a file below certbot's state; its lineage stays as it is."""
+    def revoke(self, certificate: str, *, key: str, server: str, reason: str) -> ExecResult:
+        """Revoke the certificate in a file below certbot's state, by its own key; its lineage stays as it is."""
         argv = [*_CERTBOT, "revoke", "--non-interactive", "--no-delete-after-revoke", "--server", server]
-        return self._run([*argv, "--cert-path", f"/etc/letsencrypt/{archive}", "--reason", reason], {})
+        argv += ["--cert-path", f"/etc/letsencrypt/{certificate}", "--key-path", f"/etc/letsencrypt/{key}"]
+        return self._run([*argv, "--reason", reason], {})
 
     def _run(self, argv: list[str], environment: dict[str, str]) -> ExecResult:
         found = self._engine.container(CONTAINER)

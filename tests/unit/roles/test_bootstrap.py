@@ -51,6 +51,13 @@ TABLE: dict[str, tuple[list[str], list[str]]] = {
         ["http://loki.example.com:3100", "https://loki.example.com/push"],
         ["", "loki:3100", "ftp://loki", "http://loki/\n", "http://lo ki/", "http://loki/{{ x }}"],
     ),
+    "dns_plugin": (["rfc2136", "cloudflare", "my-own"], ["", "-x", "x-", "Cloudflare", "a b", "x\n", "{{ x }}", "a.b"]),
+    "dns_propagation": (["60s", "2m"], ["", "60", "0s", "500ms", "60s\n"]),
+    "alert_command": (["/usr/local/bin/alert"], ["", "alert", "/a b", "/x\n", "/usr/../x/{{ y }}", "/a;b"]),
+    "alert_url": (
+        ["https://chat.example.com/hooks/a-b_c", "http://127.0.0.1:8080/", "/etc/vsa/alert-url"],
+        ["", "chat.example.com", "ftp://x/", "https://a b/", "https://x/\n", "https://x/{{ y }}", "https://x/?a=b"],
+    ),
     "resolver_valid": (["5s", "1m", "2h"], ["", "5", "0s", "500ms", "5s\n", "5 s", "-5s", "1000000s"]),
     "worker_shutdown_timeout": (["10m", "500ms", "1d"], ["", "10", "0m", "10m\n", "ten", "10M", "1000000s"]),
 }

@@ -14,7 +14,10 @@ from vsa.verb import Spec, where
 
 __all__ = ("bootstrap", "bootstrap_command")
 
-SETTINGS = ("ca", "ca_bundle", "email", "loki_url")
+SETTINGS = (
+    *("ca", "ca_bundle", "email", "loki_url"),
+    *("dns_plugin", "dns_propagation", "alert_command", "alert_url"),
+)
 _SETTINGS = "Settings of the host"
 
 
@@ -26,6 +29,9 @@ def bootstrap(
     ca_bundle: str | None = None,
     email: str | None = None,
     loki_url: str | None = None,
+    dns_plugin: str | None = None,
+    alert_command: str | None = None,
+    alert_url: str | None = None,
     unset: tuple[str, ...] = (),
 ) -> Run:
     """Return the run that prepares hosts; a relative ``ca_bundle`` is a file of the workstation, here."""
@@ -36,6 +42,9 @@ def bootstrap(
         bootstrap_ca_bundle=ca_bundle and os.path.abspath(ca_bundle),  # noqa: PTH100 (links stay as typed)
         bootstrap_email=email,
         bootstrap_loki_url=loki_url,
+        bootstrap_dns_plugin=dns_plugin,
+        bootstrap_alert_command=alert_command,
+        bootstrap_alert_url=alert_url,
         bootstrap_unset=unset or None,
     )
 
@@ -55,6 +64,19 @@ def bootstrap(
 )
 @option("--email", type=Checked("email", "ADDRESS"), heading=_SETTINGS, help="Contact for the certificate authority.")
 @option("--loki-url", type=Checked("loki_url", "URL"), heading=_SETTINGS, help="Where the audit trail is pushed to.")
+@option("--dns-plugin", type=Checked("dns_plugin", "NAME"), heading=_SETTINGS, help="Validates wildcards by DNS.")
+@option(
+    "--alert-command",
+    type=Checked("alert_command", "FILE"),
+    heading=_SETTINGS,
+    help="Program of the host, told of late certificates.",
+)
+@option(
+    "--alert-url",
+    type=Checked("alert_url", "URL"),
+    heading=_SETTINGS,
+    help="Webhook for the same, or a 0600 file there with it.",
+)
 @option(
     "--unset",
     type=click.Choice(SETTINGS),

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings, site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import cert_note, errors, forms, ids, settings, site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
     EXIT_INTERNAL,
@@ -55,21 +55,25 @@ __all__ = (
 )
 
 
+_SETTINGS = ("alert_command", "alert_url", "dns_plugin", "loki_url")
+
+
 def audit_id() -> str:
     """Return a new id for one run: a UUIDv7 of now."""
     return ids.uuid7(time.time_ns() // 1_000_000, randomness=os.urandom(10))
 
 
 def checked(form: str, value: str, *, field: str) -> Any:
-    """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, or ``loki_url``.
+    """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, or a setting.
 
     Raises :class:`UsageError` that names the field as typed, the value and the expected form: at this door a value that
     is not of its form is a usage error, for no host was asked.
     """
     try:
-        if form == "loki_url":
-            return settings.parse_settings({form: value}, where="").loki_url
-        read = site.parse_route if form == "route" else getattr(forms, form)
+        if form in _SETTINGS:
+            return settings.parse_settings({form: value}, where="").as_dict()[form]
+        special = {"route": site.parse_route, "certificate_name": cert_note.certificate_name}
+        read = special.get(form) or getattr(forms, form)
         return read(value, field=field)
     except errors.VsaError as error:
         raise UsageError(error.message, field=field, value=value, expected=error.expected) from error

@@ -6,7 +6,12 @@ import datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.certbot_output import Problem, not_due, read_failure
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.certbot_output import (
+    Problem,
+    not_due,
+    read_failure,
+    read_renewals,
+)
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts" / "certbot-5.5.0"
 REFUSED = (
@@ -108,3 +113,17 @@ def test_no_advice_of_certbot_gets_through(name: str) -> None:
 def test_not_due() -> None:
     assert not_due(transcript("not-due"))
     assert not not_due(transcript("connection-refused"))
+
+
+def test_what_was_not_renewed_is_said_by_lineage() -> None:
+    found = read_renewals(transcript("renew.stdout"), transcript("renew.stderr"))
+    assert set(found) == {"broken.vsa.test", "other.vsa.test"}, "the third was renewed"
+    assert found["other.vsa.test"].kind == "challenge"
+    assert found["other.vsa.test"].message.startswith("it could not validate other.vsa.test: Get ")
+    assert found["broken.vsa.test"].message.startswith("its renewal configuration is broken: error parsing")
+    assert read_renewals("", "Another instance of Certbot is already running.") == {}
+
+
+def test_a_plugin_that_is_not_there() -> None:
+    found = read_failure("certbot: error: unrecognized arguments: --dns-rfc2136-credentials /x", code=2)
+    assert (found.kind, found.message) == ("plugin", "certbot's image has no plugin dns-rfc2136")

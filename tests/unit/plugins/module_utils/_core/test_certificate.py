@@ -11,16 +11,20 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.certificate impo
     Attempts,
     Decision,
     Facts,
+    Window,
     attempts_from,
     attempts_record,
     authority_label,
     covers,
     directory_url,
     judge,
+    past_two_thirds,
     renewal_server,
     renewal_time,
+    retry_after,
     should_issue,
     time_left,
+    window_from,
 )
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
@@ -234,3 +238,65 @@ def test_attempts_survive_the_disk() -> None:
 def test_a_spoilt_record_tells_of_no_wait(data: object) -> None:
     made = should_issue(None, names=("a.test",), authority="letsencrypt", attempts=attempts_from(data), now=NOW)
     assert made.action == "issue"
+
+
+@pytest.mark.parametrize(
+    ("found", "past"),
+    [
+        (facts(age=59, left=31), False),
+        (facts(age=61, left=29), True),
+        # No fixed day counts: six days, and 45 as they will be in 2028.
+        (facts(age=3.9, left=2.1), False),
+        (facts(age=4.1, left=1.9), True),
+        (facts(age=29, left=16), False),
+        (facts(age=31, left=14), True),
+    ],
+)
+def test_past_two_thirds(found: Facts, past: bool) -> None:
+    assert past_two_thirds(found, now=NOW) is past
+
+
+def test_a_file_that_cannot_be_read_is_a_mismatch() -> None:
+    verdict = judge(None, names=("shop.test",), now=NOW, unreadable="it is cut off")
+    assert (verdict.state, verdict.problem) == ("mismatch", "it is cut off")
+
+
+def test_a_window() -> None:
+    # As Pebble and Boulder, both written in Go, send it.
+    answer = {"suggestedWindow": {"start": "2027-01-22T13:48:43.123456789Z", "end": "2027-01-24T13:48:43Z"}}
+    window = window_from(answer)
+    assert window is not None
+    assert window.as_list() == ["2027-01-22T13:48:43Z", "2027-01-24T13:48:43Z"]
+    assert Window.from_list(window.as_list()) == window
+    assert window.middle.day == 23
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {},
+        {"suggestedWindow": None},
+        {"suggestedWindow": {"start": "x", "end": "y"}},
+        {"suggestedWindow": {"start": "2027-01-24T00:00:00Z", "end": "2027-01-22T00:00:00Z"}},
+        {"suggestedWindow": {"start": 1, "end": 2}},
+    ],
+)
+def test_what_is_no_window(answer: object) -> None:
+    assert window_from(answer) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("3600", 3600),
+        ("1", 60),
+        ("99999999", 86400),
+        (None, 21600),
+        ("Tue, 24 Nov 2026 10:00:00 GMT", 21600),
+        ("-5", 21600),
+    ],
+)
+def test_retry_after(said: str | None, seconds: int) -> None:
+    assert retry_after(said).total_seconds() == seconds

@@ -1,0 +1,80 @@
+#!/usr/bin/python
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cert_timer
+short_description: Install the renewal of certificates that needs no controller
+version_added: 0.1.0
+description:
+  - Installs a program that renews what is due and tells of what is late, and a systemd timer or a line for cron that
+    starts it twice a day. It needs neither Ansible nor this collection on the host.
+  - Beside the renewal loop of the certbot container it is a safety net. It writes C(/var/log/vsa/cert-renew.log), and
+    calls C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml) once a day while a certificate is past two thirds of
+    its life and was not renewed, or is not served.
+author:
+  - flowbiz (@flowbiz)
+extends_documentation_fragment:
+  - flowbiz.vsa.run
+options:
+  state:
+    description: Whether it is to be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  cron:
+    description: Whether cron starts it, instead of a systemd timer.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Says whether something would be installed, changed or removed.
+  diff_mode:
+    support: full
+    description: Returns the difference of the units, or of cron's line.
+"""
+
+EXAMPLES = r"""
+- name: Renew on the host itself
+  flowbiz.vsa.cert_timer:
+"""
+
+RETURN = r"""
+steps:
+  description: The step C(timer), with name, state, text and notes.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert_timer import set_timer
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **RUN_SPEC,
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "cron": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        check = module.check_mode
+        module.exit_json(
+            **audited(lambda: set_timer(module.params, check=check), module.params, module="cert_timer", check=check)
+        )
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+
+
+if __name__ == "__main__":
+    main()
