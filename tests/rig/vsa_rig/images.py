@@ -84,6 +84,15 @@ _ALL = (
         really="certbot 5.5.0 from the Python package index, on Debian testing",
         pip=True,
     ),
+    Image(
+        "certbot/dns-rfc2136:v5.5.0",
+        parent="certbot/certbot:v5.5.0",
+        context="certbot-dns",
+        args={"PLUGIN": "certbot-dns-rfc2136==5.5.0"},
+        genuine=True,
+        really="certbot and certbot-dns-rfc2136 5.5.0 from the Python package index, on Debian testing",
+        pip=True,
+    ),
 )
 
 #: Every image of the rig by its full name.

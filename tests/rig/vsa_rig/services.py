@@ -18,10 +18,12 @@ __all__ = ["PROFILES", "Services", "services"]
 
 _IMAGE = "vsa-rig-pebble:1"
 
-#: How the ACME server behaves: Pebble's own switches. ``hostile`` rejects nonces, sleeps and forgets authorizations.
+#: How the ACME server behaves: Pebble's own switches. ``hostile`` rejects nonces, sleeps and forgets authorizations;
+#: ``dns`` is for challenges by DNS, which are looked up at a server that takes updates.
 PROFILES: Mapping[str, Mapping[str, str]] = {
     "default": {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"},
-    "hostile": {"PEBBLE_VA_SLEEPTIME": "3", "PEBBLE_WFE_NONCEREJECT": "30", "PEBBLE_AUTHZREUSE": "0"},
+    "hostile": {"PEBBLE_VA_SLEEPTIME": "3", "PEBBLE_WFE_NONCEREJECT": "50", "PEBBLE_AUTHZREUSE": "0"},
+    "dns": {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"},
 }
 
 
@@ -58,11 +60,11 @@ class Services:
             pass
 
 
-def services(profile: str = "default", *, within: str | None = None) -> Services:
+def services(profile: str = "default", *, within: str | None = None, dns: str = "") -> Services:
     """The services of this scope, started if they do not run; a profile other than ``default`` is a second ACME server.
 
     ``within`` is the scope, by default the current one. The second server is reached as
-    ``https://pebble-<profile>.test:14000/dir`` and validates through the default one's DNS.
+    ``https://pebble-<profile>.test:14000/dir`` and validates through the default one's DNS, or that at ``dns``.
     """
     images(_IMAGE)
     network()
@@ -76,7 +78,7 @@ def services(profile: str = "default", *, within: str | None = None) -> Services
             ipv4, ipv6 = addresses()
             given = {**PROFILES[profile], "RIG_NAME": name, "RIG_IP": ipv4, "RIG_IP6": ipv6}
             if main is not None:
-                given["RIG_DNS"] = main.dns_ip
+                given["RIG_DNS"] = dns or main.dns_ip
             argv = ["run", "--detach", "--name", container, "--network", NETWORK, "--ip", ipv4]
             argv += ["--ip6", ipv6] if ipv6 else []
             argv += ["--label", LABEL, "--label", f"vsa.rig.scope={where}", "--label", "vsa.rig.kind=services"]
