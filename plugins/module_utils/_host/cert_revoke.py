@@ -24,6 +24,7 @@ from .desired import manifests_on_disk, read_settings
 from .docker import Engine
 from .generations import Generations
 from .lineages import lineage_names, remove_lineage
+from .lock import host_lock
 from .paths import Paths
 
 __all__ = ("REASONS", "revoke_certificate")
@@ -116,7 +117,8 @@ def revoke_certificate(
             details=list(problem.details),
         )
     if not steps:
-        removed = remove_lineage(paths, domain)
+        with host_lock(paths.letsencrypt / "vsa-certbot.lock"):
+            removed = remove_lineage(paths, domain)
         return _result("changed", f"revoked: {words}; the lineage was removed", notes=removed)
     return _result("changed", f"the one of before was revoked: {words}", before=steps)
 
