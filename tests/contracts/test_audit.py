@@ -51,6 +51,7 @@ WORDS = {
     "stack down": ["reverse-proxy", "-y"],
     "stack logs": ["reverse-proxy"],
     "cert issue": ["--domain", "a.example.com"],
+    "cert revoke": ["--domain", "a.example.com", "-y"],
 }
 EXTRA = {
     "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
@@ -59,6 +60,7 @@ EXTRA = {
     "site show": {"site_domain": "a.example.com"},
     "vhost show": {"vhost_domain": "a.example.com"},
     "cert issue": {"domain": "a.example.com"},
+    "cert revoke": {"domain": "a.example.com"},
     **{f"stack {verb}": {"stack_name": "reverse-proxy"} for verb in ("up", "down", "logs")},
 }
 
