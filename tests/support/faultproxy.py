@@ -21,6 +21,7 @@ class Seen:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,16 +57,39 @@ class Proxy:
         self.faults = lambda seen: left.pop(0) if left else None
 
 
+# A hop's own; the rest of a server's answer is passed on.
+_HOP = ("connection", "content-length", "date", "server", "transfer-encoding")
+
+
 @contextlib.contextmanager
-def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
-    """Run a proxy on this machine's loopback before ``upstream``; with ``tls`` it speaks HTTPS."""
+def proxy(
+    upstream: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    address: str = "127.0.0.1",
+    trust: ssl.SSLContext | None = None,
+) -> Iterator[Proxy]:
+    """Run a proxy on an address of this machine before ``upstream``; with ``tls`` it speaks HTTPS.
+
+    An ``upstream`` that speaks HTTPS itself is verified by ``trust``.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self._handle()
+
+        def do_HEAD(self) -> None:
+            self._handle()
+
         def do_POST(self) -> None:
+            self._handle()
+
+        def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            seen = Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            seen = Seen(self.path, headers, body, self.command)
             running.seen.append(seen)
             fault = running.faults(seen)
             if fault is None or fault.lost:
@@ -79,9 +103,14 @@ def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy
                 self._answer(fault.status, fault.headers, fault.text.encode())
 
         def _pass_on(self, seen: Seen, *, answer: bool) -> None:
-            connection = http.client.HTTPConnection(urlsplit(running.upstream).netloc, timeout=20)
+            where = urlsplit(running.upstream)
+            connection = (
+                http.client.HTTPSConnection(where.netloc, timeout=20, context=trust)
+                if where.scheme == "https"
+                else http.client.HTTPConnection(where.netloc, timeout=20)
+            )
             try:
-                connection.request("POST", seen.path, body=seen.body, headers=dict(seen.headers))
+                connection.request(seen.method, seen.path, body=seen.body, headers=dict(seen.headers))
                 response = connection.getresponse()
                 data = response.read()
             except OSError as problem:
@@ -90,7 +119,8 @@ def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy
             finally:
                 connection.close()
             if answer:
-                self._answer(response.status, {}, data)
+                kept = {name: value for name, value in response.getheaders() if name.lower() not in _HOP}
+                self._answer(response.status, kept, data)
             else:
                 self.close_connection = True
 
@@ -101,7 +131,7 @@ def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy
             if status != 204:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data if status != 204 else b"")
+            self.wfile.write(data if status != 204 and self.command != "HEAD" else b"")
 
         def _dribble(self) -> None:
             self.close_connection = True
@@ -121,11 +151,11 @@ def proxy(upstream: str, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # a client that hung up is what the tests are about
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((address, 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     scheme = "http" if tls is None else "https"
-    running = Proxy(upstream, f"{scheme}://127.0.0.1:{server.server_port}")
+    running = Proxy(upstream, f"{scheme}://{address}:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

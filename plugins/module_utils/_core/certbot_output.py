@@ -30,6 +30,7 @@ _TOKEN = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{20,}")
 _NO_PLUGIN = re.compile(
     r"unrecognized arguments: --(dns-[a-z0-9-]+)-credentials|The requested (dns-\S+) plugin does not"
 )
+_NO_ACCOUNT = re.compile(r"Account at \S+ does not exist")
 _PROCESSING = re.compile(r"^Processing \S*/renewal/(\S+)\.conf$", re.MULTILINE)
 _NOT_RENEWED = re.compile(r"^Failed to renew certificate (\S+) with error: (.+)$", re.MULTILINE)
 _NOT_PARSED = re.compile(
@@ -45,7 +46,8 @@ class Problem:
 
     ``kind`` is one of ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at
     ``retry_after``), ``refused`` (the CA will not), ``unreachable`` (the CA does not answer, or is not trusted),
-    ``busy`` (another certbot runs), ``plugin`` (its image lacks the plugin asked for), ``disk`` (no room), ``other``.
+    ``busy`` (another certbot runs), ``plugin`` (its image lacks the plugin asked for), ``disk`` (no room),
+    ``nonce`` (the CA rejects our nonces), ``account`` (its key is lost here) and ``other``.
     """
 
     kind: str
@@ -73,6 +75,11 @@ def read_failure(output: str, *, code: int) -> Problem:
     """Return the problem that an output of certbot tells of; ``code`` is its exit code, not 0."""
     if code == 75 or "Another instance of Certbot is already running" in output:
         return Problem("busy", "another certbot is at work and did not end")
+    if "acme:error:badNonce" in output:
+        return Problem("nonce", "it rejected our nonces, which it asks to be tried again")
+    lost = _NO_ACCOUNT.search(output)
+    if lost:
+        return Problem("account", f"its account is lost on this host: {lost[0]}")
     if "No space left on device" in output:
         return Problem("disk", "there is no room on the disk for its state")
     missing = _NO_PLUGIN.search(output)

@@ -18,12 +18,13 @@ from .._core.certificate import (
     Decision,
     Facts,
     authority_label,
+    directory_url,
     judge,
     rfc3339,
     should_issue,
     time_left,
 )
-from .._core.errors import NotPutBackError, RefusedError
+from .._core.errors import NOTHING_CHANGED, NotPutBackError, RefusedError
 from .cert_ask import STATE_KEPT, ask_ca
 from .cert_notes import write_note
 from .cert_served import wait_until_served
@@ -39,6 +40,7 @@ from .cert_wanted import (
 )
 from .certbot import Certbot, ask_for_reload
 from .certificates import certificate_directory
+from .clock import refuse_wrong_clock
 from .docker import Engine
 from .lineages import read_lineage, trust
 from .paths import Paths
@@ -109,6 +111,13 @@ def bring_certificate(
         if facts is not None:
             ask_for_reload(paths)
     else:
+        refuse_wrong_clock(
+            directory_url(wanted.authority),
+            trust(wanted.ca_bundle, names=True),
+            now=time_now(),
+            domain=wanted.domain,
+            state=STATE_KEPT if facts else NOTHING_CHANGED,
+        )
         note = ask_ca(certbot, wanted, decision, attempts, facts)
     fresh = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
     result = _checked(paths, wanted, facts, fresh, note=note, prove=options["prove"])
@@ -122,7 +131,7 @@ def _must_wait(wanted: Wanted, facts: Facts | None, attempts: Attempts, decision
         f"{label} is not asked again before {rfc3339(decision.until)}, after {attempts.failures} failures in a row",
         field="domain",
         value=wanted.domain,
-        state=STATE_KEPT if facts else "nothing was changed",
+        state=STATE_KEPT if facts else NOTHING_CHANGED,
         hint=f"vsa cert issue --domain {wanted.domain} --ca staging",
         details=[f"last failure: {attempts.error}"] if attempts.error else [],
     )

@@ -63,7 +63,7 @@ def ask_ca(certbot: Certbot, wanted: Wanted, decision: Decision, attempts: Attem
 
 def remember_failure(certbot: Certbot, domain: str, attempts: Attempts, problem: Problem) -> None:
     """Write down a failure that the CA counted, so that the next tries wait and are rehearsed."""
-    if problem.kind in ("unreachable", "busy", "plugin", "disk"):
+    if problem.kind in ("unreachable", "busy", "plugin", "disk", "nonce", "account"):
         return  # the CA counted nothing
     certbot.remember(
         domain,
@@ -90,8 +90,10 @@ def not_issued(wanted: Wanted, facts: Facts | None, problem: Problem, *, rehears
         "busy": "wait for the other run, then try again",
         "plugin": f"CERTBOT_IMAGE=certbot/dns-{wanted.dns}:v5.5.0 in env/.env of the stack, vsa stack up reverse-proxy",
         "disk": "df -h /srv, make room, then try again",
+        "nonce": "try again: the CA counts no failure for it",
+        "account": f"vsa cert issue --domain {wanted.domain} --force, which makes a new account",
     }
-    kind = PutBackError if problem.kind in ("unreachable", "other", "disk") else RefusedError
+    kind = PutBackError if problem.kind in ("unreachable", "other", "disk", "nonce", "account") else RefusedError
     raise kind(
         f"{label} gave no certificate for {wanted.domain}: {problem.message}",
         field="domain",
