@@ -24,6 +24,8 @@ from typing import Any
 
 from audit import AuditBench
 from fleet import LOOPED, FleetBench
+from peers import Peers, SkippedError, compare
+from peers import table as peers_table
 from rows import Row, Wanted, measure, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -162,6 +164,30 @@ def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
             vps.destroy()
 
 
+def beside_peers(vps: Any, bench: Bench, rounds: int, *, strict: bool) -> int:
+    """Measure the proxy beside others, print and write build/bench-peers.json; returns the exit code."""
+    if vps is None:
+        print("bench: skipped: the peers run on the rig's own host only")
+        return 0
+    peers = Peers(vps, bench.playbook)
+    try:
+        peers.start()
+        figures = compare(peers, rounds)
+    except SkippedError as reason:
+        print(f"bench: skipped: {reason}")
+        return 0
+    finally:
+        peers.end()
+    print(peers_table(figures))
+    content = {
+        **report([], rounds),
+        "rows": [{**dataclasses.asdict(each), "verdict": each.verdict} for each in figures],
+    }
+    target = ROOT / "build/bench-peers.json"
+    target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 1 if strict and any(each.met is False for each in figures) else 0
+
+
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,6 +197,7 @@ def main() -> int:
     )
     parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
     parser.add_argument("--only", choices=("verbs", "fleet"), help="one of the groups of rows")
+    parser.add_argument("--peers", action="store_true", help="beside Caddy and Traefik, instead of these rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
     words = parser.parse_args()
@@ -189,6 +216,8 @@ def main() -> int:
         else:
             vps, inventory = stack.enter_context(rig_host(words.vps, keep=words.keep))
         bench = Bench(inventory, playbook)
+        if words.peers:
+            return beside_peers(vps, bench, words.rounds, strict=words.strict)
         rows = []
         if words.only != "fleet":
             print("bench: writing a trail of 100,000 records", flush=True)

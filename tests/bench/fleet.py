@@ -44,7 +44,7 @@ def domain_of(number: int) -> str:
     return f"site-{number:04}.bench.test"
 
 
-class _Archive:
+class Archive:
     """A tar archive in memory, its members owned by root and by one group."""
 
     def __init__(self, group: int = 0) -> None:
@@ -80,7 +80,7 @@ def manifests(*, container: str, port: int = 80, number: int = SITES) -> bytes:
     from making import make_site
 
     first = dump_yaml(to_manifest(make_site(domain_of(0), f"{container}:{port}")))
-    archive = _Archive()
+    archive = Archive()
     for which in range(number):
         archive.file(f"{MANIFESTS}/{domain_of(which)}.yml", first.replace(domain_of(0), domain_of(which)))
     return archive.content()
@@ -105,7 +105,7 @@ class Lineages:
 
     def archive(self) -> bytes:
         """Return them as certbot leaves them: archive, live and renewal."""
-        archive = _Archive(_GROUP)
+        archive = Archive(_GROUP)
         for kind in ("archive", "live", "renewal"):
             archive.folder(f"{LETSENCRYPT}/{kind}")
         for domain, pair in self.pairs.items():
@@ -121,7 +121,7 @@ class Lineages:
 
     def plain(self) -> bytes:
         """Return them as two files a site, the way that the peers are told of them."""
-        archive = _Archive()
+        archive = Archive()
         for domain, pair in self.pairs.items():
             archive.file(f"{domain}.crt", pair.chain)
             archive.file(f"{domain}.key", pair.key_pem)

@@ -106,12 +106,19 @@ class ProxyHost:
             raise AssertionError(f"{argv}: {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
         return done.stdout.decode()
 
+    #: The driver's command on the VPS, which reads what ``wanted`` returns.
+    driver = ("env", f"PYTHONPATH={_LIBRARY}", "python3", f"{_LIBRARY}/driver.py")
+
+    @staticmethod
+    def wanted(call: str = "apply", *, templates: dict[str, str] | None = None, **wanted: Any) -> str:
+        """Return what the driver reads for a call."""
+        return json.dumps({"call": call, "templates": templates or TEMPLATES, **wanted})
+
     def drive(self, call: str = "apply", *, templates: dict[str, str] | None = None, **wanted: Any) -> dict[str, Any]:
         """Run the driver; a process that was killed returns ``{"killed": True}``."""
-        text = json.dumps({"call": call, "templates": templates or TEMPLATES, **wanted}).encode()
         done = subprocess.run(
-            ["docker", "exec", "-i", "-e", f"PYTHONPATH={_LIBRARY}", self.vps.name, "python3", f"{_LIBRARY}/driver.py"],
-            input=text,
+            ["docker", "exec", "-i", self.vps.name, *self.driver],
+            input=self.wanted(call, templates=templates, **wanted).encode(),
             capture_output=True,
             timeout=180,
         )
