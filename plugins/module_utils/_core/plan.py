@@ -10,6 +10,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 import re
@@ -23,6 +24,7 @@ __all__ = (
     "FileChange",
     "Generation",
     "Plan",
+    "content_hash",
     "culprit_line",
     "make_plan",
     "manifest_file",
@@ -39,9 +41,14 @@ MAIN = "nginx.conf"
 _PROCESS = re.compile(r"^\d+#\d+: ")
 
 
+def content_hash(content: bytes) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def text_hash(text: str) -> str:
     """Return the SHA-256 of a text as UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return content_hash(text.encode())
 
 
 def site_file(domain: str) -> str:
@@ -164,9 +171,9 @@ class Plan:
             if change.after is None and change.name.startswith("sites/") and (site := site_of(change.name))
         )
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
-        """Return what names this plan: the base, every file and every other effect."""
+        """What names this plan: the base, every file and every other effect."""
         content = [self.base, sorted((n, text_hash(t)) for n, t in self.files.items()), self.networks, self.joins]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

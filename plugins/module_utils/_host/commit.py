@@ -20,7 +20,7 @@ from .._core.plan import manifest_file, site_of
 from .certificates import certificate_problem, live_fingerprint
 from .desired import read_settings
 from .docker import Engine
-from .files import dump_yaml, write_atomically
+from .files import dump_yaml, read_text, write_atomically
 from .generations import Generations, Journal, Record
 from .logs import remove_logs
 from .nginx import CONTAINER, Nginx
@@ -87,13 +87,19 @@ class Commit:
         self._nginx = nginx
         self._generations = generations
         self._on_step = on_step
+        self._checked: Mapping[str, str | None] = {}
 
-    def run(self, number: int) -> Outcome:
-        """Commit a tested generation. PutBackError when it is not proven, NotPutBackError when that fails too."""
+    def run(self, number: int, *, checked: Mapping[str, str | None] | None = None) -> Outcome:
+        """Commit a tested generation. PutBackError when it is not proven, NotPutBackError when that fails too.
+
+        ``checked`` is given where the same run, under the same lock, has just staged and verified it: what is wrong
+        with the certificate of each of its changed sites.
+        """
         record = self._generations.record(number)
         if record is None:
             raise InternalError(f"generation {number} was never finished")
-        wrong = self._generations.verify(number, record.files)
+        self._checked = checked or {}
+        wrong = self._generations.verify(number, record.files) if checked is None else []
         if wrong:
             self._generations.discard(number)
             raise RefusedError(f"generation {number} was changed after its test", field="file", value=", ".join(wrong))
@@ -231,7 +237,8 @@ class Commit:
         wanted = {}
         for domain in record.changed:
             authority = record.sites[domain]["ca"]
-            problem = certificate_problem(self._paths, domain, authority)
+            known = self._checked
+            problem = known[domain] if domain in known else certificate_problem(self._paths, domain, authority)
             if problem:
                 outcome.notes.append(f"{domain} is not proven: {problem}")
             else:
@@ -294,16 +301,19 @@ class Commit:
 
     def _write_manifests(self, record: Record) -> None:
         """Bring the manifests on disk to what the generation says of the sites that it changed."""
-        new, old = self._generations.read(record.number), self._generations.read(record.base)
-        for name in sorted({*new.files, *old.files}):
+        base = self._generations.record(record.base)
+        # Without its record the base is still known by its names.
+        before = base.files if base else dict.fromkeys(self._generations.read(record.base).files, "")
+        for name in sorted({*record.files, *before}):
             domain = site_of(name)
-            if domain is None or name != manifest_file(domain) or new.files.get(name) == old.files.get(name):
+            if domain is None or name != manifest_file(domain) or record.files.get(name) == before.get(name):
                 continue
             path = self._paths.sites / f"{domain}.yml"
-            text = new.files.get(name)
-            if text is None:
+            if name not in record.files:
                 path.unlink(missing_ok=True)
-            else:
+                continue
+            text = read_text(self._generations.directory(record.number) / name)
+            if text is not None:
                 write_atomically(path, text, mode=0o644)
 
     def _write_override(self, record: Record) -> None:

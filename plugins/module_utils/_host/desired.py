@@ -10,6 +10,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,14 +109,14 @@ def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
 def manifests_on_disk(paths: Paths) -> dict[str, str]:
     """Return the text of every manifest by the domain in its name; what cannot be read is no YAML."""
     try:
-        names = sorted(entry.name for entry in paths.sites.iterdir())
+        names = sorted(os.listdir(paths.sites))
     except FileNotFoundError:
         return {}
     found = {}
     for name in names:
         if name.endswith(".yml") and not name.startswith("."):
             try:
-                found[name[: -len(".yml")]] = read_text(paths.sites / name) or ""
+                found[name[: -len(".yml")]] = read_text(f"{paths.sites}/{name}") or ""
             except (UnicodeDecodeError, OSError):
                 found[name[: -len(".yml")]] = "\x00"  # no YAML: named as invalid where it is read
     return found

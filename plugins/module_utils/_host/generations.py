@@ -14,18 +14,19 @@ import dataclasses
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .._core.errors import RefusedError
-from .._core.plan import Generation, Plan, numbered, text_hash
+from .._core.plan import Generation, Plan, content_hash, numbered
 from .files import (
     fsync_directory,
     make_last,
     point_link,
+    read_bytes,
     read_json,
     read_text,
     remove_tree,
@@ -143,23 +144,25 @@ class Generations:
 
         Where the record is gone the texts are still what is live; without hashes all of them count as drift.
         """
-        record = self.record(number)
+        return self.read_with(number, self.record(number))
+
+    def read_with(self, number: int, record: Record | None) -> Generation:
+        """Return the same for a record that was read already."""
         if number == 0:
             return Generation()
         files = {}
-        for folder in ("", "sites", "manifests"):
-            directory = self.directory(number) / folder
+        for folder in ("", "sites/", "manifests/"):
             try:
-                names = sorted(os.listdir(directory))
+                with os.scandir(self.directory(number) / folder) as entries:
+                    names = sorted(entry.name for entry in entries if entry.is_file())
             except FileNotFoundError:
                 continue
             for name in names:
-                path = directory / name
-                if name == _RECORD or name.startswith("probe.") or not path.is_file():
+                if name == _RECORD or name.startswith("probe."):
                     continue
-                text = read_text(path)
+                text = read_text(f"{self.directory(number)}/{folder}{name}")
                 if text is not None:
-                    files[f"{folder}/{name}".lstrip("/")] = text
+                    files[f"{folder}{name}"] = text
         if record is None:
             return Generation(number=number, files=files)
         return Generation(number=number, files=files, hashes=record.files, inputs=record.inputs, marker=record.marker)
@@ -171,7 +174,10 @@ class Generations:
         return max([self.live_number(), tried, *self.numbers()]) + 1
 
     def stage(self, number: int, plan: Plan) -> dict[str, str]:
-        """Write the files of a plan as a new generation and return their hashes. RefusedError when the disk is full."""
+        """Write the files of a plan as a new generation and return their hashes. RefusedError when the disk is full.
+
+        Until ``settle`` was called a power cut may take them.
+        """
         directory = self.directory(number)
         remove_tree(directory)
         hashes = {}
@@ -181,30 +187,36 @@ class Generations:
                 for folder in (directory / "sites", directory / "manifests"):
                     folder.mkdir(parents=True)
                 for name, text in plan.files.items():
-                    written = numbered(name, text, number)
-                    write_new(directory / name, written, last=False)
-                    hashes[name] = text_hash(written)
-                make_last(directory, [directory / name for name in hashes])
-                for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
-                    fsync_directory(folder)
+                    content = numbered(name, text, number).encode()
+                    write_new(f"{directory}/{name}", content, last=False)
+                    hashes[name] = content_hash(content)
         except BaseException:
             remove_tree(directory)
             raise
         return hashes
 
+    def settle(self, number: int, names: Iterable[str]) -> None:
+        """Make the files of a staged generation last. RefusedError when the disk is full."""
+        directory = self.directory(number)
+        with _full_disk_said():
+            make_last(directory, [f"{directory}/{name}" for name in names])
+            for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
+                fsync_directory(folder)
+
     def finish(self, record: Record) -> None:
         """Write the record: from now on the generation may be committed."""
         directory = self.directory(record.number)
         with _full_disk_said():
-            write_new(directory / _RECORD, record.dump())
+            write_new(directory / _RECORD, record.dump().encode())
         fsync_directory(directory)
 
     def verify(self, number: int, hashes: dict[str, str]) -> list[str]:
         """Return the names of files that are not what was staged: an empty file passes NGINX's test."""
+        directory = self.directory(number)
         wrong = []
         for name, expected in hashes.items():
-            text = read_text(self.directory(number) / name)
-            if text is None or text_hash(text) != expected:
+            content = read_bytes(f"{directory}/{name}")
+            if content is None or content_hash(content) != expected:
                 wrong.append(name)
         return wrong
 

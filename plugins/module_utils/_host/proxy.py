@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -40,11 +40,15 @@ _MOST_HELD = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan, and the number of the generation that was staged and tested for it; 0 where nothing is to be done."""
+    """A plan, and the number of the generation that was staged and tested for it; 0 where nothing is to be done.
+
+    ``certificates`` says what is wrong with those of the changed sites, None where they were not looked at.
+    """
 
     plan: Plan
     desired: Desired
     number: int = 0
+    certificates: Mapping[str, str | None] | None = None
 
 
 def _origin(request: Request) -> dict[str, str]:
@@ -67,8 +71,9 @@ class Proxy:
 
     def plan(self, request: Request) -> tuple[Plan, Desired]:
         """Return what a request would change; touches nothing and needs no lock."""
-        live = self.generations.read(self.generations.live_number())
-        record = self.generations.record(live.number)
+        number = self.generations.live_number()
+        record = self.generations.record(number)
+        live = self.generations.read_with(number, record)
         settings = request.settings or read_settings(self.paths)
         marker = live.marker or secrets.token_hex(16)
         renderer = Renderer(
@@ -107,7 +112,7 @@ class Proxy:
         prepared = self._prepare_sync(request) if request.sync else self._prepare(request)
         if not prepared.number:
             return prepared, None
-        return prepared, self._commit.run(prepared.number)
+        return prepared, self._commit.run(prepared.number, checked=prepared.certificates)
 
     def prepare(self, request: Request) -> Prepared:
         """Stage and test, and leave the generation for a commit: the first half for a fleet."""
@@ -203,22 +208,27 @@ class Proxy:
         if not plan.changed:
             return Prepared(plan, desired)
         touched = {change.domain for change in request.changes if not change.absent}
-        for domain in plan.sites_changed:
-            problem = certificate_problem(self.paths, domain, desired.sites[domain]["ca"])
-            if problem and domain in touched:
-                raise RefusedError(
-                    f"the certificate of {domain} cannot be served: {problem}",
-                    field="certificate",
-                    value=domain,
-                    hint=f"vsa cert issue --domain {domain}",
-                )
+        problems: dict[str, str | None] = {}
+
+        def check_certificates() -> None:
+            for domain in plan.sites_changed:
+                problem = problems[domain] = certificate_problem(self.paths, domain, desired.sites[domain]["ca"])
+                if problem and domain in touched:
+                    raise RefusedError(
+                        f"the certificate of {domain} cannot be served: {problem}",
+                        field="certificate",
+                        value=domain,
+                        hint=f"vsa cert issue --domain {domain}",
+                    )
+
         number = self._staging.stage(
             plan,
             desired.sites,
             origin=_origin(request),
             answering=[domain for domain in request.answering if domain in desired.sites],
+            meanwhile=check_certificates,
         )
-        return Prepared(plan, desired, number)
+        return Prepared(plan, desired, number, problems)
 
     def _plan_copy(self, record: Record) -> tuple[Plan, Desired]:
         live, old = self.generations.read(self.generations.live_number()), self.generations.read(record.number)

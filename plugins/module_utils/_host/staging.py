@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._core.errors import InternalError, RefusedError
 from .._core.plan import Plan, culprit_line, site_of
 from .generations import Generations, Record
 from .logs import log_names, remove_logs
-from .nginx import Nginx
+from .nginx import Nginx, TestResult
 from .paths import CONTAINER_NGINX, Paths
 
 __all__ = ("NginxRefusedError", "Staging")
@@ -44,25 +45,36 @@ class Staging:
         self._on_step = on_step
 
     def stage(
-        self, plan: Plan, sites: dict[str, dict[str, Any]], *, origin: dict[str, Any], answering: list[str]
+        self,
+        plan: Plan,
+        sites: dict[str, dict[str, Any]],
+        *,
+        origin: dict[str, Any],
+        answering: list[str],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> int:
         """Write and test a plan, and return the number of its generation. On any failure nothing of it remains.
 
-        ``sites`` is the index that the record keeps, ``origin`` its audit_id, actor and verb. RefusedError names the
-        site that NGINX refuses, and the line.
+        ``sites`` is the index that the record keeps, ``origin`` its audit_id, actor and verb; ``meanwhile`` may refuse
+        the plan while NGINX tests it. RefusedError names the site that NGINX refuses, and the line.
         """
         number = self._generations.next_number()
         time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-        sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
         logs_before = log_names(self._paths)
         self._on_step("stage")
         hashes = self._generations.stage(number, plan)
         try:
             self._on_step("test")
-            wrong = self._generations.verify(number, hashes)
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                # NGINX reads the new files in a process of its own; what else they need is done beside it.
+                test = pool.submit(self._nginx.test, number)
+                meanwhile()
+                sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
+                self._generations.settle(number, hashes)
+                wrong = self._generations.verify(number, hashes)
             if wrong:
                 raise InternalError(f"what was staged is not what was meant: {', '.join(wrong)}")
-            self._test(number, plan)
+            self._judge(test.result(), number, plan)
             self._on_step("finish")
             self._generations.finish(
                 Record(
@@ -101,8 +113,7 @@ class Staging:
             for domain, entry in sites.items()
         }
 
-    def _test(self, number: int, plan: Plan) -> None:
-        result = self._nginx.test(number)
+    def _judge(self, result: TestResult, number: int, plan: Plan) -> None:
         if result.good:
             return
         domain, line, words = culprit_line(result.output, number)

@@ -41,7 +41,7 @@ def test_read_json_that_is_not_whole_is_none(tmp_path: Path, text: str | None, d
 def test_write_new(tmp_path: Path, umask: int, wanted: int) -> None:
     before = os.umask(umask)
     try:
-        files.write_new(tmp_path / "file", "ü\n", mode=wanted)
+        files.write_new(tmp_path / "file", "ü\n".encode(), mode=wanted)
     finally:
         os.umask(before)
     assert (tmp_path / "file").read_text(encoding="utf-8") == "ü\n"
@@ -49,12 +49,12 @@ def test_write_new(tmp_path: Path, umask: int, wanted: int) -> None:
 
 
 def test_write_new_never_overwrites(tmp_path: Path) -> None:
-    files.write_new(tmp_path / "file", "old")
+    files.write_new(tmp_path / "file", b"old")
     with pytest.raises(FileExistsError):
-        files.write_new(tmp_path / "file", "new")
+        files.write_new(tmp_path / "file", b"new")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError):
-        files.write_new(tmp_path / "link", "new")
+        files.write_new(tmp_path / "link", b"new")
     assert (tmp_path / "file").read_text() == "old"
     assert not (tmp_path / "elsewhere").exists()
 
