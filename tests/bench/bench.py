@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 VPS = "vsa-bench"
 DOMAIN = "bench.demo.test"
+GONE = "gone.demo.test"
 PING = """
 - name: Ping
   hosts: all
@@ -46,7 +47,8 @@ PING = """
 class Bench:
     """The commands that are measured, on one host of one inventory."""
 
-    def __init__(self, inventory: Path, playbook: Path) -> None:
+    def __init__(self, inventory: Path, playbook: Path, vps: Any = None) -> None:
+        self._vps = vps
         self.inventory = inventory
         self.ping_playbook = playbook
         self._env = {
@@ -57,6 +59,11 @@ class Bench:
             "XDG_STATE_HOME": str(playbook.parent / "state"),
         }
         self._next = 0
+
+    @property
+    def on_the_rig(self) -> bool:
+        """Say whether the host is the rig's own, on which containers may come and go."""
+        return self._vps is not None
 
     def _timed(self, *command: str) -> float:
         started = time.monotonic()
@@ -90,6 +97,14 @@ class Bench:
         """Provision the site with what it has."""
         return self.playbook("flowbiz.vsa.site.provision", domain=DOMAIN, upstream=f"web-{1 + self._next % 2}:3000")
 
+    def unprovision(self) -> float:
+        """Make a site with a container and a certificate of its own, uncounted, and remove it again."""
+        import rig
+
+        rig.run_web(self._vps, GONE.partition(".")[0])
+        self.playbook("flowbiz.vsa.site.provision", domain=GONE, upstream=f"{GONE.partition('.')[0]}:3000")
+        return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE)
+
     def list_sites(self) -> float:
         """List the sites by the bare playbook."""
         return self.playbook("flowbiz.vsa.site.list")
@@ -115,6 +130,7 @@ def verbs(bench: Bench, audit: AuditBench) -> list[Wanted]:
         Wanted(ping, bench.ping),
         Wanted("site provision, valid certificate", bench.provision_changed, ping, 3.0),
         Wanted(provision, bench.provision_unchanged, ping, 2.5),
+        *([Wanted("site unprovision", bench.unprovision, ping, 3.0)] if bench.on_the_rig else []),
         Wanted(sites, bench.list_sites, ping, 1.5),
         Wanted("vsa site list", bench.vsa_list, sites, 1.3),
         Wanted("vsa site provision, no change", bench.vsa_unchanged, provision, 1.3),
@@ -156,7 +172,7 @@ def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
     import rig
 
     vps = rig.proxy_host(name)
-    vps.add_dns(DOMAIN)
+    vps.add_dns(DOMAIN, GONE)
     try:
         yield vps, vps.inventory(ROOT / "build/bench/hosts.yml")
     finally:
@@ -212,10 +228,10 @@ def main() -> int:
         vps = None
         if words.inventory:
             inventory = words.inventory.resolve()
-            print("bench: no rows over 1,000 sites: they are written on the rig's own host only")
+            print("bench: no rows over 1,000 sites, none of unprovision: these need the rig's own host")
         else:
             vps, inventory = stack.enter_context(rig_host(words.vps, keep=words.keep))
-        bench = Bench(inventory, playbook)
+        bench = Bench(inventory, playbook, vps)
         if words.peers:
             return beside_peers(vps, bench, words.rounds, strict=words.strict)
         rows = []
