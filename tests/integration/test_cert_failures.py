@@ -79,8 +79,8 @@ def full_disk(host: CertHost) -> Iterator[None]:
 
 Fault = Callable[[CertHost], AbstractContextManager[Any]]
 FAULTS: dict[str, tuple[Fault, tuple[str, ...], int, str]] = {
-    "the CA is down": (CertHost.ca_down, ISSUE, 4, r"cannot be asked: .*[Cc]onnection refused"),
-    "the CA is down, renewing": (CertHost.ca_down, RENEW, 4, r"cannot be asked: .*[Cc]onnection refused"),
+    "the CA is down": (CertHost.ca_down, ISSUE, 4, r"it cannot be asked: "),
+    "the CA is down, renewing": (CertHost.ca_down, RENEW, 4, r"it cannot be asked: "),
     "wrong DNS": (wrong_dns, ISSUE, 3, rf"could not validate {re.escape(DOMAIN)}: Get .*no route|i/o timeout"),
     "port 80 is blocked": (
         lambda host: host.blocked("-p tcp --dport 80"),
