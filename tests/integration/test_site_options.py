@@ -108,7 +108,7 @@ def test_http3_for_who_asked_for_it(host: ProxyHost) -> None:
     if "HTTP3" not in host.run("curl", "--version"):
         pytest.skip("this curl speaks no HTTP/3")
     assert "h3=" not in host.get(SITE, "/", "-i")[1]
-    assert host.get(SITE, "/", "--http3-only")[0] == 0
+    assert host.get(SITE, "/", "--http3-only", "--max-time", "3")[0] == 0
     _make(host, http3=True)
     assert 'alt-svc: h3=":443"' in host.get(SITE, "/", "-i")[1].lower()
     status, answer = host.get(SITE, "/", "--http3-only", "-i")

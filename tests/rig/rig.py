@@ -62,11 +62,12 @@ def _images(words: argparse.Namespace) -> None:
         if really:
             say(f"  · {name} is a stand-in: {really}")
     if not words.name:
-        # Minutes of compiling once; without it the tests of what goes to Loki are skipped.
-        try:
-            loki_binary()
-        except RigError as problem:
-            say(f"  · no Loki, its tests will be skipped: {problem}")
+        # Minutes of compiling once; without them the tests that need them are skipped.
+        for what, make in (("Loki", loki_binary), ("PocketBase", lambda: images("vsa-rig-pocketbase:1"))):
+            try:
+                make()
+            except RigError as problem:
+                say(f"  · no {what}, its tests will be skipped: {problem}")
 
 
 def _create(words: argparse.Namespace) -> None:

@@ -80,7 +80,7 @@ _PAGES = {
 }
 _ROUTE_DIRECTIVES = {
     "allow", "deny", "limit_req", "client_max_body_size", "proxy_buffering", "proxy_request_buffering",
-    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "if", "set",
+    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "set",
 }  # fmt: skip
 _SERVER_DIRECTIVES = {
     "listen", "http2", "server_name", "ssl_certificate", "ssl_certificate_key", "access_log", "add_header",
@@ -112,7 +112,7 @@ def _same(block: Block) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _refusal(block: Block, variable: str, status: str) -> None:
     """An ``if`` that does nothing but end the request."""
-    assert block.args[0] == f"${variable}" if not variable.endswith("_") else block.args[0].startswith(f"${variable}")
+    assert block.args == (f"${variable}",)
     assert _same(block) == (("return", (status,)),)
 
 
@@ -157,12 +157,16 @@ def meaning(text: str) -> Meaning:
         redirected = secure[0].value("server_name")
     assert len(secure) <= 2
     assert set(plain.value("server_name")) == {domain, served, *redirected}
-    _refusal(own.one("if"), "vsa_climbs", "400")
+    gates = {block.args[0]: block for block in own.all("if")}
+    _refusal(gates.pop("$vsa_climbs"), "vsa_climbs", "400")
+    shut = [name for name in gates if name.startswith("$vsa_shut_")]
+    assert len(shut) == len(tree.all("geo"))
+    for name in shut:
+        _refusal(gates.pop(name), name[1:], "503")
 
     routes, stripped = {}, set()
-    closed = bool(tree.all("geo"))
+    closed = bool(shut)
     for location in own.all("location"):
-        gates = [block for block in location.all("if") if block.args[0].startswith("$vsa_closed_")]
         if location.args == ("^~", "/.well-known/acme-challenge/"):
             assert _same(location) == _ACME
         elif location.args == ("=", "/.well-known/vsa/marker"):
@@ -183,20 +187,17 @@ def meaning(text: str) -> Meaning:
                 stripped.add(path)
                 source, variable = tree.one("map", "$request_uri", f"${rest}").args
                 assert (source, variable) == ("$request_uri", f"${rest}")
-                _refusal(next(block for block in location.all("if") if block not in gates), rest, "400")
+                misspelt = rest.replace("vsa_rest_", "vsa_misspelt_")
+                _refusal(gates.pop(f"${misspelt}"), misspelt, "400")
                 assert location.value("set") == ("$vsa_prefix", path.rstrip("/"))
             else:
-                assert location.all("if") == gates
                 assert not location.all("set")
             assert path not in routes
             routes[path] = upstreams[name]
         else:
             assert location.args == ("/",)
-            assert [child for child in _same(location) if child[0] != "if"] == [("return", ("404",))]
-        if location.all("proxy_pass") or location.args == ("/",):
-            assert len(gates) == closed
-            for gate in gates:
-                _refusal(gate, "vsa_closed_", "503")
+            assert _same(location) == (("return", ("404",)),)
+    assert not gates
     assert {it.args for it in own.all("location")} >= {
         ("^~", "/.well-known/acme-challenge/"),
         ("=", "/.well-known/vsa/marker"),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import apt, engine
 from ._shell import LABEL, RigError, cache_dir, docker, lock, run, step
+from .golang import go_binary
 
 __all__ = ["IMAGES", "Image", "content_hash", "images", "remove_images", "standin_of"]
 
@@ -40,7 +41,8 @@ class Image:
 
     ``tag`` is the full name; ``parent`` another image of the rig (None: a release of Debian made by mmdebstrap);
     ``context`` the directory below ``images/``; ``args`` build arguments; ``genuine`` whether Docker Hub has it under
-    this very name; ``really`` what the stand-in is made of; ``pip`` whether the build asks the package index.
+    this very name; ``really`` what the stand-in is made of; ``pip`` whether the build asks the package index; ``go``
+    the program that is built of the Go module in the context, and how long that takes in words.
     """
 
     tag: str
@@ -51,6 +53,7 @@ class Image:
     genuine: bool = False
     really: str = ""
     pip: bool = False
+    go: tuple[str, str] = ("", "")
 
 
 _ALL = (
@@ -66,6 +69,12 @@ _ALL = (
         parent="vsa-rig-base:trixie",
         context="docker-repository",
         really="Docker's package repository, made of Debian 13's packages",
+    ),
+    Image(
+        "vsa-rig-pocketbase:1",
+        parent="vsa-rig-base:trixie",
+        context="pocketbase",
+        go=("pocketbase", "PocketBase (MIT) is built once from its Go modules: about two minutes"),
     ),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
@@ -109,8 +118,11 @@ def content_hash(parts: Iterable[tuple[str, bytes]]) -> str:
 
 
 def images(*names: str) -> None:
-    """Make sure that the named images (all, without names) exist as their files describe them; parents come first."""
-    for name in names or IMAGES:
+    """Make sure that the named images exist as their files describe them; parents come first.
+
+    Without names all but those that a compiler is needed for.
+    """
+    for name in names or [name for name, image in IMAGES.items() if not image.go[0]]:
         _ensure(_named(name))
 
 
@@ -241,6 +253,8 @@ def _build(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None
         if image.pip:
             _add(context, ".rig/ca.crt", apt.ca_bundle())
             _add(context, ".rig/pip.conf", apt.pip_config().encode())
+        if image.go[0]:
+            _add(context, f".rig/{image.go[0]}", _go(image).read_bytes(), mode=0o755)
     argv = ["docker", "build", "--network", "host", "--force-rm", "--tag", tag]
     argv += [f"--build-arg=PARENT={image.parent}", *(f"--build-arg={key}={value}" for key, value in image.args.items())]
     argv += [f"--label={key}={value}" for key, value in labels.items()]
@@ -256,7 +270,14 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+def _go(image: Image) -> Path:
+    folder, (name, words) = _HERE / image.context, image.go
+    key = content_hash((path.name, path.read_bytes()) for path in folder.iterdir() if path.name != "Dockerfile")
+    return go_binary(name, folder=folder, key=key, package=".", words=words)
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes, *, mode: int = 0o644) -> None:
     member = tarfile.TarInfo(name)
+    member.mode = mode
     member.size = len(data)
     archive.addfile(member, io.BytesIO(data))

@@ -8,9 +8,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
-import re
-import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -18,7 +15,8 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
-from ._shell import LABEL, RigError, cache_dir, docker, lock, run, say, step
+from ._shell import LABEL, RigError, docker, lock
+from .golang import go_binary
 from .images import content_hash, images
 from .network import NETWORK, addresses, network, scope, scoped
 
@@ -27,10 +25,6 @@ __all__ = ["Loki", "loki", "loki_binary"]
 _HERE = Path(__file__).resolve().parent.parent / "images" / "loki"
 _BASE = "vsa-rig-base:trixie"
 _COMMAND = "github.com/grafana/loki/cmd/loki"
-#: What its dependencies, the newest ones of golang.org/x, are written in.
-_GO = (1, 26)
-#: How many builds are kept.
-_KEPT = 2
 #: Seconds in which it has to be ready, on a busy machine too.
 _READY = 60.0
 
@@ -121,48 +115,10 @@ def loki(name: str, *, switches: Sequence[str] = ()) -> Loki:
 def loki_binary() -> Path:
     """The binary, built if no build of these very module files is kept; raises RigError where it cannot be built."""
     parts = [(name, (_HERE / name).read_bytes()) for name in ("go.mod", "go.sum")]
-    binary = cache_dir("loki", content_hash(parts)) / "loki"
-    with lock("loki"):
-        if not binary.exists():
-            _build(binary)
-        os.utime(binary.parent)
-        kept = sorted(cache_dir("loki").iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for old in kept[_KEPT:]:
-            shutil.rmtree(old)
-    return binary
-
-
-def _build(binary: Path) -> None:
-    go = _go()
-    say("  · Loki 2.2.1 (Apache-2.0) is built once from its Go modules: about three minutes")
-    fresh = binary.with_name("loki.new")
-    log = cache_dir("log") / "loki.log"
-    log.unlink(missing_ok=True)
-    # Exactly what go.sum names, with the Go that is here; where modules come from is the machine's own setting.
-    argv = ["nice", "env", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOWORK=off", go, "build", "-mod=readonly"]
-    argv += ["-p", "2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(fresh), _COMMAND]
-    with step("Loki 2.2.1"):
-        run(argv, cwd=_HERE, log=log, timeout=3600)
-    fresh.rename(binary)
-
-
-def _go() -> str:
-    """A Go that is new enough: the machine's own, else the one from its packages."""
-    found = _new_enough(("go", "/usr/local/go/bin/go"))
-    if found is None:
-        with step("installing Go from this machine's packages"):
-            run(["apt-get", "install", "--yes", "--no-install-recommends", "golang-go"], check=False)
-        found = _new_enough(("go", "/usr/bin/go"))
-    if found is None:
-        raise RigError(f"Loki cannot be built: it needs Go {_GO[0]}.{_GO[1]} or newer, on PATH or in the packages")
-    return found
-
-
-def _new_enough(names: Sequence[str]) -> str | None:
-    for name in names:
-        path = shutil.which(name)
-        said = run([path, "version"], check=False).stdout if path else ""
-        version = re.search(r"\bgo(\d+)\.(\d+)", said)
-        if path and version and (int(version[1]), int(version[2])) >= _GO:
-            return path
-    return None
+    return go_binary(
+        "loki",
+        folder=_HERE,
+        key=content_hash(parts),
+        package=_COMMAND,
+        words="Loki 2.2.1 (Apache-2.0) is built once from its Go modules: about three minutes",
+    )

@@ -27,4 +27,4 @@ def test_nothing_of_grafana_that_is_under_the_agpl() -> None:
 def test_the_directory_holds_what_the_build_names() -> None:
     assert {path.name for path in _FOLDER.iterdir()} == {"go.mod", "go.sum", "loki.yaml"}
     assert "proxy." not in _MOD
-    assert "GOPROXY" not in _MOD + (rig.ROOT / "tests/rig/vsa_rig/loki.py").read_text()
+    assert "GOPROXY" not in _MOD + (rig.ROOT / "tests/rig/vsa_rig/golang.py").read_text()

@@ -94,7 +94,7 @@ def test_unknown_names_are_refused() -> None:
         ("[::]:443", "ssl", "default_server"),
     ]
     assert secure.value("ssl_reject_handshake") == ("on",)
-    assert not secure.all("location")
+    assert [(it.args, it.value("return")) for it in secure.all("location")] == [(("/",), ("421",))]
 
 
 def test_challenges_of_every_name_are_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -322,18 +323,27 @@ def test_www_either_way(www: str | None, served: str, redirected: tuple[str, ...
 def test_a_stripped_route_takes_its_rest_from_the_raw_path() -> None:
     main = tree(routes=[route("/"), route("/a.b+c/", strip_prefix=True), route("/x/", strip_prefix=True)])
     own = main.all("server")[-1]
-    seen = []
-    for location in routes(own)[1:]:
-        passed = location.value("proxy_pass")[0]
-        name = passed.partition("$")[2]
-        choices = {child.name: child.args for child in main.one("map", "$request_uri", f"${name}").children}
-        seen.append(next(key for key in choices if key != "default"))
-        # What does not begin so is refused, never passed on whole.
-        assert choices["default"] == ("",)
-        assert location.one("if").args == (f"${name}", "=", "")
-        assert location.one("if").value("return") == ("400",)
-    assert seen == ["~^/a[.]b[+]c/(.*)$", "~^/x/(.*)$"]
+    patterns = ["/a[.]b[+]c/", "/x/"]
+    for location, pattern in zip(routes(own)[1:], patterns, strict=True):
+        name = location.value("proxy_pass")[0].partition("$vsa_rest_")[2]
+        choices = [(it.name, it.args) for it in main.one("map", "$request_uri", f"$vsa_rest_{name}").children]
+        assert choices == [("default", ("/",)), (f"~^{pattern}(.*)$", ("/$1",))]
+        # What is matched by another spelling is refused: there is no saying where its prefix ends.
+        seen = [(it.name, it.args) for it in main.one("map", "$request_uri $uri", f"$vsa_misspelt_{name}").children]
+        assert seen == [("default", ("0",)), (f"~^{pattern}", ("0",)), (f"~^[^ ]+ {pattern}", ("1",))]
+        assert own.one("if", f"$vsa_misspelt_{name}").value("return") == ("400",)
     assert "$" not in routes(own)[0].value("proxy_pass")[0]
+
+
+def test_sites_and_routes_never_share_a_variable() -> None:
+    renderer = make_renderer()
+    paths = ("/a/", "/b/", "/a/b/")
+    texts = [
+        renderer.site(make_site(domain, maintenance=True, routes=[route(path, strip_prefix=True) for path in paths]))
+        for domain in ("a.example", "b.example")
+    ]
+    named = [block.args[-1] for text in texts for block in read_text(text).children if block.name in ("map", "geo")]
+    assert len(named) == len(set(named)) == 2 * (2 * len(paths) + 3)
 
 
 @pytest.mark.parametrize("asked", [None, False])
@@ -345,16 +355,24 @@ def test_without_maintenance_nothing_is_closed(asked: bool | None) -> None:
 
 @pytest.mark.parametrize("paths", [["/"], ["/api/"], ["/", "/api/"]])
 @pytest.mark.parametrize("allow", [[], ["203.0.113.7", "2001:db8::/32"]])
-def test_maintenance_closes_every_route_but_to_those_let_through(paths: list[str], allow: list[str]) -> None:
+def test_maintenance_closes_all_but_what_must_stay_open(paths: list[str], allow: list[str]) -> None:
     fields = {"maintenance": True, "maintenance_allow": allow, "routes": [route(path) for path in paths]}
     main = tree(**fields, allow=["10.0.0.0/8"], aliases=["a.example"])
     (name,) = main.one("geo").args
     assert {it.name: it.args for it in main.one("geo").children} == {"default": ("1",), **dict.fromkeys(allow, ("0",))}
+    shut = main.one("map", f"{name} $uri")
+    assert shut.all("volatile"), "it is asked again when the page is looked for"
+    (pattern,) = (it.name for it in shut.children if it.name.startswith("~"))
+    for path, closed in (
+        ("/", True), ("/x", True), ("/.well-known/x", True), ("/.well-known/vsa/x", True), ("/.well-known/vsa/", True),
+        ("/.well-known/vsa/marker/x", True), ("/x/.well-known/vsa/marker", True), ("/.well-known/acme-challenge", True),
+        ("/.well-known/acme-challenge/token", False), ("/.well-known/vsa/marker", False),
+        ("/.well-known/vsa/maintenance", False), ("/.well-known/vsa/unavailable", False),
+    ):  # fmt: skip
+        assert bool(re.search(pattern[1:], f"1 {path}")) is closed, path
+        assert not re.search(pattern[1:], f"0 {path}")
     own = main.all("server")[-1]
-    open_to_all = [CHALLENGE, MARKER, *(("=", f"/.well-known/vsa/{page}") for page in ("unavailable", "maintenance"))]
-    for location in own.all("location"):
-        gates = [it for it in location.all("if") if it.args == (name,)]
-        assert len(gates) == (location.args not in open_to_all)
+    assert own.one("if", shut.args[1]).value("return") == ("503",)
     assert ("503", "/.well-known/vsa/maintenance") in [it.args for it in own.all("error_page")]
     assert own.all("add_header", "Retry-After")
 
