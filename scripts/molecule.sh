@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Run the Molecule scenarios one after the other (or those named), each with its own create and destroy; a failed one is destroyed too.
+# Those that name the host vsa-molecule-sites share it: the first of them makes it, and it goes after the last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,10 +11,31 @@ fi
 [ ${#scenarios[@]} -gt 0 ] || { echo "molecule: no scenario found below molecule/" >&2; exit 2; }
 
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_COLLECTIONS_PATH="$PWD/collections" ANSIBLE_CONFIG="$PWD/ansible.cfg"
+made=
+remove_shared() {
+    [ -z "$made" ] || python tests/rig/rig.py down --scope molecule-sites
+    made=
+}
+trap remove_shared EXIT
 passed=0 failed=()
 for scenario in "${scenarios[@]}"; do
+    keep=
+    if grep -qs 'name: vsa-molecule-sites' "molecule/$scenario/molecule.yml"; then
+        keep=1
+        if [ -z "$made" ]; then
+            made=1
+            python tests/rig/rig.py down --scope molecule-sites # what a run left that was killed
+        fi
+    fi
     echo "molecule: $scenario"
-    if molecule test --scenario-name "$scenario" --destroy always </dev/null; then passed=$((passed + 1)); else failed+=("$scenario"); fi
+    started=$SECONDS
+    if VSA_MOLECULE_KEEP=$keep molecule test --scenario-name "$scenario" --destroy always </dev/null; then
+        passed=$((passed + 1))
+    else
+        failed+=("$scenario")
+    fi
+    echo "molecule: $scenario took $((SECONDS - started)) s"
 done
+remove_shared
 echo "molecule: $passed passed, ${#failed[@]} failed${failed:+: ${failed[*]}}"
 [ ${#failed[@]} -eq 0 ]

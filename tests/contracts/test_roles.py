@@ -77,6 +77,9 @@ def test_a_declared_site_is_specified_with_every_field_of_a_manifest() -> None:
     assert set(manifest["routes"]["options"]) == {field.name for field in dataclasses.fields(site.Route)}
     settings = vsa_tree.entry_points("site")["apply"]["options"]["site_settings"]["options"]
     assert set(settings) == {field.name for field in dataclasses.fields(Settings)} - {"ca_bundle"}
+    handed = vsa_tree.data(Path("playbooks/site/apply.yml"))[1]["vars"]["site_settings"]
+    assert handed == {name: f"{{{{ bootstrap_{name} | default(none) }}}}" for name in handed}
+    assert set(handed) == set(settings)
 
 
 @pytest.mark.parametrize("role", ROLES)

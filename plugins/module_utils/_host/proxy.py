@@ -87,7 +87,7 @@ class Proxy:
         plan = make_plan(
             live, desired.files, inputs=renderer.inputs, marker=marker, networks=desired.networks, joins=joins
         )
-        if request.verb != "site.apply":
+        if request.verb not in ("site.apply", "site.unprovision"):  # these say it in words of their own
             desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone_notes(plan.changes)))
         return plan, desired
 
