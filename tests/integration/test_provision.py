@@ -345,6 +345,9 @@ def test_list_and_show(vsa: Run, host: ProxyHost) -> None:
     assert site["domain"] == SHOP
     assert site["state"] == "ok"
     assert site["certificate"]["fraction_left"] > 0.9
+    assert (site["certificate"]["served"], site["auth"]) == ("same", [])
+    assert site["last_change"]["verb"] in ("site.provision", "vhost.rollback")
+    assert {route["profile"] for route in site["routes"]} == {"web"}
     assert {route["container"] for route in site["routes"]} == {"web-1", "web-2"}
     missing = vsa("site", "show", "missing.vsa.test")
     assert missing.returncode == 3

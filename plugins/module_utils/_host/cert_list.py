@@ -35,7 +35,7 @@ from .certbot import Certbot
 from .certificates import Reading
 from .desired import read_settings
 from .files import load_yaml, read_text
-from .lineages import Served, lineage_names, read_lineage, served, trust
+from .lineages import Served, comparison, lineage_names, read_lineage, served, trust
 from .paths import Paths
 
 __all__ = ("list_certificates",)
@@ -86,21 +86,6 @@ def _entries(paths: Paths, settings: Settings) -> list[_Entry]:
     return entries
 
 
-def _comparison(facts: Facts | None, answer: Served | None) -> str | None:
-    """Return how what is served compares with the disk: ``same``, ``older``, ``newer``, ``other`` or ``none``."""
-    if answer is None:
-        return None
-    if answer.fingerprint is None or answer.not_after is None:
-        return "none"
-    if facts is None:
-        return "other"
-    if answer.fingerprint == facts.fingerprint:
-        return "same"
-    if answer.not_after == facts.not_after:
-        return "other"
-    return "older" if answer.not_after < facts.not_after else "newer"
-
-
 def _problem(verdict: Verdict, tries: Attempts, how: str | None, answer: Served | None) -> str | None:
     if verdict.state in ("expiring", "expired") and tries.error:
         return f"overdue: the last try failed: {tries.error}"
@@ -139,7 +124,7 @@ def _view(
     facts = reading.facts
     names = entry.names or (facts.names if facts else ())
     verdict = judge(facts, names=names, now=now, unreadable=reading.unreadable)
-    how = _comparison(facts, answer)
+    how = comparison(facts, answer)
     return {
         "domain": entry.domain,
         "site": entry.site,

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._core.certificate import Facts
 from .certificates import Reading, certificate_directory, load_pair, read_pair, validity
 from .files import remove_tree
 from .paths import Paths
@@ -28,6 +29,7 @@ from .paths import Paths
 __all__ = (
     "Served",
     "chain_problem",
+    "comparison",
     "lineage_names",
     "lineage_remains",
     "read_lineage",
@@ -170,6 +172,21 @@ def served(
     with ThreadPoolExecutor(max_workers=8) as pool:
         answers = pool.map(lambda name: _ask(name, (address, port), client or plain, plain, timeout), wanted)
         return dict(zip(wanted, answers, strict=True))
+
+
+def comparison(facts: Facts | None, answer: Served | None) -> str | None:
+    """Return how what is served compares with the disk: ``same``, ``older``, ``newer``, ``other`` or ``none``."""
+    if answer is None:
+        return None
+    if answer.fingerprint is None or answer.not_after is None:
+        return "none"
+    if facts is None:
+        return "other"
+    if answer.fingerprint == facts.fingerprint:
+        return "same"
+    if answer.not_after == facts.not_after:
+        return "other"
+    return "older" if answer.not_after < facts.not_after else "newer"
 
 
 def _parts(paths: Paths, domain: str) -> list[Path]:

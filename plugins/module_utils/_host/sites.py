@@ -16,7 +16,7 @@ from .._core import forms
 from .._core.certificate import judge, rfc3339
 from .._core.errors import RefusedError, UsageError, VsaError
 from .._core.plan import manifest_file, site_of
-from .._core.render import certificate_authority
+from .._core.render import DEFAULT_PROFILE, certificate_authority
 from .._core.settings import Settings
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
@@ -24,7 +24,8 @@ from .certificates import read_pair
 from .desired import manifests_on_disk, read_manifest, read_settings, read_site
 from .docker import Engine
 from .generations import Generations
-from .nginx import Nginx
+from .lineages import Served, comparison, served
+from .nginx import CONTAINER, Nginx
 from .paths import Paths
 from .preflight import check_containers, check_names, detect_container
 from .vhost_show import explain
@@ -106,16 +107,33 @@ def _view(site: Site, settings: Settings) -> dict[str, Any]:
         "ca": certificate_authority(site, settings),
         "email": site.email or settings.email,
         "profile": site.profile,
-        "routes": [{"path": route.path, "container": route.container, "port": route.port} for route in site.routes],
+        "routes": [
+            {
+                "path": route.path,
+                "container": route.container,
+                "port": route.port,
+                "profile": route.profile or site.profile or DEFAULT_PROFILE,
+            }
+            for route in site.routes
+        ],
     }
 
 
-def _certificate(paths: Paths, site: Site, authority: str, now: datetime.datetime) -> dict[str, Any]:
+def _certificate(
+    paths: Paths, site: Site, authority: str, now: datetime.datetime, answer: Served | None
+) -> dict[str, Any]:
     reading = read_pair(paths, site.domain, authority)
     verdict = judge(reading.facts, names=site.names, now=now, unreadable=reading.unreadable)
+    how = comparison(reading.facts, answer)
+    problem = verdict.problem
+    if how in ("older", "other") and not problem:
+        problem = "the proxy serves another certificate than the one on disk"
+    elif how == "none" and answer and not problem:
+        problem = answer.error
     return {
         "state": verdict.state,
-        "problem": verdict.problem,
+        "served": how,
+        "problem": problem,
         "not_after": rfc3339(reading.facts.not_after) if reading.facts else None,
         "seconds_left": verdict.seconds_left,
         "fraction_left": verdict.fraction_left,
@@ -149,11 +167,14 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
         )
     states = _states(engine)
     now = datetime.datetime.now(datetime.timezone.utc)
+    # What is served is asked for where the proxy runs; elsewhere nothing is, and nothing is said of it.
+    runs = states is not None and states.get(CONTAINER) == "running"
+    answers = served([name for name in names if name in live.domains]) if runs else {}
     sites = []
     for name in names:
-        text = manifests.get(name)
-        entry = _entry(paths, name, text, live.files.get(manifest_file(name)), settings, states, now)
-        sites.append(entry)
+        text, good = manifests.get(name), live.files.get(manifest_file(name))
+        entry = _entry(paths, name, text, good, settings, states, now, answers.get(name))
+        sites.append({**entry, "last_change": record.sites.get(name, {}).get("last_change") if record else None})
     changed = {"time": record.time, "actor": record.actor, "verb": record.verb} if record else None
     return {"changed": False, "schema": 1, "generation": live.number, "last_change": changed, "sites": sites}
 
@@ -166,6 +187,7 @@ def _entry(
     settings: Settings,
     states: Mapping[str, str] | None,
     now: datetime.datetime,
+    answer: Served | None,
 ) -> dict[str, Any]:
     problems: list[str] = []
     site = None
@@ -179,8 +201,9 @@ def _entry(
     if site is None:
         return {"domain": name, "state": "invalid", "problems": problems, "live": live is not None, "routes": []}
     view = _view(site, settings)
-    certificate = _certificate(paths, site, view["ca"], now)
-    if certificate["state"] not in ("ok", "due"):  # what is due is the renewal loop's own affair
+    certificate = _certificate(paths, site, view["ca"], now, answer)
+    # What is due is the renewal loop's own affair.
+    if certificate["state"] not in ("ok", "due") or certificate["served"] not in (None, "same"):
         problems.append(f"certificate: {certificate['problem'] or certificate['state']}")
     for route in view["routes"]:
         route["state"] = None if states is None else states.get(route["container"], "missing")
@@ -188,6 +211,7 @@ def _entry(
             problems.append(f"{route['container']} is {route['state']}")
     if text != live:
         problems.append("not live as the manifest says: vsa vhost sync" if live else "not live yet: vsa vhost sync")
+    manifest = to_manifest(site)
     state = "invalid" if any("not valid" in problem for problem in problems) else "warning" if problems else "ok"
     return {
         **view,
@@ -195,7 +219,8 @@ def _entry(
         "problems": list(dict.fromkeys(problems)),
         "live": live is not None,
         "certificate": certificate,
-        "manifest": to_manifest(site),
+        "auth": list(manifest.get("auth") or ()),  # type: ignore[call-overload]
+        "manifest": manifest,
     }
 
 

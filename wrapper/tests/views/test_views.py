@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -37,10 +38,18 @@ SHOP = {
     "tenant": None,
     "network": "flowbiz_ext",
     "routes": [
-        {"path": "/", "container": "web-1", "port": 3000, "state": "running"},
-        {"path": "/api/", "container": "api-1", "port": 8000, "state": "running"},
+        {"path": "/", "container": "web-1", "port": 3000, "profile": "sse", "state": "running"},
+        {"path": "/api/", "container": "api-1", "port": 8000, "profile": "web", "state": "running"},
     ],
-    "certificate": OK,
+    "auth": ["/admin/"],
+    "last_change": {
+        "generation": 7,
+        "verb": "site.apply",
+        "actor": "ana@laptop",
+        "time": "2026-11-24T10:00:00Z",
+        "audit_id": "id",
+    },
+    "certificate": {**OK, "served": "same"},
     "manifest": {"schema": 1, "domain": "shop.example.com", "profile": "sse", "http3": True},
 }
 OLD = {
@@ -49,7 +58,13 @@ OLD = {
     "problems": ["certificate: expiring", "web-9 is exited"],
     "live": True,
     "routes": [{"path": "/", "container": "web-9", "port": 80, "state": "exited"}],
-    "certificate": {"state": "expiring", "seconds_left": 777_600, "fraction_left": 0.1, "not_after": "x"},
+    "certificate": {
+        "state": "expiring",
+        "seconds_left": 777_600,
+        "fraction_left": 0.1,
+        "not_after": "x",
+        "served": "older",
+    },
 }
 NEW = {"domain": "new.example.com", "state": "warning", "problems": ["not live yet: vsa vhost sync"], "routes": []}
 BAD = {"domain": "bad.example.com", "state": "invalid", "problems": ["the manifest is not valid: x"], "routes": []}
@@ -61,15 +76,29 @@ SITES = {
 
 
 def test_sites_the_worst_first_and_a_row_for_what_was_not_reached() -> None:
-    assert printed(site_table(SITES)) == (
-        "HOST    DOMAIN            STATE     ROUTES                              CERTIFICATE          CONTAINERS\n"
-        "vps-01  bad.example.com   invalid   —                                   —                    —\n"
-        "vps-01  old.example.com   warning   / → web-9:80                        expiring 9 d (10 %)  web-9 exited\n"
-        "vps-01  new.example.com   not live  —                                   —                    —\n"
-        "vps-01  shop.example.com  ok        / → web-1:3000, /api/ → api-1:8000  ok 71 d (79 %)       running\n"
-        "vps-03  —                 —         —                                   —                    —\n"
-        "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
-    )
+    assert [re.split(" {2,}", line) for line in printed(site_table(SITES)).splitlines()] == [
+        ["HOST", "DOMAIN", "STATE", "ROUTES", "PROFILE", "AUTH", "CERTIFICATE", "CONTAINERS", "CHANGED"],
+        ["vps-01", "bad.example.com", "invalid", *"—" * 6],
+        [
+            *("vps-01", "old.example.com", "warning", "/ → web-9:80", "—", "—"),
+            *("expiring 9 d, served OLDER", "web-9 exited", "—"),
+        ],
+        ["vps-01", "new.example.com", "not live", *"—" * 6],
+        [
+            *(
+                "vps-01",
+                "shop.example.com",
+                "ok",
+                "/ → web-1:3000, /api/ → api-1:8000",
+                "sse, web",
+                "/admin/",
+                "ok 71 d",
+            ),
+            *("running", "2026-11-24 ana"),
+        ],
+        ["vps-03", *"—" * 8],
+        ["vps-02", "—", "unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"],
+    ]
 
 
 def test_a_site_in_full() -> None:
@@ -77,14 +106,17 @@ def test_a_site_in_full() -> None:
         "vps-01  shop.example.com\n"
         "  state        ok\n"
         "  problems     —\n"
-        "  routes       / → web-1:3000  running\n"
-        "               /api/ → api-1:8000  running\n"
+        "  routes       / → web-1:3000  sse  running\n"
+        "               /api/ → api-1:8000  web  running\n"
         "  aliases      www.shop.example.com\n"
         "  certificate  ok, 71 d (79 %) left, until 2027-02-01T00:00:00Z\n"
+        "  served       same\n"
         "  ca           letsencrypt\n"
         "  email        ops@example.com\n"
         "  tenant       —\n"
         "  network      flowbiz_ext\n"
+        "  auth         /admin/\n"
+        "  changed      2026-11-24T10:00:00Z by ana@laptop: site.apply, generation 7, audit id\n"
         "  profile      sse\n"
         "  http3        yes\n"
         "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"

@@ -12,7 +12,7 @@ from vsa.output.table import STYLES, table
 from vsa.output.text import NOTHING, clean
 from vsa.report import HostResult
 
-__all__ = ("certificate", "left", "listing", "unheard")
+__all__ = ("certificate", "changed_by", "left", "listing", "unheard")
 
 _WORST = (
     *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring warning edited".split(),
@@ -76,6 +76,19 @@ def certificate(entry: Mapping[str, Any] | None) -> str:
     if not entry:
         return NOTHING
     state = str(entry.get("state") or NOTHING)
-    if state not in ("ok", "due", "expiring"):
-        return state
-    return f"{state} {left(entry.get('seconds_left'), entry.get('fraction_left'))}"
+    if state in ("ok", "due", "expiring"):
+        state += f" {left(entry.get('seconds_left'), None)}"
+    served = entry.get("served")
+    return state if served in (None, "same") else f"{state}, served {str(served).upper()}"
+
+
+def changed_by(entry: Mapping[str, Any] | None, *, short: bool = False) -> str | None:
+    """Return who changed something last, when and by which verb: in full, or in a few words for a table."""
+    if not entry:
+        return None
+    if short:
+        return f"{str(entry.get('time'))[:10]} {str(entry.get('actor')).partition('@')[0]}"
+    return (
+        f"{entry.get('time')} by {entry.get('actor')}: {entry.get('verb')}, "
+        f"generation {entry.get('generation')}, audit {entry.get('audit_id')}"
+    )

@@ -9,7 +9,7 @@ from rich.console import Group
 
 from vsa.output.detail import detail
 from vsa.report import HostResult
-from vsa.views.common import certificate, left, listing, unheard
+from vsa.views.common import certificate, changed_by, left, listing, unheard
 
 __all__ = ("site_detail", "site_table")
 
@@ -40,8 +40,11 @@ def site_table(hosts: Mapping[str, HostResult]) -> Group:
             ("DOMAIN", lambda site: site.get("domain")),
             ("STATE", _state),
             ("ROUTES", lambda site: [_route(route) for route in site.get("routes") or ()]),
+            ("PROFILE", lambda site: list(dict.fromkeys(route.get("profile") for route in site.get("routes") or ()))),
+            ("AUTH", lambda site: site.get("auth")),
             ("CERTIFICATE", lambda site: certificate(site.get("certificate"))),
             ("CONTAINERS", _containers),
+            ("CHANGED", lambda site: changed_by(site.get("last_change"), short=True)),
         ],
         state=_state,
     )
@@ -59,7 +62,11 @@ def site_detail(hosts: Mapping[str, HostResult]) -> Group:
 
 def _pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:
     found = site.get("certificate") or {}
-    routes = [f"{_route(route)}  {route.get('state') or ''}".rstrip() for route in site.get("routes") or ()]
+    served = found.get("served")
+    routes = [
+        "  ".join(str(part) for part in (_route(route), route.get("profile"), route.get("state")) if part)
+        for route in site.get("routes") or ()
+    ]
     remains = f"{left(found.get('seconds_left'), found.get('fraction_left'))} left, until {found.get('not_after')}"
     pairs = [
         ("state", _state(site)),
@@ -67,10 +74,13 @@ def _pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("routes", routes),
         ("aliases", list(site.get("aliases") or ())),
         ("certificate", f"{found.get('state')}, {remains}" if found.get("not_after") else found.get("state")),
+        ("served", served if served in (None, "same") else str(served).upper()),
         ("ca", site.get("ca")),
         ("email", site.get("email")),
         ("tenant", site.get("tenant")),
         ("network", site.get("network")),
+        ("auth", list(site.get("auth") or ())),
+        ("changed", changed_by(site.get("last_change"))),
     ]
-    shown = {"schema", "domain", "routes", "aliases", "ca", "email", "tenant"}
+    shown = {"schema", "domain", "routes", "aliases", "ca", "email", "tenant", "auth"}
     return pairs + [(key, value) for key, value in (site.get("manifest") or {}).items() if key not in shown]
