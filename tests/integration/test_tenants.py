@@ -204,6 +204,20 @@ def test_a_network_is_left_with_the_last_site_by_whichever_verb(host: ProxyHost)
     host.unprovision(domain)
 
 
+def test_a_site_that_moves_to_a_tenant_takes_its_container_along(host: ProxyHost) -> None:
+    """P15: what stayed on the common network could still be reached from there."""
+    host.run("docker", "network", "create", "own-eve")
+    start(host, "eve-web", "--network", "own-eve")
+    domain = "eve.tenants.vsa.test"
+    assert host.provision(domain, "eve-web")["proven"]
+    assert set(ends(host, "eve-web")) == {"own-eve", "flowbiz_ext"}
+    assert "eve-web left flowbiz_ext" in host.provision(domain, "eve-web", said={"tenant": "eve"})["notes"]
+    assert set(ends(host, "eve-web")) == {"own-eve", "flowbiz_ext_eve"}
+    host.wait_for(domain, '"app": "eve-web"', seconds=15)
+    assert host.unprovision(domain)["changed"]
+    assert "flowbiz_ext_eve" not in networks(host)
+
+
 def test_a_network_that_somebody_else_made_stays(host: ProxyHost) -> None:
     host.run("docker", "network", "create", "flowbiz_ext_dan")
     domain = make(host, "dan")

@@ -20,6 +20,7 @@ from .._core.plan import manifest_file, site_of
 from .certificates import certificate_problem, live_fingerprint
 from .desired import read_settings
 from .docker import Engine
+from .edges import leave_edges
 from .files import dump_yaml, read_text, write_atomically
 from .generations import Generations, Journal, Record
 from .logs import remove_logs
@@ -182,30 +183,13 @@ class Commit:
         self._on_step("manifests")
         self._write_manifests(record)
         self._write_override(record)
-        outcome.notes += self._leave_networks(record)
+        outcome.notes += leave_edges(self._engine, record, self._generations.record(record.base))
         self._on_step("close")
         self._generations.close_journal()
         self._generations.prune()
         if outcome.proven:
             outcome.notes += [f"{domain} is refused now" for domain in record.removed]
         return outcome
-
-    def _leave_networks(self, record: Record) -> list[str]:
-        """Take the proxy off the networks of tenants that have no site any more. What fails is a note: all is proven.
-
-        A network goes where VSA made it and nothing else is on it.
-        """
-        base = self._generations.record(record.base)
-        notes = []
-        for name in sorted(set(base.networks if base else ()) - {*record.networks, EDGE}):
-            try:
-                if CONTAINER in self._engine.members(name):
-                    self._engine.disconnect(name, CONTAINER)
-                if members := self._engine.remove_edge(name):
-                    notes.append(f"the proxy left {name}, which stays: {', '.join(members[:5])} on it")
-            except VsaError as error:
-                notes.append(f"the network {name} stays: {error.message}")
-        return notes
 
     def _reload_and_prove(self, record: Record, outcome: Outcome) -> list[str]:
         master = self._nginx.master()

@@ -18,10 +18,10 @@ from typing import Any
 
 from .._core.errors import PutBackError, RefusedError
 
-__all__ = ("JOINED", "Container", "Endpoint", "Engine", "ExecResult", "Published")
+__all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
 # Marks a container's place on a network as made by VSA: what joined it may leave again.
-JOINED = "vsa.joined"
+_JOINED = "vsa.joined"
 
 
 @dataclass(frozen=True)
@@ -317,7 +317,16 @@ class Engine:
     def connect(self, network: str, container: str) -> None:
         """Attach a running container to a network, and mark that it was VSA that did."""
         with self._translated(f"connect {container} to {network}"):
-            self._api.connect_container_to_network(container, network, driver_opt={JOINED: "1"})
+            self._api.connect_container_to_network(container, network, driver_opt={_JOINED: "1"})
+
+    def joined(self, name: str, network: str) -> bool:
+        """Say whether it was VSA that put a container on a network."""
+        with self._translated(f"inspect the container {name}"):
+            try:
+                ends = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
+            except self._errors.NotFound:
+                return False
+        return _JOINED in ((ends.get(network) or {}).get("DriverOpts") or {})
 
     def members(self, network: str) -> list[str]:
         """Return the names of all containers that are on a network or would be if they ran."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core.unprovision import Held, Mount
-from .docker import JOINED, Engine
+from .docker import Engine
 
 __all__ = ("SiteEngine", "Written")
 
@@ -89,15 +89,6 @@ class SiteEngine(Engine):
                 self._api.remove_container(identity, v=False, force=True)
             except self._errors.NotFound:
                 return
-
-    def joined(self, name: str, network: str) -> bool:
-        """Say whether it was VSA that put a container on a network."""
-        with self._translated(f"inspect the container {name}"):
-            try:
-                ends = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
-            except self._errors.NotFound:
-                return False
-        return JOINED in ((ends.get(network) or {}).get("DriverOpts") or {})
 
     def volume(self, name: str) -> dict[str, str] | None:
         """Return the options of a volume (``device`` where its data lie elsewhere), or None where there is none."""

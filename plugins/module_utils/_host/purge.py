@@ -17,6 +17,8 @@ from pathlib import Path
 from .._core.unprovision import Held, Mount, own_data
 from .docker_site import SiteEngine
 
+_STACK = ("compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml", "stack.yml")
+
 __all__ = ("Purge", "carry_out", "plan_purge")
 
 
@@ -46,6 +48,8 @@ def _unsafe(place: str, mounted: list[str]) -> str | None:
         return None
     if os.path.realpath(place) != os.path.normpath(place):
         return f"it leads to {os.path.realpath(place)}"
+    if stack := [name for name in _STACK if (path / name).exists()]:
+        return f"it holds the stack itself: {stack[0]}"
     inside = [point for point in mounted if point == place or point.startswith(f"{place}/")]
     if inside:
         return f"{inside[0]} is mounted there"

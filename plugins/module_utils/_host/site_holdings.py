@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -78,7 +79,7 @@ class Journal:
     def close(cls, paths: Paths, domain: str) -> None:
         """Forget the removal: it is whole, or nothing of it was done."""
         cls.place(paths, domain).unlink(missing_ok=True)
-        if paths.unprovision.is_dir() and not os.listdir(paths.unprovision):
+        with contextlib.suppress(OSError):  # another removal has its own there
             paths.unprovision.rmdir()
 
 

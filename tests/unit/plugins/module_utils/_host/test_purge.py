@@ -89,3 +89,9 @@ def test_a_link_inside_loses_only_itself(tmp_path: Path, srv: Path) -> None:
 def test_gone_already_is_fine(tmp_path: Path, srv: Path) -> None:
     found = plan(tmp_path, srv / "acme/shop/none")
     assert (found.places, found.refused) == ((), {})
+
+
+def test_the_stack_itself_stays(tmp_path: Path, srv: Path) -> None:
+    (srv / "acme/shop/compose.yml").write_text("services: {}\n")
+    found = plan(tmp_path, srv / "acme/shop")
+    assert (found.places, list(found.refused.values())) == ((), ["it holds the stack itself: compose.yml"])
