@@ -104,7 +104,8 @@ class _Removal:
         owner = next(
             (other for other, entry in (record.sites if record else {}).items() if self._domain in entry["names"]), None
         )
-        if owner not in (None, self._domain) and not found.live:
+        own = found.live or found.manifests or found.certificate or found.passwords or found.logs or found.journal
+        if owner not in (None, self._domain) and not own:
             raise RefusedError(
                 f"{self._domain} is an alias of the site {owner}, not a site",
                 field="domain",
