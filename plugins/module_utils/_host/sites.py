@@ -101,6 +101,8 @@ def _view(site: Site, settings: Settings) -> dict[str, Any]:
     return {
         "domain": site.domain,
         "names": list(site.names),
+        "served": site.served,
+        "maintenance": bool(site.maintenance),
         "aliases": list(site.aliases),
         "tenant": site.tenant,
         "network": site.network,
@@ -113,6 +115,7 @@ def _view(site: Site, settings: Settings) -> dict[str, Any]:
                 "container": route.container,
                 "port": route.port,
                 "profile": route.profile or site.profile or DEFAULT_PROFILE,
+                "strip_prefix": bool(route.strip_prefix),
             }
             for route in site.routes
         ],

@@ -39,8 +39,16 @@ SHOP = {
     "network": "flowbiz_ext",
     "routes": [
         {"path": "/", "container": "web-1", "port": 3000, "profile": "sse", "state": "running"},
-        {"path": "/api/", "container": "api-1", "port": 8000, "profile": "web", "state": "running"},
+        {
+            "path": "/api/",
+            "container": "api-1",
+            "port": 8000,
+            "profile": "web",
+            "strip_prefix": True,
+            "state": "running",
+        },
     ],
+    "served": "shop.example.com",
     "auth": ["/admin/"],
     "last_change": {
         "generation": 7,
@@ -89,7 +97,7 @@ def test_sites_the_worst_first_and_a_row_for_what_was_not_reached() -> None:
                 "vps-01",
                 "shop.example.com",
                 "ok",
-                "/ → web-1:3000, /api/ → api-1:8000",
+                "/ → web-1:3000, /api/ stripped → api-1:8000",
                 "sse, web",
                 "/admin/",
                 "ok 71 d",
@@ -104,23 +112,31 @@ def test_sites_the_worst_first_and_a_row_for_what_was_not_reached() -> None:
 def test_a_site_in_full() -> None:
     assert printed(site_detail({"vps-01": HostResult(payload={"sites": [SHOP]}), "vps-02": GONE})) == (
         "vps-01  shop.example.com\n"
-        "  state        ok\n"
-        "  problems     —\n"
-        "  routes       / → web-1:3000  sse  running\n"
-        "               /api/ → api-1:8000  web  running\n"
-        "  aliases      www.shop.example.com\n"
-        "  certificate  ok, 71 d (79 %) left, until 2027-02-01T00:00:00Z\n"
-        "  served       same\n"
-        "  ca           letsencrypt\n"
-        "  email        ops@example.com\n"
-        "  tenant       —\n"
-        "  network      flowbiz_ext\n"
-        "  auth         /admin/\n"
-        "  changed      2026-11-24T10:00:00Z by ana@laptop: site.apply, generation 7, audit id\n"
-        "  profile      sse\n"
-        "  http3        yes\n"
+        "  state         ok\n"
+        "  problems      —\n"
+        "  routes        / → web-1:3000  sse  running\n"
+        "                /api/ stripped → api-1:8000  web  running\n"
+        "  served as     shop.example.com\n"
+        "  aliases       www.shop.example.com\n"
+        "  certificate   ok, 71 d (79 %) left, until 2027-02-01T00:00:00Z\n"
+        "  proxy serves  same\n"
+        "  ca            letsencrypt\n"
+        "  email         ops@example.com\n"
+        "  tenant        —\n"
+        "  network       flowbiz_ext\n"
+        "  auth          /admin/\n"
+        "  changed       2026-11-24T10:00:00Z by ana@laptop: site.apply, generation 7, audit id\n"
+        "  profile       sse\n"
+        "  http3         yes\n"
         "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
     )
+
+
+def test_a_site_in_maintenance_says_so_and_one_with_a_problem_says_that() -> None:
+    for state, expected in (("ok", "maintenance"), ("warning", "warning")):
+        site = {**SHOP, "state": state, "maintenance": True}
+        line = printed(site_table({"vps-01": HostResult(payload={"sites": [site]})})).splitlines()[1]
+        assert re.split(" {2,}", line)[2] == expected
 
 
 def test_a_narrow_terminal_folds_and_loses_nothing() -> None:

@@ -25,6 +25,7 @@ STYLES = {
     "invalid": "red",
     "warning": "yellow",
     "edited": "yellow",
+    "maintenance": "yellow",
     "changed": "yellow",
     "missing": "red",
     "expired": "red",

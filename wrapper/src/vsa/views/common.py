@@ -17,6 +17,7 @@ __all__ = ("certificate", "changed_by", "left", "listing", "unheard")
 _WORST = (
     *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring warning edited".split(),
     "not live",
+    "maintenance",
     "due",
 )
 

@@ -17,11 +17,14 @@ __all__ = ("site_detail", "site_table")
 def _state(site: Mapping[str, Any]) -> str:
     state = str(site.get("state") or "")
     unlike = any(str(problem).startswith("not live") for problem in site.get("problems") or ())
-    return "not live" if state == "warning" and unlike else state
+    if state == "warning" and unlike:
+        return "not live"
+    return "maintenance" if state == "ok" and site.get("maintenance") else state
 
 
 def _route(route: Mapping[str, Any]) -> str:
-    return f"{route.get('path')} → {route.get('container')}:{route.get('port')}"
+    path = f"{route.get('path')} stripped" if route.get("strip_prefix") else route.get("path")
+    return f"{path} → {route.get('container')}:{route.get('port')}"
 
 
 def _containers(site: Mapping[str, Any]) -> str:
@@ -72,9 +75,10 @@ def _pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("state", _state(site)),
         ("problems", list(site.get("problems") or ())),
         ("routes", routes),
+        ("served as", site.get("served")),
         ("aliases", list(site.get("aliases") or ())),
         ("certificate", f"{found.get('state')}, {remains}" if found.get("not_after") else found.get("state")),
-        ("served", served if served in (None, "same") else str(served).upper()),
+        ("proxy serves", served if served in (None, "same") else str(served).upper()),
         ("ca", site.get("ca")),
         ("email", site.get("email")),
         ("tenant", site.get("tenant")),

@@ -61,8 +61,8 @@ def test_all_is_well(host: HostTree) -> None:
     assert {(entry["state"], *entry["problems"]) for entry in found.values()} == {("ok",)}
     assert found[A]["network"] == "flowbiz_ext_acme"
     assert found[B]["names"] == [B, "www.b.example"]
-    route = {"path": "/", "container": "web-a", "port": 3000, "profile": "web", "state": "running"}
-    assert found[A]["routes"] == [route]
+    route = {"path": "/", "container": "web-a", "port": 3000, "profile": "web", "strip_prefix": False}
+    assert found[A]["routes"] == [{**route, "state": "running"}]
     assert (found[A]["auth"], found[A]["certificate"]["served"], found[A]["last_change"]) == ([], None, None)
     assert found[A]["certificate"]["problem"] is None
 
