@@ -34,7 +34,7 @@ options:
     type: raw
   names:
     description:
-      - Every name of the site. Left out, the domain and the aliases of its manifest.
+      - Every name of the site. Left out, those of its manifest.
     type: list
     elements: raw
   san:

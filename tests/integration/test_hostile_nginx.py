@@ -84,6 +84,12 @@ def extremes() -> Iterator[Site]:
         yield make_site(f"size-{number}.test", body_size=size)
     for number, ca in enumerate((*CAS, "https://ca.test/dir")):
         yield make_site(f"ca-{number}.test", ca=ca, aliases=[f"alias-{number}.test"])
+    longest = {"path": "/" + "p.+" * 66 + "/", "container": "web-1", "port": 1, "strip_prefix": True}
+    stripped = [{**longest, "path": f"/{number}~@:.+-_/"} for number in range(99)]
+    yield make_site("strip.test", routes=[longest, *stripped], timeout="1ms")
+    networks = [f"10.{number // 256}.{number % 256}.0/24" for number in range(1000)]
+    yield make_site("closed.test", www="add", maintenance=True, maintenance_allow=networks, timeout="999999d")
+    yield make_site("b" + NAMES[1][1:], www="remove", maintenance=True, aliases=[NAMES[2]])
     for profile in PROFILES:
         yield make_site(f"profile-{profile}.test", profile=profile, http3=True)
 

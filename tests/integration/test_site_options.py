@@ -77,6 +77,8 @@ def test_www_either_way(vsa: Run, host: ProxyHost) -> None:
     live = "/srv/platform/reverse-proxy/data/letsencrypt/live/example.vsa.test/cert.pem"
     names = host.run("openssl", "x509", "-noout", "-ext", "subjectAltName", "-in", live)
     assert "DNS:example.vsa.test, DNS:www.example.vsa.test" in names
+    kept = json.loads(vsa("cert", "issue", "--domain", "example.vsa.test", "--json").stdout)
+    assert (kept["exit_code"], kept["changed"]) == (0, False), "both names are what it has to cover"
     for served, other in (("www.example.vsa.test", "example.vsa.test"), ("example.vsa.test", "www.example.vsa.test")):
         if served == "example.vsa.test":
             done = vsa(*words, "--set", "www=remove")

@@ -24,7 +24,7 @@ SHOWN_ARGUMENTS = frozenset(
     domain upstream limit tags skip_tags generation base since
     site_domain site_upstream site_container site_port site_routes site_aliases site_tenant site_email site_ca
     site_profile site_body_size site_http3 site_hsts site_rate_limit site_rate_burst site_allow site_trusted_proxies
-    site_strict_dns site_unset site_maintenance
+    site_strict_dns site_unset site_timeout site_www site_maintenance site_maintenance_allow site_strip_prefix
     vhost_domain vhost_to
     stack_name stack_service stack_tail
     cert_domain cert_names cert_ca cert_email cert_force

@@ -69,7 +69,7 @@ def _of_sites(paths: Paths, settings: Settings) -> dict[str, _Entry]:
             site = parse(load_yaml(read_text(file) or "", where=str(file)), where=f"sites/{file.stem}/")
         except (VsaError, OSError, UnicodeDecodeError):
             continue  # `vsa site list` names it; its lineage, if there is one, is listed without a site
-        names = needed_names(site.domain, site.aliases, _note(paths, site.domain))
+        names = needed_names(site.domain, site.names, _note(paths, site.domain))
         found[site.domain] = _Entry(site.domain, names, certificate_authority(site, settings), site=True)
     return found
 

@@ -20,6 +20,7 @@ from .._core.cert_note import CertNote, certificate_name, dns_plugin, needed_nam
 from .._core.certificate import Facts, authority_label, judge, rfc3339, time_left
 from .._core.errors import RefusedError, UsageError
 from .._core.settings import Settings
+from .._core.site import parse
 from .cert_notes import read_note
 from .certificates import certificate_directory
 from .desired import read_manifest, read_settings
@@ -121,7 +122,7 @@ def wanted_certificate(options: Mapping[str, Any], paths: Paths) -> Wanted:
     domain = forms.domain(options["domain"])
     settings = read_settings(paths)
     manifest: Mapping[str, Any] = read_manifest(paths, domain) or {}
-    said = options["names"] or [domain, *(manifest.get("aliases") or ())]
+    said = options["names"] or (parse(manifest).names if manifest else (domain,))
     names = tuple(dict.fromkeys(forms.domain(name, field=f"names/{number}") for number, name in enumerate(said)))
     if domain not in names:
         raise RefusedError("the names of a certificate include the domain", field="names", value=", ".join(names))
