@@ -89,7 +89,7 @@ def extremes() -> Iterator[Site]:
     yield make_site("strip.test", routes=[longest, *stripped], timeout="1ms")
     networks = [f"10.{number // 256}.{number % 256}.0/24" for number in range(1000)]
     yield make_site("closed.test", www="add", maintenance=True, maintenance_allow=networks, timeout="999999d")
-    yield make_site("b" + NAMES[1][1:], www="remove", maintenance=True, aliases=[NAMES[2]])
+    yield make_site(f"x1{LONGEST[2:]}", www="remove", maintenance=True, aliases=[f"x2{LONGEST[2:]}"])
     for profile in PROFILES:
         yield make_site(f"profile-{profile}.test", profile=profile, http3=True)
 
