@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.declared import parse_declared
 
 import vsa_tree
 from vsa.cli import cli
@@ -98,3 +100,15 @@ def test_every_page_is_in_the_index(folder: str) -> None:
     index = vsa_tree.text(Path(folder, "README.md"))
     for path in vsa_tree.below(folder, ".md"):
         assert path.name == "README.md" or f"({path.name})" in index, f"{folder}/README.md does not list {path.name}"
+
+
+def test_a_declaration_that_is_shown_is_one() -> None:
+    shown = [
+        text for path in WRITTEN for text in re.findall(r"```yaml\n(.*?)```", vsa_tree.text(path), flags=re.DOTALL)
+    ]
+    shown += [vsa_tree.text(path) for path in vsa_tree.below("inventories", ".yml")]
+    declared = [data for text in shown if "vsa_sites:" in text and (data := yaml.safe_load(text))]
+    assert len(declared) >= 2
+    for data in declared:
+        entries = [{"domain": domain, "manifest": fields} for domain, fields in data["vsa_sites"].items()]
+        assert parse_declared(entries)[1] == []

@@ -184,8 +184,11 @@ def test_what_is_not_declared_is_named_and_pruned_only_when_asked(
     assert unasked.returncode == 2
     assert host.status(TYPED) == 200
 
+    host.run("sh", "-c", "echo '}' >/etc/vsa/sites/stray.declared.test.yml")
+    assert of_host(run("apply", "--prune", "--check"))["pruned"] == ["stray.declared.test", TYPED]
     pruned = run("apply", "--prune", "-y")
-    assert (pruned["exit_code"], of_host(pruned)["pruned"]) == (0, [TYPED])
+    assert (pruned["exit_code"], of_host(pruned)["pruned"]) == (0, ["stray.declared.test", TYPED])
+    assert host.run("ls", "/etc/vsa/sites").split() == [f"{ONE}.yml", f"{TWO}.yml"]
     assert host.status(TYPED) == 0
     assert [host.status(domain) for domain in (ONE, TWO)] == [200, 200]
 
@@ -220,6 +223,7 @@ def test_a_manifest_edited_by_hand_is_as_declared_again(
     declare(vsa_sites={ONE: site(), TWO: site("web-2")})
     run("apply")
     host.run("sh", "-c", f"echo 'profile: sse' >>/etc/vsa/sites/{ONE}.yml; echo '}}' >/etc/vsa/sites/{TWO}.yml")
+    assert run("apply", "--check")["changed"] is True
     mended = run("apply")
     assert (mended["exit_code"], mended["changed"], states(mended)) == (0, True, {ONE: "mended", TWO: "mended"})
     assert "profile" not in host.run("cat", f"/etc/vsa/sites/{ONE}.yml")

@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -29,13 +30,19 @@ __all__ = (
 )
 
 WHERE = "vsa_sites"
+# What a declaration that is silent about it leaves as it is: who may pass is known to the host alone, and a path that
+# asks for a password must not be opened because somebody's file does not speak of it.
+_KEPT = ("auth",)
 _ORIGIN = re.compile(r"(?m)^origin:[ \t]*declared[ \t]*$")
 
 
-def parse_declared(entries: Sequence[Any]) -> tuple[dict[str, Site], list[VsaError]]:
+def parse_declared(
+    entries: Sequence[Any], before: Callable[[str], Site | None] = lambda domain: None
+) -> tuple[dict[str, Site], list[VsaError]]:
     """Return the sites by their domain, and all that is wrong; each entry has ``domain`` and ``manifest``.
 
-    A declaration is a whole manifest without its schema, domain and origin, which its place says.
+    A declaration is a whole manifest without its schema, domain and origin, which its place says; but for protected
+    paths that it does not speak of, which stay as the site has them ``before``.
     """
     sites: dict[str, Site] = {}
     wrong: list[VsaError] = []
@@ -45,7 +52,7 @@ def parse_declared(entries: Sequence[Any]) -> tuple[dict[str, Site], list[VsaErr
             continue
         key, fields = entry.get("domain"), entry["manifest"]
         found: list[Site] = []
-        errors = refusals(lambda key=key, fields=fields, found=found: found.append(_site(key, fields)))  # type: ignore[misc]
+        errors = refusals(lambda key=key, fields=fields, found=found: found.append(_site(key, fields, before)))  # type: ignore[misc]
         if errors and isinstance(fields, Mapping):
             # One mistake hides the next ones: look at each field by itself.
             of_key = [error for error in errors if error.field == WHERE]
@@ -72,7 +79,7 @@ def refusals(call: Callable[[], object]) -> list[VsaError]:
     return []
 
 
-def _site(key: object, fields: object) -> Site:
+def _site(key: object, fields: object, before: Callable[[str], Site | None]) -> Site:
     domain = forms.domain(key, field=WHERE)
     where = f"{WHERE}/{domain}/"
     if not isinstance(fields, Mapping):
@@ -84,7 +91,10 @@ def _site(key: object, fields: object) -> Site:
             raise RefusedError(
                 "a declaration does not say this: its key and its place do", field=f"{where}{name}", value=fields[name]
             )
-    return parse({**fields, "domain": domain, "origin": DECLARED}, where=where)
+    site = parse({**fields, "domain": domain, "origin": DECLARED}, where=where)
+    there = before(domain)
+    unsaid = [name for name in _KEPT if name in FIELDS and fields.get(name) is None]
+    return dataclasses.replace(site, **{name: getattr(there, name) for name in unsaid}) if there else site
 
 
 def _field_by_field(where: str, fields: Mapping[str, Any]) -> list[VsaError]:

@@ -10,7 +10,9 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +75,7 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     if check:
         plan, desired = proxy.plan(request)
         made, outcome = plan_result(plan, desired, diff=diff), None
+        made["changed"] |= "mended" in work.states.values() or any(domain not in live.domains for domain in work.pruned)
     else:
         made, outcome = _commit(proxy, request, settings, diff=diff)
         made["changed"] |= _mend_manifests(paths, proxy, work, made)
@@ -98,7 +101,15 @@ def _look(
 ) -> _Work:
     """Read the declarations against the host. VsaError with every mistake in them."""
     entries = options["sites"]
-    sites, wrong = parse_declared(entries or [])
+
+    @functools.cache
+    def before(domain: str) -> Site | None:
+        text = live.files.get(manifest_file(domain))
+        with suppress(RefusedError):
+            return None if text is None else read_site(domain, text)
+        return None
+
+    sites, wrong = parse_declared(entries or [], before)
     on_disk = manifests_on_disk(paths)
     undeclared = tuple(sorted({*on_disk, *live.domains} - set(sites)))
     if options["prune"] and entries is None:
@@ -122,18 +133,17 @@ def _look(
     states, notes = {}, []
     for domain, site in sites.items():
         text = live.files.get(manifest_file(domain))
-        states[domain], note = _state(site, text, edited=on_disk.get(domain) != text, attached=attached)
+        edited = on_disk.get(domain) != text
+        states[domain], note = _state(site, text, before(domain), edited=edited, attached=attached)
         notes += [f"{domain}: {note}"] if note else []
     return _Work(sites, states, tuple(notes), undeclared, pruned)
 
 
-def _state(site: Site, text: str | None, *, edited: bool, attached: Mapping[str, set[str]]) -> tuple[str, str | None]:
-    if text is None:
-        return "new", "new"
-    try:
-        before = read_site(site.domain, text)
-    except RefusedError:
-        return "changed", "its live manifest is not valid"
+def _state(
+    site: Site, text: str | None, before: Site | None, *, edited: bool, attached: Mapping[str, set[str]]
+) -> tuple[str, str | None]:
+    if before is None:
+        return ("new", "new") if text is None else ("changed", "its live manifest is not valid")
     fields = differing_fields(before, site)
     if fields == ["origin"]:
         return "adopted", "was typed, is declared from now on"
@@ -172,20 +182,24 @@ def _commit(
 
 
 def _mend_manifests(paths: Paths, proxy: Proxy, work: _Work, made: dict[str, Any]) -> bool:
-    """Write declared manifests again that were edited by hand where the proxy serves what is declared already."""
-    mended = []
+    """Write declared manifests again that were edited by hand, and remove pruned ones that were never live.
+
+    The transaction leaves both alone: it writes only what differs between two generations.
+    """
+    notes = []
     with host_lock(paths.lock):
         on_disk, files = manifests_on_disk(paths), _live(proxy)[0].files
         for domain, site in work.sites.items():
             text = files.get(manifest_file(domain)) or dump_yaml(to_manifest(site))
             if on_disk.get(domain) != text:
                 write_atomically(paths.sites / f"{domain}.yml", text, mode=0o644)
-                mended.append(domain)
-    if mended:
-        made["steps"][-1]["notes"] += [
-            f"sites/{domain}.yml was edited by hand and is as declared again" for domain in mended
-        ]
-    return bool(mended)
+                notes.append(f"sites/{domain}.yml was edited by hand and is as declared again")
+        for domain in work.pruned:
+            if domain in on_disk and manifest_file(domain) not in files:
+                (paths.sites / f"{domain}.yml").unlink(missing_ok=True)
+                notes.append(f"sites/{domain}.yml was never live and is removed")
+    made["steps"][-1]["notes"] += notes
+    return bool(notes)
 
 
 def _declared_step(work: _Work) -> dict[str, Any]:
