@@ -45,6 +45,7 @@ def host(proxy_vps: rig.Vps) -> Iterator[CertHost]:
 @pytest.fixture
 def before(host: CertHost) -> Iterator[str]:
     """The serial number that is served before the fault; no record of failures stays behind."""
+    host.hurry()
     yield host.served(DOMAIN)
     host.run(f"rm -f {LIB}/vsa-attempts/{DOMAIN}.json")
 
@@ -231,16 +232,14 @@ def test_the_account_key_is_lost(host: CertHost, before: str) -> None:
 CUT = "for f in cert fullchain; do truncate -s {size} $(readlink -f {live}/$f.pem); done"
 DAMAGES = {
     "a truncated certificate": CUT.format(size=300, live=LIVE),
-    "an empty certificate": CUT.format(size=0, live=LIVE),
     "a key that does not match": f"openssl ecparam -name prime256v1 -genkey -noout > {LIVE}/privkey.pem",
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
 def test_damaged_files_are_seen_and_mended(host: CertHost, before: str, damage: str) -> None:
-    copy = f"/root/{DOMAIN}-keep"
-    host.run(f"rm -rf {copy} && cp -a {LIB}/archive/{DOMAIN} {copy} && {damage}")
-    broken = host.run(f"cat {LIB}/live/{DOMAIN}/*.pem | sha256sum")
+    host.run(damage)
+    broken = host.run(f"cat {LIVE}/*.pem | sha256sum")
     found = host.status(DOMAIN)
     assert found["state"] == "mismatch"
     assert found["problem"]
@@ -248,14 +247,13 @@ def test_damaged_files_are_seen_and_mended(host: CertHost, before: str, damage: 
         ended = host.issue(DOMAIN)
         assert ended.code == 4, ended
         assert "cannot be asked" in ended.message
-    assert host.run(f"cat {LIB}/live/{DOMAIN}/*.pem | sha256sum") == broken, "what lies there was not touched"
+    assert host.run(f"cat {LIVE}/*.pem | sha256sum") == broken, "what lies there was not touched"
     ended = host.issue(DOMAIN)
     assert ended.code == 0, ended
     host.wait_served(DOMAIN, host.on_disk(DOMAIN))
     assert host.on_disk(DOMAIN) != before
     found = host.status(DOMAIN)
     assert (found["state"], found["served"], found["key_matches"]) == ("ok", "same", True)
-    assert host.vsa(*RENEW).code == 0, "certbot goes on with it"
 
 
 def test_no_second_lineage_is_made(host: CertHost, before: str) -> None:

@@ -75,7 +75,7 @@ def read_failure(output: str, *, code: int) -> Problem:
     """Return the problem that an output of certbot tells of; ``code`` is its exit code, not 0."""
     if code == 75 or "Another instance of Certbot is already running" in output:
         return Problem("busy", "another certbot is at work and did not end")
-    if "acme:error:badNonce" in output:
+    if "acme:error:badNonce" in output or "invalid anti-replay nonce" in output:
         return Problem("nonce", "it rejected our nonces, which it asks to be tried again")
     lost = _NO_ACCOUNT.search(output)
     if lost:

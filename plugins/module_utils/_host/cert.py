@@ -27,7 +27,7 @@ from .._core.certificate import (
 from .._core.errors import NOTHING_CHANGED, NotPutBackError, RefusedError
 from .cert_ask import STATE_KEPT, ask_ca
 from .cert_notes import write_note
-from .cert_served import wait_until_served
+from .cert_served import serves_lineage, wait_until_served
 from .cert_wanted import (
     Wanted,
     certificate_result,
@@ -164,7 +164,8 @@ def _checked(
         share = round(100 * (verdict.fraction_left or 0))
         text = f"valid for {time_left(verdict.seconds_left or 0)} ({share} %)"
         return certificate_result(wanted, fresh, "ok", text, notes)
-    unserved = wait_until_served({wanted.domain: before.fingerprint}) if prove and before is not None else {}
+    proves = prove and before is not None and serves_lineage(paths, wanted.domain, wanted.authority)
+    unserved = wait_until_served({wanted.domain: fresh.fingerprint}) if proves else {}
     if unserved:
         words = [*notes, *unserved.values()]
         return certificate_result(wanted, fresh, "warning", issued_words(wanted, fresh), words) | {"changed": True}

@@ -28,7 +28,7 @@ from .._core.certificate import (
 )
 from .._core.errors import PutBackError, RefusedError, UsageError
 from .cert_ask import STATE_KEPT, not_issued, remember_failure
-from .cert_served import wait_until_served
+from .cert_served import serves_lineage, wait_until_served
 from .cert_wanted import Wanted, time_now
 from .certbot import Certbot, ask_for_reload
 from .certificates import Reading, read_pair
@@ -55,7 +55,11 @@ class _Round:
     @property
     def renewed(self) -> list[str]:
         """Return the domains whose certificate is another one now."""
-        return sorted(name for name, now in self.after.items() if now.facts and now.facts != self.before[name].facts)
+        return sorted(name for name, now in self.after.items() if now.facts and self._is_new(name, now.facts))
+
+    def _is_new(self, name: str, now: Facts) -> bool:
+        before = self.before[name].facts
+        return before is None or before.fingerprint != now.fingerprint
 
 
 def _state(reading: Reading, now: datetime.datetime) -> str:
@@ -98,12 +102,10 @@ def _waits(certbot: Certbot, names: list[str], readings: Mapping[str, Reading]) 
 def _ask(certbot: Certbot, work: _Round, names: list[str], *, domain: str | None, force: bool) -> None:
     """Have certbot renew: in one go, or one by one around those that have to wait."""
     now = time_now()
-    if not names:
-        return
-    ready = [name for name in names if name not in work.waiting]
-    if work.waiting and not force:
-        ready = [name for name in ready if _state(work.before[name], now) in _DUE]
-    for name in ready if work.waiting else [domain]:
+    chosen: list[str | None] = [domain]
+    if work.waiting:
+        chosen = [name for name in names if name not in work.waiting and _state(work.before[name], now) in _DUE]
+    for name in chosen:
         done = certbot.renew(name, force=force)
         failed = read_renewals(done.stdout, done.stderr)
         if done.code and not failed:
@@ -169,7 +171,7 @@ def renew_certificates(
         certbot.remember(name, Attempts())
     if work.failed:
         _failed(work, domain)
-    return _result(work, prove=bool(options.get("prove", True)))
+    return _result(paths, work, prove=bool(options.get("prove", True)))
 
 
 def _must_wait(certbot: Certbot, domain: str, authority: str, until: datetime.datetime) -> None:
@@ -201,11 +203,15 @@ def _failed(work: _Round, domain: str | None) -> None:
     )
 
 
-def _result(work: _Round, *, prove: bool) -> dict[str, Any]:
+def _result(paths: Paths, work: _Round, *, prove: bool) -> dict[str, Any]:
     renewed = work.renewed
     steps = []
-    before = {name: facts.fingerprint for name in renewed if (facts := work.before[name].facts)}
-    unserved = wait_until_served(before) if prove and before else {}
+    fresh = {
+        name: facts.fingerprint
+        for name in renewed
+        if (facts := work.after[name].facts) and serves_lineage(paths, name, "selfsigned" if facts.self_signed else "")
+    }
+    unserved = wait_until_served(fresh) if prove and fresh else {}
     for name in renewed:
         facts = work.after[name].facts
         words = f"{name}: {time_left(round(facts.lifetime.total_seconds()))}, {facts.key}" if facts else name

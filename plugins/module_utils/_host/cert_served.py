@@ -11,25 +11,42 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from .._core.errors import RefusedError
+from .._core.render import certificate_authority
+from .desired import read_settings, read_site
+from .files import read_text
 from .lineages import served
+from .paths import Paths
 
-__all__ = ("SERVED_WITHIN", "wait_until_served")
+__all__ = ("SERVED_WITHIN", "serves_lineage", "wait_until_served")
 
 # How long a renewed certificate may take until the proxy serves it: the reloader looks every two seconds, but reloads
 # once a minute at the most; NGINX's own cache of certificates is believed for 30 seconds.
 SERVED_WITHIN = 40.0
 
 
-def wait_until_served(before: Mapping[str, str], *, seconds: float = SERVED_WITHIN) -> dict[str, str]:
-    """Wait until the proxy no longer serves the certificates of ``before``, fingerprints by domain.
+def serves_lineage(paths: Paths, domain: str, authority: str) -> bool:
+    """Say whether the site of this name serves the lineage: there is one, and its CA is of the same kind."""
+    text = read_text(paths.sites / f"{domain}.yml")
+    if text is None:
+        return False
+    try:
+        used = certificate_authority(read_site(domain, text), read_settings(paths))
+    except RefusedError:
+        return False
+    return (used == "selfsigned") == (authority == "selfsigned")
 
-    Returns what is wrong with those that it still serves in the end; names that it does not serve at all are fine.
+
+def wait_until_served(fresh: Mapping[str, str], *, seconds: float = SERVED_WITHIN) -> dict[str, str]:
+    """Wait until the proxy serves the certificates of ``fresh``, fingerprints by domain.
+
+    Returns what is wrong with those that it does not serve in the end; names that it refuses altogether are fine.
     """
-    left = dict(before)
+    left = dict(fresh)
     deadline = time.monotonic() + seconds
     while True:
         answers = served(left)
-        left = {name: old for name, old in left.items() if answers[name].fingerprint == old}
+        left = {name: new for name, new in left.items() if answers[name].fingerprint not in (None, new)}
         if not left or time.monotonic() > deadline:
             break
         time.sleep(0.5)

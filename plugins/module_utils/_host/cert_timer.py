@@ -51,8 +51,6 @@ Type=oneshot
 ExecStart=/{_HOME}/cert-renew
 TimeoutStartSec=45min
 Nice=10
-PrivateTmp=yes
-ProtectHome=yes
 """
 
 # The hosts of a fleet must not ask the CA in the same minute; one that was off asks when it is back.

@@ -86,7 +86,9 @@ def late_certificates(
         why = _why(entry, words is not None, stamp)
         if why:
             told = ("domain", "state", "not_after", "fraction_left", "served", "issuer")
-            found.append({**{key: entry[key] for key in told}, "why": f"{why}: {words}" if words else why})
+            found.append(
+                {**{key: entry[key] for key in told}, "why": why if not words or words in why else f"{why}: {words}"}
+            )
     return found
 
 
