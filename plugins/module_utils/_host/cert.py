@@ -32,6 +32,7 @@ from .cert_wanted import (
     Wanted,
     certificate_result,
     issued_words,
+    refuse_missing_credentials,
     set_rights_of,
     time_now,
     trust_notes,
@@ -102,6 +103,7 @@ def bring_certificate(
         return certificate_result(
             wanted, facts, "changed" if done else "ok", ", ".join([decision.reason, *done]), notes
         )
+    refuse_missing_credentials(paths, wanted)
     if check:
         issuer = authority_label(wanted.authority)
         return certificate_result(wanted, facts, "would_change", f"would be issued by {issuer}: {decision.reason}", [])

@@ -32,6 +32,7 @@ __all__ = (
     "certificate_result",
     "certificate_view",
     "issued_words",
+    "refuse_missing_credentials",
     "set_rights_of",
     "time_now",
     "trust_notes",
@@ -80,36 +81,11 @@ def _note(options: Mapping[str, Any], paths: Paths, domain: str) -> CertNote:
     )
 
 
-def _plugin(names: tuple[str, ...], note: CertNote, settings: Settings, *, authority: str, paths: Paths) -> str | None:
-    """Return the plugin that answers the challenges by DNS, or None for HTTP. RefusedError where it could not."""
-    wildcards = [name for name in names if name.startswith("*.")]
-    plugin = note.dns or (settings.dns_plugin if wildcards else None)
-    if authority == "selfsigned" or (plugin is None and not wildcards):
+def _plugin(names: tuple[str, ...], note: CertNote, settings: Settings, *, authority: str) -> str | None:
+    """Return the plugin that answers the challenges by DNS, or None for HTTP."""
+    if authority == "selfsigned":
         return None
-    if plugin is None:
-        raise RefusedError(
-            "a wildcard is validated by DNS alone, and no DNS plugin is configured",
-            field="san",
-            value=wildcards[0],
-            expected="dns_plugin in the host's settings, or --dns",
-            hint="docs/howto/wildcards.md",
-        )
-    path = paths.dns / f"{plugin}.ini"
-    words = {
-        "field": "dns",
-        "value": plugin,
-        "expected": f"{path}, of root, mode 0600",
-        "hint": "docs/howto/wildcards.md",
-    }
-    if not path.is_file():
-        raise RefusedError(f"there are no credentials for the DNS plugin {plugin}", **words)  # type: ignore[arg-type]
-    state = path.stat()
-    if state.st_uid != 0 or state.st_mode & 0o077:
-        raise RefusedError(
-            f"others than root may read the credentials in {path}: mode {state.st_mode & 0o7777:04o}",
-            **{**words, "hint": f"chown root: {path} && chmod 600 {path}"},  # type: ignore[arg-type]
-        )
-    return plugin
+    return note.dns or (settings.dns_plugin if any(name.startswith("*.") for name in names) else None)
 
 
 def _seconds(duration: str | None) -> int | None:
@@ -144,9 +120,34 @@ def wanted_certificate(options: Mapping[str, Any], paths: Paths) -> Wanted:
         email=None if email is None else forms.email(email),
         ca_bundle=settings.ca_bundle,
         note=note,
-        dns=_plugin(needed, note, settings, authority=authority, paths=paths),
+        dns=_plugin(needed, note, settings, authority=authority),
         dns_wait=_seconds(settings.dns_propagation),
     )
+
+
+def refuse_missing_credentials(paths: Paths, wanted: Wanted) -> None:
+    """Raise RefusedError where the challenges could not be answered: before a CA is asked, not while all is well."""
+    wildcards = [name for name in wanted.names if name.startswith("*.")]
+    how = "docs/howto/wildcards.md"
+    if wildcards and wanted.dns is None and wanted.authority != "selfsigned":
+        raise RefusedError(
+            "a wildcard is validated by DNS alone, and no DNS plugin is configured",
+            field="san",
+            value=wildcards[0],
+            expected="dns_plugin in the host's settings, or --dns",
+            hint=how,
+        )
+    if wanted.dns is None:
+        return
+    path = paths.dns / f"{wanted.dns}.ini"
+    problem = f"there are no credentials for the DNS plugin {wanted.dns}"
+    if path.is_file():
+        state = path.stat()
+        if state.st_uid == 0 and not state.st_mode & 0o077:
+            return
+        problem = f"others than root may read the credentials in {path}: mode {state.st_mode & 0o7777:04o}"
+        how = f"chown root: {path} && chmod 600 {path}"
+    raise RefusedError(problem, field="dns", value=wanted.dns, expected=f"{path}, of root, mode 0600", hint=how)
 
 
 def certificate_view(wanted: Wanted, facts: Facts | None) -> dict[str, Any]:
