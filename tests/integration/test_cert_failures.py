@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -145,7 +146,7 @@ def limited(host: CertHost, tmp_path: Path) -> Iterator[tuple[str, faultproxy.Pr
         tls.load_cert_chain(tmp_path / "server.pem")
         trust = ssl.create_default_context(cadata=services.ca_bundle)
         trust.check_hostname = False
-        pebble = f"https://{re.sub('^http://([0-9.]+):.*', r'\\1', services.management_url)}:14000"
+        pebble = f"https://{urlsplit(services.management_url).hostname}:14000"
         proxy = stack.enter_context(faultproxy.proxy(pebble, tls=tls, address=gateway, trust=trust))
         services.add_dns(name, ipv4=gateway)
         yield f"https://{name}:{proxy.url.rpartition(':')[2]}/dir", proxy

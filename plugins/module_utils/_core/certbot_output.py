@@ -30,6 +30,7 @@ _TOKEN = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{20,}")
 _NO_PLUGIN = re.compile(
     r"unrecognized arguments: --(dns-[a-z0-9-]+)-credentials|The requested (dns-\S+) plugin does not"
 )
+_BROKEN = re.compile(r"ClientError: <Response \[(\d+)\]>")
 _NO_ACCOUNT = re.compile(r"Account at \S+ does not exist")
 _PROCESSING = re.compile(r"^Processing \S*/renewal/(\S+)\.conf$", re.MULTILINE)
 _NOT_RENEWED = re.compile(r"^Failed to renew certificate (\S+) with error: (.+)$", re.MULTILINE)
@@ -100,6 +101,9 @@ def read_failure(output: str, *, code: int) -> Problem:
     if _RATE.search(last) or retry:
         moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00") if retry else None
         return Problem("rate_limit", f"its rate limit is reached: {last}", retry_after=moment)
+    broken = _BROKEN.search(last)
+    if broken:
+        return Problem("unreachable", f"it cannot be asked: it answers {broken[1]} and nothing else")
     if "HTTPSConnectionPool" in last or "requests.exceptions" in last:
         inner = _INNERMOST.search(last)
         why = inner[1].strip(" :") if inner else last

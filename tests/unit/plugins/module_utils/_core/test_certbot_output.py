@@ -93,6 +93,9 @@ def test_older_certbots_say_domain() -> None:
         ),
         ("An unexpected error occurred:\nFileNotFoundError: [Errno 2] No such file", 1, "other"),
         ("sh: certbot: not found", 127, "other"),
+        ("An unexpected error occurred:\nacme.errors.ClientError: <Response [502]>", 1, "unreachable"),
+        ("Account at /etc/letsencrypt/accounts/x/0a does not exist", 1, "account"),
+        ("An unexpected error occurred:\nJWS has an invalid anti-replay nonce: x", 1, "nonce"),
     ],
 )
 def test_what_is_not_of_the_ca(output: str, code: int, kind: str) -> None:
