@@ -96,6 +96,19 @@ WORDS = [
         {"stack_name": "reverse-proxy", "stack_service": "nginx", "stack_tail": 5},
     ),
     ("cert issue --domain a.example --force", {"cert_domain": "a.example", "cert_force": True}),
+    (
+        "cert issue --domain a.example --san *.a.example --san B.example --dns dns-rfc2136",
+        {"cert_domain": "a.example", "cert_san": ("*.a.example", "b.example"), "cert_dns": "rfc2136"},
+    ),
+    ("cert issue --domain a.example --unset san", {"cert_domain": "a.example", "cert_unset": ("san",)}),
+    ("cert renew", {}),
+    ("cert renew --domain a.example --force", {"cert_domain": "a.example", "cert_force": True}),
+    (
+        "cert revoke --domain a.example --reason superseded --replace -y",
+        {"cert_domain": "a.example", "cert_reason": "superseded", "cert_replace": True},
+    ),
+    ("cert install-cron --cron", {"cert_timer_cron": True}),
+    ("cert install-cron --remove", {"cert_timer_state": "absent"}),
     ("cert status --domain a.example --exit-code", {"cert_domain": "a.example"}),
 ]
 
@@ -103,8 +116,8 @@ WORDS = [
 @pytest.mark.parametrize(("words", "extravars"), WORDS, ids=[words for words, _ in WORDS])
 def test_words_become_this_run(runs: list[Run], tmp_path: Path, words: str, extravars: dict) -> None:
     assert cli.main(["-i", "hosts.yml", *words.split()]) == 0
-    noun = [word for word in words.split()[:2] if word.isalpha()]
-    playbook = "bootstrap" if noun[0] == "bootstrap" else ".".join(noun)
+    noun = [word for word in words.split()[:2] if not word.startswith("-")]
+    playbook = "bootstrap" if noun[0] == "bootstrap" else ".".join(noun).replace("-", "_")
     inventory = str(tmp_path / "hosts.yml")
     assert runs == [Run(playbook=f"flowbiz.vsa.{playbook}", extravars=extravars, inventory=inventory)]
 
@@ -180,6 +193,12 @@ DOORS = {
     "--to": ["vhost", "rollback", "--to={}"],
     "--limit": ["site", "list", "--limit={}"],
     "--loki-url": ["bootstrap", "--loki-url={}"],
+    "--alert-url": ["bootstrap", "--alert-url={}"],
+    "--alert-command": ["bootstrap", "--alert-command={}"],
+    "--dns-plugin": ["bootstrap", "--dns-plugin={}"],
+    "--san": ["cert", "issue", "--domain=a.example", "--san={}"],
+    "--dns": ["cert", "issue", "--domain=a.example", "--dns={}"],
+    "--reason": ["cert", "revoke", "-y", "--domain=a.example", "--reason={}"],
     "--docker-source": ["bootstrap", "--docker-source={}"],
 }
 # What is of the form after all: a number is a container's or tenant's name, and "*a" a pattern of hosts.
@@ -191,6 +210,11 @@ HARMLESS = {
     "--service": {"0", "65536", "1e3", "0x50", "080", "nan"},
     "--route path": {"/etc/passwd"},
     "--to": {"65536"},
+    "--alert-url": {"/etc/passwd"},
+    "--alert-command": {"/etc/passwd"},
+    "--dns-plugin": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "--dns": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "--san": {"*.example.com"},
     "--limit": {
         "*.example.com", "&a", "*a", "..", ".", "~root", "0", "65536", "3.5", "1e3", "0x50", "080", "nan", "1_000"
     },

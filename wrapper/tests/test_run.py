@@ -109,6 +109,9 @@ CASES = [
             "cert.issue", cert_domain="a.example.com", cert_ca="staging", cert_email="a@example.com", cert_force=True
         ),
     ),
+    (cert.renew(HERE), run("cert.renew")),
+    (cert.revoke(HERE, domain="a.example.com"), run("cert.revoke", cert_domain="a.example.com")),
+    (cert.install_cron(HERE), run("cert.install_cron")),
     (cert.status(HERE), run("cert.status")),
     (cert.status(HERE, domain="a.example.com"), run("cert.status", cert_domain="a.example.com")),
 ]  # fmt: skip
