@@ -190,7 +190,10 @@ def list_certificates(domain: object, *, paths: Paths | None = None, address: st
     entries = _chosen(paths, settings, None if domain is None else forms.domain(domain))
     now = datetime.datetime.now(datetime.timezone.utc)
     client = trust(settings.ca_bundle)
-    answers = served([entry.domain for entry in entries if entry.site], client=client, address=address)
+    # Whether a visitor trusts a self-signed one is no question, and would cost a second handshake.
+    own = [entry.domain for entry in entries if entry.site and entry.authority == "selfsigned"]
+    others = [entry.domain for entry in entries if entry.site and entry.authority != "selfsigned"]
+    answers = {**served(others, client=client, address=address), **served(own, address=address)}
     readings = [
         read_lineage(
             paths,

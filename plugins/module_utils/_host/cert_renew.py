@@ -9,6 +9,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from .certbot import Certbot, ask_for_reload
 from .certificates import Reading, read_pair
 from .desired import read_settings
 from .docker import Engine
+from .files import write_atomically
 from .lineages import lineage_names
 from .paths import Paths
 from .selfsigned import make_pair
@@ -169,6 +171,11 @@ def renew_certificates(
     }
     for name in work.renewed:
         certbot.remember(name, Attempts())
+    if domain is None:
+        # As the loop in certbot's container writes it: the last round, whoever made it.
+        state = f"time={rfc3339(time_now())}\nexit={int(bool(work.failed))}\n"
+        with contextlib.suppress(OSError):
+            write_atomically(paths.letsencrypt / "vsa-renew.state", state)
     if work.failed:
         _failed(work, domain)
     return _result(paths, work, prove=bool(options.get("prove", True)))

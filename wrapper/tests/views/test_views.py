@@ -155,13 +155,15 @@ def test_certificates() -> None:
         {"domain": "d.example.com", "issuer": "self-signed", "served": None, "state": "due", "seconds_left": 90_000,
          "fraction_left": None},
     ]  # fmt: skip
-    assert printed(certificate_table({"vps-01": HostResult(payload={"certificates": entries}), "vps-02": GONE})) == (
+    payload = {"certificates": entries, "renewal": {"time": "2026-11-24T03:00:00Z", "exit": 1}}
+    assert printed(certificate_table({"vps-01": HostResult(payload=payload), "vps-02": GONE})) == (
         "HOST    DOMAIN         STATE     LEFT         ISSUER         SERVED  RENEWS\n"
         "vps-01  c.example.com  missing   —            —              NONE    there is no certificate\n"
         "vps-01  b.example.com  expiring  9 d (10 %)   Let's Encrypt  OLDER   last try failed: DNS problem: NXDOMAIN\n"
         "vps-01  d.example.com  due       25 h         self-signed    —       —\n"
         "vps-01  a.example.com  ok        71 d (79 %)  Let's Encrypt  same    2027-01-24 (ARI)\n"
-        "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out"
+        "vps-02  —  unreachable: ssh: connect to host 198.51.100.4 port 22: timed out\n"
+        "vps-01  the renewal loop failed at 2026-11-24T03:00:00Z: vsa cert renew says why"
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group
+from rich.text import Text
 
 from vsa.output.detail import detail
+from vsa.output.text import clean
 from vsa.report import HostResult
 from vsa.views.common import left, listing, unheard
 
@@ -15,8 +17,8 @@ __all__ = ("certificate_detail", "certificate_table")
 
 
 def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
-    """Return the table of ``cert status``."""
-    return listing(
+    """Return the table of ``cert status``, and a line for each host whose renewal loop failed."""
+    table = listing(
         hosts,
         "certificates",
         [
@@ -28,6 +30,16 @@ def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
             ("RENEWS", _renews),
         ],
     )
+    lines = [Text(f"{clean(name)}  {words}", style="red") for name, host in hosts.items() if (words := _loop(host))]
+    return Group(table, *lines)
+
+
+def _loop(host: HostResult) -> str | None:
+    """Return that the renewal loop of a host failed when it last came round, or None."""
+    last = host.payload.get("renewal") or {}
+    if not last.get("exit"):
+        return None
+    return f"the renewal loop failed at {clean(str(last.get('time')))}: vsa cert renew says why"
 
 
 def _served(entry: Mapping[str, Any]) -> Any:
