@@ -77,10 +77,13 @@ def _authority(facts: Facts | None) -> str:
 def _chosen(paths: Paths, domain: str | None) -> tuple[list[str], list[str]]:
     """Return the lineages to look at: certbot's, and the self-signed ones."""
     there = lineage_names(paths)
-    if domain is None:
-        return sorted(there["letsencrypt"]), sorted(there["selfsigned"])
-    found = [[domain] if domain in there[kind] else [] for kind in ("letsencrypt", "selfsigned")]
-    if not any(found):
+    # Where a site changed from one kind to the other, the one that it serves counts.
+    both = there["letsencrypt"] & there["selfsigned"]
+    own = {name for name in both if serves_lineage(paths, name, "selfsigned")}
+    found = {"acme": there["letsencrypt"] - own, "own": there["selfsigned"] - (both - own)}
+    wanted = None if domain is None else {domain}
+    acme, selfsigned = (sorted(names if wanted is None else names & wanted) for names in found.values())
+    if wanted and not acme and not selfsigned:
         raise RefusedError(
             "this host has no certificate of this name",
             field="domain",
@@ -88,7 +91,7 @@ def _chosen(paths: Paths, domain: str | None) -> tuple[list[str], list[str]]:
             there_are=sorted({*there["letsencrypt"], *there["selfsigned"]})[:20],
             hint=f"vsa cert issue --domain {domain}",
         )
-    return found[0], found[1]
+    return acme, selfsigned
 
 
 def _waits(certbot: Certbot, names: list[str], readings: Mapping[str, Reading]) -> dict[str, datetime.datetime]:
@@ -122,7 +125,7 @@ def _renew_selfsigned(paths: Paths, work: _Round, names: list[str], *, force: bo
     now = time_now()
     for name in names:
         facts = work.before[name].facts
-        if force or _state(work.before[name], now) != "ok":
+        if force or _state(work.before[name], now) in _DUE:
             others = tuple(other for other in (facts.names if facts else ()) if other != name)
             make_pair(paths.selfsigned, (name, *others), now=now)
             ask_for_reload(paths)
