@@ -134,6 +134,18 @@ def test_an_absolute_target_is_read_like_any_other(host: ProxyHost) -> None:
     assert _raw(host, f"https://{SITE}/api/../admin/")[0] == 400
 
 
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_the_protocol_makes_no_difference(host: ProxyHost, version: str) -> None:
+    for target, path in (
+        ("/api//x%2Fy/%2e?q=%2F..", "/api//x%2Fy/%2e?q=%2F.."),
+        ("/strip//x%2Fy?q=%20", "//x%2Fy?q=%20"),
+    ):
+        status, body = host.get(SITE, target, version)
+        assert (status, json.loads(body)["path"]) == (200, path)
+    for target in ("/api%2f../admin/x", "/api/..;/admin/x", "/%73trip/x"):
+        assert host.get(SITE, target, version)[0] == 400
+
+
 def test_a_backend_is_told_which_prefix_was_stripped(host: ProxyHost) -> None:
     assert _raw(host, "/strip/x")[1]["headers"]["X-Forwarded-Prefix"] == "/strip"
     status, body = host.get(SITE, "/api/x", "-H", "X-Forwarded-Prefix: /forged")

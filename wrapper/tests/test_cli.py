@@ -79,6 +79,21 @@ WORDS = [
         "site provision --domain a.example --detect --external-port 8080",
         {"site_domain": "a.example", "site_detect": True, "site_external_port": 8080},
     ),
+    (
+        "site provision --domain a.b --route /x/=w:3000:llm --strip-prefix /x/ --set allow=10.0.0.1,::1 --set hsts=off",
+        {
+            "site_domain": "a.b",
+            "site_routes": ({"path": "/x/", "container": "w", "port": 3000, "profile": "llm"},),
+            "site_strip_prefix": ("/x/",),
+            "site_hsts": False,
+            "site_allow": ("10.0.0.1", "::1"),
+        },
+    ),
+    (
+        "site maintenance on --domain a.example --allow 10.0.0.1",
+        {"site_domain": "a.example", "site_maintenance": True, "site_maintenance_allow": ("10.0.0.1",)},
+    ),
+    ("site maintenance off --domain a.example", {"site_domain": "a.example", "site_maintenance": False}),
     ("site list", {}),
     ("site show a.example", {"site_domain": "a.example"}),
     ("vhost sync", {}),
@@ -186,6 +201,14 @@ DOORS = {
     "--ca": ["site", "provision", "--domain=a.example", "--ca={}"],
     "--profile": ["site", "provision", "--domain=a.example", "--profile={}"],
     "--unset": ["site", "provision", "--domain=a.example", "--unset={}"],
+    "--strip-prefix": ["site", "provision", "--domain=a.example", "--strip-prefix={}"],
+    "--set": ["site", "provision", "--domain=a.example", "--set={}"],
+    **{
+        f"--set {field}": ["site", "provision", "--domain=a.example", f"--set={field}={{}}"]
+        for field in ("allow", "aliases", "body_size", "hsts", "rate_limit", "timeout", "www")
+    },
+    "maintenance": ["site", "maintenance", "--domain=a.example", "--", "{}"],
+    "--allow": ["site", "maintenance", "on", "--domain=a.example", "--allow={}"],
     "show": ["site", "show", "--", "{}"],
     "stack": ["stack", "up", "--", "{}"],
     "--service": ["stack", "logs", "x", "--service={}"],
@@ -209,6 +232,8 @@ HARMLESS = {
     "stack": {"0", "65536", "1e3", "0x50", "080", "nan"},
     "--service": {"0", "65536", "1e3", "0x50", "080", "nan"},
     "--route path": {"/etc/passwd"},
+    "--strip-prefix": {"/etc/passwd"},
+    "--set body_size": {"0", "65536"},
     "--to": {"65536"},
     "--alert-url": {"/etc/passwd"},
     "--alert-command": {"/etc/passwd"},

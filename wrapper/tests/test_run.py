@@ -133,6 +133,11 @@ def test_a_verb_is_this_run(made: Run, expected: Run) -> None:
         ({"detect": True, "external_port": 8080, "routes": [ROOT]}, "--detect"),
         ({"ca": "staging", "unset": ["ca"]}, "--unset"),
         ({"aliases": ["b.example.com"], "unset": ["aliases"]}, "--unset"),
+        ({"settings": [("hsts", False)], "unset": ["hsts"]}, "--unset"),
+        ({"settings": [("hsts", False), ("hsts", True)]}, "--set"),
+        ({"settings": [("profile", "llm")], "profile": "web"}, "--set"),
+        ({"routes": [ROOT], "strip_prefix": ["/api/"]}, "--strip-prefix"),
+        ({"container": "web-1", "strip_prefix": ["/"]}, "--strip-prefix"),
     ],
 )
 def test_words_that_contradict_each_other_are_a_usage_error(words: dict, field: str) -> None:
