@@ -213,6 +213,19 @@ def test_killed_before_a_step_the_same_again_goes_on(host: ProxyHost, step: str)
     assert host.unprovision(SITE, purge=True)["changed"] is False
 
 
+def test_a_site_that_is_made_anew_is_not_half_removed(host: ProxyHost) -> None:
+    """What an interrupted removal noted must not take a container along that is no longer the site's."""
+    start(host)
+    host.provision(SITE, "leaving-1")
+    assert host.unprovision(SITE, kill="certificate") == {"killed": True}
+    assert host.run("ls", "/var/lib/vsa/unprovision").split() == [f"{SITE}.json"]
+    assert host.provision(SITE, "web-1")["proven"]
+    assert host.run("ls", "/var/lib/vsa/unprovision") == ""
+    assert host.unprovision(SITE, keep_container=True)["changed"]
+    assert state_of(host).endswith("running")
+    host.run("docker", "rm", "-f", "leaving-1")
+
+
 def test_a_transaction_that_fails_leaves_everything(host: ProxyHost) -> None:
     start(host)
     host.provision(SITE, "leaving-1")

@@ -284,7 +284,12 @@ class Commit:
             ) from error
 
     def _write_manifests(self, record: Record) -> None:
-        """Bring the manifests on disk to what the generation says of the sites that it changed."""
+        """Bring the manifests on disk to what the generation says of the sites that it changed.
+
+        A site that is made anew is not half removed any more, whatever a removal that was interrupted noted.
+        """
+        for changed in record.changed if self._paths.unprovision.is_dir() else ():
+            (self._paths.unprovision / f"{changed}.json").unlink(missing_ok=True)
         base = self._generations.record(record.base)
         # Without its record the base is still known by its names.
         before = base.files if base else dict.fromkeys(self._generations.read(record.base).files, "")
