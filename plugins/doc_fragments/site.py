@@ -84,6 +84,14 @@ options:
     description: Paths of routes whose backends get requests without it, V(/api/x) as V(/x).
     type: list
     elements: raw
+  auth:
+    description:
+      - The whole list of paths behind basic auth. Nobody may pass until M(flowbiz.vsa.auth) has added users.
+    type: list
+    elements: raw
+  auth_pass:
+    description: Whether the backend of a path behind basic auth gets the C(Authorization) header.
+    type: bool
   unset:
     description: Fields that go back to their default.
     type: list

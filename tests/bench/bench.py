@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import AuditBench
+from auth import AuthBench
 from fleet import LOOPED, FleetBench
 from peers import Peers, SkippedError, compare
 from peers import table as peers_table
@@ -212,7 +213,7 @@ def main() -> int:
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
     parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
-    parser.add_argument("--only", choices=("verbs", "fleet"), help="one of the groups of rows")
+    parser.add_argument("--only", choices=("verbs", "auth", "fleet"), help="one of the groups of rows")
     parser.add_argument("--peers", action="store_true", help="beside Caddy and Traefik, instead of these rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
@@ -228,17 +229,25 @@ def main() -> int:
         vps = None
         if words.inventory:
             inventory = words.inventory.resolve()
-            print("bench: no rows over 1,000 sites, none of unprovision: these need the rig's own host")
+            print("bench: no rows over 1,000 sites, none of unprovision and auth: these need the rig's own host")
         else:
             vps, inventory = stack.enter_context(rig_host(words.vps, keep=words.keep))
         bench = Bench(inventory, playbook, vps)
         if words.peers:
             return beside_peers(vps, bench, words.rounds, strict=words.strict)
         rows = []
-        if words.only != "fleet":
+        if words.only in (None, "verbs"):
             print("bench: writing a trail of 100,000 records", flush=True)
             rows += measure(verbs(bench, AuditBench(folder)), words.rounds, title="verbs")
-        if vps is not None and words.only != "verbs":
+        if vps is not None and words.only in (None, "auth"):
+            auth = AuthBench(vps, folder, bench.playbook)
+            auth.start()
+            try:
+                first = Wanted("ping (P), auth", bench.ping)
+                rows += measure([first, *auth.rows(first.row)], min(words.rounds, 3), title="auth")
+            finally:
+                auth.end()
+        if vps is not None and words.only in (None, "fleet"):
             fleet = FleetBench(vps, folder, bench.playbook)
             fleet.start()
             try:

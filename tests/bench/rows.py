@@ -14,7 +14,8 @@ class Wanted:
     """A row to be measured.
 
     ``command`` does it once and returns its seconds; the row's figure is a multiple of the row ``base``, else seconds.
-    With ``least`` the figure is how many times faster than its base the row is, and must reach the goal.
+    With ``least`` the figure is how many times faster than its base the row is, and must reach the goal. Where it
+    returns something else than seconds, ``unit`` says what.
     """
 
     row: str
@@ -22,6 +23,7 @@ class Wanted:
     base: str | None = None
     goal: float | None = None
     least: bool = False
+    unit: str = "s"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def measure(wanted: Sequence[Wanted], rounds: int, *, title: str) -> list[Row]:
 def _row(want: Wanted, seconds: list[float], medians: dict[str, float]) -> Row:
     median = medians[want.row]
     if want.base is None:
-        measured, unit = median, "s"
+        measured, unit = median, want.unit
     elif want.least:
         measured, unit = medians[want.base] / median, f"× faster than {want.base}"
     else:
@@ -76,5 +78,7 @@ def table(rows: Sequence[Row]) -> str:
     lines = [f"{'ROW':<44}{'MEDIAN':>9}  {'MEASURED':<52}{'GOAL':<8}VERDICT"]
     for row in rows:
         goal = "—" if row.goal is None else f"{'≥' if row.least else '≤'} {row.goal:g}"
-        lines.append(f"{row.row:<44}{row.median:>7.2f} s  {f'{row.measured:.2f} {row.unit}':<52}{goal:<8}{row.verdict}")
+        median = f"{row.median:.3f}" if row.median < 1 else f"{row.median:.2f}"
+        told = "s" if row.unit.startswith("×") else row.unit
+        lines.append(f"{row.row:<44}{median:>7} {told}  {f'{row.measured:.2f} {row.unit}':<52}{goal:<8}{row.verdict}")
     return "\n".join(lines)

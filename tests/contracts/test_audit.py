@@ -52,6 +52,8 @@ WORDS = {
     "stack logs": ["reverse-proxy"],
     "cert issue": ["--domain", "a.example.com"],
     "cert revoke": ["--domain", "a.example.com", "-y"],
+    "auth add": ["--domain", "a.example.com", "--user", "alice", "--generate"],
+    "auth remove": ["--domain", "a.example.com", "--user", "alice"],
 }
 EXTRA = {
     "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
@@ -61,6 +63,8 @@ EXTRA = {
     "vhost show": {"vhost_domain": "a.example.com"},
     "cert issue": {"domain": "a.example.com"},
     "cert revoke": {"domain": "a.example.com"},
+    "auth add": {"domain": "a.example.com", "auth_user": "alice", "auth_password_file": "/proc/sys/kernel/ostype"},
+    "auth remove": {"domain": "a.example.com", "auth_user": "alice"},
     **{f"stack {verb}": {"stack_name": "reverse-proxy"} for verb in ("up", "down", "logs")},
 }
 

@@ -42,7 +42,9 @@ def main() -> None:
     proxy = Proxy(Engine(), Paths(), on_step=on_step)
     changes = ()
     if wanted.get("domain"):
-        changes = (Change(wanted["domain"], wanted.get("said", {}), absent=wanted.get("absent", False)),)
+        unset = tuple(wanted.get("unset", ()))
+        absent = wanted.get("absent", False)
+        changes = (Change(wanted["domain"], wanted.get("said", {}), unset=unset, absent=absent),)
     request = Request(
         templates=wanted["templates"],
         audit_id="019ab3a4-0000-7000-8000-000000000000",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import MAIN, manifest_file, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import AUTH, MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES, Layout, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site, parse, to_manifest
@@ -44,7 +44,10 @@ def generation_files(sites: Iterable[Site], renderer: Renderer | None = None) ->
     """Return the files of a generation that has these sites, its number not filled in."""
     renderer = renderer or make_renderer()
     sites = list(sites)
-    files = {MAIN: renderer.main(any_http3=any(site.http3 for site in sites)), **renderer.pages}
+    any_auth = any(site.auth for site in sites)
+    files = {MAIN: renderer.main(any_http3=any(site.http3 for site in sites), any_auth=any_auth), **renderer.pages}
+    if any_auth:
+        files[AUTH] = renderer.auth()
     for site in sites:
         files[site_file(site.domain)] = renderer.site(site)
         files[manifest_file(site.domain)] = dump_yaml(to_manifest(site))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vsa import bootstrap, cert, cli, site, stack, vhost
+from vsa import auth, bootstrap, cert, cli, site, stack, vhost
 from vsa.core import UsageError, checked
 from vsa.run import Run
 
@@ -27,7 +27,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
         seen.append(run)
         return 0
 
-    for noun in (bootstrap, cert, site, stack, vhost):
+    for noun in (auth, bootstrap, cert, site, stack, vhost):
         monkeypatch.setattr(noun, "perform", keep)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VSA_INVENTORY", raising=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vsa import bootstrap, cert, site, stack, vhost
+from vsa import auth, bootstrap, cert, site, stack, vhost
 from vsa.core import UsageError
 from vsa.run import Run, Where
 
@@ -102,6 +102,15 @@ CASES = [
         stack.logs(HERE, name="reverse-proxy", service="nginx", lines=50),
         run("stack.logs", stack_name="reverse-proxy", stack_service="nginx", stack_tail=50),
     ),
+    (
+        auth.add(HERE, domain="a.example.com", user="alice", password_file="/dev/shm/x"),
+        run("auth.add", auth_domain="a.example.com", auth_user="alice", auth_password_file="/dev/shm/x"),
+    ),
+    (
+        auth.remove(HERE, domain="a.example.com", route="/x/"),
+        run("auth.remove", auth_domain="a.example.com", auth_route="/x/"),
+    ),
+    (auth.list_users(HERE), run("auth.list")),
     (cert.issue(HERE, domain="a.example.com"), run("cert.issue", cert_domain="a.example.com")),
     (
         cert.issue(HERE, domain="a.example.com", ca="staging", email="a@example.com", force=True),

@@ -25,6 +25,7 @@ SHOWN_ARGUMENTS = frozenset(
     site_domain site_upstream site_container site_port site_routes site_aliases site_tenant site_email site_ca
     site_profile site_body_size site_http3 site_hsts site_rate_limit site_rate_burst site_allow site_trusted_proxies
     site_strict_dns site_unset site_timeout site_www site_maintenance site_maintenance_allow site_strip_prefix
+    site_auth site_auth_pass auth_domain auth_user auth_route auth_password_file
     vhost_domain vhost_to
     stack_name stack_service stack_tail
     cert_domain cert_names cert_ca cert_email cert_force
@@ -36,7 +37,7 @@ SHOWN_ARGUMENTS = frozenset(
 _HIDDEN = frozenset({"vsa_audit_id", "vsa_actor"})
 """What the doors hand over about the run itself: the record says it in fields of its own."""
 
-_TARGETS = ("site_domain", "domain", "vhost_domain", "cert_domain", "stack_name")
+_TARGETS = ("site_domain", "domain", "vhost_domain", "cert_domain", "auth_domain", "stack_name")
 
 _LONGEST_VALUE = 500
 _MOST_ENTRIES = 100

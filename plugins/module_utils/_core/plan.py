@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from .render import GENERATION, number_generation
 
 __all__ = (
+    "AUTH",
     "MAIN",
     "FileChange",
     "Generation",
@@ -36,6 +37,7 @@ __all__ = (
 )
 
 MAIN = "nginx.conf"
+AUTH = "auth.js"
 
 # The process and thread that NGINX puts before its words.
 _PROCESS = re.compile(r"^\d+#\d+: ")

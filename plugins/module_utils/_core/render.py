@@ -12,12 +12,15 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .certificate import DIRECTORIES
 from .errors import InternalError, RefusedError, VsaError
+from .htpasswd import file_name
+from .protection import Location, locations
 from .settings import Settings
 from .site import Route, Site
 
@@ -39,9 +42,12 @@ __all__ = (
 )
 
 GENERATION = "@GENERATION@"
-TEMPLATES = ("nginx.conf.j2", "site.conf.j2")
+TEMPLATES = ("nginx.conf.j2", "site.conf.j2", "auth.js.j2")
 # What the proxy itself answers instead of a backend: plain files, part of each generation.
 PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailable.json")
+
+# Shared memory of basic auth; a zone whose parameters change under the same name passes the test and fails the reload.
+_AUTH_ZONES = {"memory_zone": "vsa_auth_2m_300s", "key_zone": "vsa_auth_key_32k"}
 
 # With a certificate that browsers refuse HSTS would lock the site's own visitors out.
 _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
@@ -78,6 +84,7 @@ class Layout:
     letsencrypt: str
     selfsigned: str
     logs: str = "/var/log/nginx"
+    htpasswd: str = "/etc/nginx/htpasswd"
 
 
 class _Literal(str):
@@ -156,7 +163,7 @@ class Renderer:
             # An operator's template may compute with what it is given, and be wrong about it.
             raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
 
-    def main(self, *, any_http3: bool) -> str:
+    def main(self, *, any_http3: bool, any_auth: bool = False) -> str:
         """Return nginx.conf, with GENERATION where the number belongs."""
         return self._render(
             "nginx.conf.j2",
@@ -166,14 +173,29 @@ class Renderer:
                 "root": self._layout.root,
                 "marker": self._marker,
                 "any_http3": any_http3,
+                "any_auth": any_auth,
+                **_AUTH_ZONES,
             },
         )
+
+    def auth(self) -> str:
+        """Return auth.js, which nginx.conf imports where any site has basic auth."""
+        root = _Literal(json.dumps(f"{self._layout.htpasswd}/"))
+        return self._render("auth.js.j2", {**_AUTH_ZONES, "root": root})
 
     def site(self, site: Site) -> str:
         """Return one site's file; the same manifest gives the same text in every generation."""
         authority = certificate_authority(site, self._settings)
         directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
         named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
+        realms = {
+            path: {
+                "check": f"/.well-known/vsa/auth/{number}",
+                "file": f"{site.domain}/{file_name(path)}",
+                "name": f"{site.domain} {path}",
+            }
+            for number, path in enumerate(site.auth)
+        }
         limit = None
         if site.rate_limit:
             burst = 20 if site.rate_burst is None else site.rate_burst
@@ -193,7 +215,9 @@ class Renderer:
                 "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
                 "certificate": _Literal(f"{directory}/{site.domain}"),
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
-                "routes": [self._route(site, route, named) for route in site.routes],
+                "realms": list(realms.values()),
+                "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
+                "routes": [self._location(site, place, named, realms) for place in locations(site)],
                 "has_root": any(route.path == "/" for route in site.routes),
             },
         )
@@ -206,6 +230,22 @@ class Renderer:
             "zone": f"{name}_{_short_hash(site.network, '64k')}",
             # Qualified: a bare name is answered with any container's alias on any network that the proxy joined.
             "server": f"{route.container}.{site.network}:{route.port}",
+        }
+
+    def _location(
+        self,
+        site: Site,
+        place: Location,
+        named: Mapping[tuple[str, int], dict[str, object]],
+        realms: Mapping[str, Mapping[str, str]],
+    ) -> dict[str, object]:
+        """Return what a location says: its route's words, and what basic auth adds."""
+        return {
+            **self._route(site, place.route, named),
+            "path": place.path,
+            "exact": place.exact,
+            "auth": realms[place.protected]["check"] if place.protected else None,
+            "refused": _Literal(place.refused) if place.refused else None,
         }
 
     def _route(self, site: Site, route: Route, named: Mapping[tuple[str, int], dict[str, object]]) -> dict[str, object]:

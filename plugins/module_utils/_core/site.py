@@ -21,6 +21,7 @@ from .networks import edge_network
 __all__ = (
     "DECLARED",
     "FIELDS",
+    "NEVER_UNSET",
     "SCHEMA",
     "Route",
     "Site",
@@ -77,6 +78,8 @@ class Site:
     www: str | None = None
     maintenance: bool | None = None
     maintenance_allow: tuple[str, ...] = ()
+    auth: tuple[str, ...] = ()
+    auth_pass: bool | None = None
     origin: str | None = None
 
     @property
@@ -167,10 +170,16 @@ FIELDS: dict[str, Callable[[object, str], object]] = {
     "www": lambda value, field: forms.www(value, field=field),
     "maintenance": lambda value, field: forms.boolean(value, field=field),
     "maintenance_allow": lambda value, field: _list(value, field, forms.cidr, 1000),
+    # The paths behind basic auth; who may pass lies in the password files, never in a manifest.
+    "auth": lambda value, field: _list(value, field, forms.path, 100),
+    "auth_pass": lambda value, field: forms.boolean(value, field=field),
 }
 # How a field is typed where only text can be: FIELD=VALUE.
-_SWITCHES = ("http3", "hsts", "maintenance")
-_LISTS = ("aliases", "allow", "trusted_proxies", "maintenance_allow")
+_SWITCHES = ("http3", "hsts", "maintenance", "auth_pass")
+_LISTS = ("aliases", "allow", "trusted_proxies", "maintenance_allow", "auth")
+
+# What is not merely unset: a site has to have routes, and opening a protected path is a verb of its own.
+NEVER_UNSET = ("routes", "auth")
 
 
 def _origin(value: object, field: str) -> str | None:
@@ -313,12 +322,13 @@ def merge(
     result = {key: value for key, value in (existing or {}).items() if value is not None}
     short = {key: said[key] for key in ("container", "port") if said.get(key) is not None}
     for name in unset:
-        if name not in FIELDS or name == "routes":
+        if name not in FIELDS or name in NEVER_UNSET:
             raise UsageError(
                 "this field cannot be unset",
                 field="unset",
                 value=name,
-                expected=", ".join(key for key in FIELDS if key != "routes"),
+                expected=", ".join(key for key in FIELDS if key not in NEVER_UNSET),
+                hint="vsa auth remove" if name == "auth" else None,
             )
         if said.get(name) is not None:
             raise UsageError("a field is both said and unset", field="unset", value=name)

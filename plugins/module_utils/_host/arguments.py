@@ -49,6 +49,8 @@ SITE_SPEC: dict[str, dict[str, Any]] = {
     "maintenance": {"type": "bool"},
     "maintenance_allow": {"type": "list", "elements": "raw"},
     "strip_prefix": {"type": "list", "elements": "raw"},
+    "auth": {"type": "list", "elements": "raw"},
+    "auth_pass": {"type": "bool", "no_log": False},
     "unset": {"type": "list", "elements": "str"},
 }
 

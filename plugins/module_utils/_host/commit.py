@@ -26,12 +26,14 @@ from .generations import Generations, Journal, Record
 from .logs import remove_logs
 from .nginx import CONTAINER, Nginx
 from .paths import Paths
-from .proof import Answer, fetch_site, prove_refused, prove_sites, serving
+from .proof import Answer, fetch_site, prove_closed, prove_refused, prove_sites, serving
 
 __all__ = ("Commit", "Outcome", "fetch")
 
 _RELOAD_SECONDS = 30.0
 _BACKEND_SECONDS = 10.0
+# A little more than keepalive_min_timeout of nginx.conf.
+_IDLE_SECONDS = 3.5
 _NO_BACKEND = (502, 504)
 # How many neighbours of a removed site are asked, before and after: each costs two handshakes.
 _MOST_NEIGHBOURS = 50
@@ -213,8 +215,28 @@ class Commit:
             if problems:
                 return [f"NGINX did not take generation {record.number}: {problems[0]}", *problems[1:]]
         problems = self._prove_sites(record, outcome)
+        if not problems and self._newly_closed(record):
+            self._wait_for_the_old(master, before)
         outcome.proven = not problems
         return problems
+
+    def _newly_closed(self, record: Record) -> bool:
+        """Say whether a path is behind a password now that was not before."""
+        base = self._generations.record(record.base)
+        earlier = base.sites if base else {}
+        return any(
+            set(record.sites[domain].get("closed") or ()) - set(earlier.get(domain, {}).get("closed") or ())
+            for domain in record.changed
+        )
+
+    def _wait_for_the_old(self, master: int, before: set[int]) -> None:
+        """Wait until no worker of before would answer: for a moment an idle connection may still ask it something.
+
+        One that lives longer has only answers to finish.
+        """
+        deadline = time.monotonic() + _IDLE_SECONDS
+        while any(worker.pid in before for worker in self._nginx.workers(master)) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _prove_sites(self, record: Record, outcome: Outcome) -> list[str]:
         address = self._address()
@@ -240,6 +262,13 @@ class Commit:
         gone = [name for domain in record.removed for name in before.get(domain, {}).get("names", [domain])]
         problems += [wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))]
         problems += prove_sites(dict.fromkeys(outcome.neighbours), **asked)
+        problems += [
+            wrong
+            for domain in record.changed
+            if domain in wanted
+            for path in record.sites[domain].get("closed") or ()
+            if (wrong := prove_closed(record.sites[domain].get("served", domain), path=path, address=address))
+        ]
         if problems:
             return problems
         for domain in record.answering:

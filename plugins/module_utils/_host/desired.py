@@ -17,11 +17,13 @@ from typing import Any
 
 from .._core.errors import RefusedError, shown
 from .._core.networks import edge_network
-from .._core.plan import MAIN, Generation, manifest_file, site_file, site_of, text_hash
+from .._core.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
+from .._core.protection import locations
 from .._core.render import Renderer, certificate_authority
 from .._core.settings import Settings, parse_settings
 from .._core.site import Site, merge, parse, to_manifest
 from .files import dump_yaml, load_yaml, read_text
+from .htpasswd import missing
 from .paths import Paths
 
 __all__ = (
@@ -30,6 +32,7 @@ __all__ = (
     "Request",
     "compose",
     "manifests_on_disk",
+    "opened",
     "read_manifest",
     "read_settings",
     "read_site",
@@ -160,8 +163,22 @@ def _index(site: Site, settings: Settings) -> dict[str, Any]:
         "http3": bool(site.http3),
         "ca": certificate_authority(site, settings),
         "containers": list(site.containers),
+        "auth": list(site.auth),
+        # What a proof asks for: each must be closed to somebody without a password.
+        "closed": [place.path for place in locations(site) if place.protected],
         "path": next((route.path for route in site.routes if route.path == "/"), site.routes[0].path),
     }
+
+
+def opened(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each path of a site that is behind a password in one index and not in the next."""
+    return [
+        f"{domain}{protected} is no longer behind a password"
+        for domain, entry in sorted(before.items())
+        if domain in after
+        for protected in entry.get("auth") or ()
+        if protected not in (after[domain].get("auth") or ())
+    ]
 
 
 def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tuple[str, RefusedError] | None:
@@ -296,5 +313,14 @@ def compose(
             for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):
                 del mapping[key]
     files.update(renderer.pages)
-    files[MAIN] = renderer.main(any_http3=any(entry["http3"] for entry in sites.values()))
+    warnings += [
+        f"{domain}{protected} has no password file: nobody is let in until vsa auth add"
+        for domain, entry in sites.items()
+        for protected in missing(paths, domain, entry.get("auth") or ())
+    ]
+    warnings += opened(known, sites)
+    any_auth = any(entry.get("auth") for entry in sites.values())
+    files[MAIN] = renderer.main(any_http3=any(entry["http3"] for entry in sites.values()), any_auth=any_auth)
+    if any_auth:
+        files[AUTH] = renderer.auth()
     return Desired(files=files, sites=sites, parsed=parsed, warnings=tuple(warnings), invalid=tuple(invalid))

@@ -141,16 +141,23 @@ def write_new(path: Path | str, content: bytes, *, mode: int = 0o444, last: bool
         os.close(handle)
 
 
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> bool:
-    """Write a file by rename, unless it already has this text and mode. Returns whether it wrote."""
+def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | None = None) -> bool:
+    """Write a file by rename, unless it already has this text, mode and group. Returns whether it wrote.
+
+    Only root can give a file to a group that it is not in; for anybody else ``group`` says nothing.
+    """
+    group = group if os.geteuid() == 0 else None
     try:
-        if read_text(path) == text and (path.stat().st_mode & 0o7777) == mode:
+        there = path.stat()
+        if read_text(path) == text and there.st_mode & 0o7777 == mode and group in (None, there.st_gid):
             return False
     except (FileNotFoundError, UnicodeDecodeError):
         pass
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            if group is not None:
+                os.fchown(stream.fileno(), -1, group)
             os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()

@@ -29,9 +29,10 @@ from .paths import (
     Paths,
 )
 
-__all__ = ("CONTAINER", "DEFAULT_IMAGE", "Nginx", "TestResult", "Worker")
+__all__ = ("AUTH_CONTAINER", "CONTAINER", "DEFAULT_IMAGE", "Nginx", "TestResult", "Worker")
 
 CONTAINER = "vsa-nginx"
+AUTH_CONTAINER = "vsa-auth"
 DEFAULT_IMAGE = "nginx:1.30.7"
 
 # Two sets of old workers beside the present one: the memory limit is made for one set more.

@@ -25,7 +25,7 @@ from .paths import Paths
 __all__ = ("Report", "check_containers", "check_names", "detect_container", "listening_ports", "within")
 
 
-_OWN = ("vsa-nginx", "vsa-certbot")
+_OWN = ("vsa-nginx", "vsa-auth", "vsa-certbot")
 _LOOPBACK_6 = "0" * 24 + "01000000"
 
 

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ("Answer", "fetch_site", "leaf_fingerprint", "prove_refused", "prove_site", "prove_sites", "serving")
+__all__ = (
+    "Answer",
+    "fetch_site",
+    "leaf_fingerprint",
+    "prove_closed",
+    "prove_refused",
+    "prove_site",
+    "prove_sites",
+    "serving",
+)
 
 
 def leaf_fingerprint(pem: str) -> str | None:
@@ -147,6 +156,19 @@ def prove_refused(domain: str, *, address: str, timeout: float = 5.0) -> str | N
         return None
     except OSError as error:
         return f"the proxy does not answer on {address}:443: {error}"
+
+
+# To somebody without a password: asked for one, not on the allow list, over a limit, in maintenance.
+_CLOSED = (401, 403, 429, 503)
+
+
+def prove_closed(domain: str, *, path: str, address: str, timeout: float = 5.0) -> str | None:
+    """Ask for a protected path without a password. Returns None when it is closed, else what is wrong, one line."""
+    try:
+        status = _status(domain, path, address, _unverified(), timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return f"{domain}{path} could not be asked whether it is closed: {error}"
+    return None if status in _CLOSED else f"{domain}{path} answers {status} to somebody without a password"
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,13 @@ from .._core.plan import MAIN, Plan, make_plan, unnumber
 from .._core.render import Layout, Renderer
 from .certificates import certificate_problem
 from .commit import Commit, Outcome
-from .desired import Desired, Request, compose, read_settings
+from .desired import Desired, Request, compose, opened, read_settings
 from .docker import Engine
 from .generations import Generations, Record
+from .htpasswd import make_missing
+from .htpasswd import missing as missing_users
 from .lock import host_lock
-from .nginx import Nginx
+from .nginx import AUTH_CONTAINER, Nginx
 from .paths import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
 from .staging import NginxRefusedError, Staging
 
@@ -208,6 +210,12 @@ class Proxy:
         if not plan.changed:
             return Prepared(plan, desired)
         touched = {change.domain for change in request.changes if not change.absent}
+        for domain, entry in desired.sites.items():
+            if entry.get("auth"):
+                if domain in touched:
+                    self._refuse_without_auth(domain)
+                # A path without its file would only answer 503: an empty one locks it just as well, and says so.
+                make_missing(self.paths, domain, entry["auth"])
         problems: dict[str, str | None] = {}
 
         def check_certificates() -> None:
@@ -230,6 +238,15 @@ class Proxy:
         )
         return Prepared(plan, desired, number, problems)
 
+    def _refuse_without_auth(self, domain: str) -> None:
+        if self.engine.container(AUTH_CONTAINER) is None:
+            raise RefusedError(
+                f"the reverse proxy of this host has no container {AUTH_CONTAINER} yet, which checks passwords",
+                field="auth",
+                value=domain,
+                hint="vsa stack up reverse-proxy",
+            )
+
     def _plan_copy(self, record: Record) -> tuple[Plan, Desired]:
         live, old = self.generations.read(self.generations.live_number()), self.generations.read(record.number)
         files = {name: unnumber(text, record.number) if name == MAIN else text for name, text in old.files.items()}
@@ -238,6 +255,11 @@ class Proxy:
             for domain in sorted(record.sites)
             if domain not in live.domains
             and (problem := certificate_problem(self.paths, domain, record.sites[domain]["ca"]))
+        ]
+        missing += [
+            f"{domain}: the users of {protected} were removed"
+            for domain, entry in sorted(record.sites.items())
+            for protected in missing_users(self.paths, domain, entry.get("auth") or ())
         ]
         if missing:
             raise RefusedError(
@@ -252,4 +274,6 @@ class Proxy:
         back = tuple(domain for domain in record.sites if domain not in live.domains)
         joins = self._missing_joins(desired, back)
         plan = make_plan(live, files, inputs=record.inputs, marker=record.marker, networks=networks, joins=joins)
-        return plan, dataclasses.replace(desired, warnings=tuple(undone_notes(plan.changes)))
+        present = self.generations.record(live.number)
+        warnings = (*undone_notes(plan.changes), *opened(present.sites if present else {}, record.sites))
+        return plan, dataclasses.replace(desired, warnings=warnings)

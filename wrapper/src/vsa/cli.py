@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vsa import audit, bootstrap, cert, completion, site, stack, vhost
+from vsa import audit, auth, bootstrap, cert, completion, site, stack, vhost
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
 from vsa.failure import REPORT_IT
 from vsa.options import Group
@@ -39,6 +39,7 @@ for _command in (
     bootstrap.bootstrap_command,
     stack.group,
     site.group,
+    auth.group,
     cert.group,
     vhost.group,
     audit.group,

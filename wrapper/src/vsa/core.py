@@ -8,10 +8,19 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import cert_note, errors, forms, ids, settings, site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import (
+    cert_note,
+    errors,
+    forms,
+    htpasswd,
+    ids,
+    settings,
+    site,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
     EXIT_INTERNAL,
@@ -64,7 +73,8 @@ def audit_id() -> str:
 
 
 def checked(form: str, value: str, *, field: str) -> Any:
-    """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, or a setting.
+    """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, ``user``,
+    ``password`` (which no error shows), or a setting.
 
     Raises :class:`UsageError` that names the field as typed, the value and the expected form: at this door a value that
     is not of its form is a usage error, for no host was asked.
@@ -72,11 +82,17 @@ def checked(form: str, value: str, *, field: str) -> Any:
     try:
         if form in _SETTINGS:
             return settings.parse_settings({form: value}, where="").as_dict()[form]
-        special = {"route": site.parse_route, "certificate_name": cert_note.certificate_name}
+        special: dict[str, Callable[..., Any]] = {
+            "route": site.parse_route,
+            "certificate_name": cert_note.certificate_name,
+            "user": htpasswd.user,
+            "password": htpasswd.password,
+        }
         read = special.get(form) or getattr(forms, form)
         return read(value, field=field)
     except errors.VsaError as error:
-        raise UsageError(error.message, field=field, value=value, expected=error.expected) from error
+        shown = None if form == "password" else value
+        raise UsageError(error.message, field=field, value=shown, expected=error.expected) from error
 
 
 def setting(text: str, *, field: str) -> tuple[str, Any]:
@@ -96,7 +112,7 @@ def setting(text: str, *, field: str) -> tuple[str, Any]:
 
 def site_fields() -> tuple[str, ...]:
     """Return the fields of a manifest that can go back to their defaults."""
-    return tuple(name for name in site.FIELDS if name != "routes")
+    return tuple(name for name in site.FIELDS if name not in site.NEVER_UNSET)
 
 
 def collections_root() -> Path:

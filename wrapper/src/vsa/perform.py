@@ -98,10 +98,12 @@ def _conclude(
 ) -> None:
     """Print what stands at the end: the document, or the table, the errors, the summary and the last line."""
     took = time.monotonic() - began
+    revealed = spec.reveals if report.exit_code == EXIT_OK and not run.check else {}
     if screen.json:
         from vsa.output.document import document
 
-        screen.document(document(report, verb=spec.name, audit_id=audit_id, check=run.check, took=took))
+        told = document(report, verb=spec.name, audit_id=audit_id, check=run.check, took=took, reveals=revealed)
+        screen.document(told)
         if report.exit_code == EXIT_OK:
             return
     from vsa.output import blocks
@@ -118,6 +120,8 @@ def _conclude(
     if spec.shows is None:
         if len(report.hosts) > 1:
             screen.step(blocks.summary(report.hosts, check=run.check))
+        for name, secret in revealed.items():
+            screen.line(f"{name}  {secret}")
         if report.exit_code in (EXIT_OK, EXIT_DUE):
             screen.line(blocks.last_line(report, check=run.check, took=took, audit_id=audit_id))
 

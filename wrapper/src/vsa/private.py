@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ("private_directory", "tmpfs")
+__all__ = ("private_directory", "secret_file", "tmpfs")
 
 # A directory whose process was killed by SIGKILL stays; the next run removes it once no run can be that long.
 _STALE_SECONDS = 86_400
@@ -34,6 +34,16 @@ def private_directory() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def secret_file(secret: str) -> Iterator[str]:
+    """Yield the path of a file that holds a secret, which nobody else can read and which is gone afterwards."""
+    with private_directory() as directory:
+        path = directory / "secret"
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(f"{secret}\n", encoding="utf-8")
+        yield str(path)
 
 
 def _remove_stale(parent: Path, prefix: str) -> None:

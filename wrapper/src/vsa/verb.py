@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class Spec:
     * ``anywhere``: it shows one thing, on whichever host has it; the others' refusals are then not worth a word.
     * ``shows``: for a verb that shows: what its hosts' payloads look like, as a renderable.
     * ``due``: where ``--exit-code`` was said: whether a host's payload has something that is due.
+    * ``reveals``: a secret made here, by name, that is shown once, when the run has succeeded.
     * ``names``: the names in a payload that a shell should complete, by kind.
     """
 
@@ -42,6 +43,7 @@ class Spec:
     anywhere: bool = False
     shows: Shown | None = None
     due: Callable[[Mapping[str, Any]], bool] | None = None
+    reveals: Mapping[str, str] = field(default_factory=dict, repr=False)
     names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]] | None = None
 
 

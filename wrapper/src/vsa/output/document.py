@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from vsa.report import STATUS, Report
@@ -10,9 +11,15 @@ from vsa.report import STATUS, Report
 __all__ = ("document", "failure_document")
 
 
-def document(report: Report, *, verb: str, audit_id: str, check: bool, took: float) -> str:
-    """Return a report as JSON: what a host returned stands beside its status, durations are in seconds."""
+def document(
+    report: Report, *, verb: str, audit_id: str, check: bool, took: float, reveals: Mapping[str, str] | None = None
+) -> str:
+    """Return a report as JSON: what a host returned stands beside its status, durations are in seconds.
+
+    ``reveals`` are secrets that are shown this once.
+    """
     made: dict[str, Any] = _head(verb, audit_id, exit_code=report.exit_code)
+    made |= reveals or {}
     made |= {"changed": report.changed, "check": check, "seconds": round(took, 3)}
     if report.error:
         made["error"] = report.error

@@ -15,7 +15,8 @@ from vsa.report import HostResult
 __all__ = ("certificate", "changed_by", "left", "listing", "unheard")
 
 _WORST = (
-    *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring warning edited".split(),
+    *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring".split(),
+    *"locked pending warning edited unused".split(),
     "not live",
     "maintenance",
     "due",

@@ -48,6 +48,8 @@ FULL: dict[str, Any] = {
     "www": "add",
     "maintenance": True,
     "maintenance_allow": ["203.0.113.7"],
+    "auth": ["/admin/"],
+    "auth_pass": True,
 }
 
 
@@ -93,6 +95,8 @@ def test_the_full_manifest_has_every_field() -> None:
                 www="add",
                 maintenance=True,
                 maintenance_allow=("203.0.113.7",),
+                auth=("/admin/",),
+                auth_pass=True,
             ),
         ),
     ],
@@ -155,6 +159,10 @@ def test_parse(data: dict[str, Any], site: Site) -> None:
         ({**LEAST, "rate_burst": 5}, "s/rate_burst"),
         ({**LEAST, "allow": ["10.0.0.1/8"]}, "s/allow/0"),
         ({**LEAST, "trusted_proxies": ["10.0.0.0/8", "all"]}, "s/trusted_proxies/1"),
+        ({**LEAST, "auth": "/admin/"}, "s/auth"),
+        ({**LEAST, "auth": ["/", "/a,b"]}, "s/auth/1"),
+        ({**LEAST, "auth": ["/.well-known/vsa/auth/0"]}, "s/auth/0"),
+        ({**LEAST, "auth_pass": "yes"}, "s/auth_pass"),
     ],
     ids=lambda value: str(value)[:60],
 )

@@ -366,6 +366,8 @@ def test_the_index_says_what_a_commit_needs(host: HostTree) -> None:
         "ca": "selfsigned",
         "containers": ["api", "web"],
         "path": "/api/",
+        "auth": [],
+        "closed": [],
     }
     assert desired.sites[A]["path"] == "/"
     assert set(desired.parsed) == {C}

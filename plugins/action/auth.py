@@ -1,0 +1,102 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of the module auth: passwords are read, compared and hashed here, only a hash leaves.
+
+A new user, and one whose password is the same, take one call of the module; another password takes two, for the first
+one brings the hash that there is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms, htpasswd
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import one_host_only, run_options
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import read_templates
+
+_MOST_BYTES = 4096
+
+
+def read_password(path: str | None) -> str:
+    """Return the password that a file's one line is. RefusedError where it is none; no error has a part of it."""
+    if not path:
+        raise UsageError("a password is missing", field="password_file", expected="a file on the controller")
+    try:
+        with Path(path).expanduser().open("rb") as stream:
+            content = stream.read(_MOST_BYTES)
+        text = content.decode()
+    except OSError as error:
+        raise RefusedError(
+            f"the password could not be read: {error.strerror}", field="password_file", value=path
+        ) from error
+    except UnicodeDecodeError:
+        raise RefusedError("the password is not text", field="password_file", expected="UTF-8") from None
+    return htpasswd.password(text.removesuffix("\n").removesuffix("\r"))
+
+
+def hash_of(password: str) -> str:
+    """Return a new bcrypt hash."""
+    from passlib.hash import bcrypt  # 0.1 s, and removing a user does not need it
+
+    return str(bcrypt.using(rounds=htpasswd.COST, ident="2y").hash(password))
+
+
+def same_password(password: str, present: str) -> bool:
+    """Say whether a hash is this password's, and good enough to stay: a cheaper or another kind of hash is not."""
+    from passlib.hash import bcrypt
+
+    try:
+        htpasswd.password_hash(present)
+        return bool(bcrypt.verify(password, present))
+    except ValueError:
+        return False
+
+
+class ActionModule(ActionBase):
+    """Hands the task on to the module of the same name."""
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result, or the refusal."""
+        super().run(tmp, task_vars)
+        self._vars = task_vars or {}
+        try:
+            one_host_only(self._vars)
+            return self._present() if self._task.args.get("state", "present") == "present" else self._call()
+        except VsaError as error:
+            return {"failed": True, "changed": False, **error.as_result()}
+
+    def _present(self) -> dict[str, Any]:
+        args = self._task.args
+        forms.domain(args.get("domain"))
+        htpasswd.user(args.get("user"))
+        if args.get("route") is not None:
+            forms.path(args["route"], field="route")
+        password = read_password(args.get("password_file"))
+        hashed = hash_of(password)
+        first = self._call(hash=hashed)
+        present = first.pop("present", None)
+        protected = first.pop("protected", False)
+        if present is None:
+            return first
+        same = same_password(password, present)
+        if same and protected:
+            text = f"{args['user']} may pass with this password already"
+            return {**first, "steps": [{"name": "users", "state": "ok", "text": text, "notes": []}]}
+        second = self._call(hash=present if same else hashed, replaces=present)
+        if second.pop("present", None) is not None:
+            raise RefusedError("another run changed the user meanwhile", field="user", value=args["user"])
+        return second
+
+    def _call(self, **more: Any) -> dict[str, Any]:
+        args = self._task.args
+        arguments = {
+            **args,
+            **run_options(args, self._vars, verb="auth.add" if "hash" in more else "auth.remove"),
+            "templates": read_templates(args.get("templates_dir")),
+            **more,
+        }
+        return dict(self._execute_module(module_name="flowbiz.vsa.auth", module_args=arguments, task_vars=self._vars))

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Entry point of the container vsa-auth: takes away the socket that a killed NGINX left, then becomes NGINX (PID 1).
+# $@ is the command of compose.yml.
+set -eu
+
+rm -f /run/vsa-auth/auth.sock
+exec "$@"

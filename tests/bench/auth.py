@@ -1,0 +1,182 @@
+"""What basic auth costs: the verb, a page, the throughput, and an innocent site beside a storm of wrong passwords.
+
+Requests and storm come from the VPS itself, to its own proxy, for seconds. The storm's addresses are said in
+X-Forwarded-For, which the attacked site believes of the gateway: to the proxy each is another client.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rows import Wanted
+
+CLOSED, OPEN = "closed.demo.test", "innocent.demo.test"
+BACKEND = "bench-fast"
+USER, PASSWORD = "alice", "correct horse 7"
+_TOKEN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+_PLACE = "/root/vsa-bench-auth"
+_NGINX = """worker_processes 1;
+events { worker_connections 1024; }
+http { access_log off; keepalive_requests 1000000; server { listen 80; return 200 "fast\\n"; } }
+"""
+
+# Prints the p95 of an innocent site at rest, or beside 60 wrong passwords a second from 60 addresses; seconds each.
+_STORM = r"""
+import base64, http.client, json, socket, ssl, sys, threading, time
+closed, innocent, rate, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
+def connect(name):
+    client = http.client.HTTPSConnection(name, timeout=30)
+    client.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", 443), 30), server_hostname=name)
+    return client
+end = time.monotonic() + seconds
+statuses = {}
+def guess(number):
+    try:
+        client = connect(closed)
+        wrong = base64.b64encode(f"alice:wrong {time.time_ns()}".encode()).decode()
+        address = f"2001:db8:{number % 5000:x}::1" if number % 2 else f"198.51.{number // 250 % 250}.{number % 250}"
+        client.request("GET", "/", headers={"Authorization": "Basic " + wrong, "X-Forwarded-For": address})
+        status = client.getresponse().status
+    except OSError as error:
+        status = type(error).__name__
+    statuses[status] = statuses.get(status, 0) + 1
+def storm():
+    number, due = int(time.time() * 1000) % 100000, time.monotonic()
+    while time.monotonic() < end:
+        threading.Thread(target=guess, args=(number,), daemon=True).start()
+        number, due = number + 1, due + 1 / rate
+        time.sleep(max(0, due - time.monotonic()))
+if rate:
+    threading.Thread(target=storm, daemon=True).start()
+    time.sleep(1)
+client, took = connect(innocent), []
+while time.monotonic() < end:
+    began = time.monotonic()
+    client.request("GET", "/")
+    answer = client.getresponse(); answer.read()
+    assert answer.status == 200, answer.status
+    took.append(time.monotonic() - began)
+    time.sleep(0.01)
+took.sort()
+print(json.dumps({"p95": took[int(len(took) * 0.95)], "storm": {str(key): count for key, count in statuses.items()}}))
+"""
+
+
+class AuthBench:
+    """One site behind a password and one beside it, on the rig's host."""
+
+    def __init__(self, vps: Any, folder: Path, playbook: Callable[..., float]) -> None:
+        self._vps, self._folder, self._playbook = vps, folder, playbook
+        self._number = 0
+
+    def start(self) -> None:
+        """Make both sites and the tools."""
+        if self._vps.run("command -v wrk curl || apt-get install -y -qq wrk curl", check=False).returncode:
+            raise SystemExit("bench: wrk cannot be installed on the VPS")
+        self._vps.add_dns(CLOSED, OPEN)
+        self._vps.run(f"mkdir -p {_PLACE}")
+        self._vps.run(f"cat > {_PLACE}/nginx.conf", input=_NGINX)
+        self._vps.run(f"cat > {_PLACE}/storm.py", input=_STORM)
+        mount = f"{_PLACE}/nginx.conf:/etc/nginx/nginx.conf:ro"
+        self._vps.run(f"docker rm -f {BACKEND}", check=False)
+        self._vps.run(f"docker run -d --name {BACKEND} --network flowbiz_ext -v {mount} nginx:1.30.7")
+        for domain in (CLOSED, OPEN):
+            self._playbook("flowbiz.vsa.site.provision", domain=domain, upstream=f"{BACKEND}:80", site_ca="selfsigned")
+        gateway = self._vps.run("docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' flowbiz_ext").stdout
+        self._playbook("flowbiz.vsa.site.provision", domain=CLOSED, site_trusted_proxies=gateway.strip())
+
+    def end(self) -> None:
+        """Remove what was made."""
+        for domain in (CLOSED, OPEN):
+            self._playbook("flowbiz.vsa.site.unprovision", domain=domain, site_keep_container="true")
+        self._vps.run(f"docker rm -f {BACKEND}; rm -rf {_PLACE}")
+
+    def _add(self, user: str, password: str) -> float:
+        path = self._folder / "password"
+        path.touch(mode=0o600)
+        path.write_text(f"{password}\n", encoding="utf-8")
+        return self._playbook("flowbiz.vsa.auth.add", domain=CLOSED, auth_user=user, auth_password_file=str(path))
+
+    def add_first(self) -> float:
+        """Put the open site behind a password: a transaction of the proxy."""
+        self._playbook("flowbiz.vsa.auth.remove", domain=CLOSED)
+        return self._add(USER, PASSWORD)
+
+    def add_further(self) -> float:
+        """Let another user in."""
+        self._number += 1
+        return self._add(f"user-{self._number}", PASSWORD)
+
+    def add_unchanged(self) -> float:
+        """Let a user in who has this very password."""
+        return self._add(USER, PASSWORD)
+
+    def page(self) -> float:
+        """Ask for 50 things at once with a password that the proxy has not seen, and count the checks of it."""
+        self._number += 1
+        user = f"user-{self._number}"
+        self._add(user, PASSWORD)
+        before = self._checks()
+        names = " ".join(f"https://{CLOSED}/{number}" for number in range(50))
+        sinks = "-o /dev/null " * 50
+        ask = f"curl -sk --parallel --parallel-max 50 --resolve {CLOSED}:443:127.0.0.1 -w '%{{http_code}} '"
+        got = self._vps.run(f"{ask} -u '{user}:{PASSWORD}' {names} {sinks}").stdout.split()
+        if got != ["200"] * 50:
+            raise SystemExit(f"bench: a page behind a password says {got}")
+        return float(self._checks() - before)
+
+    def _checks(self) -> int:
+        return int(self._vps.run(f"docker logs vsa-auth | grep -c {CLOSED} || true").stdout)
+
+    def requests_open(self) -> float:
+        """Ask the open site as fast as it answers; returns the seconds of 10,000 requests."""
+        return self._wrk(OPEN)
+
+    def requests_closed(self) -> float:
+        """Ask the site behind the password so."""
+        return self._wrk(CLOSED)
+
+    def _wrk(self, domain: str) -> float:
+        self._vps.run(f"grep -q {domain} /etc/hosts || echo 127.0.0.1 {domain} >> /etc/hosts")
+        said = self._vps.run(f"wrk -t2 -c32 -d4s -H 'Authorization: Basic {_TOKEN}' https://{domain}/").stdout
+        if "Non-2xx" in said or "Socket errors" in said:
+            raise SystemExit(f"bench: wrk on {domain} says:\n{said}")
+        found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+        if not found:
+            raise SystemExit(f"bench: wrk on {domain} says:\n{said}")
+        return 10_000 / float(found[1])
+
+    def at_rest(self) -> float:
+        """Return the p95 of the innocent site where nobody guesses."""
+        return self._p95(0)
+
+    def beside_a_storm(self) -> float:
+        """Return it beside 60 wrong passwords a second from as many addresses."""
+        return self._p95(60)
+
+    def _p95(self, rate: int) -> float:
+        said = json.loads(self._vps.run(f"python3 {_PLACE}/storm.py {CLOSED} {OPEN} {rate} 7").stdout)
+        if rate and not (said["storm"].get("401") and said["storm"].get("429")):
+            raise SystemExit(f"bench: the storm was none: {said}")
+        return float(said["p95"])
+
+    def rows(self, ping: str) -> list[Wanted]:
+        """Return the rows; ``ping`` is the one that they are multiples of."""
+        served, rest = "10,000 requests, open site", "p95 of a site, nobody guesses beside it"
+        return [
+            Wanted("auth add, first user of a site", self.add_first, ping, 2.0),
+            Wanted("auth add, a further user", self.add_further, ping, 2.0),
+            Wanted("auth add, the same password", self.add_unchanged, ping, 2.0),
+            Wanted("checks of a page of 50 requests", self.page, None, 1.0, unit="checks"),
+            Wanted(served, self.requests_open),
+            # 70 % of the throughput.
+            Wanted("10,000 requests, behind a password", self.requests_closed, served, round(1 / 0.7, 2)),
+            Wanted(rest, self.at_rest),
+            Wanted("the same, 60 wrong passwords a second", self.beside_a_storm, rest, 2.0),
+        ]
