@@ -40,6 +40,8 @@ SAID: dict[str, Any] = {
     "www": "add",
     "maintenance": True,
     "maintenance_allow": ["203.0.113.7"],
+    "auth": ["/", "/a.b+c/x/"],
+    "auth_pass": True,
 }
 ROUTE = {"path": "/a.b+c/", "container": "api-1", "port": 8000, "profile": "sse", "strip_prefix": True}
 WEB = {"path": "/", "container": "web-1", "port": 3000}
