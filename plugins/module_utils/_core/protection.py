@@ -4,8 +4,8 @@
 """Which paths of a site are behind basic auth: the site's routes and protected prefixes made into NGINX's locations.
 
 NGINX chooses a location by the normalised path, a backend reads the path as it came, and may take other letters for the
-same (``/Admin/``, ``/admin;x``) or not follow dots out of a directory. So every location refuses what a backend could
-read as a path that is protected, unless it is behind that very protection itself.
+same (``/Admin/``, ``/admin;x``). So what a backend could read as a protected path is refused, unless it lies where that
+very protection holds.
 Note that this module is **private** to the collection.
 """
 
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from .site import Route, Site
 
-__all__ = ("Location", "covers", "locations", "served")
+__all__ = ("Location", "covers", "locations", "misread", "served")
 
-# Only what no form of a path admits is in need of more than this.
+# No form of a path admits more that means something to PCRE.
 _SPECIAL = re.compile(r"[.+]")
 # \x5c is a backslash: NGINX's own quoting does not touch it.
 _SLASHES = r"[/\x5c]+"
@@ -29,15 +29,13 @@ _PARAMETERS = r"(?:;[^/\x5c]*)?"
 class Location:
     """A place in the configuration: requests below ``path``, or for ``path`` alone where ``exact``.
 
-    ``route`` says where they go, ``protected`` is the protected prefix that they are behind, if any, ``refused`` a
-    regular expression of the paths that belong behind another one.
+    ``route`` says where they go, ``protected`` is the protected prefix that they are behind, if any.
     """
 
     path: str
     route: Route
     exact: bool = False
     protected: str | None = None
-    refused: str | None = None
 
 
 def covers(protected: str, path: str) -> bool:
@@ -64,9 +62,23 @@ def locations(site: Site) -> tuple[Location, ...]:
             # Without it NGINX would redirect, or the route above would answer.
             paths[bare, True] = route
     return tuple(
-        Location(path, route, exact, protected=_protected(site, path), refused=_refused(site, path))
-        for (path, exact), route in paths.items()
+        Location(path, route, exact, protected=_protected(site, path)) for (path, exact), route in paths.items()
     )
+
+
+def misread(site: Site) -> list[tuple[str, bool, bool]]:
+    """Return the patterns by which a normalised path is refused, the first that matches decides.
+
+    Each has its regular expression, whether case counts, and whether the path is refused: first come the locations that
+    a prefix protects, then whatever else may be read as it; the longest prefix before the others.
+    """
+    rules = []
+    places = locations(site)
+    for prefix in sorted((prefix for prefix in site.auth if prefix != "/"), key=len, reverse=True):
+        own = [place for place in places if place.protected == prefix]
+        rules += [(f"^{_escaped(place.path)}{'$' if place.exact else ''}", True, False) for place in own]
+        rules.append((f"^{_spellings(prefix)}", False, True))
+    return rules
 
 
 def _route(site: Site, path: str) -> Route | None:
@@ -79,12 +91,11 @@ def _protected(site: Site, path: str) -> str | None:
     return max((prefix for prefix in site.auth if covers(prefix, path)), key=len, default=None)
 
 
-def _refused(site: Site, path: str) -> str | None:
-    others = [_spellings(prefix) for prefix in site.auth if not covers(prefix, path)]
-    return f"^(?:{'|'.join(others)})" if others else None
+def _escaped(path: str) -> str:
+    return _SPECIAL.sub(lambda found: f"[{found[0]}]", path)
 
 
 def _spellings(protected: str) -> str:
-    parts = [_SPECIAL.sub(lambda found: f"[{found[0]}]", part) for part in protected.strip("/").split("/")]
+    parts = [_escaped(part) for part in protected.strip("/").split("/")]
     text = _SLASHES + f"{_PARAMETERS}{_SLASHES}".join(parts)
     return f"{text}(?:[/;\\x5c]|$)" if protected.endswith("/") else text

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from .certificate import DIRECTORIES
 from .errors import InternalError, RefusedError, VsaError
 from .htpasswd import file_name
-from .protection import Location, locations
+from .protection import Location, locations, misread
 from .settings import Settings
 from .site import Route, Site
 
@@ -216,6 +216,7 @@ class Renderer:
                 "certificate": _Literal(f"{directory}/{site.domain}"),
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
+                "misread": self._misread(site),
                 "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
                 "routes": [self._location(site, place, named, realms) for place in locations(site)],
                 "has_root": any(route.path == "/" for route in site.routes),
@@ -232,6 +233,15 @@ class Renderer:
             "server": f"{route.container}.{site.network}:{route.port}",
         }
 
+    @staticmethod
+    def _misread(site: Site) -> dict[str, object] | None:
+        """Return what refuses other spellings of protected paths: an ending for a variable, and lines of its map."""
+        rules = [
+            {"pattern": _Literal(f"{'~' if case else '~*'}{pattern}"), "refused": int(refused)}
+            for pattern, case, refused in misread(site)
+        ]
+        return {"name": _short_hash(site.domain, digits=16), "rules": rules} if rules else None
+
     def _location(
         self,
         site: Site,
@@ -245,7 +255,6 @@ class Renderer:
             "path": place.path,
             "exact": place.exact,
             "auth": realms[place.protected]["check"] if place.protected else None,
-            "refused": _Literal(place.refused) if place.refused else None,
         }
 
     def _route(self, site: Site, route: Route, named: Mapping[tuple[str, int], dict[str, object]]) -> dict[str, object]:

@@ -41,7 +41,13 @@ def test_the_script_and_the_main_file_speak_of_the_same_memory() -> None:
     # The zone's size is in its name: NGINX tests a changed size and then fails to reload.
     assert {name.rpartition("_")[2] for name in zones} == {"300s", "32k"}
     variables = {it.args[0] for it in main.one("http").all("js_var")}
-    assert variables == {"$vsa_auth_challenge", "$vsa_auth_client", "$vsa_auth_status"}
+    assert variables == {
+        "$vsa_auth_asked",
+        "$vsa_auth_address",
+        "$vsa_auth_users",
+        "$vsa_auth_realm",
+        "$vsa_auth_status",
+    }
     assert "{{" not in script
     assert "'/etc/nginx/htpasswd/'" in script.replace('"', "'")
 
@@ -66,7 +72,7 @@ def test_a_protected_location_asks_and_keeps_the_password(auth_pass: bool | None
     assert not server.one("location", "/").all("auth_request")
     check = server.one("location", "=", "/.well-known/vsa/auth/0")
     assert check.all("internal")
-    assert check.one("set", "$vsa_auth_file").args == ("$vsa_auth_file", "shop.example.com/,admin,")
+    assert check.one("set", "$vsa_auth_users").args == ("$vsa_auth_users", "shop.example.com/,admin,")
     assert server.one("location", "=", "/.well-known/vsa/auth-check").all("internal")
 
 
