@@ -117,7 +117,8 @@ def test_requests_arrive_byte_for_byte(host: ProxyHost, target: str, app: str, p
         # Matched by where it leads to, and passed on as typed, each of these would be one route to NGINX and another to
         # a backend that reads paths its own way.
         "/api/../admin/x", "/api%2f../admin/x", "/api/..%2fadmin/x", "/api/%2e%2e/admin/x", "/api/.%2E/admin/x",
-        "/api/%2e./admin/x", "/admin/..", "/admin/..%2f", "/admin/..?x", "/api/..;/admin/x", "/api/..%3b/admin/x",
+        "/api/%2e./admin/x", "/admin/..", "/admin/..%2f", "/admin/..?x", "/admin/..#x", "/api/x#/../../admin/",
+        "/api/..;/admin/x", "/api/..%3b/admin/x",
         "/api/..%5cadmin/x", "/api%5c..%5cadmin/x", "/api\\..\\admin/x", "/api/x/../../admin/", "/strip/../admin/x",
         "/..", "/%2e%2e/x",
         # The spelling of a prefix that is stripped is that of the route.

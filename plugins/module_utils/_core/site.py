@@ -304,6 +304,13 @@ def _strip(routes: object, paths: object) -> list[object]:
     return [{**route, "strip_prefix": True} if route.get("path") in wanted else route for route in known]
 
 
+def _typed(route: Mapping[str, Any]) -> str:
+    """Return a route of a manifest as one would type it."""
+    profile = f":{route['profile']}" if route.get("profile") else ""
+    stripped = f" --strip-prefix {route['path']}" if route.get("strip_prefix") else ""
+    return f"--route {route['path']}={route['container']}:{route['port']}{profile}{stripped}"
+
+
 # Words about a site that are no fields of its manifest.
 _SHORT = ("container", "port", "strip_prefix")
 
@@ -344,9 +351,7 @@ def merge(
                 "this site has other routes than /, so its routes must be said whole",
                 field=next(iter(short)),
                 value=next(iter(short.values())),
-                there_are=[
-                    f"--route {r['path']}={r['container']}:{r['port']}" for r in routes if isinstance(r, Mapping)
-                ],
+                there_are=[_typed(route) for route in routes if isinstance(route, Mapping)],
             )
         result["routes"] = [{**(dict(routes[0]) if routes else {"path": "/"}), **short}]
     if said.get("strip_prefix"):
@@ -367,7 +372,7 @@ def refuse_double_names(site: Site, others: Mapping[str, str]) -> None:
         if owner is not None and owner != site.domain:
             raise RefusedError(
                 f"{name} already belongs to the site {owner}",
-                field="domain" if name == site.domain else "aliases",
+                field="domain" if name == site.domain else "aliases" if name in site.aliases else "www",
                 value=name,
                 hint=f"vsa site show {owner}",
             )

@@ -185,8 +185,7 @@ def check_names(paths: Paths, site: Site, *, strict: bool, write: bool = True) -
     """Look whether every address of every name of the site leads to this host's proxy.
 
     One that a trusted proxy has leads here by way of it. What does not is a warning, or RefusedError where ``strict``.
-    Without ``write`` (check mode) no token can be
-    placed, and the names are only looked up.
+    Without ``write`` (check mode) no token can be placed, and the names are only looked up.
     """
     report = Report()
     token = f"vsa-{secrets.token_hex(16)}"

@@ -407,7 +407,10 @@ def test_merge_refuses_what_it_would_have_to_guess(
 def test_merge_says_which_routes_there_are() -> None:
     with pytest.raises(RefusedError) as caught:
         merge(FULL, {"port": 4000})
-    assert caught.value.there_are == ["--route /=web-1:3000", "--route /api/=api-1:8000"]
+    assert caught.value.there_are == [
+        "--route /=web-1:3000",
+        "--route /api/=api-1:8000:sse --strip-prefix /api/",
+    ]
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -434,3 +437,9 @@ def test_refuse_double_names(others: dict[str, str], field: str | None) -> None:
     with pytest.raises(RefusedError, match=r"already belongs to the site other\.example") as caught:
         refuse_double_names(parse(FULL), others)
     assert (caught.value.field, caught.value.hint) == (field, "vsa site show other.example")
+
+
+def test_a_www_name_may_be_anothers_too() -> None:
+    with pytest.raises(RefusedError) as caught:
+        refuse_double_names(parse({**LEAST, "www": "remove"}), {"www.shop.example.com": "other.example"})
+    assert (caught.value.field, caught.value.value) == ("www", "www.shop.example.com")
