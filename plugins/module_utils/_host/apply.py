@@ -20,7 +20,7 @@ from .._core.declared import WHERE, clashes, differing_fields, in_one, parse_dec
 from .._core.errors import RefusedError, UsageError
 from .._core.plan import Generation, manifest_file
 from .._core.site import Site, to_manifest
-from .apply_checks import Checked, bring_certificates, check_sites
+from .apply_checks import NAMED, Checked, bring_certificates, check_sites, some
 from .arguments import audit_id
 from .commit import Outcome, fetch
 from .desired import Change, Request, manifests_on_disk, read_site
@@ -35,7 +35,8 @@ from .vhost import outcome_result, plan_result, site_step, step
 
 __all__ = ("apply_sites",)
 
-_NAMED = 20
+# Up to so many sites each has a line of its own at the end.
+_EACH = 5
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _look(
             "nothing is declared for this host, and prune would remove all of its sites",
             field=WHERE,
             expected="the sites of this host in its host_vars, or {} for none at all",
-            there_are=list(undeclared[:_NAMED]),
+            there_are=list(undeclared[:NAMED]),
         )
     pruned = undeclared if options["prune"] and not wrong else ()
     index = record.sites if record else {}
@@ -213,11 +214,7 @@ def _declared_step(work: _Work) -> dict[str, Any]:
         if state in states
     ]
     text = f"{count} site{'s' if count > 1 else ''}: {', '.join(counted)}"
-    return step("ok", text, _some(work.notes), name="declared")
-
-
-def _some(lines: tuple[str, ...] | list[str]) -> list[str]:
-    return [*lines[:_NAMED], *([f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])]
+    return step("ok", text, some(work.notes), name="declared")
 
 
 def _settings_step(settings: SettingsChange, *, check: bool) -> list[dict[str, Any]]:
@@ -228,12 +225,12 @@ def _settings_step(settings: SettingsChange, *, check: bool) -> list[dict[str, A
 
 def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
     if work.pruned:
-        names = ", ".join(_some(work.pruned))
+        names = ", ".join(some(work.pruned))
         kept = [f"certificates, containers and logs stay: vsa site unprovision --domain {work.pruned[0]}"]
         words = f"would be taken out of the proxy: {names}" if check else f"taken out of the proxy: {names}"
         return [step("would_change" if check else "changed", words, kept, name="prune")]
     if work.undeclared:
-        text = f"not declared, and left alone: {', '.join(_some(work.undeclared))}"
+        text = f"not declared, and left alone: {', '.join(some(work.undeclared))}"
         return [
             step(
                 "warning",
@@ -246,12 +243,22 @@ def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
 
 
 def _site_steps(paths: Paths, proxy: Proxy, request: Request, outcome: Outcome) -> list[dict[str, Any]]:
-    """Say what each new or changed site's own address gave."""
-    index = (_live(proxy)[1] or Record.load({})).sites  # type: ignore[union-attr]
-    return [
-        site_step(domain, index[domain], outcome.answers.get(domain) or fetch(paths, domain, index[domain]))
-        for domain in request.answering[:_NAMED]
+    """Say what each new or changed site's own address gave; of many only how many answered well, and which did not."""
+    record = _live(proxy)[1]
+    index = record.sites if record else {}
+    answers = {
+        domain: outcome.answers.get(domain) or fetch(paths, domain, index[domain]) for domain in request.answering
+    }
+    steps = {domain: site_step(domain, index[domain], answer) for domain, answer in answers.items()}
+    if len(steps) <= _EACH:
+        return list(steps.values())
+    bad = [
+        steps[domain]["text"]
+        for domain, answer in answers.items()
+        if answer.status in (None, 502, 504) or (answer.chain and index[domain]["ca"] != "selfsigned")
     ]
+    text = f"{len(steps) - len(bad)} of {len(steps)} new or changed sites answer well"
+    return [step("warning" if bad else "ok", text, some(bad), name="site")]
 
 
 def _summary(work: _Work) -> dict[str, Any]:

@@ -26,7 +26,10 @@ from .nginx import Nginx
 from .paths import Paths
 from .preflight import Report, check_containers, check_names
 
-__all__ = ("Certificates", "Checked", "bring_certificates", "check_sites")
+__all__ = ("NAMED", "Certificates", "Checked", "bring_certificates", "check_sites", "some")
+
+# Of so many lines each is said; beyond them how many more there are.
+NAMED = 20
 
 _AT_ONCE = 8
 
@@ -45,6 +48,11 @@ class Certificates:
 
     changed: bool
     steps: tuple[dict[str, Any], ...]
+
+
+def some(lines: Sequence[str]) -> list[str]:
+    """Return the first lines, and how many more there are."""
+    return [*lines[:NAMED], *([f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else [])]
 
 
 def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site], *, of: int, check: bool) -> Checked:
@@ -74,7 +82,7 @@ def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site
     state = "warning" if any(named.warnings for named in names) else "ok"
     text = " · ".join(facts[:4]) + (f" · and {len(facts) - 4} more" if len(facts) > 4 else "")
     answering = frozenset(domain for domain, report in reports.items() if report.answering)
-    return Checked(answering, ({"name": "preflight", "state": state, "text": text, "notes": notes},))
+    return Checked(answering, ({"name": "preflight", "state": state, "text": text, "notes": some(notes)},))
 
 
 def _wanted(site: Site, settings: Settings) -> dict[str, Any]:
@@ -136,5 +144,5 @@ def bring_certificates(
     counted = [f"{len(brought)} {'would be issued' if check else 'issued'}"] if brought else []
     counted += [f"{kept} kept"] if kept else []
     state = ("would_change" if check else "changed") if brought else "warning" if notes else "ok"
-    step = {"name": "certificate", "state": state, "text": ", ".join(counted) or "none is kept", "notes": notes}
+    step = {"name": "certificate", "state": state, "text": ", ".join(counted) or "none is kept", "notes": some(notes)}
     return Certificates(bool(brought), (step,) if sites else ())
