@@ -171,6 +171,7 @@ def test_containers_and_their_words(proxy_vps: rig.Vps, vsa: Playbook) -> None:
     assert (proxy["state"], proxy["problem"]) == ("healthy", None)
     assert {row["name"]: row["health"] for row in proxy["containers"]} == {
         "vsa-nginx": "healthy",
+        "vsa-auth": "healthy",
         "vsa-certbot": "healthy",
     }
     said: Any = json.loads(vsa("stack", "logs", "reverse-proxy", "--service", "nginx", "--lines", "5", "--json").stdout)

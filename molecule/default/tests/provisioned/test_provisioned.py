@@ -23,14 +23,14 @@ def test_the_site_answers_with_its_own_certificate(vps, domain, container):
     assert answer.issuer.startswith("Pebble")
 
 
-@pytest.mark.parametrize("container", ["vsa-nginx", "vsa-certbot"])
+@pytest.mark.parametrize("container", ["vsa-nginx", "vsa-auth", "vsa-certbot"])
 def test_the_stack_is_healthy_and_restarts_by_itself(host, container):
     form = "{{.State.Health.Status}} {{.HostConfig.RestartPolicy.Name}}"
     assert host.check_output(f"docker inspect --format '{form}' {container}") == "healthy unless-stopped"
 
 
 def test_no_container_of_the_stack_has_the_docker_socket(host):
-    mounts = host.check_output("docker inspect --format '{{json .Mounts}}' vsa-nginx vsa-certbot")
+    mounts = host.check_output("docker inspect --format '{{json .Mounts}}' vsa-nginx vsa-auth vsa-certbot")
     assert "docker.sock" not in mounts
     assert "/etc/nginx/vsa" in mounts
 
