@@ -143,6 +143,6 @@ def test_nginx_reopens_its_logs(proxy_vps: rig.Vps) -> None:
 
 
 def test_no_container_has_the_engines_socket(proxy_vps: rig.Vps) -> None:
-    for container in ("vsa-nginx", "vsa-certbot"):
+    for container in ("vsa-nginx", "vsa-auth", "vsa-certbot"):
         mounts = proxy_vps.run(["docker", "inspect", "-f", "{{json .Mounts}}", container]).stdout
         assert "docker.sock" not in mounts
