@@ -88,7 +88,9 @@ class AuthBench:
         self._vps.run(f"docker run -d --name {BACKEND} --network flowbiz_ext -v {mount} nginx:1.30.7")
         for domain in (CLOSED, OPEN):
             self._playbook("flowbiz.vsa.site.provision", domain=domain, upstream=f"{BACKEND}:80", site_ca="selfsigned")
-        gateway = self._vps.run("docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' flowbiz_ext").stdout
+        gateway = self._vps.run(
+            "docker inspect -f '{{.NetworkSettings.Networks.flowbiz_ext.Gateway}}' vsa-nginx"
+        ).stdout
         self._playbook("flowbiz.vsa.site.provision", domain=CLOSED, site_trusted_proxies=gateway.strip())
 
     def end(self) -> None:
