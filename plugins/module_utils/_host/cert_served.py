@@ -23,6 +23,8 @@ __all__ = ("SERVED_WITHIN", "serves_lineage", "wait_until_served")
 # How long a renewed certificate may take until the proxy serves it: the reloader looks every two seconds, but reloads
 # once a minute at the most; NGINX's own cache of certificates is believed for 30 seconds.
 SERVED_WITHIN = 40.0
+# Each worker has a cache of its own: one may serve the fresh one while another still has the old.
+_IN_A_ROW = 3
 
 
 def serves_lineage(paths: Paths, domain: str, authority: str) -> bool:
@@ -43,12 +45,15 @@ def wait_until_served(fresh: Mapping[str, str], *, seconds: float = SERVED_WITHI
     Returns what is wrong with those that it does not serve in the end; names that it refuses altogether are fine.
     """
     left = dict(fresh)
+    seen = dict.fromkeys(fresh, 0)
     deadline = time.monotonic() + seconds
     while True:
         answers = served(left)
-        left = {name: new for name, new in left.items() if answers[name].fingerprint not in (None, new)}
+        for name, new in left.items():
+            seen[name] = seen[name] + 1 if answers[name].fingerprint in (None, new) else 0
+        left = {name: new for name, new in left.items() if seen[name] < _IN_A_ROW}
         if not left or time.monotonic() > deadline:
             break
-        time.sleep(0.5)
+        time.sleep(0.3)
     words = f"after {seconds:.0f} s the proxy still serves the certificate of before: docker logs vsa-nginx"
     return dict.fromkeys(left, words)
