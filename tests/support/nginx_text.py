@@ -139,25 +139,26 @@ def meaning(text: str) -> Meaning:
     zones = [block.one("zone").args for block in tree.all("upstream")]
     assert len({zone for zone, _size in zones}) == len(zones)
 
-    plain, *secure = tree.all("server")
-    for server in (plain, *secure):
+    servers = tree.all("server")
+    for server in servers:
         assert {child.name for child in server.children} <= _SERVER_DIRECTIVES
-    assert {it.args for it in plain.all("listen")} == {("80",), ("[::]:80",)}
-    own = secure[-1]
+    own = servers[-1]
     (served,) = own.value("server_name")
     (_status, mark) = own.one("location", "=", "/.well-known/vsa/marker").value("return")
     domain = mark.removeprefix("$vsa_generation ").removesuffix("\\n")
     assert served in (domain, f"www.{domain}")
-    _redirects(plain, served)
-    for server in secure:
-        assert {("443", "ssl"), ("[::]:443", "ssl")} <= {it.args for it in server.all("listen")}
+    for server in servers:
+        ports = {("80",), ("[::]:80",), ("443", "ssl"), ("[::]:443", "ssl")}
+        assert ports <= {it.args for it in server.all("listen")} <= ports | {("443", "quic"), ("[::]:443", "quic")}
     redirected: tuple[str, ...] = ()
-    if len(secure) > 1:
-        _redirects(secure[0], served)
-        redirected = secure[0].value("server_name")
-    assert len(secure) <= 2
-    assert set(plain.value("server_name")) == {domain, served, *redirected}
+    if len(servers) > 1:
+        _redirects(servers[0], served)
+        redirected = servers[0].value("server_name")
+    assert len(servers) <= 2
+    assert domain in (served, *redirected)
     gates = {block.args[0]: block for block in own.all("if")}
+    assert own.all("if")[0].args == ("$vsa_plain",)
+    assert _same(gates.pop("$vsa_plain")) == (("return", ("301", f"https://{served}$request_uri")),)
     _refusal(gates.pop("$vsa_climbs"), "vsa_climbs", "400")
     shut = [name for name in gates if name.startswith("$vsa_shut_")]
     assert len(shut) == len(tree.all("geo"))
@@ -203,12 +204,20 @@ def meaning(text: str) -> Meaning:
         ("=", "/.well-known/vsa/marker"),
         ("/",),
     }
-    (chain,) = own.value("ssl_certificate")
-    certificate = chain.removesuffix("/fullchain.pem")
-    for server in secure:
-        assert server.value("ssl_certificate") == (f"{certificate}/fullchain.pem",)
-        assert server.value("ssl_certificate_key") == (f"{certificate}/privkey.pem",)
-    logs = {server.value("access_log") for server in (plain, *secure)}
+    certificates = set()
+    for server in servers:
+        chain, key = server.value("ssl_certificate"), server.value("ssl_certificate_key")
+        if not chain:
+            # It has the default server's context, which names the lineage after it.
+            assert server is own
+            assert served == domain
+            assert not key
+            certificates.add(f"$vsa_letsencrypt/{served}")
+            continue
+        certificates.add(chain[0].removesuffix("/fullchain.pem"))
+        assert key == (f"{chain[0].removesuffix('/fullchain.pem')}/privkey.pem",)
+    (certificate,) = certificates
+    logs = {server.value("access_log") for server in servers}
     assert len(logs) == 1
     return Meaning(
         domain,

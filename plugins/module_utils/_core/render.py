@@ -214,6 +214,8 @@ class Renderer:
                 "limit": limit,
                 "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
                 "certificate": _Literal(f"{directory}/{site.domain}"),
+                # Else it has the lineage that its server block is named after, by the default server.
+                "own_certificate": authority == "selfsigned" or site.served != site.domain,
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
                 "misread": self._misread(site),

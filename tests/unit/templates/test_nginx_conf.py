@@ -97,6 +97,17 @@ def test_unknown_names_are_refused() -> None:
     assert [(it.args, it.value("return")) for it in secure.all("location")] == [(("/",), ("421",))]
 
 
+def test_certificates_of_blocks_without_one_are_named_by_the_block_never_by_the_client() -> None:
+    _plain, secure, _status = default_servers()
+    assert secure.value("ssl_certificate") == ("$vsa_letsencrypt/$server_name/fullchain.pem",)
+    assert secure.value("ssl_certificate_key") == ("$vsa_letsencrypt/$server_name/privkey.pem",)
+
+
+def test_plain_http_goes_to_https_but_for_challenges() -> None:
+    table = variables(http())["$vsa_plain"]
+    assert table == {"default": "0", "~^http/[.]well-known/acme-challenge/": "0", "~^http/": "1"}
+
+
 def test_challenges_of_every_name_are_answered() -> None:
     plain, _secure, _status = default_servers()
     location = plain.one("location", "^~", "/.well-known/acme-challenge/")
@@ -173,17 +184,18 @@ def test_websockets_are_upgraded_and_other_connections_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    ("variable", "absent", "value"),
     [
-        ("$vsa_hsts", "max-age=31536000"),
-        ("$vsa_nosniff", "nosniff"),
-        ("$vsa_frame", "SAMEORIGIN"),
-        ("$vsa_referrer", "strict-origin-when-cross-origin"),
+        # Over plain HTTP it means nothing (RFC 6797, section 7.2): the map is asked for $https and the header.
+        ("$vsa_hsts", "on", "max-age=31536000"),
+        ("$vsa_nosniff", "", "nosniff"),
+        ("$vsa_frame", "", "SAMEORIGIN"),
+        ("$vsa_referrer", "", "strict-origin-when-cross-origin"),
     ],
 )
-def test_a_backends_own_header_is_not_doubled(variable: str, value: str) -> None:
+def test_a_backends_own_header_is_not_doubled(variable: str, absent: str, value: str) -> None:
     made = variables(http())
-    assert made[variable] == {"": value, "default": ""}
+    assert made[variable] == {absent: value, "default": ""}
 
 
 def test_a_line_of_the_log_is_json_whatever_the_client_sends() -> None:

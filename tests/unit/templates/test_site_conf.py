@@ -21,10 +21,10 @@ def tree(*, ca: str = "letsencrypt", **fields: Any) -> Block:
     return read_text(make_renderer(settings=Settings(ca=ca)).site(make_site(**fields)))
 
 
-def servers(**fields: Any) -> tuple[Block, Block | None, Block]:
-    """Return the server blocks of a site: over plain HTTP, of the aliases, its own."""
-    plain, *aliases, own = tree(**fields).all("server")
-    return plain, (aliases[0] if aliases else None), own
+def servers(**fields: Any) -> tuple[Block | None, Block]:
+    """Return the server blocks of a site: of the aliases, its own."""
+    *aliases, own = tree(**fields).all("server")
+    return (aliases[0] if aliases else None), own
 
 
 def routes(own: Block) -> list[Block]:
@@ -69,7 +69,7 @@ def test_routes_lead_to_their_container_on_the_sites_network(fields: dict[str, A
 
 def test_the_path_is_passed_on_unchanged() -> None:
     # NGINX replaces the prefix as soon as proxy_pass has a path of its own, be it "/".
-    _plain, _aliases, own = servers(routes=[route("/api/"), route("/api"), route("/")])
+    _aliases, own = servers(routes=[route("/api/"), route("/api"), route("/")])
     for location in routes(own):
         assert location.value("proxy_pass") == ("http://shop.example.com_web-1_3000",)
 
@@ -86,7 +86,7 @@ def test_a_container_and_port_have_one_upstream_however_many_routes() -> None:
     ("paths", "closed"), [(["/"], False), (["/", "/api/"], False), (["/api/"], True), (["/a", "/b"], True)]
 )
 def test_what_no_route_takes_is_404(paths: list[str], closed: bool) -> None:
-    _plain, _aliases, own = servers(routes=[route(path) for path in paths])
+    _aliases, own = servers(routes=[route(path) for path in paths])
     root = own.one("location", "/")
     assert (root.value("return") == ("404",)) is closed
     assert bool(root.all("proxy_pass")) is not closed
@@ -94,22 +94,24 @@ def test_what_no_route_takes_is_404(paths: list[str], closed: bool) -> None:
 
 @pytest.mark.parametrize("aliases", [[], ["www.shop.example.com"], ["a.example", "b.example"]])
 def test_names(aliases: list[str]) -> None:
-    plain, redirecting, own = servers(aliases=aliases)
+    redirecting, own = servers(aliases=aliases)
     assert own.value("server_name") == ("shop.example.com",)
-    assert plain.value("server_name") == ("shop.example.com", *aliases)
     assert (redirecting is not None) is bool(aliases)
     if redirecting:
         assert redirecting.value("server_name") == tuple(aliases)
 
 
 def test_plain_http_and_aliases_are_sent_to_the_domain() -> None:
-    plain, redirecting, _own = servers(aliases=["www.example.com"])
-    for server in (plain, redirecting):
-        assert server is not None
-        assert server.one("location", "/").value("return") == ("301", "https://shop.example.com$request_uri")
+    redirecting, own = servers(aliases=["www.example.com"])
+    assert redirecting is not None
+    there = ("301", "https://shop.example.com$request_uri")
+    assert redirecting.one("location", "/").value("return") == there
+    first = own.all("if")[0]
+    assert first.args == ("$vsa_plain",)
+    assert first.value("return") == there
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_challenges_are_answered_before_anything_else(number: int) -> None:
     fields: dict[str, Any] = {"allow": ["10.0.0.1"], "rate_limit": "1r/s", "aliases": ["www.example.com"]}
     server = servers(**fields)[number]
@@ -118,12 +120,12 @@ def test_challenges_are_answered_before_anything_else(number: int) -> None:
     assert {child.name for child in location.children} == {"root", "default_type", "try_files"}
     assert location.value("root") == ("/var/www/acme",)
     assert not [child.name for child in server.children if child.name in ("return", "deny", "allow", "auth_basic")]
-    # A challenge's own path never climbs.
-    assert [it.args for it in server.all("if")] == ([("$vsa_climbs",)] if number == 2 else [])
+    # A challenge's own path is let through over plain HTTP, and never climbs.
+    assert [it.args for it in server.all("if")] == ([("$vsa_plain",), ("$vsa_climbs",)] if number == 1 else [])
 
 
 def test_the_mark_shows_only_with_its_key_and_ahead_of_every_limit() -> None:
-    _plain, _aliases, own = servers(allow=["10.0.0.1"], rate_limit="1r/s")
+    _aliases, own = servers(allow=["10.0.0.1"], rate_limit="1r/s")
     mark = own.one("location", *MARKER)
     assert {child.name for child in mark.children} == {"if", "default_type", "return"}
     assert mark.one("if").args == ("$vsa_marker", "=", "0")
@@ -154,16 +156,15 @@ def test_hsts_is_never_sent_with_a_certificate_that_browsers_refuse(
     manifest: str | None, host: str, hsts: bool | None, sent: bool
 ) -> None:
     site = make_site(ca=manifest, hsts=hsts, aliases=["www.example.com"])
-    plain, redirecting, own = read_text(make_renderer(settings=Settings(ca=host)).site(site)).all("server")
+    redirecting, own = read_text(make_renderer(settings=Settings(ca=host)).site(site)).all("server")
     expected = [("Strict-Transport-Security", "$vsa_hsts", "always")] if sent else []
     for server in (redirecting, own):
         assert [it.args for it in server.all("add_header", "Strict-Transport-Security")] == expected
-    assert not plain.all("add_header"), "over plain HTTP it means nothing (RFC 6797, section 7.2)"
 
 
 def test_security_headers_stand_on_the_server_and_nothing_below_takes_them_away() -> None:
     # One add_header in a location drops all those of the server.
-    _plain, _aliases, own = servers(routes=[route("/"), route("/api/", "api-1")], rate_limit="1r/s", http3=True)
+    _aliases, own = servers(routes=[route("/"), route("/api/", "api-1")], rate_limit="1r/s", http3=True)
     assert {it.args[0] for it in own.all("add_header")} == {
         "Strict-Transport-Security",
         "X-Content-Type-Options",
@@ -184,21 +185,21 @@ def test_nothing_of_a_site_overrides_what_backends_are_told() -> None:
 
 @pytest.mark.parametrize("asked", [None, False, True])
 def test_http3_only_where_asked(asked: bool | None) -> None:
-    plain, redirecting, own = servers(http3=asked, aliases=["www.example.com"])
+    redirecting, own = servers(http3=asked, aliases=["www.example.com"])
     assert redirecting is not None
     quic = [it.args for it in own.all("listen") if "quic" in it.args]
     # reuseport stands once for an address and port, on the default server.
     assert quic == ([("443", "quic"), ("[::]:443", "quic")] if asked else [])
     assert bool(own.all("add_header", "Alt-Svc")) is bool(asked)
-    assert not [it for server in (plain, redirecting) for it in server.all("listen") if "quic" in it.args]
+    assert not [it for it in redirecting.all("listen") if "quic" in it.args]
 
 
 def test_where_it_listens() -> None:
-    plain, redirecting, own = servers(aliases=["www.example.com"])
+    redirecting, own = servers(aliases=["www.example.com"])
     assert redirecting is not None
-    assert [it.args for it in plain.all("listen")] == [("80",), ("[::]:80",)]
     for server in (redirecting, own):
-        assert [it.args for it in server.all("listen")] == [("443", "ssl"), ("[::]:443", "ssl")]
+        listening = [it.args for it in server.all("listen")]
+        assert listening == [("80",), ("[::]:80",), ("443", "ssl"), ("[::]:443", "ssl")]
         assert server.value("http2") == ("on",)
 
 
@@ -212,16 +213,27 @@ def test_where_it_listens() -> None:
     ],
 )
 def test_certificates_are_named_by_variable_and_the_literal_lineage(ca: str, directory: str) -> None:
-    _plain, redirecting, own = servers(ca=ca, aliases=["www.example.com"])
+    redirecting, own = servers(ca=ca, aliases=["www.example.com"])
+    assert redirecting is not None
+    # The default server serves certbot's lineages to those blocks that are named as their lineage is.
+    by_name = [] if ca == "selfsigned" else [own]
+    for server in (redirecting, own):
+        pair = server.value("ssl_certificate") + server.value("ssl_certificate_key")
+        wanted = tuple(f"{directory}/shop.example.com/{file}" for file in ("fullchain.pem", "privkey.pem"))
+        assert pair == (() if server in by_name else wanted)
+    assert own.value("server_name") == ("shop.example.com",)
+
+
+def test_a_block_with_another_name_than_its_lineage_names_it() -> None:
+    redirecting, own = servers(www="add")
     assert redirecting is not None
     for server in (redirecting, own):
-        assert server.value("ssl_certificate") == (f"{directory}/shop.example.com/fullchain.pem",)
-        assert server.value("ssl_certificate_key") == (f"{directory}/shop.example.com/privkey.pem",)
+        assert server.value("ssl_certificate") == ("$vsa_letsencrypt/shop.example.com/fullchain.pem",)
 
 
 @pytest.mark.parametrize("allow", [[], ["203.0.113.7"], ["10.0.0.0/8", "2001:db8::/32"]])
 def test_allow_lists_close_every_route_to_the_rest(allow: list[str]) -> None:
-    _plain, _aliases, own = servers(allow=allow, routes=[route("/"), route("/api/", "api-1")])
+    _aliases, own = servers(allow=allow, routes=[route("/"), route("/api/", "api-1")])
     for location in routes(own):
         rules = [(it.name, *it.args) for it in location.children if it.name in ("allow", "deny")]
         assert rules == [*(("allow", network) for network in allow), *([("deny", "all")] if allow else [])]
@@ -253,7 +265,7 @@ def test_without_a_rate_there_is_no_limit() -> None:
 
 @pytest.mark.parametrize("trusted", [[], ["198.51.100.0/24"], ["10.0.0.0/8", "2001:db8::/32"]])
 def test_only_trusted_proxies_may_say_who_the_client_is(trusted: list[str]) -> None:
-    _plain, _aliases, own = servers(trusted_proxies=trusted)
+    _aliases, own = servers(trusted_proxies=trusted)
     assert [it.args for it in own.all("set_real_ip_from")] == [(network,) for network in trusted]
     assert own.value("real_ip_header") == (("X-Forwarded-For",) if trusted else ())
     assert own.value("real_ip_recursive") == (("on",) if trusted else ())
@@ -273,7 +285,7 @@ def test_only_trusted_proxies_may_say_who_the_client_is(trusted: list[str]) -> N
 )
 def test_profiles(site: str | None, route_profile: str | None, body_size: str | None, profile: str) -> None:
     more = {} if route_profile is None else {"profile": route_profile}
-    _plain, _aliases, own = servers(profile=site, body_size=body_size, routes=[route("/", **more)])
+    _aliases, own = servers(profile=site, body_size=body_size, routes=[route("/", **more)])
     (location,) = routes(own)
     wanted = PROFILES[profile]
     assert location.value("client_max_body_size") == (body_size or wanted.body_size,)
@@ -294,9 +306,7 @@ def test_nothing_that_streams_is_held_back() -> None:
 
 @pytest.mark.parametrize("timeout", [None, "5s", "30m"])
 def test_a_timeout_replaces_the_profiles(timeout: str | None) -> None:
-    _plain, _aliases, own = servers(
-        timeout=timeout, profile="llm", routes=[route("/"), route("/ws", profile="websocket")]
-    )
+    _aliases, own = servers(timeout=timeout, profile="llm", routes=[route("/"), route("/ws", profile="websocket")])
     for location, profile in zip(routes(own), ("llm", "websocket"), strict=True):
         assert location.value("proxy_read_timeout") == (timeout or PROFILES[profile].read_timeout,)
         assert location.value("proxy_send_timeout") == (timeout or PROFILES[profile].send_timeout,)
