@@ -22,14 +22,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from _places import ROOT
 from audit import AuditBench
+<<<<<<< HEAD
 from auth import AuthBench
 from fleet import LOOPED, FleetBench
+=======
+from fleet_rows import LOOPED, FleetBench
+>>>>>>> 9d97643 (test: a hundred reloads with 1,000 sites under load)
 from peers import Peers, SkippedError, compare
 from peers import table as peers_table
 from rows import Row, Wanted, measure, table
 
-ROOT = Path(__file__).resolve().parents[2]
+import rig
+
 BIN = Path(sys.executable).parent
 VPS = "vsa-bench"
 DOMAIN = "bench.demo.test"
@@ -100,8 +106,6 @@ class Bench:
 
     def unprovision(self) -> float:
         """Make a site with a container and a certificate of its own, uncounted, and remove it again."""
-        import rig
-
         rig.run_web(self._vps, GONE.partition(".")[0])
         self.playbook("flowbiz.vsa.site.provision", domain=GONE, upstream=f"{GONE.partition('.')[0]}:3000")
         return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE)
@@ -170,8 +174,6 @@ def report(rows: list[Row], rounds: int) -> dict[str, object]:
 @contextlib.contextmanager
 def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
     """Bring up the rig's proxied VPS, or find it running, and hand it out with an inventory that names it."""
-    import rig
-
     vps = rig.proxy_host(name)
     vps.add_dns(DOMAIN, GONE)
     try:

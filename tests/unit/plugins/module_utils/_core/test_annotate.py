@@ -53,7 +53,7 @@ def sources(
         ({"aliases": ["www.shop.example.com"]}, "server_name www.shop.example.com;", "aliases"),
         ({"tenant": "acme"}, "server web-1.flowbiz_ext_acme:3000 resolve max_fails=0;", "routes/0"),
         ({}, "add_header Strict-Transport-Security $vsa_hsts always;", "hsts, default"),
-        ({"www": "add"}, "ssl_certificate $vsa_letsencrypt/shop.example.com/fullchain.pem;", "ca, built in"),
+        ({"www": "add"}, "ssl_certificate $vsa_letsencrypt/shop.example.com/fullchain.pem;", "www"),
         ({"ca": "selfsigned"}, "ssl_certificate $vsa_selfsigned/shop.example.com/fullchain.pem;", "ca"),
         ({}, "server_name shop.example.com;", "domain"),
         ({}, "http2 on;", None),

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime
 import io
-import json
-import sys
 import tarfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/support"), str(ROOT / "tests/rig")]
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import to_manifest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
 
-if TYPE_CHECKING:
-    from certs import Pair
+from certs import Pair, make_pair
+from making import make_site
+
+__all__ = ("SITES", "Archive", "Fleet", "Lineages", "domain_of", "manifests")
 
 SITES = 1_000
 LETSENCRYPT = "srv/platform/reverse-proxy/data/letsencrypt"
@@ -74,10 +72,6 @@ class Archive:
 
 def manifests(*, container: str, port: int = 80, number: int = SITES) -> bytes:
     """Return an archive of the manifests of all sites, each with one route to a container."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import to_manifest
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
-
-    from making import make_site
 
     first = dump_yaml(to_manifest(make_site(domain_of(0), f"{container}:{port}")))
     archive = Archive()
@@ -90,8 +84,6 @@ class Lineages:
     """A key and a certificate for each site, of a CA of their own; ``ca`` is its certificate as PEM."""
 
     def __init__(self, number: int = SITES) -> None:
-        from certs import make_pair
-
         now = datetime.datetime.now(datetime.UTC)
         dates: dict[str, Any] = {
             "start": now - datetime.timedelta(days=10),
@@ -155,80 +147,3 @@ class Fleet:
             f"cd /etc/vsa/sites && rm -f site-*.bench.test.yml; cd /{LETSENCRYPT} && "
             "rm -rf live/site-*.bench.test archive/site-*.bench.test renewal/site-*.bench.test.conf"
         )
-
-
-_LOOP = """
-- name: Write vhosts the usual way
-  hosts: all
-  gather_facts: false
-  become: true
-  tasks:
-    - name: Write one vhost
-      ansible.builtin.template:
-        src: {source}
-        dest: /var/tmp/vsa-bench/{{{{ item }}}}.conf
-        mode: "0644"
-      loop: {domains}
-      loop_control:
-        label: "{{{{ item }}}}"
-"""
-LOOPED = 50
-
-
-class FleetBench:
-    """The commands of the rows over 1,000 sites; ``run`` runs a playbook on the same host and returns its seconds."""
-
-    def __init__(self, vps: Any, folder: Path, run: Callable[..., float]) -> None:
-        self._vps = vps
-        self._folder = folder
-        self._run = run
-        self._fleet = Fleet(vps)
-        self._next = 0
-        self._looped: float | None = None
-
-    def start(self) -> None:
-        """Lay the fleet out; the first row that counts as all changed brings it live."""
-        self._fleet.lay()
-
-    def end(self) -> None:
-        """Take the fleet away again, from the proxy too."""
-        self._fleet.clear()
-        self._run("flowbiz.vsa.vhost.sync")
-
-    def sync_changed(self) -> float:
-        """Bring all sites live with another container than they had."""
-        self._next += 1
-        self._fleet.point_to(f"web-{1 + self._next % 2}", 3000)
-        return self._run("flowbiz.vsa.vhost.sync")
-
-    def sync_unchanged(self) -> float:
-        """Bring all sites live as they are."""
-        return self._run("flowbiz.vsa.vhost.sync")
-
-    def certificates(self) -> float:
-        """Read the state of all certificates."""
-        return self._run("flowbiz.vsa.cert.status")
-
-    def looped(self) -> float:
-        """Return what a loop of ansible.builtin.template over all vhosts takes.
-
-        50 of them are measured, once, and a play with an empty loop is taken off; the rest is linear.
-        """
-        if self._looped is None:
-            self._vps.run("rm -rf /var/tmp/vsa-bench && mkdir -p /var/tmp/vsa-bench")
-            seconds = self._loop(LOOPED) - self._loop(0)
-            self._looped = seconds / LOOPED * SITES
-            self._vps.run("rm -rf /var/tmp/vsa-bench")
-        return self._looped
-
-    def _loop(self, number: int) -> float:
-        from making import make_renderer, make_site
-
-        # The very text of a vhost; only its name is left to Ansible.
-        text = make_renderer().site(make_site(domain_of(0))).replace(domain_of(0), "{{ item }}")
-        source = self._folder / "vhost.conf.j2"
-        source.write_text(text, encoding="utf-8")
-        play = self._folder / "loop.yml"
-        domains = json.dumps([domain_of(which) for which in range(number)])
-        play.write_text(_LOOP.format(source=source, domains=domains), encoding="utf-8")
-        return self._run(str(play))
