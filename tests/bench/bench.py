@@ -24,12 +24,8 @@ from typing import Any
 
 from _places import ROOT
 from audit import AuditBench
-<<<<<<< HEAD
 from auth import AuthBench
-from fleet import LOOPED, FleetBench
-=======
 from fleet_rows import LOOPED, FleetBench
->>>>>>> 9d97643 (test: a hundred reloads with 1,000 sites under load)
 from peers import Peers, SkippedError, compare
 from peers import table as peers_table
 from rows import Row, Wanted, measure, table
