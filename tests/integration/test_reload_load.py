@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A hundred reloads with 1,000 TLS sites, under wrk's load and with streams held: no request fails, memory stays bounded."""
+"""A hundred reloads of 1,000 TLS sites, under load and with streams held: no request fails, memory stays bounded."""
 
 from __future__ import annotations
 
