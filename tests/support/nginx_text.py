@@ -136,8 +136,7 @@ def meaning(text: str) -> Meaning:
         target, *options = block.one("server").args
         assert options == ["resolve", "max_fails=0"]
         upstreams[name] = target
-    zones = [block.one("zone").args for block in tree.all("upstream")]
-    assert len({zone for zone, _size in zones}) == len(zones)
+    assert {block.one("zone").args for block in tree.all("upstream")} <= {("vsa_upstreams",)}
 
     servers = tree.all("server")
     for server in servers:

@@ -103,6 +103,15 @@ def number_generation(text: str, number: int) -> str:
     return text.replace(GENERATION, str(number))
 
 
+def _zone_size(upstreams: int) -> str:
+    """Return the size of the zone of that many upstreams: 16 KiB each where 3 are used, by powers of two, so that
+    nginx.conf seldom changes with a site."""
+    megabytes = 1
+    while megabytes * 64 < upstreams:
+        megabytes *= 2
+    return f"{megabytes}m"
+
+
 def _short_hash(*parts: object, digits: int = 8) -> str:
     return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:digits]
 
@@ -163,8 +172,8 @@ class Renderer:
             # An operator's template may compute with what it is given, and be wrong about it.
             raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
 
-    def main(self, *, any_http3: bool, any_auth: bool = False) -> str:
-        """Return nginx.conf, with GENERATION where the number belongs."""
+    def main(self, *, any_http3: bool, any_auth: bool = False, upstreams: int = 0) -> str:
+        """Return nginx.conf, with GENERATION where the number belongs, for about so many upstreams."""
         return self._render(
             "nginx.conf.j2",
             {
@@ -175,6 +184,7 @@ class Renderer:
                 "any_http3": any_http3,
                 "any_auth": any_auth,
                 **_AUTH_ZONES,
+                "upstreams_zone": _zone_size(upstreams),
             },
         )
 
@@ -230,7 +240,6 @@ class Renderer:
         name = f"{site.domain}_{route.container}_{route.port}"
         return {
             "name": name,
-            "zone": f"{name}_{_short_hash(site.network, '64k')}",
             # Qualified: a bare name is answered with any container's alias on any network that the proxy joined.
             "server": f"{route.container}.{site.network}:{route.port}",
         }

@@ -320,7 +320,11 @@ def compose(
     ]
     warnings += opened(known, sites)
     any_auth = any(entry.get("auth") for entry in sites.values())
-    files[MAIN] = renderer.main(any_http3=any(entry["http3"] for entry in sites.values()), any_auth=any_auth)
+    files[MAIN] = renderer.main(
+        any_http3=any(entry["http3"] for entry in sites.values()),
+        any_auth=any_auth,
+        upstreams=sum(len(entry["containers"]) for entry in sites.values()),
+    )
     if any_auth:
         files[AUTH] = renderer.auth()
     return Desired(files=files, sites=sites, parsed=parsed, warnings=tuple(warnings), invalid=tuple(invalid))

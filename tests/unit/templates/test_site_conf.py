@@ -78,7 +78,6 @@ def test_a_container_and_port_have_one_upstream_however_many_routes() -> None:
     blocks = tree(routes=[route("/a"), route("/b"), route("/c", port=1)]).all("upstream")
     assert [block.args for block in blocks] == [("shop.example.com_web-1_3000",), ("shop.example.com_web-1_1",)]
     for block in blocks:
-        assert block.one("zone").args[1] == "64k"
         assert block.one("server").args[1:] == ("resolve", "max_fails=0")
 
 

@@ -224,7 +224,7 @@ def test_unnumber_takes_back_number_generation(number: int, timeout: str, valid:
 
 
 # What NGINX said, recorded by transcripts/record.py: domain, line and words.
-SHOP, ZONE = "shop.example.com", "blog.example.com_web-1_3000_b2575961"
+SHOP = "shop.example.com"
 MAIN_PLACE = "/etc/nginx/vsa/generations/7/nginx.conf"
 SAID: dict[str, tuple[str | None, int | None, str]] = {
     "unknown-directive": (SHOP, 12, 'unknown directive "proxy_past"'),
@@ -242,7 +242,7 @@ SAID: dict[str, tuple[str | None, int | None, str]] = {
     "zone-size": (
         SHOP,
         2,
-        f'the size 131072 of shared memory zone "{ZONE}" conflicts with already declared size 65536',
+        'the size 131072 of shared memory zone "vsa_upstreams" conflicts with already declared size 1048576',
     ),
     "warning-first": (SHOP, 24, 'unknown directive "nonsense"'),
     "main-directive": (

@@ -161,23 +161,13 @@ def test_the_name_of_a_limits_zone_changes_with_its_parameters(
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [
-        ({}, {}, True),
-        ({}, {"profile": "llm"}, True),
-        ({}, {"tenant": "acme"}, False),
-        ({}, {"upstream": "web-1:3001"}, False),
-        ({}, {"upstream": "web-2:3000"}, False),
-        ({}, {"domain": "other.example"}, False),
-    ],
+    ("upstreams", "size"), [(0, "1m"), (64, "1m"), (65, "2m"), (1000, "16m"), (1024, "16m"), (1025, "32m")]
 )
-def test_the_name_of_an_upstreams_zone_changes_with_what_it_remembers(
-    first: dict[str, str], second: dict[str, str], same: bool
-) -> None:
-    def zone(fields: dict[str, str]) -> str:
-        return read_text(make_renderer().site(make_site(**fields))).one("upstream").one("zone").args[0]
-
-    assert (zone(first) == zone(second)) is same
+def test_the_zone_of_all_upstreams_grows_with_them(upstreams: int, size: str) -> None:
+    text = make_renderer().main(any_http3=False, upstreams=upstreams)
+    (zone,) = [block.args for block in read_text(text).walk() if block.name == "zone"]
+    assert zone == ("vsa_upstreams", size)
+    assert read_text(make_renderer().site(make_site())).one("upstream").one("zone").args == ("vsa_upstreams",)
 
 
 @pytest.mark.parametrize(
