@@ -52,7 +52,7 @@ def test_a_vhost_that_nginx_refuses_changes_nothing(host: ProxyHost) -> None:
     """P1: one site's bad config takes every site down."""
     before = host.disk()
     result = host.provision("broken.vsa.test", templates=_BROKEN)
-    assert result["error"] == "RefusedError"
+    assert result["error"] == "NginxRefusedError"
     assert result["vsa_error"]["value"].startswith("sites/broken.vsa.test.conf:")
     assert "no_such_directive" in result["msg"]
     assert host.disk() == before
@@ -68,7 +68,7 @@ def test_the_culprit_is_found_where_nginx_does_not_name_its_file(host: ProxyHost
         .replace("    map_hash_bucket_size 512;\n    variables", "    variables"),
     }
     result = host.provision("broken.vsa.test", templates=duplicate)
-    assert result["error"] == "RefusedError"
+    assert result["error"] == "NginxRefusedError"
     assert "broken.vsa.test" in result["msg"]
 
 
