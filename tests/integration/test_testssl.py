@@ -47,7 +47,9 @@ def scan(proxy_vps: rig.Vps, site: str) -> Callable[..., dict[str, dict[str, Any
 
 def _worse_than_low(found: dict[str, dict[str, Any]]) -> list[str]:
     return [
-        f"{name}: {entry['severity']}: {entry['finding']}" for name, entry in found.items() if entry["severity"] in _BAD and entry["finding"] != _OF_THE_RIG.get(name)
+        f"{name}: {entry['severity']}: {entry['finding']}"
+        for name, entry in found.items()
+        if entry["severity"] in _BAD and entry["finding"] != _OF_THE_RIG.get(name)
     ]
 
 
