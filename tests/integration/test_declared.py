@@ -217,6 +217,20 @@ def test_a_verb_that_the_next_apply_undoes_says_so(
     assert note in vsa("vhost", "rollback", "--check").stdout
 
 
+def test_an_apply_that_does_not_speak_of_auth_opens_nothing(
+    host: ProxyHost, declare: Declare, run: Callable[..., dict[str, Any]], vsa: Run
+) -> None:
+    declare(vsa_sites={ONE: site(), TWO: site("web-2")})
+    run("apply")
+    added = vsa("auth", "add", "--domain", ONE, "--user", "alice", "--generate")
+    assert added.returncode == 0, added.stdout + added.stderr
+    assert "undoes this, if it is declared there" in added.stdout
+    assert (run("apply")["changed"], host.status(ONE)) == (False, 401)
+    declare(vsa_sites={ONE: site(auth=[]), TWO: site("web-2")})
+    assert states(run("apply")) == {ONE: "changed", TWO: "unchanged"}
+    assert host.status(ONE) == 200
+
+
 def test_a_manifest_edited_by_hand_is_as_declared_again(
     host: ProxyHost, declare: Declare, run: Callable[..., dict[str, Any]]
 ) -> None:

@@ -154,13 +154,15 @@ def differing_fields(before: Site, after: Site) -> list[str]:
     return [name for name in (*FIELDS, "origin") if getattr(before, name) != getattr(after, name)]
 
 
-def undone_notes(changes: Iterable[FileChange]) -> list[str]:
-    """Return a note for each declared site whose manifest somebody changes otherwise: the inventory wins next time."""
+def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:
+    """Return a note for each declared site whose manifest somebody changes otherwise: the inventory wins next time.
+
+    What the verbs of ``auth`` change stays where the declaration does not speak of it.
+    """
     domains = [
         site_of(change.name)
         for change in changes
         if change.name.startswith("manifests/") and change.before and _ORIGIN.search(change.before)
     ]
-    return [
-        f"{domain} is declared in the inventory ({WHERE}): the next vsa site apply undoes this" for domain in domains
-    ]
+    undone = "undoes this, if it is declared there" if verb.startswith("auth.") else "undoes this"
+    return [f"{domain} is declared in the inventory ({WHERE}): the next vsa site apply {undone}" for domain in domains]

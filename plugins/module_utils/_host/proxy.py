@@ -90,7 +90,8 @@ class Proxy:
             live, desired.files, inputs=renderer.inputs, marker=marker, networks=desired.networks, joins=joins
         )
         if request.verb not in ("site.apply", "site.unprovision"):  # these say it in words of their own
-            desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone_notes(plan.changes)))
+            undone = undone_notes(plan.changes, verb=request.verb)
+            desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone))
         return plan, desired
 
     def _missing_joins(self, desired: Desired, domains: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

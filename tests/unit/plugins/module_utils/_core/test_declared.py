@@ -126,3 +126,22 @@ def test_a_change_of_a_declared_site_is_noted(name: str, before: str | None, not
     notes = undone_notes([FileChange(name, before, "other")])
     assert bool(notes) is noted
     assert all("a.example is declared" in note for note in notes)
+
+
+def test_what_auth_changes_is_undone_only_where_it_is_declared() -> None:
+    changes = [FileChange("manifests/a.example.yml", "origin: declared\n", "other")]
+    assert undone_notes(changes, verb="site.provision")[0].endswith("apply undoes this")
+    assert undone_notes(changes, verb="auth.add")[0].endswith("apply undoes this, if it is declared there")
+
+
+def test_a_protected_path_is_opened_by_name_only() -> None:
+    before = Site("shop.example.com", (Route("/", "web-2", 3000),), profile="sse", auth=("/admin/",))
+    for said, auth in (
+        ({}, ("/admin/",)),
+        ({"auth": None}, ("/admin/",)),
+        ({"auth": []}, ()),
+        ({"auth": ["/x/"]}, ("/x/",)),
+    ):
+        sites, wrong = parse_declared([entry("shop.example.com", {"routes": [WEB], **said})], lambda domain: before)
+        assert wrong == []
+        assert (sites["shop.example.com"].auth, sites["shop.example.com"].profile) == (auth, None)
