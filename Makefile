@@ -41,8 +41,8 @@ sanity: setup ## Run `ansible-test sanity` on the built collection artifact
 rig: setup ## Build the test rig's images (cached by content)
 	$(BIN)/python tests/rig/rig.py images
 
-integration: rig ## Run the tests that need real hosts: systemd VPSes with their own Docker engine, Pebble, NGINX
-	$(PYTEST) tests/integration -m 'not long' --junitxml=$(REPORTS)/integration.xml $(ARGS)
+integration: rig ## Run the tests that need real hosts, two files at a time: systemd VPSes with their own Docker engine, Pebble, NGINX
+	$(PYTEST) tests/integration -m 'not long' -n 2 --dist loadfile --junitxml=$(REPORTS)/integration.xml $(ARGS)
 
 molecule: rig ## Run the Molecule scenarios on Docker hosts
 	@scripts/molecule.sh $(ARGS)
