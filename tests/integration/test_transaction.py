@@ -123,7 +123,7 @@ def test_a_changed_rate_limit_takes(host: ProxyHost) -> None:
     host.remove(SITE)
 
 
-def test_an_emptied_file_is_noticed_before_nginx_is_asked(host: ProxyHost) -> None:
+def test_an_emptied_file_is_noticed_whatever_nginx_says(host: ProxyHost) -> None:
     before = host.disk()
     result = host.provision(SITE, empty=f"sites/{SITE}.conf")
     assert result["error"] == "InternalError"

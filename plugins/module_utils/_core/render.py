@@ -104,8 +104,10 @@ def number_generation(text: str, number: int) -> str:
 
 
 def _zone_size(upstreams: int) -> str:
-    """Return the size of the zone of that many upstreams: 16 KiB each where 3 are used, by powers of two, so that
-    nginx.conf seldom changes with a site."""
+    """Return the size of the zone of that many upstreams: 16 KiB each, by powers of two.
+
+    So nginx.conf seldom changes with a site.
+    """
     megabytes = 1
     while megabytes * 64 < upstreams:
         megabytes *= 2

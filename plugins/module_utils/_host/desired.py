@@ -323,7 +323,7 @@ def compose(
     files[MAIN] = renderer.main(
         any_http3=any(entry["http3"] for entry in sites.values()),
         any_auth=any_auth,
-        upstreams=sum(len(entry["containers"]) for entry in sites.values()),
+        upstreams=sum(files[site_file(domain)].count("\nupstream ") for domain in sites),
     )
     if any_auth:
         files[AUTH] = renderer.auth()
