@@ -93,4 +93,4 @@ def test_a_hostile_acme_server_stands_beside_the_friendly_one(services):
     assert hostile.pebble_url == "https://pebble-hostile.test:14000/dir"
     assert hostile.dns_ip == services.dns_ip
     logs = subprocess.run(["docker", "logs", hostile.container], capture_output=True, text=True, check=True)
-    assert "Configured to reject 30% of good nonces" in logs.stdout + logs.stderr
+    assert "Configured to reject 50% of good nonces" in logs.stdout + logs.stderr

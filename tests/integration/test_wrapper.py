@@ -60,7 +60,7 @@ def test_a_refusal_names_what_there_is(site: str, vsa: Vsa) -> None:
 
 
 def test_tables(site: str, vsa: Vsa) -> None:
-    assert re.search(rf"{DOMAIN} +ok +/ → web-1:3000 +web +— +ok .* running +\d{4}-.*\n", vsa("site", "list").stdout)
+    assert re.search(rf"{DOMAIN} +ok +/ → web-1:3000 +web +— +ok .* running +\d{{4}}-.*\n", vsa("site", "list").stdout)
     assert re.search(rf"{DOMAIN} +ok .* same ", vsa("cert", "status").stdout)
     assert re.search(r"reverse-proxy +vsa-nginx +running +healthy +nginx:", vsa("stack", "ps").stdout)
     assert re.search(r" live +\d{4}-.*site\.provision", vsa("vhost", "history").stdout)
