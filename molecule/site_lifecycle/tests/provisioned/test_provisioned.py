@@ -12,7 +12,7 @@ def vps(host):
     return rig.Vps.get(host.check_output("hostname"))
 
 
-@pytest.mark.parametrize(("path", "container"), [("/a?b=c", "web-1"), ("/api/x%2Fy", "web-2")])
+@pytest.mark.parametrize(("path", "container"), [("/a?b=c", "life-1"), ("/api/x%2Fy", "life-2")])
 def test_each_route_reaches_its_container(vps, path, container):
     answer = rig.https_get(vps.ip, DOMAIN, path, trust=vps.services().ca_bundle)
     assert (answer.status, answer.json()["app"], answer.json()["path"]) == (200, container, path)

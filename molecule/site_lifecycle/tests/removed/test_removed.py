@@ -26,5 +26,5 @@ def test_no_file_of_it_is_left(host):
 
 def test_its_containers_are_gone(host):
     names = host.check_output("docker ps --all --format '{{.Names}}'").split()
-    assert not {"web-1", "web-2"} & set(names)
+    assert not {"life-1", "life-2"} & set(names)
     assert "vsa-nginx" in names
