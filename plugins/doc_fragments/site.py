@@ -54,7 +54,7 @@ options:
     description: Whether browsers are told to come by HTTPS only. Never sent with a staging or self-signed certificate.
     type: bool
   rate_limit:
-    description: Requests per client address, V(10r/s) or V(30r/m).
+    description: Requests per client (an IPv4 address or an IPv6 C(/64)), V(10r/s) or V(30r/m).
     type: raw
   rate_burst:
     description: How many requests beyond the rate are let through before the answer is 429.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -128,13 +129,27 @@ def test_a_body_beyond_the_size_is_refused(host: ProxyHost) -> None:
 
 def test_the_rate_holds_for_each_address_by_itself(host: ProxyHost) -> None:
     own = _own_address(host, "ip")
-    _make(host, rate_limit="1r/s", rate_burst=1, trusted_proxies=[own])
+    _make(host, rate_limit="1r/m", rate_burst=1, trusted_proxies=[own])
 
     def ask(client: str) -> int:
         return _ask(host, SITE, "/", "-H", f"X-Forwarded-For: {client}")[0]
 
     assert [ask(BEHIND) for _ in range(3)] == [200, 200, 429]
     assert ask("203.0.113.10") == 200, "who comes through the same proxy has a rate of his own"
+    assert ask(f"::ffff:{BEHIND}") == 429, "the same address, written as IPv6"
+    assert ask("::ffff:203.0.113.11") == 200, "another one, written so"
+
+
+def test_an_ipv6_network_has_one_rate(host: ProxyHost) -> None:
+    """One customer has 2^64 addresses; bytes of 0 and of line ends are like any other."""
+    own = _own_address(host, "ip")
+    for rate in ("1r/m", "2r/m"):
+        _make(host, rate_limit=rate, rate_burst=2, trusted_proxies=[own])
+        for network in ("2001:db8::", "2001:db8:0:1::", "2001:db8:a0a:d0a::", "2001:db8:a0a:d0b::"):
+            hosts = ("1", "ffff:0:0:2", "a0a:d0d:0:a")
+            clients = [ipaddress.ip_address(network) + int(ipaddress.ip_address(f"::{it}")) for it in hosts]
+            asked = [_ask(host, SITE, "/", "-H", f"X-Forwarded-For: {client}")[0] for client in clients * 2]
+            assert asked == [200, 200, 200, 429, 429, 429], network
 
 
 @pytest.mark.parametrize(("family", "client"), [("ip", BEHIND), ("ip6", BEHIND_6)])

@@ -239,7 +239,7 @@ def www(value: object, *, field: str = "www") -> str:
 
 
 def rate(value: object, *, field: str = "rate_limit") -> str:
-    """Return a request rate per client address in NGINX's form (ngx_http_limit_req_module)."""
+    """Return a request rate per client in NGINX's form (ngx_http_limit_req_module)."""
     text = _text(value, "a request rate", field, "10r/s or 30r/m")
     if not _RATE.fullmatch(text):
         _refuse("a request rate", field, value, "10r/s or 30r/m")

@@ -49,6 +49,9 @@ PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailabl
 # Shared memory of basic auth; a zone whose parameters change under the same name passes the test and fails the reload.
 _AUTH_ZONES = {"memory_zone": "vsa_auth_2m_300s", "key_zone": "vsa_auth_key_32k"}
 
+# Who has a rate limit of his own: a map of nginx.conf counts an IPv6 network of 64 bits as one client.
+_CLIENT = "$vsa_client"
+
 # With a certificate that browsers refuse HSTS would lock the site's own visitors out.
 _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
@@ -212,8 +215,8 @@ class Renderer:
         if site.rate_limit:
             burst = 20 if site.rate_burst is None else site.rate_burst
             # A zone whose parameters change under the same name passes the test and fails the reload.
-            zone = f"limit_{site.domain}_{_short_hash(site.rate_limit, '1m')}"
-            limit = {"zone": zone, "rate": site.rate_limit, "burst": burst}
+            zone = f"limit_{site.domain}_{_short_hash(_CLIENT, site.rate_limit, '1m')}"
+            limit = {"key": _Literal(_CLIENT), "zone": zone, "rate": site.rate_limit, "burst": burst}
         maintenance = None
         if site.maintenance:
             maintenance = {"allow": site.maintenance_allow, "name": _short_hash(site.domain, digits=16)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from pathlib import Path
@@ -136,6 +137,29 @@ def test_the_status_says_generation_and_worker() -> None:
 
 def test_the_mark_asks_for_its_key() -> None:
     assert variables(http())["$vsa_marker"] == {"default": "0", MARKER: "1"}
+
+
+def test_a_client_is_an_ipv4_address_or_an_ipv6_network_of_64_bits() -> None:
+    table = variables(http())["$vsa_client"]
+    assert table.pop("default") == "$binary_remote_addr"
+    assert set(table.values()) == {"$1"}
+    patterns = [re.compile(pattern.removeprefix("~").encode()) for pattern in table]
+
+    def client(address: str) -> bytes:
+        packed = ipaddress.ip_address(address).packed
+        found = (pattern.search(packed) for pattern in patterns)
+        return next((it[1] for it in found if it), packed)
+
+    for one, other, same in (
+        ("203.0.113.7", "203.0.113.8", False),
+        ("203.0.113.7", "::ffff:203.0.113.7", True),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
+        ("2001:db8::1", "2001:db8:0:0:ffff::2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("2001:db8:a:a0a::a", "2001:db8:a:a0a:a0a::", True),
+        ("2001:db8:a:a0a::a", "2001:db8:a:a0b::a", False),
+    ):
+        assert (client(one) == client(other)) is same, (one, other)
 
 
 def test_tls() -> None:

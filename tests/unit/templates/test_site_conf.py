@@ -249,13 +249,21 @@ def test_allow_lists_close_every_route_to_the_rest(allow: list[str]) -> None:
 def test_a_rate_limit_holds_for_every_route(fields: dict[str, Any], rate: str, burst: int) -> None:
     main = tree(**fields, routes=[route("/"), route("/api/", "api-1")])
     key, zone, said = main.one("limit_req_zone").args
-    assert (key, said) == ("$binary_remote_addr", f"rate={rate}")
+    assert (key, said) == ("$vsa_client", f"rate={rate}")
     name = zone.removeprefix("zone=").partition(":")[0]
     own = main.all("server")[-1]
     for location in routes(own):
         # NGINX refuses burst=0; without the word there is none.
         assert location.value("limit_req") == (f"zone={name}", *((f"burst={burst}", "nodelay") if burst else ()))
     assert sum(block.name == "limit_req" for block in main.walk()) == 2
+
+
+def test_a_zone_with_another_key_or_rate_has_another_name() -> None:
+    """NGINX tests a zone whose parameters changed under its name, and then fails to load it."""
+    names = {tree(rate_limit=rate).one("limit_req_zone").args[1] for rate in ("10r/s", "20r/s")}
+    assert len(names) == 2
+    # What they were called while each address of an IPv6 network had a rate of its own.
+    assert not names & {f"zone=limit_shop.example.com_{digits}:1m" for digits in ("8a6b5dc3", "ab2c0ef4")}
 
 
 def test_without_a_rate_there_is_no_limit() -> None:
