@@ -18,6 +18,7 @@ author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
   - flowbiz.vsa.run
+  - flowbiz.vsa.templates
 options:
   domain:
     description: The site's own name.
@@ -45,12 +46,6 @@ options:
   replaces:
     description: The hash that is replaced. The action plugin fills it in.
     type: str
-  templates:
-    description: The text of each template by file name. The action plugin fills it in.
-    type: dict
-  templates_dir:
-    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -87,7 +82,7 @@ audit_id:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth import run
 
@@ -96,6 +91,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **RUN_SPEC,
+            **TEMPLATES_SPEC,
             "domain": {"type": "raw", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "user": {"type": "raw"},
@@ -103,9 +99,6 @@ def main() -> None:
             "password_file": {"type": "path", "no_log": False},
             "hash": {"type": "str", "no_log": True},
             "replaces": {"type": "str", "no_log": True},
-            # Not secret, but long: without no_log every change would write them whole into the journal of the host.
-            "templates": {"type": "dict", "no_log": True},
-            "templates_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )

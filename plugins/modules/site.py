@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - flowbiz.vsa.site
   - flowbiz.vsa.run
+  - flowbiz.vsa.templates
 options:
   domain:
     description: The site's own name; an internationalised one may be written either way.
@@ -47,12 +48,6 @@ options:
         C(/srv/<tenant>/<app>) of which that is true as well.
     type: bool
     default: false
-  templates:
-    description: The text of each template by file name. The action plugin fills it in.
-    type: dict
-  templates_dir:
-    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
-    type: path
   detect:
     description: Whether to take the one container that publishes O(external_port), and the port inside it.
     type: bool
@@ -148,7 +143,7 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import check_site
 
@@ -167,6 +162,7 @@ def main() -> None:
         argument_spec={
             **SITE_SPEC,
             **RUN_SPEC,
+            **TEMPLATES_SPEC,
             "domain": {"type": "raw", "required": True},
             "strict_dns": {"type": "bool", "default": False},
             "detect": {"type": "bool", "default": False},
@@ -175,9 +171,6 @@ def main() -> None:
             "keep_container": {"type": "bool", "default": False},
             "keep_cert": {"type": "bool", "default": False},
             "purge": {"type": "bool", "default": False},
-            # Not secret, but long: without no_log a removal would write them whole into the journal of the host.
-            "templates": {"type": "dict", "no_log": True},
-            "templates_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -19,6 +19,7 @@ author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
   - flowbiz.vsa.run
+  - flowbiz.vsa.templates
 options:
   sites:
     description:
@@ -35,12 +36,6 @@ options:
     description: Whether to take sites out of the proxy that are not declared.
     type: bool
     default: false
-  templates:
-    description: The text of each template by file name. The action plugin fills it in.
-    type: dict
-  templates_dir:
-    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -101,7 +96,7 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.apply import apply_sites
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 
 
@@ -109,12 +104,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **RUN_SPEC,
+            **TEMPLATES_SPEC,
             "sites": {"type": "list", "elements": "raw"},
             "settings": {"type": "dict"},
             "prune": {"type": "bool", "default": False},
-            # Not secret, but long: without no_log every change would write them whole into the journal of the host.
-            "templates": {"type": "dict", "no_log": True},
-            "templates_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )

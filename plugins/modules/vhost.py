@@ -19,6 +19,7 @@ author:
 extends_documentation_fragment:
   - flowbiz.vsa.site
   - flowbiz.vsa.run
+  - flowbiz.vsa.templates
 options:
   phase:
     description: Which part of the transaction to run.
@@ -54,12 +55,6 @@ options:
   to:
     description: For O(phase=rollback), the generation to return to; left out, the one before the live one.
     type: int
-  templates:
-    description: The text of each template by file name. The action plugin fills it in.
-    type: dict
-  templates_dir:
-    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -110,7 +105,7 @@ invalid:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.vhost import run
 
@@ -120,6 +115,7 @@ def main() -> None:
         argument_spec={
             **SITE_SPEC,
             **RUN_SPEC,
+            **TEMPLATES_SPEC,
             "phase": {"type": "str", "choices": ["apply", "prepare", "commit", "rollback"], "default": "apply"},
             "sync": {"type": "bool", "default": False},
             "domain": {"type": "raw"},
@@ -129,9 +125,6 @@ def main() -> None:
             "base": {"type": "int"},
             "plan": {"type": "str"},
             "to": {"type": "int"},
-            # Not secret, but long: without no_log every change would write them whole into the journal of the host.
-            "templates": {"type": "dict", "no_log": True},
-            "templates_dir": {"type": "path"},
         },
         required_if=[("phase", "commit", ("base", "plan"))],
         supports_check_mode=True,

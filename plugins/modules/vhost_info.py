@@ -14,16 +14,12 @@ description:
     was written.
 author:
   - flowbiz (@flowbiz)
+extends_documentation_fragment:
+  - flowbiz.vsa.templates
 options:
   domain:
     description: The one site whose NGINX text to return as well.
     type: raw
-  templates:
-    description: The text of each template by file name. The action plugin fills it in where O(domain) is said.
-    type: dict
-  templates_dir:
-    description: A directory on the controller whose templates replace those of the role C(vhost) of the same name.
-    type: path
 attributes:
   check_mode:
     support: full
@@ -67,16 +63,15 @@ drift:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import list_vhosts
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            **TEMPLATES_SPEC,
             "domain": {"type": "raw"},
-            # Not secret, but long: without no_log they would stand whole in the journal of the host.
-            "templates": {"type": "dict", "no_log": True},
-            "templates_dir": {"type": "path"},
         },
         supports_check_mode=True,
     )

@@ -17,13 +17,20 @@ from .._core.errors import UsageError
 from .._core.ids import is_uuid7, uuid7
 from .._core.site import FIELDS, parse_route, parse_upstream
 
-__all__ = ("RUN_SPEC", "SITE_SPEC", "audit_id", "said_of")
+__all__ = ("RUN_SPEC", "SITE_SPEC", "TEMPLATES_SPEC", "audit_id", "said_of")
 
 # What names a run; the action plugins fill it in.
 RUN_SPEC: dict[str, dict[str, Any]] = {
     "audit_id": {"type": "str"},
     "actor": {"type": "str", "default": "unknown"},
     "verb": {"type": "str"},
+}
+
+# What renders the proxy's files. Not secret, but long: without no_log every change would write them whole into the journal
+# of the host.
+TEMPLATES_SPEC: dict[str, dict[str, Any]] = {
+    "templates": {"type": "dict", "no_log": True},
+    "templates_dir": {"type": "path"},
 }
 
 # The fields of a site as words of a task. Forms are checked by the core, not by Ansible: its errors name the way out.
