@@ -112,3 +112,14 @@ def test_a_declaration_that_is_shown_is_one() -> None:
     for data in declared:
         entries = [{"domain": domain, "manifest": fields} for domain, fields in data["vsa_sites"].items()]
         assert parse_declared(entries)[1] == []
+
+
+def test_the_table_of_nouns_is_the_tree() -> None:
+    text = vsa_tree.text(Path("docs/architecture.md"))
+    table = re.search(r"(?m)^\| noun \| verbs .*\n\|[-|]+\n((?:\|.*\n)+)", text)
+    assert table
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    verbs = {noun if noun == verb else f"{noun} {verb}" for noun, said, *_rest in rows for verb in said.split()}
+    assert verbs == set(vsa_tree.verbs())
+    assert sorted(role for _noun, _verbs, role, _modules in rows) == vsa_tree.roles()
+    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row[3])) == vsa_tree.modules()

@@ -26,8 +26,8 @@ RUN_SPEC: dict[str, dict[str, Any]] = {
     "verb": {"type": "str"},
 }
 
-# What renders the proxy's files. Not secret, but long: without no_log every change would write them whole into the journal
-# of the host.
+# What renders the proxy's files. Not secret, but long: without no_log every change would write them whole into the
+# journal of the host.
 TEMPLATES_SPEC: dict[str, dict[str, Any]] = {
     "templates": {"type": "dict", "no_log": True},
     "templates_dir": {"type": "path"},
