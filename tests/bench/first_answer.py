@@ -1,8 +1,9 @@
 """Runs on a VPS: starts a command that changes a site, and asks the site until its answer is the new one.
 
 Reads one JSON object from standard input: ``argv`` and ``stdin`` of the command, ``address`` and ``domain`` of the
-site, ``expect`` (the new body). Prints one JSON line: the seconds from the command's start to the first new answer
-(``first``) and to the command's end (``done``).
+site, ``expect`` (the new body), ``ready`` (the command prints a line when it is ready for its standard input, and the
+change is accepted then, not at its start). Prints one JSON line: the seconds of the start (``start``), and those from
+the accepted change to the first new answer (``first``) and to the command's end (``done``).
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ def main() -> None:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if answer(context, wanted["address"], wanted["domain"]) == wanted["expect"]:
         raise SystemExit("the site answers so already")
-    began = time.monotonic()
+    started = time.monotonic()
     with subprocess.Popen(
         wanted["argv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        if wanted.get("ready"):
+            process.stdout.readline()
+        began = time.monotonic()
         process.stdin.write(wanted.get("stdin", ""))
         process.stdin.close()
         first = done = 0.0
@@ -59,7 +63,7 @@ def main() -> None:
         output = process.stdout.read()
     if process.returncode or not first:
         raise SystemExit(f"{wanted['argv'][0]} ended with {process.returncode}, first answer: {first}\n{output}")
-    print(json.dumps({"first": round(first, 3), "done": round(done, 3)}))
+    print(json.dumps({"start": round(began - started, 3), "first": round(first, 3), "done": round(done, 3)}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from proxyhost import NGINX, TEMPLATES, ProxyHost
 
 NEIGHBOUR = "neighbour.vsa.test"
 SITE = "changing.vsa.test"
-STEPS = ("stage", "test", "finish", "journal", "effects", "switch", "reload", "prove", "manifests", "close")
+STEPS = ("stage", "test", "finish", "journal", "effects", "switch", "reload", "prove", "keep", "manifests", "close")
 
 _BROKEN = TEMPLATES | {
     "site.conf.j2": TEMPLATES["site.conf.j2"]
@@ -88,7 +88,7 @@ def test_killed_before_a_step_the_rerun_converges(host: ProxyHost, step: str) ->
     assert seen["good"] > 0
 
 
-@pytest.mark.parametrize("step", ["switch", "reload", "prove", "manifests", "close"])
+@pytest.mark.parametrize("step", ["switch", "reload", "prove", "keep", "manifests", "close"])
 def test_killed_before_a_step_another_sites_run_converges_too(host: ProxyHost, step: str) -> None:
     assert host.provision(SITE, kill=step) == {"killed": True}
     other = host.provision("other.vsa.test")
@@ -114,6 +114,72 @@ def test_a_reload_that_does_not_take_is_put_back(host: ProxyHost) -> None:
     assert host.disk() == before
     assert host.served() == live
     assert host.drive(sync=True)["proven"]
+
+
+def test_what_is_not_proven_is_not_what_nginx_starts_with(host: ProxyHost) -> None:
+    """A power cut between the reload and the proof: the generation of before comes up, and the next run is clean."""
+    live = host.live()
+    assert host.provision(SITE, kill="keep") == {"killed": True}
+    assert (host.served() > live, host.live()) == (True, live)
+    host.run("docker", "restart", "-t", "5", "vsa-nginx")
+    host.wait_for(NEIGHBOUR)
+    assert (host.served(), host.status(SITE)) == (live, 0)
+    assert host.provision(SITE)["proven"]
+    assert host.status(SITE) == 200
+    host.remove(SITE)
+
+
+# Each alone is well, both together are not: two upstreams of one name.
+_CLASHING = TEMPLATES | {
+    "site.conf.j2": TEMPLATES["site.conf.j2"]
+    + '{% if site.domain in ("neighbour.vsa.test", "changing.vsa.test") %}\n'
+    + "upstream clash {\n    server 127.0.0.1:9;\n}\n{% endif %}\n"
+}
+
+
+@pytest.fixture
+def _clashing(host: ProxyHost) -> Iterator[None]:
+    """Half of a clash is live; afterwards it is gone."""
+    assert host.drive(sync=True, templates=_CLASHING)["proven"]
+    yield
+    assert "error" not in host.drive(sync=True)
+
+
+@pytest.mark.usefixtures("_clashing")
+def test_a_clash_with_a_site_that_does_not_change_is_put_back(host: ProxyHost) -> None:
+    """Only what changed is tested first; NGINX reads the rest before it takes any of it, and refuses all."""
+    before, live = host.disk(), host.live()
+    with host.asking(NEIGHBOUR) as seen:
+        result = host.provision(SITE, templates=_CLASHING)
+    assert (result["error"], result["vsa_exit"]) == ("PutBackError", 4)
+    assert "clash" in result["msg"]
+    assert (host.disk(), host.served()) == (before, live)
+    assert seen["bad"] == []
+
+
+@pytest.mark.usefixtures("_clashing")
+def test_a_prepared_generation_was_tested_whole(host: ProxyHost) -> None:
+    """A fleet commits on no host before it is prepared on all, so a clash has to show before."""
+    said = {"container": "web-1", "port": 3000, "ca": "selfsigned"}
+    host.certificate(SITE)
+    assert host.drive("prepare", domain=SITE, said=said, templates=_CLASHING)["error"] == "NginxRefusedError"
+
+
+@pytest.mark.usefixtures("_clashing")
+@pytest.mark.parametrize("clashes", [True, False])
+def test_nginx_that_goes_away_meanwhile_starts_with_a_whole_test(host: ProxyHost, clashes: bool) -> None:
+    """It cannot read the rest any more, so everything is tested apart before it may start with it."""
+    live = host.live()
+    domain = SITE if clashes else "other.vsa.test"
+    result = host.provision(domain, templates=_CLASHING, stop="journal")
+    host.run("docker", "start", "vsa-nginx")
+    host.wait_for(NEIGHBOUR)
+    if clashes:
+        assert (result["error"], host.served()) == ("PutBackError", live)
+    else:
+        assert (result["proven"], host.served()) == (False, result["number"])
+        assert host.status(domain) == 200
+        host.remove(domain)
 
 
 def test_a_changed_rate_limit_takes(host: ProxyHost) -> None:

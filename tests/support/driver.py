@@ -4,10 +4,10 @@
 """Runs on a VPS: calls the transaction engine as the modules do, with faults that no module offers.
 
 Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback,
-unprovision with the module's ``options``),
-``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``, ``base``, ``plan``, ``to``; and the faults
-``kill`` (die by
-SIGKILL before that step), ``empty`` (truncate that staged file before the test), ``steps`` (report the steps passed).
+unprovision with the module's ``options``), ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``,
+``base``, ``plan``, ``to``; and the faults ``kill`` (die by SIGKILL before that step), ``stop`` (stop NGINX before that
+step), ``empty`` (truncate that staged file before the test). With ``--ready`` it prints a line before it reads: whoever
+measures need not count the start of Python.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 
@@ -27,6 +28,9 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import Pro
 
 def main() -> None:
     """Carry out one call."""
+    engine = Engine()
+    if "--ready" in sys.argv[1:]:
+        print("ready", flush=True)
     wanted = json.load(sys.stdin)
     passed: list[str] = []
 
@@ -34,12 +38,14 @@ def main() -> None:
         passed.append(step)
         if step == wanted.get("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if step == wanted.get("stop"):
+            subprocess.run(["docker", "stop", "-t", "5", "vsa-nginx"], check=True, capture_output=True, timeout=60)
         if step == "test" and wanted.get("empty"):
             newest = max(int(entry.name) for entry in proxy.paths.generations.iterdir())
             (proxy.paths.generations / str(newest) / wanted["empty"]).chmod(0o644)
             (proxy.paths.generations / str(newest) / wanted["empty"]).write_text("")
 
-    proxy = Proxy(Engine(), Paths(), on_step=on_step)
+    proxy = Proxy(engine, Paths(), on_step=on_step)
     changes = ()
     if wanted.get("domain"):
         unset = tuple(wanted.get("unset", ()))

@@ -79,7 +79,8 @@ class HostTree:
     def stage(self, plan: Plan, desired: Desired) -> int:
         """Stage and finish a plan, and return its number."""
         number = self.generations.next_number()
-        hashes = self.generations.stage(number, plan)
+        self.generations.open(number)
+        hashes = self.generations.write(number, plan.files)
         self.generations.finish(make_record(number, plan, hashes=hashes, sites=desired.sites))
         return number
 

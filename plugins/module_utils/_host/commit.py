@@ -16,7 +16,7 @@ from typing import Any
 
 from .._core.errors import InternalError, NotPutBackError, PutBackError, RefusedError, VsaError
 from .._core.networks import EDGE, ula_subnet
-from .._core.plan import manifest_file, site_of
+from .._core.plan import culprit_line, manifest_file, site_of
 from .certificates import certificate_problem, live_fingerprint
 from .desired import read_settings
 from .docker import Engine
@@ -113,8 +113,6 @@ class Commit:
         try:
             self._on_step("effects")
             self._make_effects(journal)
-            self._on_step("switch")
-            self._generations.switch(number)
         except BaseException as error:
             self._take_back(record, journal, str(error))
             raise
@@ -163,9 +161,10 @@ class Commit:
             self._engine.remove_network(name)
 
     def finish(self, record: Record, journal: Journal, *, neighbours: list[str] | None = None) -> Outcome:
-        """Reload and prove a generation that is switched to; make it whole, or put the base back and say so.
+        """Let NGINX serve a generation and prove it; make it the one to start with, or put the base back and say so.
 
-        ``neighbours`` are sites that served before and must serve afterwards.
+        ``neighbours`` are sites that served before and must serve afterwards. NGINX reads a link of its own, so until
+        the proof is there whatever starts NGINX anew starts the base.
         """
         outcome = Outcome(number=record.number, base=record.base, joined=journal.joined, neighbours=neighbours or [])
         try:
@@ -182,6 +181,9 @@ class Commit:
                 state=_state_after_put_back(record),
                 details=problems[1:6],
             )
+        self._on_step("keep")
+        if self._generations.live_number() != record.number:
+            self._generations.switch(record.number)
         self._on_step("manifests")
         self._write_manifests(record)
         self._write_override(record)
@@ -196,8 +198,15 @@ class Commit:
     def _reload_and_prove(self, record: Record, outcome: Outcome) -> list[str]:
         master = self._nginx.master()
         if master is None:
-            outcome.notes.append("NGINX is not running: the generation was tested apart and is live at its next start")
-            return []
+            problems = self._keep_for_the_start(record)
+            master = self._nginx.master()
+            if problems:
+                return problems
+            if master is None:
+                outcome.notes.append(
+                    "NGINX is not running: the generation was tested apart and is live at its next start"
+                )
+                return []
         before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
         if self._nginx.generation(master) == record.number:
             before = set()  # a killed run reloaded already
@@ -206,6 +215,8 @@ class Commit:
             if ended:
                 outcome.notes.append(f"{ended} workers of an older reload were ended to keep memory bounded")
             offset = self._nginx.error_log_size()
+            self._on_step("switch")
+            self._nginx.point(master, record.number)
             self._on_step("reload")
             self._nginx.reload(master)
             self._on_step("prove")
@@ -219,6 +230,15 @@ class Commit:
             self._wait_for_the_old(master, before)
         outcome.proven = not problems
         return problems
+
+    def _keep_for_the_start(self, record: Record) -> list[str]:
+        """Make a generation the one that NGINX starts with, once the whole of it is tested."""
+        if not record.whole:
+            result = self._nginx.test(record.number)
+            if not result.good:
+                return [f"NGINX refuses generation {record.number}: {culprit_line(result.output, record.number)[2]}"]
+        self._generations.switch(record.number)
+        return []
 
     def _newly_closed(self, record: Record) -> bool:
         """Say whether a path is behind a password now that was not before."""
@@ -277,32 +297,40 @@ class Commit:
                 return [f"https://{domain}/ answers {answer.status}, though its container answered before the change"]
         return []
 
-    def _take_back(self, record: Record, journal: Journal, reason: str) -> None:
+    def take_back(self, journal: Journal) -> None:
         """Make the base live again, take effects back, and forget the generation. NotPutBackError where that fails."""
+        if self._generations.live_number() == journal.to:
+            self._generations.switch(journal.base)
+        master = self._nginx.master()
+        if master is not None and journal.base:
+            self._serve_base(master, journal)
+        self.undo_effects(journal)
+        self._generations.discard(journal.to)
+        self._generations.close_journal()
+
+    def _serve_base(self, master: int, journal: Journal) -> None:
+        reads, served = self._nginx.reads(master), self._nginx.generation(master)
+        if journal.to not in (reads, served):
+            return
+        self._nginx.point(master, journal.base)
+        before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
+        offset = self._nginx.error_log_size()
+        if served == journal.base:
+            before = set()
+        else:
+            self._nginx.make_room(master)
+            self._nginx.reload(master)
+        problems = self._nginx.wait_for_generation(
+            master, journal.base, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
+        )
+        if problems:
+            raise NotPutBackError(problems[0])
+
+    def _take_back(self, record: Record, journal: Journal, reason: str) -> None:
+        """Take everything back, and forget the generation. NotPutBackError where that fails."""
         try:
-            switched = self._generations.live_number() == record.number
-            if switched:
-                self._generations.switch(record.base)
-            master = self._nginx.master()
-            if switched and master is not None and record.base:
-                before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
-                offset = self._nginx.error_log_size()
-                if self._nginx.generation(master) == record.base:
-                    before = set()
-                else:
-                    self._nginx.make_room(master)
-                    self._nginx.reload(master)
-                problems = self._nginx.wait_for_generation(
-                    master, record.base, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
-                )
-                if problems:
-                    raise NotPutBackError(problems[0])
-            self.undo_effects(journal)
-            base = self._generations.record(record.base)
-            known = set(base.sites) if base else set()
-            remove_logs(self._paths, {f"{domain}.access.log" for domain in record.changed if domain not in known})
-            self._generations.discard(record.number)
-            self._generations.close_journal()
+            self.take_back(journal)
+            remove_logs(self._paths, set(record.logs))
         except (VsaError, OSError) as error:
             raise NotPutBackError(
                 f"{reason}; and putting generation {record.base} back failed: {error}",

@@ -116,10 +116,11 @@ def manifests_on_disk(paths: Paths) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     found = {}
+    directory = str(paths.sites)
     for name in names:
         if name.endswith(".yml") and not name.startswith("."):
             try:
-                found[name[: -len(".yml")]] = read_text(f"{paths.sites}/{name}") or ""
+                found[name[: -len(".yml")]] = read_text(f"{directory}/{name}") or ""
             except (UnicodeDecodeError, OSError):
                 found[name[: -len(".yml")]] = "\x00"  # no YAML: named as invalid where it is read
     return found

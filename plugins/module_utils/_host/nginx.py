@@ -15,6 +15,8 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from .._core.errors import RefusedError
 from .docker import Container, Engine, ExecResult
 from .paths import (
     CONTAINER_ACME,
+    CONTAINER_CONF,
     CONTAINER_HTPASSWD,
     CONTAINER_NGINX,
     CONTAINER_SELFSIGNED,
@@ -34,6 +37,8 @@ __all__ = ("AUTH_CONTAINER", "CONTAINER", "DEFAULT_IMAGE", "Nginx", "TestResult"
 CONTAINER = "vsa-nginx"
 AUTH_CONTAINER = "vsa-auth"
 DEFAULT_IMAGE = "nginx:1.30.7"
+
+_CONF = "nginx.conf"
 
 # Two sets of old workers beside the present one: the memory limit is made for one set more.
 _MOST_SETS = 3
@@ -163,6 +168,53 @@ class Nginx:
                 if not worker.accepting:
                     ended += _send(worker.pid, signal.SIGTERM)
         return ended
+
+    def reads(self, master: int) -> int:
+        """Return the number of the generation that a reload reads, 0 where that cannot be told."""
+        try:
+            with self._links(master) as folder:
+                target = os.readlink(_CONF, dir_fd=folder)
+        except OSError:
+            return 0
+        number = target.removeprefix(f"{CONTAINER_NGINX}/generations/").removesuffix(f"/{_CONF}")
+        return int(number) if number.isdigit() else 0
+
+    def point(self, master: int, number: int) -> None:
+        """Let the next reload read a generation, in one rename. A container that starts anew reads ``current``.
+
+        RefusedError where the container was made before NGINX read this link.
+        """
+        title = (self._proc / str(master) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        if f" {CONTAINER_CONF} " not in title:
+            raise RefusedError(
+                f"the container {CONTAINER} is of an older release of VSA",
+                field="container",
+                value=CONTAINER,
+                hint="vsa stack up reverse-proxy",
+            )
+        fresh = f".{_CONF}.new"
+        with self._links(master) as folder:
+            with suppress(FileNotFoundError):
+                os.unlink(fresh, dir_fd=folder)
+            os.symlink(f"{CONTAINER_NGINX}/generations/{number}/{_CONF}", fresh, dir_fd=folder)
+            os.rename(fresh, _CONF, src_dir_fd=folder, dst_dir_fd=folder)
+
+    @contextmanager
+    def _links(self, master: int) -> Iterator[int]:
+        """Open the folder of the link that NGINX reads, through the master's root.
+
+        No link on the way is followed: of the container's making, it could lead to anywhere on the host.
+        """
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        folder = os.open(self._proc / str(master) / "root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for name in CONTAINER_CONF.split("/")[1:-1]:
+                inner = os.open(name, flags, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            yield folder
+        finally:
+            os.close(folder)
 
     def reload(self, master: int) -> None:
         """Ask the master to read its configuration again."""

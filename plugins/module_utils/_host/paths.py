@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = (
     "CONTAINER_ACME",
     "CONTAINER_CERTS",
+    "CONTAINER_CONF",
     "CONTAINER_HTPASSWD",
     "CONTAINER_NGINX",
     "CONTAINER_SELFSIGNED",
@@ -27,6 +28,8 @@ CONTAINER_SELFSIGNED = "/etc/nginx/selfsigned"
 CONTAINER_HTPASSWD = "/etc/nginx/htpasswd"
 CONTAINER_ACME = "/var/www/acme"
 STATUS_SOCKET = "/run/vsa-status.sock"
+# What NGINX reads: a link on the container's tmpfs, which nginx.sh makes of `current` whenever the container starts.
+CONTAINER_CONF = "/run/vsa/nginx.conf"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Paths:
 
     @property
     def current(self) -> Path:
-        """Return the relative link to the live generation."""
+        """Return the relative link to the live generation: the last proven one, and the one that NGINX starts with."""
         return self.nginx / "current"
 
     @property

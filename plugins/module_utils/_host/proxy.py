@@ -112,7 +112,7 @@ class Proxy:
     def apply_locked(self, request: Request) -> tuple[Prepared, Outcome | None]:
         """Prepare and commit; the caller holds the host's lock."""
         self.recover()
-        prepared = self._prepare_sync(request) if request.sync else self._prepare(request)
+        prepared = self._prepare_sync(request) if request.sync else self._prepare(request, whole=False)
         if not prepared.number:
             return prepared, None
         return prepared, self._commit.run(prepared.number, checked=prepared.certificates)
@@ -183,16 +183,15 @@ class Proxy:
         """Finish or take back what a killed run left, then sweep away what was never committed."""
         journal = self.generations.journal()
         if journal is not None:
-            live = self.generations.live_number()
+            master = self.nginx.master()
+            reads = self.nginx.reads(master) if master is not None else 0
             record = self.generations.record(journal.to)
-            if live == journal.to and record is not None:
+            if journal.to in (self.generations.live_number(), reads) and record is not None:
                 # A change that does not work is taken back, as its own run would have done; this run goes on.
                 with suppress(PutBackError):
                     self._commit.finish(record, journal)
             else:
-                self._commit.undo_effects(journal)
-                self.generations.discard(journal.to)
-                self.generations.close_journal()
+                self._commit.take_back(journal)
         if sweep:
             self.generations.sweep()
 
@@ -206,7 +205,7 @@ class Proxy:
                     raise
                 request = dataclasses.replace(request, held={**request.held, error.domain: error.words})
 
-    def _prepare(self, request: Request) -> Prepared:
+    def _prepare(self, request: Request, *, whole: bool = True) -> Prepared:
         plan, desired = self.plan(request)
         if not plan.changed:
             return Prepared(plan, desired)
@@ -236,6 +235,7 @@ class Proxy:
             origin=_origin(request),
             answering=[domain for domain in request.answering if domain in desired.sites],
             meanwhile=check_certificates,
+            whole=whole,
         )
         return Prepared(plan, desired, number, problems)
 

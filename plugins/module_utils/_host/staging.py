@@ -9,12 +9,12 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._core.errors import InternalError, RefusedError
-from .._core.plan import Plan, culprit_line, site_of
+from .._core.plan import MAIN, Plan, culprit_line, site_of
 from .generations import Generations, Record
 from .logs import log_names, remove_logs
 from .nginx import Nginx, TestResult
@@ -24,6 +24,12 @@ __all__ = ("NginxRefusedError", "Staging")
 
 # One test of a generation costs a start of nginx -t; beyond this many changed sites NGINX's own words must do.
 _MOST_PROBES = 50
+
+
+def _tested(plan: Plan) -> dict[str, str]:
+    """Return the files that a test of what changed reads: those of the changed sites, and all that are no site's."""
+    changed = set(plan.sites_changed)
+    return {name: text for name, text in plan.files.items() if (domain := site_of(name)) is None or domain in changed}
 
 
 class NginxRefusedError(RefusedError):
@@ -52,22 +58,29 @@ class Staging:
         origin: dict[str, Any],
         answering: list[str],
         meanwhile: Callable[[], None] = lambda: None,
+        whole: bool = True,
     ) -> int:
         """Write and test a plan, and return the number of its generation. On any failure nothing of it remains.
 
         ``sites`` is the index that the record keeps, ``origin`` its audit_id, actor and verb; ``meanwhile`` may refuse
-        the plan while NGINX tests it. RefusedError names the site that NGINX refuses, and the line.
+        the plan while NGINX tests it. RefusedError names the site that NGINX refuses, and the line. Without ``whole``
+        only the sites that change are tested, where a running NGINX is to read the rest anyway before it takes any.
         """
+        whole = whole or any(change.name == MAIN for change in plan.changes) or self._nginx.master() is None
         number = self._generations.next_number()
         time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
         logs_before = log_names(self._paths)
         self._on_step("stage")
-        hashes = self._generations.stage(number, plan)
+        first = plan.files if whole else _tested(plan)
         try:
+            self._generations.open(number)
+            hashes = self._generations.write(number, first)
             self._on_step("test")
             with ThreadPoolExecutor(max_workers=1) as pool:
                 # NGINX reads the new files in a process of its own; what else they need is done beside it.
-                test = pool.submit(self._nginx.test, number)
+                test = pool.submit(self._nginx.test, number) if whole else pool.submit(self._test_changed, number, plan)
+                rest = {name: text for name, text in plan.files.items() if name not in first}
+                hashes |= self._generations.write(number, rest)
                 meanwhile()
                 sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
                 self._generations.settle(number, hashes)
@@ -93,6 +106,8 @@ class Staging:
                     joins=[list(join) for join in plan.joins],
                     answering=answering,
                     summary=plan.summary(),
+                    whole=whole,
+                    logs=sorted(log_names(self._paths) - logs_before),
                 )
             )
         except BaseException:
@@ -134,24 +149,29 @@ class Staging:
 
     def _culprit(self, number: int, plan: Plan) -> str | None:
         """Test the changed sites one by one beside those that were live, and return the first that is refused."""
-        directory = self._generations.directory(number)
-        main = (directory / "nginx.conf").read_text(encoding="utf-8")
-        include = f"include {CONTAINER_NGINX}/generations/{number}/sites/*.conf;"
-        changed = [domain for domain in plan.sites_changed if (directory / f"sites/{domain}.conf").exists()]
+        changed = plan.sites_changed
         kept = sorted(
             domain
             for name in plan.files
             if name.startswith("sites/") and (domain := site_of(name)) and domain not in changed
         )
         for domain in changed[:_MOST_PROBES]:
-            lines = "\n".join(
-                f"include {CONTAINER_NGINX}/generations/{number}/sites/{name}.conf;" for name in (*kept, domain)
-            )
-            probe = directory / "probe.conf"
-            probe.unlink(missing_ok=True)
-            probe.write_text(main.replace(include, lines), encoding="utf-8")
-            good = self._nginx.test(number, main="probe.conf").good
-            probe.unlink()
-            if not good:
+            if not self._probe(number, (*kept, domain)).good:
                 return domain
         return None
+
+    def _test_changed(self, number: int, plan: Plan) -> TestResult:
+        return self._probe(number, plan.sites_changed)
+
+    def _probe(self, number: int, domains: Iterable[str]) -> TestResult:
+        """Test the main file with some of the sites."""
+        place = f"{CONTAINER_NGINX}/generations/{number}/sites"
+        directory = self._generations.directory(number)
+        main = (directory / MAIN).read_text(encoding="utf-8")
+        lines = "\n".join(f"include {place}/{domain}.conf;" for domain in domains)
+        probe = directory / "probe.conf"
+        probe.write_text(main.replace(f"include {place}/*.conf;", lines), encoding="utf-8")
+        try:
+            return self._nginx.test(number, main=probe.name)
+        finally:
+            probe.unlink()

@@ -7,6 +7,9 @@ set -eu
 rm -rf /var/cache/nginx/*_temp
 
 mkdir -p /run/vsa
+# What NGINX reads. A transaction points it to a generation that is yet to be proven, and `current` follows when it is; so
+# whatever happens in between, NGINX starts with the one before.
+ln -sfn "/etc/nginx/vsa/$(readlink /etc/nginx/vsa/current)/nginx.conf" /run/vsa/nginx.conf
 # NGINX reads every certificate anew now: what certbot asked for until here is done.
 cat /etc/letsencrypt/vsa-reload >/run/vsa/reload-seen 2>/dev/null || :
 

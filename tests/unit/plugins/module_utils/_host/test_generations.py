@@ -34,7 +34,8 @@ def make(host: HostTree, upstream: str = "web-1:3000", *, finished: bool = True,
     base = host.generations.read(host.generations.live_number())
     plan = make_plan(base, generation_files([make_site(upstream=upstream)]), inputs="i", marker=MARKER)
     number = host.generations.next_number()
-    hashes = host.generations.stage(number, plan)
+    host.generations.open(number)
+    hashes = host.generations.write(number, plan.files)
     if finished:
         host.generations.finish(make_record(number, plan, hashes=hashes))
     if finished and live:
@@ -78,7 +79,8 @@ def test_a_path_spelled_like_the_number_is_kept(host: HostTree) -> None:
     site = make_site(routes=[{"path": "/@GENERATION@", "container": "web-1", "port": 3000}])
     files = generation_files([site])
     plan = make_plan(Generation(), files, inputs="i", marker=MARKER)
-    host.generations.finish(make_record(1, plan, hashes=host.generations.stage(1, plan)))
+    host.generations.open(1)
+    host.generations.finish(make_record(1, plan, hashes=host.generations.write(1, plan.files)))
     read = host.generations.read(1)
     assert {name: read.files[name] for name in files if name != MAIN} == {
         name: text for name, text in files.items() if name != MAIN
@@ -225,15 +227,18 @@ def test_staging_again_begins_anew(host: HostTree) -> None:
     number = make(host, finished=False)
     (host.generations.directory(number) / "sites/old.example.conf").write_text("x")
     plan = make_plan(Generation(), generation_files([make_site()]), inputs="i", marker=MARKER)
-    hashes = host.generations.stage(number, plan)
+    host.generations.open(number)
+    hashes = host.generations.write(number, plan.files)
     assert set(hashes) == set(plan.files)
     assert not (host.generations.directory(number) / "sites/old.example.conf").exists()
 
 
-def test_what_cannot_be_staged_leaves_nothing(host: HostTree) -> None:
+def test_what_was_staged_in_part_is_swept_away(host: HostTree) -> None:
     plan = make_plan(Generation(), {MAIN: "x", "elsewhere/x.conf": "x"}, inputs="i", marker=MARKER)
+    host.generations.open(1)
     with pytest.raises(FileNotFoundError):
-        host.generations.stage(1, plan)
+        host.generations.write(1, plan.files)
+    host.generations.sweep()
     assert names(host) == []
 
 
