@@ -210,6 +210,7 @@ class Commit:
         before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
         if self._nginx.generation(master) == record.number:
             before = set()  # a killed run reloaded already
+            self._generations.settle(record)
         else:
             ended = self._nginx.make_room(master)
             if ended:
@@ -219,6 +220,7 @@ class Commit:
             self._nginx.point(master, record.number)
             self._on_step("reload")
             self._nginx.reload(master)
+            self._generations.settle(record)  # meanwhile
             self._on_step("prove")
             problems = self._nginx.wait_for_generation(
                 master, record.number, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
@@ -237,6 +239,7 @@ class Commit:
             result = self._nginx.test(record.number)
             if not result.good:
                 return [f"NGINX refuses generation {record.number}: {culprit_line(result.output, record.number)[2]}"]
+        self._generations.settle(record)
         self._generations.switch(record.number)
         return []
 

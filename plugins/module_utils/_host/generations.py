@@ -14,7 +14,7 @@ import dataclasses
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,7 +203,7 @@ class Generations:
     def write(self, number: int, files: Mapping[str, str]) -> dict[str, str]:
         """Write files of a plan into their new generation and return their hashes. RefusedError when the disk is full.
 
-        Until ``settle`` was called a power cut may take them.
+        Until ``settle`` was called a power cut may take them, and the record too: nothing live depends on them before.
         """
         directory = self.directory(number)
         hashes = {}
@@ -214,11 +214,11 @@ class Generations:
                 hashes[name] = content_hash(content)
         return hashes
 
-    def settle(self, number: int, names: Iterable[str]) -> None:
-        """Make the files of a staged generation last. RefusedError when the disk is full."""
-        directory = self.directory(number)
+    def settle(self, record: Record) -> None:
+        """Make a generation last, before ``current`` may name it. RefusedError when the disk is full."""
+        directory = self.directory(record.number)
         with _full_disk_said():
-            make_last(directory, [f"{directory}/{name}" for name in names])
+            make_last(directory, [f"{directory}/{name}" for name in (*record.files, _RECORD)])
             for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
                 fsync_directory(folder)
 
@@ -226,8 +226,7 @@ class Generations:
         """Write the record: from now on the generation may be committed."""
         directory = self.directory(record.number)
         with _full_disk_said():
-            write_new(directory / _RECORD, record.dump().encode())
-        fsync_directory(directory)
+            write_new(directory / _RECORD, record.dump().encode(), last=False)
 
     def verify(self, number: int, hashes: dict[str, str]) -> list[str]:
         """Return the names of files that are not what was staged: an empty file passes NGINX's test."""

@@ -83,7 +83,6 @@ class Staging:
                 hashes |= self._generations.write(number, rest)
                 meanwhile()
                 sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
-                self._generations.settle(number, hashes)
                 wrong = self._generations.verify(number, hashes)
             if wrong:
                 raise InternalError(f"what was staged is not what was meant: {', '.join(wrong)}")

@@ -232,12 +232,11 @@ def test_errors_since(root: Path) -> None:
     ("children", "served", "problems"),
     [
         ([(111, WORKER, 900), (112, WORKER, 900), (101, LEAVING, 100)], 8, []),
-        ([(111, WORKER, 900), (101, WORKER, 100)], 8, ["after 0 s generation 8 is served, not 8"]),
         ([(101, WORKER, 100)], 7, ["after 0 s generation 7 is served, not 8"]),
         ([(111, WORKER, 900)], 7, ["after 0 s generation 7 is served, not 8"]),
         ([(111, LEAVING, 900)], 8, ["after 0 s generation 8 is served, not 8"]),
     ],
-    ids=["taken", "an old worker accepts", "not taken", "new workers, old answer", "nobody accepts"],
+    ids=["taken", "not taken", "new workers, old answer", "nobody accepts"],
 )
 def test_wait_for_generation(
     root: Path, children: list[tuple[int, str, int]], served: int, problems: list[str]
@@ -246,6 +245,72 @@ def test_wait_for_generation(
     it = nginx(root, *children)
     assert it.wait_for_generation(MASTER, 8, before={101}, log_offset=0, timeout=0.1) == problems
     status.close()
+
+
+@pytest.mark.parametrize(("new", "told"), [(1, []), (2, [0, 1])])
+def test_old_workers_are_told_to_finish_when_as_many_new_ones_accept(
+    root: Path, sleepers: list[subprocess.Popen[bytes]], new: int, told: list[int]
+) -> None:
+    status = Status(root, answer("8 1\n"))
+    old = [(process.pid, WORKER, 100) for process in sleepers[:2]]
+    fresh = [(process.pid, WORKER, 900) for process in sleepers[2 : 2 + new]]
+    it = nginx(root, *old, *fresh, (sleepers[7].pid, CACHE, 100))
+    before = {process.pid for process in sleepers[:2]}
+    (problem,) = it.wait_for_generation(MASTER, 8, before=before, log_offset=0, timeout=0.1)
+    assert problem.startswith("after 0 s")  # they are there still, as /proc has it
+    for number in told:
+        assert sleepers[number].wait(timeout=10) == -signal.SIGQUIT
+    time.sleep(0.05)
+    assert [number for number, process in enumerate(sleepers) if process.poll() is not None] == told
+    status.close()
+
+
+def master_with_link(
+    root: Path, *, title: str = "nginx: master process nginx -c /run/vsa/nginx.conf -g daemon off;"
+) -> Nginx:
+    """Return an NGINX whose container's tmpfs is there."""
+    it = nginx(root)
+    (root / "proc" / str(MASTER) / "root/run/vsa").mkdir(parents=True)
+    (root / "proc" / str(MASTER) / "cmdline").write_text(f"{title}\0", encoding="utf-8")
+    return it
+
+
+def test_what_a_reload_reads_is_a_link_in_the_container(root: Path) -> None:
+    it = master_with_link(root)
+    assert it.reads(MASTER) == 0
+    for number in (7, 8, 12345):
+        it.point(MASTER, number)
+        assert it.reads(MASTER) == number
+    folder = root / "proc" / str(MASTER) / "root/run/vsa"
+    assert [entry.name for entry in folder.iterdir()] == ["nginx.conf"]
+    assert (folder / "nginx.conf").readlink() == Path("/etc/nginx/vsa/generations/12345/nginx.conf")
+
+
+@pytest.mark.parametrize("target", ["/etc/nginx/nginx.conf", "/etc/nginx/vsa/generations/x/nginx.conf", "/"])
+def test_a_link_that_leads_elsewhere_is_no_generation(root: Path, target: str) -> None:
+    it = master_with_link(root)
+    (root / "proc" / str(MASTER) / "root/run/vsa/nginx.conf").symlink_to(target)
+    assert it.reads(MASTER) == 0
+
+
+@pytest.mark.parametrize("place", ["run", "run/vsa"])
+def test_a_container_cannot_lead_the_link_out_of_itself(root: Path, place: str) -> None:
+    it = master_with_link(root)
+    inside = root / "proc" / str(MASTER) / "root" / place
+    outside = root / "outside"
+    inside.rename(outside)
+    inside.symlink_to(outside)
+    with pytest.raises(OSError, match=r"[Nn]ot a directory|symbolic"):
+        it.point(MASTER, 7)
+    assert [entry.name for entry in outside.rglob("*") if entry.is_symlink()] == []
+
+
+def test_a_container_of_before_is_asked_to_be_made_anew(root: Path) -> None:
+    it = master_with_link(root, title="nginx: master process nginx -c /etc/nginx/vsa/current/nginx.conf -g daemon off;")
+    with pytest.raises(RefusedError, match="older release") as caught:
+        it.point(MASTER, 7)
+    assert caught.value.hint == "vsa stack up reverse-proxy"
+    assert it.reads(MASTER) == 0
 
 
 def test_a_refused_reload_is_said_in_nginx_own_words_at_once(root: Path) -> None:
