@@ -21,7 +21,7 @@ from .certificate import DIRECTORIES
 from .errors import InternalError, RefusedError, VsaError
 from .htpasswd import file_name
 from .protection import Location, locations, misread
-from .settings import Settings
+from .settings import Settings, certificate_authority
 from .site import Route, Site
 
 try:
@@ -37,7 +37,6 @@ __all__ = (
     "TEMPLATES",
     "Layout",
     "Renderer",
-    "certificate_authority",
     "number_generation",
 )
 
@@ -94,11 +93,6 @@ class _Literal(str):
     """A text of ours that may carry NGINX's own variables."""
 
     __slots__ = ()
-
-
-def certificate_authority(site: Site, settings: Settings) -> str:
-    """Return the CA that applies to a site: its manifest's, else the host's."""
-    return site.ca or settings.ca
 
 
 def number_generation(text: str, number: int) -> str:

@@ -12,12 +12,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from . import forms
 from .cert_note import dns_plugin
 from .errors import RefusedError
 
-__all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
+if TYPE_CHECKING:
+    from .site import Site
+
+__all__ = ("SETTINGS_SCHEMA", "Settings", "certificate_authority", "parse_settings")
 
 SETTINGS_SCHEMA = 1
 _FILE = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
@@ -62,6 +66,11 @@ class Settings:
     def as_dict(self) -> dict[str, object]:
         """Return the values by name."""
         return asdict(self)
+
+
+def certificate_authority(site: Site, settings: Settings) -> str:
+    """Return the CA that applies to a site: its manifest's, else the host's."""
+    return site.ca or settings.ca
 
 
 def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:

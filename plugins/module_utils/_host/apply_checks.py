@@ -15,8 +15,7 @@ from typing import Any
 
 from .._core.declared import in_one
 from .._core.errors import PutBackError, RefusedError, VsaError
-from .._core.render import certificate_authority
-from .._core.settings import Settings
+from .._core.settings import Settings, certificate_authority
 from .._core.site import Site
 from .cert import bring_certificate, kept_certificate
 from .certificates import certificate_problem

@@ -26,16 +26,15 @@ from .._core.certificate import (
     rfc3339,
 )
 from .._core.errors import RefusedError, VsaError
-from .._core.render import certificate_authority
-from .._core.settings import Settings
+from .._core.settings import Settings, certificate_authority
 from .._core.site import parse
 from .ari import renewal_windows
 from .cert_notes import read_note
 from .certbot import Certbot
 from .certificates import Reading
-from .desired import read_settings
 from .files import load_yaml, read_text
-from .lineages import Served, comparison, lineage_names, read_lineage, served, trust
+from .host_settings import read_settings
+from .lineages import Asker, Served, comparison, lineage_names, read_lineage, trust, way_in
 from .paths import Paths
 
 __all__ = ("list_certificates",)
@@ -183,44 +182,38 @@ def _chosen(paths: Paths, settings: Settings, domain: str | None) -> list[_Entry
     return chosen
 
 
-def list_certificates(domain: object, *, paths: Paths | None = None, address: str = "127.0.0.1") -> dict[str, Any]:
+def _answers(entries: list[_Entry], settings: Settings, address: str) -> dict[str, Served]:
+    """Return what the proxy serves for each site."""
+    # Whether a visitor trusts a self-signed one is no question, and would cost a second handshake.
+    own = [entry.domain for entry in entries if entry.site and entry.authority == "selfsigned"]
+    others = [entry.domain for entry in entries if entry.site and entry.authority != "selfsigned"]
+    visitor = Asker(verify=True, ca_bundle=settings.ca_bundle, address=address)
+    return {**visitor.ask(others), **Asker(address=address).ask(own)}
+
+
+def list_certificates(domain: object, *, paths: Paths | None = None, address: str | None = None) -> dict[str, Any]:
     """Return the result of the module ``cert_info``: the worst first."""
     paths = paths or Paths()
     settings = read_settings(paths)
     entries = _chosen(paths, settings, None if domain is None else forms.domain(domain))
     now = datetime.datetime.now(datetime.timezone.utc)
     client = trust(settings.ca_bundle)
-    # Whether a visitor trusts a self-signed one is no question, and would cost a second handshake.
-    own = [entry.domain for entry in entries if entry.site and entry.authority == "selfsigned"]
-    others = [entry.domain for entry in entries if entry.site and entry.authority != "selfsigned"]
-    answers = {**served(others, client=client, address=address), **served(own, address=address)}
-    readings = [
-        read_lineage(
-            paths,
-            entry.domain,
-            entry.authority,
-            client=client,
-            answer=answers.get(entry.domain) if entry.site else None,
-        )
-        for entry in entries
-    ]
+    answers = _answers(entries, settings, address or way_in(len(entries)))
+    # One after the other: threads would take longer, since this is Python's own time.
+    looked: list[tuple[Reading, Served | None]] = []
+    for entry in entries:
+        answer = answers.get(entry.domain) if entry.site else None
+        looked.append((read_lineage(paths, entry.domain, entry.authority, client=client, answer=answer), answer))
     windows = renewal_windows(
-        [reading.facts for reading in readings if reading.facts],
+        [reading.facts for reading, _answer in looked if reading.facts],
         cache=paths.letsencrypt / "vsa-ari.json",
         context=trust(settings.ca_bundle, names=True),
         now=now,
     )
     certbot = Certbot(paths)
     views = [
-        _view(
-            entry,
-            reading,
-            certbot.attempts(entry.domain),
-            answers.get(entry.domain) if entry.site else None,
-            windows,
-            now,
-        )
-        for entry, reading in zip(entries, readings, strict=True)
+        _view(entry, reading, certbot.attempts(entry.domain), answer, windows, now)
+        for entry, (reading, answer) in zip(entries, looked, strict=True)
     ]
     return {
         "changed": False,

@@ -12,9 +12,10 @@ import time
 from collections.abc import Mapping
 
 from .._core.errors import RefusedError
-from .._core.render import certificate_authority
-from .desired import read_settings, read_site
+from .._core.settings import certificate_authority
+from .desired import read_site
 from .files import read_text
+from .host_settings import read_settings
 from .lineages import served
 from .paths import Paths
 

@@ -14,12 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._core.certificate import Attempts, attempts_from, attempts_record
 from .._core.errors import RefusedError
-from .docker import Engine, ExecResult
 from .files import read_json, read_text, write_atomically
 from .paths import Paths
+
+if TYPE_CHECKING:
+    from .docker import Engine, ExecResult
 
 __all__ = ("CONTAINER", "SCRIPTS", "TIMEOUT", "Certbot", "ask_for_reload")
 
@@ -51,6 +54,8 @@ class Certbot:
     @property
     def _engine(self) -> Engine:
         if self._given is None:
+            from .docker import Engine  # whoever only reads what became of the tries needs none
+
             self._given = Engine(timeout=TIMEOUT)
         return self._given
 

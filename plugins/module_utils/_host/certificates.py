@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import hashlib
 import ssl
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._core.certificate import Facts, judge, renewal_server
-from .files import read_text
+from .files import read_bytes, read_text
 from .paths import Paths
 from .proof import leaf_fingerprint
 
@@ -91,20 +92,19 @@ def _names(leaf: Any) -> tuple[str, ...]:
     return tuple(names.get_values_for_type(x509.DNSName))
 
 
-def _issuer(leaf: Any) -> str:
+def _issuer(issuer: Any) -> str:
     from cryptography.x509.oid import NameOID
 
     for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
-        found = leaf.issuer.get_attributes_for_oid(kind)
+        found = issuer.get_attributes_for_oid(kind)
         if found:
             return str(found[0].value)
-    return str(leaf.issuer.rfc4514_string()) or "unknown"
+    return str(issuer.rfc4514_string()) or "unknown"
 
 
-def _key(leaf: Any) -> str:
+def _key(key: Any) -> str:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    key = leaf.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "ECDSA"
     return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
@@ -124,7 +124,7 @@ def _ari_id(leaf: Any) -> str | None:
     return ".".join(parts) if issuer else None
 
 
-def _pair_problem(directory: Path, leaf: Any) -> str | None:
+def _pair_problem(directory: Path, public_key: Any) -> str | None:
     """Return why key and certificate of a directory are not a pair, or None.
 
     OpenSSL's own check takes ten times as long; it is asked for its words where something is wrong.
@@ -134,8 +134,8 @@ def _pair_problem(directory: Path, leaf: Any) -> str | None:
 
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     try:
-        key = serialization.load_pem_private_key((directory / "privkey.pem").read_bytes(), None)
-        if key.public_key().public_bytes(*form) == leaf.public_key().public_bytes(*form):
+        key = serialization.load_pem_private_key(read_bytes(f"{directory}/privkey.pem") or b"", None)
+        if key.public_key().public_bytes(*form) == public_key.public_bytes(*form):
             return None
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
         pass  # load_pair says it in OpenSSL's words
@@ -143,20 +143,26 @@ def _pair_problem(directory: Path, leaf: Any) -> str | None:
     return problem
 
 
-def _link_problem(leaf: Any, text: str) -> str | None:
-    """Return why the second certificate of a chain does not lead on from the first, or None."""
+@functools.lru_cache(maxsize=32)
+def _next_subject(rest: str) -> Any:
+    """Return whose certificate comes second in a chain; many lineages share it. ValueError where it is none."""
     from cryptography import x509
 
-    blocks = [f"{_BEGIN}{block}".encode() for block in text.split(_BEGIN)[1:]]
-    if len(blocks) < 2:
+    blocks = [f"{_BEGIN}{block}".encode() for block in rest.split(_BEGIN)[1:]]
+    issuer, *_others = [x509.load_pem_x509_certificate(block) for block in blocks]
+    return issuer.subject
+
+
+def _link_problem(issuer: Any, text: str) -> str | None:
+    """Return why the second certificate of a chain is not that of the first one's issuer, or None."""
+    second = text.find(_BEGIN, text.index(_BEGIN) + len(_BEGIN))
+    if second < 0:
         return None
     try:
-        issuer, *_others = [x509.load_pem_x509_certificate(block) for block in blocks[1:]]
+        subject = _next_subject(text[second:])
     except ValueError as error:
         return f"the chain is not whole: {error}"
-    return (
-        None if leaf.issuer == issuer.subject else "the second certificate of the chain is not the first one's issuer"
-    )
+    return None if issuer == subject else "the second certificate of the chain is not the first one's issuer"
 
 
 def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
@@ -165,7 +171,7 @@ def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
 
     directory = certificate_directory(paths, domain, authority)
     try:
-        text = read_text(directory / "fullchain.pem")
+        text = read_text(f"{directory}/fullchain.pem")
     except (UnicodeDecodeError, OSError) as error:
         return Reading(unreadable=f"fullchain.pem cannot be read: {error}")
     if text is None:
@@ -175,23 +181,24 @@ def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
         names = _names(leaf)
     except ValueError:
         return Reading(unreadable="fullchain.pem is not a certificate, or not a whole one")
-    problem = _pair_problem(directory, leaf)
+    public_key, issuer = leaf.public_key(), leaf.issuer
+    problem = _pair_problem(directory, public_key)
     selfsigned = authority == "selfsigned"
-    renewal = None if selfsigned else read_text(paths.letsencrypt / "renewal" / f"{domain}.conf")
+    renewal = None if selfsigned else read_text(f"{paths.letsencrypt}/renewal/{domain}.conf")
     not_before, not_after = validity(leaf)
     begin = text.index(_BEGIN)
     facts = Facts(
         names=names,
         not_before=not_before,
         not_after=not_after,
-        issuer="self-signed" if selfsigned else _issuer(leaf),
+        issuer="self-signed" if selfsigned else _issuer(issuer),
         fingerprint=hashlib.sha256(
             ssl.PEM_cert_to_DER_cert(text[begin : text.index(_END, begin) + len(_END)])
         ).hexdigest(),
-        key=_key(leaf),
-        self_signed=leaf.issuer == leaf.subject,
+        key=_key(public_key),
+        self_signed=issuer == leaf.subject,
         server=renewal_server(renewal or ""),
-        pair_problem=problem or _link_problem(leaf, text),
+        pair_problem=problem or _link_problem(issuer, text),
         ari_id=None if selfsigned else _ari_id(leaf),
     )
     return Reading(facts)

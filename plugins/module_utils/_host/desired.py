@@ -19,10 +19,11 @@ from .._core.errors import RefusedError, shown
 from .._core.networks import edge_network
 from .._core.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
 from .._core.protection import locations
-from .._core.render import Renderer, certificate_authority
-from .._core.settings import Settings, parse_settings
+from .._core.render import Renderer
+from .._core.settings import Settings, certificate_authority
 from .._core.site import Site, merge, parse, to_manifest
 from .files import dump_yaml, load_yaml, read_text
+from .host_settings import read_settings
 from .htpasswd import missing
 from .paths import Paths
 
@@ -90,12 +91,6 @@ class Desired:
     def networks(self) -> tuple[str, ...]:
         """Return the edge networks that the proxy must be on."""
         return tuple(sorted({edge_network(None), *(entry["network"] for entry in self.sites.values())}))
-
-
-def read_settings(paths: Paths) -> Settings:
-    """Return the host's settings; a host without the file has the built-in ones."""
-    text = read_text(paths.vsa_yml)
-    return Settings() if text is None else parse_settings(load_yaml(text, where=str(paths.vsa_yml)))
 
 
 def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:

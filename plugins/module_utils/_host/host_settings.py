@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's settings as an inventory says them: compared with /etc/vsa/vsa.yml, written, and put back.
+"""The host's settings, /etc/vsa/vsa.yml: read, and as an inventory says them compared, written, and put back.
 
 Note that this module is **private** to the collection.
 """
@@ -15,7 +15,7 @@ from .._core.settings import SETTINGS_SCHEMA, Settings, parse_settings
 from .files import dump_yaml, load_yaml, read_text, write_atomically
 from .paths import Paths
 
-__all__ = ("SettingsChange", "plan_settings", "put_back_settings", "write_settings")
+__all__ = ("SettingsChange", "plan_settings", "put_back_settings", "read_settings", "write_settings")
 
 _HEADER = "# Settings of this host; a flag or a site's manifest wins over them. Comments do not survive a change.\n"
 
@@ -28,6 +28,12 @@ class SettingsChange:
     after: str | None
     settings: Settings
     words: tuple[str, ...]
+
+
+def read_settings(paths: Paths) -> Settings:
+    """Return the host's settings; a host without the file has the built-in ones."""
+    text = read_text(paths.vsa_yml)
+    return Settings() if text is None else parse_settings(load_yaml(text, where=str(paths.vsa_yml)))
 
 
 def plan_settings(paths: Paths, said: Mapping[str, object]) -> SettingsChange:

@@ -16,14 +16,15 @@ from .._core import forms
 from .._core.certificate import judge, rfc3339
 from .._core.errors import RefusedError, UsageError, VsaError
 from .._core.plan import manifest_file, site_of
-from .._core.render import DEFAULT_PROFILE, certificate_authority
-from .._core.settings import Settings
+from .._core.render import DEFAULT_PROFILE
+from .._core.settings import Settings, certificate_authority
 from .._core.site import Site, merge, parse, refuse_double_names, to_manifest
 from .arguments import audit_id, said_of
 from .certificates import read_pair
-from .desired import manifests_on_disk, read_manifest, read_settings, read_site
+from .desired import manifests_on_disk, read_manifest, read_site
 from .docker import Engine
 from .generations import Generations
+from .host_settings import read_settings
 from .lineages import Served, comparison, served
 from .nginx import CONTAINER, Nginx
 from .paths import Paths
