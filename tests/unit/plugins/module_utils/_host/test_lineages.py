@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.lineages import (
+    Asker,
     chain_problem,
     lineage_names,
     lineage_remains,
@@ -18,6 +19,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.lineages import 
     remove_lineage,
     served,
     trust,
+    way_in,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
 
@@ -122,11 +124,13 @@ def test_lineage_names(paths: Paths) -> None:
 
 
 @contextmanager
-def tls_server(tmp_path: Path, pair: Pair) -> Iterator[int]:
-    """Serve ``pair`` for shop.test and refuse every other name, as the proxy does."""
+def tls_server(tmp_path: Path, pair: Pair, *, curve: str | None = None) -> Iterator[int]:
+    """Serve ``pair`` for shop.test and refuse every other name, as the proxy does; with ``curve`` by that one only."""
     put_pair(tmp_path / "served", chain=pair.chain, key=pair.key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "served/fullchain.pem", tmp_path / "served/privkey.pem")
+    if curve:
+        context.set_ecdh_curve(curve)
 
     def choose(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> int | None:
         return None if name == "shop.test" else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
@@ -163,6 +167,30 @@ def test_served(tmp_path: Path, paths: Paths, root: Pair) -> None:
     assert str(answers["other.test"].error).startswith("the proxy refuses this name")
     gone = served(["shop.test"], port=port)["shop.test"]
     assert str(gone.error).startswith("the proxy does not answer on 127.0.0.1:")
+
+
+@pytest.mark.parametrize("curve", [None, "X25519", "prime256v1", "secp384r1"])
+def test_whatever_key_exchange_the_proxy_takes_its_chain_is_judged(
+    tmp_path: Path, root: Pair, curve: str | None
+) -> None:
+    leaf = make_pair(["shop.test"], issuer=root)
+    with tls_server(tmp_path, leaf, curve=curve) as port:
+        trusted = Asker(verify=True, ca_bundle=bundle(tmp_path, root), port=port).ask(["shop.test", "other.test"])
+        unknown = Asker(verify=True, port=port).ask(["shop.test"])["shop.test"]
+    assert trusted["shop.test"].fingerprint is not None
+    assert (trusted["shop.test"].error, trusted["shop.test"].chain_problem) == (None, None)
+    assert str(trusted["other.test"].error).startswith("the proxy refuses this name")
+    assert unknown.fingerprint == trusted["shop.test"].fingerprint
+    assert str(unknown.chain_problem).startswith("clients will not trust it: ")
+
+
+def test_the_way_in_leads_to_the_proxy() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert way_in(1, port=port) == "127.0.0.1"
+        socket.create_connection((way_in(1_000, port=port), port), timeout=5).close()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert way_in(1_000, port=listener.getsockname()[1]) == "127.0.0.1"
 
 
 def test_chain_problem_of_an_empty_server() -> None:
