@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from proxyhost import NGINX, TEMPLATES, ProxyHost
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 NEIGHBOUR = "neighbour.vsa.test"
 SITE = "changing.vsa.test"
 STEPS = ("stage", "test", "finish", "journal", "effects", "switch", "reload", "prove", "keep", "manifests", "close")
@@ -436,4 +438,31 @@ def test_five_generations_are_kept(host: ProxyHost) -> None:
     for number in range(7):
         host.provision(SITE, said={"rate_limit": f"{number + 5}r/s"})
     assert len(host.run("ls", f"{NGINX}/generations").split()) == 5
+    host.remove(SITE)
+
+
+def test_a_container_that_reads_current_is_served_until_it_is_made_anew(host: ProxyHost, vsa: Run) -> None:
+    """Made before NGINX read a link of its own: what changes until the stack is brought up again goes the old way."""
+    reads = ("docker", "exec", "vsa-nginx", "readlink", "/run/vsa/nginx.conf")
+    old = "s|/run/vsa/nginx.conf|/etc/nginx/vsa/current/nginx.conf|"
+    up = "docker compose up -d --wait nginx"
+    host.run("sh", "-c", f"cd /srv/platform/reverse-proxy && sed -i '{old}' compose.yml && {up}")
+    with host.asking(NEIGHBOUR) as seen:
+        assert host.provision(SITE)["proven"]
+        assert host.status(SITE) == 200
+        assert host.provision("broken.vsa.test", templates=_BROKEN)["error"] == "NginxRefusedError"
+        assert host.provision(SITE, kill="prove", said={"rate_limit": "9r/s"}) == {"killed": True}
+        assert host.provision(SITE, said={"rate_limit": "8r/s"})["proven"]
+        failed = host.provision(SITE, "web-1", 3999, answering=[SITE])
+        assert failed["error"] == "PutBackError"
+        assert (host.served(), host.status(SITE)) == (host.live(), 200)
+    assert seen["bad"] == []
+    # It brings the vhosts in line first.
+    host.run("sed", "-i", "s/container: web-1/container: web-2/", f"/etc/vsa/sites/{SITE}.yml")
+    done = vsa("stack", "up", "reverse-proxy")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert host.run(*reads).strip() == f"/etc/nginx/vsa/generations/{host.live()}/nginx.conf"
+    assert '"app": "web-2"' in host.get(SITE)[1]
+    assert host.provision(SITE, said={"rate_limit": "7r/s"})["proven"]
+    assert host.run(*reads).strip() == f"/etc/nginx/vsa/generations/{host.live()}/nginx.conf"
     host.remove(SITE)

@@ -217,7 +217,10 @@ class Commit:
                 outcome.notes.append(f"{ended} workers of an older reload were ended to keep memory bounded")
             offset = self._nginx.error_log_size()
             self._on_step("switch")
-            self._nginx.point(master, record.number)
+            if not self._nginx.point(master, record.number):
+                problems = self._keep_for_the_start(record)
+                if problems:
+                    return problems
             self._on_step("reload")
             self._nginx.reload(master)
             self._generations.settle(record)  # meanwhile

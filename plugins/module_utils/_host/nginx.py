@@ -179,25 +179,21 @@ class Nginx:
         number = target.removeprefix(f"{CONTAINER_NGINX}/generations/").removesuffix(f"/{_CONF}")
         return int(number) if number.isdigit() else 0
 
-    def point(self, master: int, number: int) -> None:
+    def point(self, master: int, number: int) -> bool:
         """Let the next reload read a generation, in one rename. A container that starts anew reads ``current``.
 
-        RefusedError where the container was made before NGINX read this link.
+        Returns False where the container was made before there was this link: it reads ``current`` at every reload.
         """
         title = (self._proc / str(master) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         if f" {CONTAINER_CONF} " not in title:
-            raise RefusedError(
-                f"the container {CONTAINER} is of an older release of VSA",
-                field="container",
-                value=CONTAINER,
-                hint="vsa stack up reverse-proxy",
-            )
+            return False
         fresh = f".{_CONF}.new"
         with self._links(master) as folder:
             with suppress(FileNotFoundError):
                 os.unlink(fresh, dir_fd=folder)
             os.symlink(f"{CONTAINER_NGINX}/generations/{number}/{_CONF}", fresh, dir_fd=folder)
             os.rename(fresh, _CONF, src_dir_fd=folder, dst_dir_fd=folder)
+        return True
 
     @contextmanager
     def _links(self, master: int) -> Iterator[int]:

@@ -109,6 +109,10 @@ class Folder:
         self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
         for name, mode in (("env", 0o750), (".vsa", 0o700)):
             (self.path / name).mkdir(mode=mode, exist_ok=True)
+        before = self.record()
+        if before.get("verified") is not None:
+            # Whatever ends this run, the next one sees to it that the containers are those of these files.
+            write_atomically(self._record, f"{json.dumps({**before, 'verified': None}, indent=1)}\n", mode=0o600)
         for entry in self._stack.directories:
             self._make(entry)
         for name in self.stale(files):
@@ -120,17 +124,15 @@ class Folder:
         if self.env() != env:
             write_atomically(self.path / ENV, env, mode=_ENV_MODE)
         hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-        before = self.record()
         after = {
             "schema": 1,
             "name": self._stack.name,
             "tenant": self._stack.tenant,
             "description": self._stack.description,
             "files": hashes,
-            "verified": before.get("verified"),
+            "verified": None,
         }
-        if after != before:
-            write_atomically(self._record, f"{json.dumps(after, indent=1)}\n", mode=0o600)
+        write_atomically(self._record, f"{json.dumps(after, indent=1)}\n", mode=0o600)
 
     def _make(self, entry: Directory) -> None:
         target = self.path / entry.path

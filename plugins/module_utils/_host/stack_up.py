@@ -69,7 +69,7 @@ class Up:
             self._folder.write(self._files, env)
         if self._stack.proxy and not check:
             self._prepare_proxy()
-        needed = self._up_needed(engine, wanted, running, env)
+        needed = "its files are new" if changes else self._up_needed(engine, wanted, running, env)
         return {
             "changed": bool(changes),
             "schema": 1,
