@@ -17,6 +17,7 @@ import pytest
 
 import rig
 from proxyhost import ProxyHost
+from terminal import INTERRUPT, on_a_terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SITE, OPEN = "auth.vsa.test", "beside.vsa.test"
@@ -212,6 +213,57 @@ def test_who_is_shut_out_is_so_at_once(vsa: Run, host: ProxyHost) -> None:
     assert host.status(SITE) == 200
     assert host.run("ls", FILES, check=False) == ""
     assert "unchanged in" in vsa("auth", "remove", "--domain", SITE, "-y").stdout.splitlines()[-1]
+
+
+def test_a_terminal_asks_twice_and_shows_no_password(host: ProxyHost, tmp_path: Path) -> None:
+    words = ("auth", "add", "--domain", SITE, "--user", "alice")
+    with on_a_terminal(host.vps, words, folder=tmp_path) as terminal:
+        # Nothing typed: it asks again. Two that differ: it says so, and begins anew.
+        for asked, typed in (
+            ("Password: ", "\n"),
+            ("Password: ", f"{PASSWORD}\n"),
+            ("Repeat for confirmation: ", "\n"),
+            ("Repeat for confirmation: ", "cAnArY-another\n"),
+            ("do not match.*Password: ", f"{PASSWORD}\n"),
+            ("Repeat for confirmation: ", f"{PASSWORD}\n"),
+        ):
+            terminal.wait_for(asked)
+            terminal.type(typed)
+        code, shown = terminal.ended(), terminal.shown
+    assert code == 0, shown
+    assert "changed in" in shown
+    assert "cAnArY" not in shown
+    assert host.get(SITE, "/", "-u", "alice:cAnArY-another")[0] == 401
+    assert host.get(SITE, "/", "-u", f"alice:{PASSWORD}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ([INTERRUPT], 130, "interrupted"),
+        (["cAnArY", INTERRUPT], 130, "interrupted"),
+        (["cAnArY-1\n", INTERRUPT], 130, "interrupted"),
+        (["\x04"], 3, "not confirmed"),
+        (["cAnArY" + "x" * 67 + "\n"] * 2, 2, "72 bytes"),
+    ],
+    ids=["Ctrl-C", "Ctrl-C after letters", "Ctrl-C at the second", "Ctrl-D", "too long"],
+)
+def test_a_password_that_is_not_given_changes_nothing(
+    host: ProxyHost, typed: list[str], code: int, said: str, tmp_path: Path
+) -> None:
+    before = host.disk()
+    with on_a_terminal(host.vps, ("auth", "add", "--domain", SITE, "--user", "alice"), folder=tmp_path) as terminal:
+        terminal.wait_for("Password: ")
+        for text in typed:
+            terminal.type(text)
+            if text.endswith("\n") and text is not typed[-1]:
+                terminal.wait_for("Repeat for confirmation: ")
+        ended, shown = terminal.ended(), terminal.shown
+    assert (ended, said in shown, "nothing was changed" in shown) == (code, True, True), shown
+    assert "cAnArY" not in shown
+    assert "Traceback" not in shown
+    assert host.disk() == before
+    assert host.run("ls", FILES, check=False) == ""
 
 
 def test_one_connection_asks_and_is_let_in(vsa: Run, host: ProxyHost) -> None:

@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pty
 import re
-import select
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +15,7 @@ import pytest
 
 import rig
 from proxyhost import TEMPLATES, ProxyHost
+from terminal import INTERRUPT, on_a_terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 NEIGHBOUR = "neighbour.vsa.test"
@@ -302,10 +298,21 @@ def test_what_is_written_in_the_container_is_said_and_check_touches_nothing(vsa:
 
 @pytest.mark.parametrize(
     ("words", "typed", "code", "gone"),
-    [((), "n\n", 3, False), (("--purge",), "y\n", 3, False), (("--purge",), f"{SITE}\n", 0, True)],
+    [
+        ((), "n\n", 3, False),
+        ((), INTERRUPT, 130, False),
+        (("--purge",), "y\n", 3, False),
+        (("--purge",), INTERRUPT, 130, False),
+        (("--purge",), f"{SITE}\n", 0, True),
+    ],
 )
-def test_on_a_terminal_it_asks(host: ProxyHost, words: tuple[str, ...], typed: str, code: int, gone: bool) -> None:
-    ended, shown = on_a_terminal(host.vps, ("site", "unprovision", "--domain", SITE, *words), typed)
+def test_on_a_terminal_it_asks(
+    host: ProxyHost, words: tuple[str, ...], typed: str, code: int, gone: bool, tmp_path: Path
+) -> None:
+    with on_a_terminal(host.vps, ("site", "unprovision", "--domain", SITE, *words), folder=tmp_path) as terminal:
+        terminal.wait_for("with its data: " if words else r"\[y/N\]: ")
+        terminal.type(typed)
+        ended, shown = terminal.ended(), terminal.shown
     assert ended == code, shown
     asked = f"Type {SITE} to remove it with its data" if words else f"Remove {SITE}?"
     assert asked in shown
@@ -322,34 +329,3 @@ def test_elsewhere_yes_is_required_and_words_that_contradict_are_refused(vsa: Ru
     assert vsa("site", "unprovision", "--domain", "../etc", "-y").returncode == 2
     assert vsa("site", "unprovision", "-y").returncode == 2
     assert differing(before, host.snapshot()) == {}
-
-
-def on_a_terminal(vps: rig.Vps, words: tuple[str, ...], typed: str) -> tuple[int, str]:
-    """Run ``vsa`` on a terminal, answer its question, and return how it ended and what it said."""
-    inventory = vps.inventory(Path(os.environ.get("TMPDIR", "/tmp")) / f"{vps.name}-terminal.yml")
-    ours, theirs = pty.openpty()
-    # What the rig's own calls of vsa put aside is put aside here too: the caller's audit trail.
-    environment = {
-        **os.environ,
-        "TERM": "xterm",
-        "COLUMNS": "200",
-        "XDG_STATE_HOME": f"{inventory.parent}/vsa-terminal",
-    }
-    command = [rig.command("vsa"), "-i", str(inventory), *words]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown, deadline = "", time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if not select.select([ours], [], [], 0.2)[0]:
-                continue
-            with contextlib.suppress(OSError):
-                part = os.read(ours, 65536).decode(errors="replace")
-                shown += part
-                if typed and re.search(r"(\[y/N\]|with its data): ?$", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)):
-                    os.write(ours, typed.encode())
-                    typed = ""
-                continue
-            break
-        os.close(ours)
-        code = process.wait(timeout=60)
-    return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)

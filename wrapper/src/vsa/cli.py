@@ -68,10 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(words, UsageError(error.format_message()))
     except VsaError as error:
         return _fail(words, error)
-    except click.Abort:
+    except click.Abort as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # Click makes the same of Ctrl-C, and of a no
+            return _fail(words, VsaError("interrupted", exit_code=EXIT_INTERRUPTED))
         return _fail(words, VsaError("not confirmed", exit_code=EXIT_REFUSED))
-    except KeyboardInterrupt:
-        return _fail(words, VsaError("interrupted", exit_code=EXIT_INTERRUPTED))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
