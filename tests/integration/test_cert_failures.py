@@ -13,6 +13,7 @@ import re
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -25,11 +26,15 @@ import pytest
 import faultproxy
 import rig
 from certhost import LIB, CertHost
+from proxyhost import NGINX
+from terminal import INTERRUPT, on_a_terminal
 
 DOMAIN = "fault.vsa.test"
 ISSUE = ("cert", "issue", "--domain", DOMAIN, "--force")
 RENEW = ("cert", "renew", "--domain", DOMAIN, "--force")
 LIVE = f"{LIB}/live/{DOMAIN}"
+# A command after it runs where nobody holds certbot's lock.
+CERTBOT_LOCK = f"flock -n {LIB}/vsa-certbot.lock"
 KEPT = "the certificate of before is still served"
 Run = Callable[..., CompletedProcess[str]]
 
@@ -316,6 +321,31 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return results
+
+
+def test_ctrl_c_while_the_ca_is_asked(host: CertHost, before: str, tmp_path: Path) -> None:
+    """The operator has the prompt back at once; what was begun on the host ends whole, and holds nothing afterwards."""
+    ca = host.vps.services().container
+    with on_a_terminal(host.vps, ISSUE, folder=tmp_path) as terminal:
+        host.run(f"timeout 60 sh -c 'while {CERTBOT_LOCK} true; do sleep 0.05; done'")
+        subprocess.run(["docker", "pause", ca], check=True, capture_output=True)
+        try:
+            began = time.monotonic()
+            terminal.type(INTERRUPT)
+            code, shown = terminal.ended(), terminal.shown
+            assert time.monotonic() - began < 10
+            assert (code, "interrupted" in shown, "Traceback" in shown) == (130, True, False), shown
+            assert host.served(DOMAIN) == before == host.on_disk(DOMAIN)
+            assert host.run(f"{CERTBOT_LOCK} true || echo held").strip() == "held", "certbot was under way"
+        finally:
+            subprocess.run(["docker", "unpause", ca], check=True, capture_output=True)
+    host.run(f"timeout 60 sh -c 'until {CERTBOT_LOCK} true; do sleep 0.2; done'")
+    host.wait_served(DOMAIN, host.on_disk(DOMAIN))
+    again = host.issue(DOMAIN)
+    assert (again.code, again.said["changed"]) == (0, False), again
+    assert host.served(DOMAIN) == host.on_disk(DOMAIN) != before
+    assert host.status(DOMAIN)["state"] == "ok"
+    assert host.run(f"{CERTBOT_LOCK} true; flock -n {NGINX}/.lock true; pgrep -fa '[c]ertonly' || true") == ""
 
 
 def test_two_issues_at_once(host: CertHost) -> None:
