@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site
-short_description: Check a site before it is made, or remove it
+short_description: Check a site, bring it live, or remove it
 version_added: 0.1.0
 description:
   - Brings the words of a task and the site's manifest together, validates the whole, and looks at the host, namely
     that the proxy runs, the containers exist, run and answer on their ports, no other site has one of the names, and
     every address of every name leads here.
-  - With O(state=present) it changes nothing. What it returns is for the modules M(flowbiz.vsa.cert) and
-    M(flowbiz.vsa.vhost), which make the site.
+  - With O(state=present) it changes nothing, unless O(provision) is true. What it returns is for the modules
+    M(flowbiz.vsa.cert) and M(flowbiz.vsa.vhost), which make the site.
   - With O(state=absent) it removes the site in six steps, namely from the proxy, its auth, its certificate, its
     containers, its logs and its manifest; then it proves that nothing named after the site remains. It is safe to
     interrupt and to repeat.
@@ -34,6 +34,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  provision:
+    description:
+      - With O(state=present), whether to bring the site live as M(flowbiz.vsa.vhost) would, where its certificate is
+        good as it lies. That spares the start of two modules.
+    type: bool
+    default: false
   keep_container:
     description: With O(state=absent), whether the site's containers stay as they are.
     type: bool
@@ -65,7 +71,7 @@ attributes:
     description: Can run in check mode and return what would go.
   diff_mode:
     support: full
-    description: With O(state=absent) it returns the unified diff of the proxy's files.
+    description: With O(state=absent) or O(provision) it returns the unified diff of the proxy's files.
 """
 
 EXAMPLES = r"""
@@ -107,9 +113,14 @@ certificate:
   description: The certificate that is kept, as the module M(flowbiz.vsa.cert) describes it.
   returned: when C(certificate_kept)
   type: dict
+provisioned:
+  description:
+    - Whether the site was brought live, or in check mode would be. What M(flowbiz.vsa.vhost) returns is here then too.
+  returned: O(state=present)
+  type: bool
 generation:
   description: The generation of the proxy that is live now.
-  returned: O(state=absent)
+  returned: O(state=absent), or when C(provisioned)
   type: int
 removed:
   description: What went, files by their path.
@@ -134,7 +145,8 @@ containers:
   elements: dict
 steps:
   description:
-    - The step C(preflight), and where it is kept C(certificate); with O(state=absent) the six steps, C(data) with
+    - The step C(preflight), where it is kept C(certificate), and those of M(flowbiz.vsa.vhost) with C(provisioned);
+      with O(state=absent) the six steps, C(data) with
       O(purge), and C(proof). Each with name, state, text and notes.
   returned: success
   type: list
@@ -144,14 +156,16 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC, TEMPLATES_SPEC
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.sites import check_site
 
 
 def run(module: AnsibleModule) -> dict[str, object]:
+    # Each imports only what it needs: on the host that is compiled anew in every run.
     options, check = module.params, module.check_mode
     if options["state"] == "present":
-        return check_site(options, check=check)
+        from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site_provision import provision_site
+
+        return provision_site(options, check=check, diff=module._diff)
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.unprovision import unprovision
 
     return audited(lambda: unprovision(options, check=check, diff=module._diff), options, module="site", check=check)
@@ -168,6 +182,7 @@ def main() -> None:
             "detect": {"type": "bool", "default": False},
             "external_port": {"type": "raw"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "provision": {"type": "bool", "default": False},
             "keep_container": {"type": "bool", "default": False},
             "keep_cert": {"type": "bool", "default": False},
             "purge": {"type": "bool", "default": False},

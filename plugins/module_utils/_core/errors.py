@@ -90,6 +90,7 @@ class VsaError(ValueError):
     * ``expected``: what would be right; ``there_are``: the candidates that exist.
     * ``state``: what state the host is in now; ``hint``: the next command to try.
     * ``details``: further lines, e.g. NGINX's own words.
+    * ``steps``: what had been done before, as results list it; whoever knows of it adds it.
     """
 
     exit_code = EXIT_REFUSED
@@ -116,6 +117,7 @@ class VsaError(ValueError):
         self.state = state
         self.hint = hint
         self.details = list(details)
+        self.steps: list[dict[str, object]] = []
         if exit_code is not None:
             self.exit_code = exit_code
 
@@ -131,7 +133,8 @@ class VsaError(ValueError):
         )
         error = {"message": self.message, "state": self.state, **{key: value for key, value in words if value}}
         where = f" ({self.field} = {shown(self.value)!r})" if self.field and self.value is not None else ""
-        return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error}
+        steps = {"steps": self.steps} if self.steps else {}
+        return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error, **steps}
 
 
 class UsageError(VsaError):
