@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,21 @@ def test_ansibles_own_door_means_the_same(playbook: Run, host: ProxyHost) -> Non
     assert done.returncode == 0, done.stdout
     assert json.loads(host.get(SHOP, "/api/x")[1])["app"] == "web-2"
     assert json.loads(host.get(SHOP, "/apx")[1])["app"] == "web-1"
+
+
+def test_with_a_good_certificate_it_is_one_module(playbook: Run, host: ProxyHost, tmp_path: Path) -> None:
+    named = {"domain": SHOP, "upstream": "web-1:3000"}
+    done = playbook("site.yml", named)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("skipping: ") == 2
+    before = host.disk()
+    (tmp_path / "site.conf.j2").write_text("server { nonsense; }\n", encoding="utf-8")
+    refused = playbook("site.yml", {**named, "site_vhost_templates_dir": str(tmp_path)})
+    assert refused.returncode != 0
+    # What was found before the transaction is said beside why that failed.
+    assert "web-1:3000 answers" in refused.stdout
+    assert "nonsense" in refused.stdout
+    assert host.disk() == before
 
 
 def test_other_arguments_change_just_that(vsa: Run, host: ProxyHost) -> None:

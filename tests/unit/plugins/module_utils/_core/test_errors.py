@@ -102,3 +102,10 @@ for _ in range(12):
 def test_a_value_of_any_size_can_be_said(value: object) -> None:
     result = VsaError("it is wrong", field="domain", value=value).as_result()
     assert len(json.dumps(result)) < 1000
+
+
+def test_what_was_done_before_goes_along() -> None:
+    error = VsaError("it is wrong")
+    assert "steps" not in error.as_result()
+    error.steps = [{"name": "preflight", "state": "ok", "text": "web-1:3000 answers", "notes": []}]
+    assert error.as_result()["steps"] == error.steps
