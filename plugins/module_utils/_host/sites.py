@@ -29,7 +29,6 @@ from .lineages import Served, comparison, served
 from .nginx import CONTAINER, Nginx
 from .paths import Paths
 from .preflight import check_containers, check_names, detect_container
-from .vhost_show import explain
 
 __all__ = ("check_site", "list_sites", "list_vhosts")
 
@@ -255,6 +254,8 @@ def list_vhosts(
             "last_change": index.get("last_change"),
         }
         if wanted is not None:
+            from .vhost_show import explain  # a provision is not to pay for its imports
+
             entry |= explain(paths, live, name, templates)
         vhosts.append(entry)
     return {
