@@ -86,7 +86,7 @@ def test_ansibles_own_door_means_the_same(playbook: Run, host: ProxyHost) -> Non
 
 
 def test_with_a_good_certificate_it_is_one_module(playbook: Run, host: ProxyHost, tmp_path: Path) -> None:
-    named = {"domain": SHOP, "upstream": "web-1:3000"}
+    named = {"domain": SHOP, "upstream": "/=web-1:3000,/api/=web-2:3000"}
     done = playbook("site.yml", named)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("skipping: ") == 2
