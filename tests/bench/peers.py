@@ -293,7 +293,7 @@ def compare(peers: Peers, rounds: int) -> list[Figure]:
         Figure("HTTPS requests through one site", "1/s", rate, "≥ the better peer", rate["vsa"] >= best),
         Figure("memory, after load and changes", "MiB PSS", memory, "≤ Traefik", memory["vsa"] <= memory["traefik"]),
         Figure("one site changed → first answer", "s", first, "≤ Traefik", first["vsa"] <= first["traefik"]),
-        # The other two run already; this is what Ansible's start of a module costs, Ansible's own apart.
+        # The other two run already; this adds Python's start and imports, which every module has, Ansible's own apart.
         Figure("the same, with the start of Python", "s", {"vsa": started}, "—", None),
         Figure("the same, until proven (Caddy and Traefik do not)", "s", {"vsa": proven}, "—", None),
         Figure("the same by ansible-playbook, to its end", "s", {"vsa": ansible}, "—", None),
