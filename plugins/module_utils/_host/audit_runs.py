@@ -37,7 +37,7 @@ __all__ = (
 
 # After that long a run whose processes cannot be seen from here is taken for dead.
 _UNSEEN_SECONDS = 86_400.0
-# A file without its first line was cut off while it was made.
+# A file without its first lines was cut off while it was made.
 _UNWRITTEN_SECONDS = 60.0
 
 
@@ -74,8 +74,7 @@ def create(folder: Path, record: Record) -> Path:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         try:
-            write(handle, {"record": record.as_dict()})
-            write(handle, {"process": this_process()})
+            write(handle, {"record": record.as_dict()}, {"process": this_process()})
         finally:
             os.close(handle)
     except OSError:
@@ -98,13 +97,16 @@ def open_to_tell(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
 
-def write(handle: int, said: dict[str, Any]) -> None:
-    """Add to the file of a run that is open; OSError where nothing fits any more."""
-    os.write(handle, (json.dumps(said, separators=(",", ":")) + "\n").encode("ascii"))
+def write(handle: int, *said: dict[str, Any]) -> None:
+    """Add lines to the file of a run that is open, at once; OSError where nothing fits any more."""
+    os.write(handle, "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in said).encode("ascii"))
 
 
 def read(path: Path) -> OpenRun | None:
-    """Return what a file says, or None where it is gone or was never whole. Lines that were cut off are left out."""
+    """Return what a file says, or None where it is gone or not whole yet. Lines that were cut off are left out.
+
+    One that names no process is being made: taken for a dead run's it would be closed under its owner's hands.
+    """
     found: dict[str, list[Any]] = {key: [] for key in ("record", "process", "started", "closing", "hosts", "change")}
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -118,6 +120,8 @@ def read(path: Path) -> OpenRun | None:
         record = from_dict(found["record"][0])
         changes = tuple(Change(**change) for change in found["change"])
     except (IndexError, TypeError, ValueError):
+        return None
+    if not found["process"]:
         return None
     hosts = tuple(dict.fromkeys(str(host) for hosts in found["hosts"] for host in hosts))
     return OpenRun(

@@ -220,6 +220,20 @@ def test_a_run_that_lives_is_left_alone(trail: Trail) -> None:
     assert told(trail) == [("started", "started"), ("finished", "ok")]
 
 
+def test_a_run_that_begins_is_not_taken_for_a_dead_one(trail: Trail) -> None:
+    """Another run looks at its file before it names its process."""
+    run = trail.register(record(1))
+    assert run.path is not None
+    whole = run.path.read_bytes()
+    for length in range(len(whole)):
+        run.path.write_bytes(whole[:length])
+        assert trail.sweep() == 0
+    run.path.write_bytes(whole)
+    run.started()
+    assert run.close("ok")
+    assert told(trail) == [("started", "started"), ("finished", "ok")]
+
+
 def test_a_run_that_died_between_its_last_record_and_its_file(trail: Trail) -> None:
     died(
         trail, 1, then="import pathlib; pathlib.Path.unlink = lambda *a, **k: os.kill(os.getpid(), 9); run.close('ok')"
