@@ -54,7 +54,9 @@ def _sync(vsa: Run, *words: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("sites")
-def test_an_invalid_manifest_is_named_skipped_and_tells_by_the_exit_code(host: ProxyHost, vsa: Run) -> None:
+def test_an_invalid_manifest_is_named_skipped_and_tells_by_the_exit_code(
+    host: ProxyHost, vsa: Run, playbook: Run
+) -> None:
     _edit(host, BAD, "s/web-2/'web-2;}'/")
     _edit(host, GOOD, "s/web-1/web-2/")
     before = host.disk()
@@ -75,6 +77,11 @@ def test_an_invalid_manifest_is_named_skipped_and_tells_by_the_exit_code(host: P
     code, again = _sync(vsa)
     assert (code, again["changed"], again["invalid"]) == (7, False, [BAD])
     assert (host.disk(), host.live()) == (before, live), "with nothing to do nothing is touched"
+
+    done = playbook("flowbiz.vsa.vhost.sync")
+    assert (done.returncode, f"not valid, so the last good version stays live: {BAD};" in done.stdout) == (2, True)
+    assert playbook("flowbiz.vsa.vhost.sync", {"vhost_invalid_fails": False}).returncode == 0
+    assert (host.disk(), host.live()) == (before, live)
     _edit(host, BAD, "s/'web-2;}'/web-2/")
     assert _sync(vsa)[0] == 0
 

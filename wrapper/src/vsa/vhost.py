@@ -16,8 +16,8 @@ __all__ = ("group", "history", "list_vhosts", "rollback", "show", "sync")
 
 
 def sync(to: Where) -> Run:
-    """Return the run that makes the proxy serve what the manifests say."""
-    return to.run("flowbiz.vsa.vhost.sync")
+    """Return the run that makes the proxy serve what the manifests say; one that is not valid is told by its result."""
+    return to.run("flowbiz.vsa.vhost.sync", vhost_invalid_fails=False)
 
 
 def list_vhosts(to: Where) -> Run:
