@@ -96,7 +96,7 @@ WORDS = [
     ("site maintenance off --domain a.example", {"site_domain": "a.example", "site_maintenance": False}),
     ("site list", {}),
     ("site show a.example", {"site_domain": "a.example"}),
-    ("vhost sync", {}),
+    ("vhost sync", {"vhost_invalid_fails": False}),
     ("vhost list --exit-code", {}),
     ("vhost show a.example", {"vhost_domain": "a.example"}),
     ("vhost history", {}),
