@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -157,6 +158,19 @@ def test_a_clash_with_a_site_that_does_not_change_is_put_back(host: ProxyHost) -
     assert "clash" in result["msg"]
     assert (host.disk(), host.served()) == (before, live)
     assert seen["bad"] == []
+
+
+def test_a_main_file_that_reads_the_sites_otherwise_is_tested_whole(host: ProxyHost) -> None:
+    """An operator's own: the changed sites cannot be picked out of it."""
+    own = TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"].replace("/sites/*.conf;", "/sites/*.con[f];")}
+    assert host.drive(sync=True, templates=own)["proven"]
+    made = host.provision(SITE, templates=own)
+    assert made["proven"]
+    assert json.loads(host.run("cat", f"{NGINX}/current/generation.json"))["whole"] is True
+    host.remove(SITE)
+    assert host.provision(SITE)["proven"]
+    assert json.loads(host.run("cat", f"{NGINX}/current/generation.json"))["whole"] is False
+    host.remove(SITE)
 
 
 @pytest.mark.usefixtures("_clashing")

@@ -15,6 +15,7 @@ from typing import Any
 
 from .._core.errors import InternalError, RefusedError
 from .._core.plan import MAIN, Plan, culprit_line, site_of
+from .._core.render import GENERATION
 from .generations import Generations, Record
 from .logs import log_names, remove_logs
 from .nginx import Nginx, TestResult
@@ -24,6 +25,16 @@ __all__ = ("NginxRefusedError", "Staging")
 
 # One test of a generation costs a start of nginx -t; beyond this many changed sites NGINX's own words must do.
 _MOST_PROBES = 50
+
+
+def _include(number: object) -> str:
+    """Return the line of the main file that reads all sites."""
+    return f"include {CONTAINER_NGINX}/generations/{number}/sites/*.conf;"
+
+
+def _new_main(plan: Plan) -> bool:
+    """Say whether the main file is another one, or an operator's own that reads the sites in a way of its own."""
+    return any(change.name == MAIN for change in plan.changes) or _include(GENERATION) not in plan.files[MAIN]
 
 
 def _tested(plan: Plan) -> dict[str, str]:
@@ -66,7 +77,8 @@ class Staging:
         the plan while NGINX tests it. RefusedError names the site that NGINX refuses, and the line. Without ``whole``
         only the sites that change are tested, where a running NGINX is to read the rest anyway before it takes any.
         """
-        whole = whole or any(change.name == MAIN for change in plan.changes) or self._nginx.master() is None
+        if not whole:
+            whole = _new_main(plan) or self._nginx.master() is None
         number = self._generations.next_number()
         time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
         logs_before = log_names(self._paths)
@@ -164,12 +176,11 @@ class Staging:
 
     def _probe(self, number: int, domains: Iterable[str]) -> TestResult:
         """Test the main file with some of the sites."""
-        place = f"{CONTAINER_NGINX}/generations/{number}/sites"
         directory = self._generations.directory(number)
         main = (directory / MAIN).read_text(encoding="utf-8")
-        lines = "\n".join(f"include {place}/{domain}.conf;" for domain in domains)
+        lines = "\n".join(_include(number).replace("*", domain) for domain in domains)
         probe = directory / "probe.conf"
-        probe.write_text(main.replace(f"include {place}/*.conf;", lines), encoding="utf-8")
+        probe.write_text(main.replace(_include(number), lines), encoding="utf-8")
         try:
             return self._nginx.test(number, main=probe.name)
         finally:
