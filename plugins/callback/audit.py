@@ -62,8 +62,8 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import INTERRUPTED, STATUS, Change, Counts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import Masker
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import worst_exit
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Run, Trail
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Run, Trail
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit import (
     LokiSettings,
     after_run,

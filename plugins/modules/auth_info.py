@@ -45,7 +45,7 @@ auth:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth_list import list_auth
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.listing import list_auth
 
 
 def main() -> None:

@@ -131,13 +131,13 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert_actions import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.actions import (
     ACTIONS,
     REASONS,
     act_on_certificate,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import RUN_SPEC
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ renewal:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert_list import list_certificates
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.listing import list_certificates
 
 
 def main() -> None:

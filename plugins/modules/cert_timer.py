@@ -53,9 +53,9 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert_timer import set_timer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import set_timer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import RUN_SPEC
 
 
 def main() -> None:

@@ -155,18 +155,22 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import RUN_SPEC, SITE_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import (
+    RUN_SPEC,
+    SITE_SPEC,
+    TEMPLATES_SPEC,
+)
 
 
 def run(module: AnsibleModule) -> dict[str, object]:
     # Each imports only what it needs: on the host that is compiled anew in every run.
     options, check = module.params, module.check_mode
     if options["state"] == "present":
-        from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site_provision import provision_site
+        from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.provision import provision_site
 
         return provision_site(options, check=check, diff=module._diff)
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_note import audited
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.unprovision import unprovision
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import unprovision
 
     return audited(lambda: unprovision(options, check=check, diff=module._diff), options, module="site", check=check)
 

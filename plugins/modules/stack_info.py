@@ -61,7 +61,7 @@ logs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack_list import list_stacks
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import list_stacks
 
 
 def main() -> None:

@@ -21,12 +21,12 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Rec
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import masked_arguments, target_of
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7, uuid7
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import (
     Places,
     login_actor,
     this_controller,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import now
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import now
 
 __all__ = ("LokiSettings", "after_run", "loki_settings", "new_id", "run_record", "send")
 
@@ -108,8 +108,8 @@ def _section(config: Path | None) -> Mapping[str, str]:
 
 
 def _of_host() -> dict[str, str | None]:
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import read_settings
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import read_settings
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
     try:
         settings = read_settings(Paths())
@@ -135,7 +135,7 @@ def send(places: Places, loki: LokiSettings, *, seconds: float) -> Any:
 
 def after_run(places: Places, loki: LokiSettings | None, *, began: float) -> str | None:
     """Index what is new and push it, within two seconds of ``began`` (monotonic); returns what is worth a warning."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index
 
     Index(places).catch_up()
     left = _SECONDS - (time.monotonic() - began)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ..module_utils._host.files import read_json, write_atomically
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import read_json, write_atomically
 
 __all__ = ("Cursor", "Line", "Trail", "load", "nanoseconds", "save")
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Trail
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
 import rig
 

@@ -21,10 +21,10 @@ import sys
 from collections.abc import Mapping
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import Change, Request
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.docker import Engine
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import Proxy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change, Request
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.transaction import Proxy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
         call = wanted["call"]
         if call == "unprovision":
             # Imported here: the other calls are not to pay for it.
-            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.unprovision import unprovision
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import unprovision
 
             own = {"keep_container": False, "keep_cert": False, "purge": False, "audit_id": request.audit_id}
             named = {"domain": wanted["domain"], "templates": wanted["templates"], "actor": "test", "verb": None}

@@ -8,7 +8,7 @@ import tarfile
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import to_manifest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
 
 from certs import Pair, make_pair
 from making import make_site

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms, site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.arguments import said_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import said_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

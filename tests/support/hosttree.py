@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import Plan, make_plan, text_hash
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.desired import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import (
     Change,
     Desired,
     Request,
     compose,
     read_settings,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.generations import Generations, Record
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.paths import Paths
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import Generations, Record
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 from making import MARKER, TEMPLATE_TEXTS, make_renderer
 

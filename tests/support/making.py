@@ -10,7 +10,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import AUTH
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES, Layout, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site, parse, to_manifest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.files import dump_yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
 
 __all__ = ("LAYOUT", "MARKER", "ROOT", "TEMPLATE_TEXTS", "generation_files", "make_renderer", "make_site")
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record as Record
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import Problem as Problem
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import Verdict as Verdict
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index as Index
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Row as Row
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Trail
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Index
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Row as Row
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
     from vsa.report import Report
 
@@ -35,21 +35,21 @@ _KILLED = (None, *range(129, 160), 254)
 
 def places() -> Places:
     """Return where the trail of this machine and user lies."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places as Here
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places as Here
 
     return Here.here(os.environ)
 
 
 def trail() -> Trail:
     """Return the trail of this machine and user."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Trail as Kept
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail as Kept
 
     return Kept(places())
 
 
 def index(of: Places | None = None) -> Index:
     """Return the index of the trail."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index as Kept
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Kept
 
     return Kept(of or places())
 

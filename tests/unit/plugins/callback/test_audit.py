@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_index import Index
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_places import Places
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit_trail import Trail
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
 ROOT = Path(__file__).parents[4]
 CANARY = "cAnArY-7f3a9b"

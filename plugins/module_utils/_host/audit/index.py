@@ -1,0 +1,308 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of the trail: one row for each run, in SQLite, made from the trail and made anew wherever it is in doubt.
+
+It knows how far it has read, so that catching up costs what is new. The trail is the truth; nothing is in here alone
+but the head that it last saw, by which :meth:`Index.heads` tells of a trail whose end was cut off.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..._core.audit import GENESIS, STARTED, Record, content_of, parse_line
+from ..audit.places import Places, rotated_number
+
+__all__ = ("Index", "Row")
+
+_VERSION = "1"
+_BUSY_SECONDS = 0.5
+_BATCH = 5000
+_LOST = 10
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, time TEXT NOT NULL, verb TEXT NOT NULL, target TEXT, status TEXT NOT NULL,
+    check_mode INTEGER NOT NULL, changed INTEGER NOT NULL, actor TEXT NOT NULL, hosts TEXT NOT NULL,
+    duration REAL, error TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_time ON runs (time);
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL,
+    length INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS records_id ON records (id);
+"""
+_COLUMNS = "id, time, verb, target, status, check_mode, changed, actor, hosts, duration, error"
+_UPSERT = f"""
+INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, changed = max(changed, excluded.changed),
+    hosts = excluded.hosts, duration = excluded.duration, error = coalesce(excluded.error, error)
+WHERE excluded.status != '{STARTED}'
+"""  # noqa: S608 (constants)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run as a list shows it; ``time`` is when it started, ``status`` is ``started`` while it is under way."""
+
+    id: str
+    time: str
+    verb: str
+    target: str | None
+    status: str
+    check: bool
+    changed: bool
+    actor: str
+    hosts: tuple[str, ...]
+    duration: float | None
+    error: str | None
+
+
+class Index:
+    """The index of the trail in its places. Every method heals what it can; what it cannot it says by None or False."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def catch_up(self) -> bool:
+        """Read what is new in the trail; returns whether the index is up to date now. Raises nothing."""
+        for attempt in (1, 2):
+            try:
+                with self._open() as base:
+                    self._read_on(base)
+                return True
+            except sqlite3.Error as error:
+                if _is_locked(error) or attempt == 2:
+                    return False
+            except OSError:
+                return False
+            # Not a database, or a damaged one: it is made anew.
+            with contextlib.suppress(OSError):
+                self._remove()
+        return False
+
+    def rebuild(self) -> int:
+        """Make the index anew and return the number of runs. OSError or sqlite3.Error where that cannot be."""
+        self._remove()
+        with self._open() as base:
+            self._read_on(base)
+            return int(base.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+    def runs(
+        self,
+        *,
+        since: str | None = None,
+        host: str | None = None,
+        verb: str | None = None,
+        target: str | None = None,
+        status: Sequence[str] = (),
+        last: int = 0,
+    ) -> list[Row]:
+        """Return the runs that fit, the oldest first; of more than ``last`` (0: no limit) the newest.
+
+        ``since`` compares with their start, ``verb`` is a verb or a noun (``site`` for all of its verbs). sqlite3.Error
+        where there is no index to be read.
+        """
+        conditions: list[tuple[str, list[Any]]] = []
+        if since:
+            conditions.append(("time >= ?", [since]))
+        if host:
+            conditions.append(("instr(hosts, ?) > 0", [json.dumps(host)]))
+        if target:
+            conditions.append(("target = ?", [target]))
+        if verb:
+            conditions.append(("(verb = ? OR substr(verb, 1, ?) = ?)", [verb, len(verb) + 1, f"{verb}."]))
+        if status:
+            conditions.append((f"status IN ({', '.join('?' * len(status))})", list(status)))
+        where = " AND ".join(condition[0] for condition in conditions)
+        values = [value for condition in conditions for value in condition[1]]
+        query = f"SELECT {_COLUMNS} FROM runs" + (f" WHERE {where}" if where else "")  # noqa: S608 (constants and marks)
+        query += " ORDER BY time DESC, id DESC" + (" LIMIT ?" if last else "")
+        with self._open() as base:
+            found = base.execute(query, [*values, *([last] if last else [])]).fetchall()
+        return [_row(entry) for entry in reversed(found)]
+
+    def records(self, start: str) -> list[Record]:
+        """Return the records of the runs whose id begins so, in the trail's order.
+
+        sqlite3.Error where there is no index to be read, ValueError where it does not fit the trail.
+        """
+        query = "SELECT file, offset, length FROM records WHERE id >= ? AND id < ? ORDER BY seq"
+        with self._open() as base:
+            places = base.execute(query, (start, start + "g")).fetchall()
+        files = {str(rotated_number(file.name)): file for file in self._places.files()}
+        found = []
+        for name, offset, length in places:
+            if name not in files:
+                raise ValueError("a file of the trail is gone")
+            with open(files[name], "rb") as stream:
+                stream.seek(offset)
+                found.append(parse_line(stream.read(length)))
+        if not all(record.id.startswith(start) for record in found):
+            raise ValueError("the index is of another trail")
+        return found
+
+    def heads(self) -> list[str]:
+        """Return hashes that were once the last one of the trail, as far as the index has seen them."""
+        with contextlib.suppress(sqlite3.Error, OSError), self._open() as base:
+            known = _meta(base)
+            return [*known.get("lost", "").split(), *([known["head"]] if known.get("head") else [])]
+        return []
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        path = self._places.database
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        base = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = NORMAL")
+            if _version(base) != _VERSION:
+                base.executescript(f"BEGIN IMMEDIATE; {_TABLES}; COMMIT")
+                base.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", [_VERSION])
+            yield base
+        finally:
+            base.close()
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._places.database}{suffix}")
+
+    def _read_on(self, base: sqlite3.Connection) -> None:
+        """Take in every whole line after the last one taken in."""
+        base.execute("BEGIN IMMEDIATE")
+        try:
+            known = _meta(base)
+            start = self._where(known)
+            if start is None:
+                for table in ("runs", "records"):
+                    base.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
+                base.execute("DELETE FROM meta WHERE key IN ('file', 'offset', 'head')")
+                # Remembered for those who verify: nothing else tells that the end of a trail was cut off.
+                lost = [*known.get("lost", "").split(), known.get("head", GENESIS)]
+                known, start = {"lost": " ".join(lost[-_LOST:])}, (0, 0)
+            head = known.get("head", GENESIS)
+            files = self._places.files()
+            if files and known.get("file") == "0" and (number := rotated_number(files[start[0]].name)):
+                # What was the current file has been rotated since.
+                base.execute("UPDATE records SET file = ? WHERE file = '0'", [str(number)])
+            for position, file in enumerate(files):
+                if position >= start[0]:
+                    offset = start[1] if position == start[0] else 0
+                    offset, head = _take_in(base, file, offset, head)
+                    known |= {"file": str(rotated_number(file.name)), "offset": str(offset), "head": head}
+            base.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(known.items()))
+            base.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                base.execute("ROLLBACK")
+            raise
+
+    def _where(self, known: Mapping[str, str]) -> tuple[int, int] | None:
+        """Return the file (by its place in the row) and the offset to go on from; None where the index does not fit."""
+        files = self._places.files()
+        if "offset" not in known:
+            return 0, 0
+        offset = int(known["offset"])
+        if not files:
+            return None
+        numbers = [rotated_number(file.name) for file in files]
+        # What was the current file may have been rotated since: then it is the newest rotated one, or an older one.
+        for place in reversed(range(len(files))):
+            if known["file"] not in ("0", str(numbers[place])):
+                continue
+            if offset == 0 and known["head"] == GENESIS:
+                return 0, 0
+            if _ends_with(files[place], offset, known["head"]):
+                return place, offset
+        return None
+
+
+def _take_in(base: sqlite3.Connection, file: Path, offset: int, head: str) -> tuple[int, str]:
+    runs: list[tuple[Any, ...]] = []
+    records: list[tuple[Any, ...]] = []
+    number = str(rotated_number(file.name))
+    with open(file, "rb", buffering=1 << 20) as stream:
+        stream.seek(offset)
+        for line in stream:
+            if line[-1:] != b"\n":
+                break  # it is being written, or torn
+            with contextlib.suppress(ValueError):
+                record = parse_line(line)
+                head = content_of(line[:-1])[1]
+                records.append((record.id, record.kind, number, offset, len(line)))
+                runs.append(_values(record))
+            offset += len(line)
+            if len(runs) >= _BATCH:
+                _insert(base, runs, records)
+                runs, records = [], []
+    _insert(base, runs, records)
+    return offset, head
+
+
+def _insert(base: sqlite3.Connection, runs: list[tuple[Any, ...]], records: list[tuple[Any, ...]]) -> None:
+    base.executemany("INSERT INTO records (id, kind, file, offset, length) VALUES (?, ?, ?, ?, ?)", records)
+    base.executemany(_UPSERT, runs)
+
+
+def _values(record: Record) -> tuple[Any, ...]:
+    actor = record.actor.sudo_user or record.actor.user
+    return (
+        record.id,
+        record.time,
+        record.verb,
+        record.target,
+        record.status,
+        record.check,
+        record.changed,
+        f"{actor}@{record.controller.name}",
+        json.dumps(record.hosts),
+        record.duration,
+        record.error,
+    )
+
+
+def _row(entry: Sequence[Any]) -> Row:
+    run_id, time, verb, target, status, check, changed, actor, hosts, duration, error = entry
+    return Row(
+        run_id, time, verb, target, status, bool(check), bool(changed), actor, tuple(json.loads(hosts)), duration, error
+    )
+
+
+def _ends_with(file: Path, offset: int, head: str) -> bool:
+    """Say whether the line that ends there has that hash."""
+    wanted = f'"hash":"{head}"}}\n'.encode()
+    try:
+        with open(file, "rb") as stream:
+            stream.seek(max(0, offset - len(wanted)))
+            return stream.read(len(wanted)) == wanted
+    except OSError:
+        return False
+
+
+def _version(base: sqlite3.Connection) -> str | None:
+    try:
+        return _meta(base).get("version")
+    except sqlite3.OperationalError as error:
+        if _is_locked(error):
+            raise
+        return None
+
+
+def _meta(base: sqlite3.Connection) -> dict[str, str]:
+    return dict(base.execute("SELECT key, value FROM meta").fetchall())
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or "busy" in str(error))

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the audit trail of this machine and user lies, and by which id its writer is known.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..._core.audit import Actor, Controller
+
+__all__ = ("Places", "login_actor", "rotated_number", "this_controller")
+
+_ROTATED = re.compile(r"audit\.jsonl\.([1-9][0-9]*)")
+
+
+@dataclass(frozen=True)
+class Places:
+    """``folder`` holds the trail, ``state`` the index, the runs under way and the cursors of what is sent elsewhere.
+
+    ``spool`` is on a tmpfs: it takes what a full disk does not.
+    """
+
+    folder: Path
+    state: Path
+    spool: Path
+
+    @classmethod
+    def of_host(cls, root: str = "/") -> Places:
+        """Return the places of a host's own trail."""
+        folder = Path(root, "var/log/vsa")
+        return cls(folder, Path(root, "var/lib/vsa"), _spool(folder))
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str], *, root: str = "/") -> Places:
+        """Return the places for whoever runs this: a host's own for its root, else the user's state directory."""
+        if os.getuid() == 0 and Path(root, "etc/vsa/vsa.yml").exists():
+            return cls.of_host(root)
+        said = environ.get("XDG_STATE_HOME", "")
+        base = Path(said) if said.startswith("/") else Path(environ.get("HOME") or "~").expanduser() / ".local/state"
+        return cls(base / "vsa", base / "vsa", _spool(base / "vsa"))
+
+    @property
+    def log(self) -> Path:
+        """Return the file that is written now."""
+        return self.folder / "audit.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Return the lock of all that write; not the trail itself, which is renamed."""
+        return self.folder / ".audit.lock"
+
+    @property
+    def reserve(self) -> Path:
+        """Return the file that is given up where the disk is full, so that a last record still fits."""
+        return self.folder / ".audit.reserve"
+
+    @property
+    def runs(self) -> tuple[Path, Path]:
+        """Return the directories of the runs under way: on disk, and where that is full."""
+        return self.state / "audit-runs", self.spool / "runs"
+
+    @property
+    def database(self) -> Path:
+        """Return the index."""
+        return self.state / "audit.db"
+
+    @property
+    def loki_cursor(self) -> Path:
+        """Return the file that says what was sent to Loki."""
+        return self.state / "loki.json"
+
+    def files(self) -> list[Path]:
+        """Return the trail's files that exist, the oldest first."""
+        try:
+            names = [entry for entry in os.listdir(self.folder) if rotated_number(entry)]
+        except OSError:
+            names = []
+        rotated = [self.folder / name for name in sorted(names, key=rotated_number)]
+        return [*rotated, *([self.log] if self.log.exists() else [])]
+
+    def make(self) -> None:
+        """Make the directories, private to their owner."""
+        for folder in (self.folder, self.state, self.runs[0]):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def rotated_number(name: str) -> int:
+    """Return the number of a rotated file by its name; 0 for any other file."""
+    found = _ROTATED.fullmatch(name)
+    return int(found[1]) if found else 0
+
+
+def _spool(folder: Path) -> Path:
+    parent = next((path for path in ("/dev/shm", "/run") if os.access(path, os.W_OK | os.X_OK)), "/tmp")  # noqa: S108 (checked for its owner)
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+    return Path(parent, f"vsa-audit-{os.getuid()}-{digest}")
+
+
+def this_controller(places: Places) -> Controller:
+    """Return this machine's name, and the id of the trail's writer, which is made once."""
+    return Controller(name=socket.gethostname(), id=_writer(places.state / "audit-writer"))
+
+
+def _writer(path: Path) -> str:
+    for attempt in (1, 2):
+        try:
+            text = path.read_text(encoding="ascii").strip()
+            if re.fullmatch(r"[0-9a-f]{16}", text):
+                return text
+        except (OSError, UnicodeDecodeError):
+            pass
+        if attempt == 1:
+            _make_writer(path)
+    # No place to keep one: the same for this machine and user at least.
+    try:
+        machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        machine = socket.gethostname()
+    return hashlib.sha256(f"{machine} {os.getuid()} {path}".encode()).hexdigest()[:16]
+
+
+def _make_writer(path: Path) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.write_text(os.urandom(8).hex() + "\n", encoding="ascii")
+        if not path.exists() or not path.read_bytes().strip():
+            os.replace(fresh, path)
+    except OSError:
+        pass  # then it is made up from what the machine has
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+
+
+def login_actor(environ: Mapping[str, str]) -> Actor:
+    """Return who runs this: the user that the system knows, whose sudo it is, and where their ssh came from."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    sudo = environ.get("SUDO_USER")
+    client = (environ.get("SSH_CLIENT") or environ.get("SSH_CONNECTION") or "").split(" ")[0]
+    return Actor(user=user, sudo_user=sudo if sudo and sudo != user else None, ssh_client=client or None)

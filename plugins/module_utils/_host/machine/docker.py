@@ -1,0 +1,368 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one way to the Docker engine: a thin, typed layer over the Docker SDK for Python.
+
+Reads and effects only: what should be done is decided in ``_core``. Errors of the engine become VsaError with what to
+do. Source: https://docker-py.readthedocs.io/en/stable/
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._core.errors import PutBackError, RefusedError
+
+__all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
+
+# Marks a container's place on a network as made by VSA: what joined it may leave again.
+_JOINED = "vsa.joined"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A container's place on one network."""
+
+    address: str
+    address6: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published port: ``host`` address and port, and the port inside."""
+
+    host: str
+    host_port: int
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """What VSA needs to know of a container."""
+
+    name: str
+    id: str
+    image: str
+    image_id: str
+    status: str
+    health: str | None
+    pid: int
+    started_at: str
+    networks: dict[str, Endpoint] = field(default_factory=dict)
+    network_mode: str = ""
+    published: tuple[Published, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Say whether its process runs now."""
+        return self.status == "running"
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """The end of a command in a container; texts are decoded with replacement."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        """Return both streams, errors last."""
+        return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
+
+
+def _container(attrs: dict[str, Any]) -> Container:
+    state = attrs.get("State", {})
+    settings = attrs.get("NetworkSettings", {})
+    published = [
+        Published(
+            host=bind["HostIp"],
+            host_port=int(bind["HostPort"]),
+            port=int(port.split("/")[0]),
+            protocol=port.split("/")[1],
+        )
+        for port, binds in (settings.get("Ports") or {}).items()
+        for bind in binds or ()
+    ]
+    return Container(
+        name=attrs["Name"].lstrip("/"),
+        id=attrs["Id"],
+        image=attrs["Config"]["Image"],
+        image_id=attrs["Image"],
+        status=state.get("Status", "unknown"),
+        health=(state.get("Health") or {}).get("Status"),
+        pid=int(state.get("Pid") or 0),
+        started_at=state.get("StartedAt", ""),
+        networks={
+            name: Endpoint(
+                address=end.get("IPAddress") or "",
+                address6=end.get("GlobalIPv6Address") or "",
+                aliases=tuple(end.get("Aliases") or ()),
+            )
+            for name, end in (settings.get("Networks") or {}).items()
+        },
+        network_mode=attrs.get("HostConfig", {}).get("NetworkMode", ""),
+        published=tuple(published),
+        labels=attrs["Config"].get("Labels") or {},
+    )
+
+
+class Engine:
+    """The Docker engine of this host. Every call may raise RefusedError where the engine does not answer."""
+
+    def __init__(self, *, base_url: str = "unix:///var/run/docker.sock", timeout: int = 60) -> None:
+        try:
+            import docker
+            import docker.errors
+        except ImportError as error:
+            raise RefusedError(
+                "the Docker SDK for Python is missing on this host", details=[str(error)], hint="vsa bootstrap"
+            ) from error
+        self._errors = docker.errors
+        self._docker = docker
+        with self._translated("connect to the Docker engine"):
+            self._client = docker.DockerClient(base_url=base_url, timeout=timeout)
+            self._api = self._client.api
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        import requests.exceptions
+
+        try:
+            yield
+        except self._errors.APIError as error:
+            raise PutBackError(f"Docker would not {what}: {error.explanation or error}") from error
+        except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            raise RefusedError(
+                "the Docker engine of this host does not answer", details=[f"to {what}: {error}"], hint="vsa bootstrap"
+            ) from error
+
+    def container(self, name: str) -> Container | None:
+        """Return one container by name or id, or None where there is none."""
+        with self._translated(f"inspect the container {name}"):
+            try:
+                attrs = self._api.inspect_container(name)
+            except self._errors.NotFound:
+                return None
+        found = _container(attrs)
+        # The API also takes a prefix of an id for a name; a site must never lead to a container by accident.
+        return found if name in (found.name, found.id) else None
+
+    def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
+        """Return containers by name, the stopped too unless ``everything`` is false; only those with ``labels``."""
+        found = []
+        wanted = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
+        with self._translated("list containers"):
+            for entry in self._api.containers(all=everything, filters=wanted if labels else None):
+                try:
+                    found.append(_container(self._api.inspect_container(entry["Id"])))
+                except self._errors.NotFound:
+                    continue
+        return sorted(found, key=lambda item: item.name)
+
+    def summaries(self) -> dict[str, str]:
+        """Return the state of every container by name, in one call (``running``, ``exited`` …)."""
+        with self._translated("list containers"):
+            entries = self._api.containers(all=True)
+        return {
+            name.lstrip("/"): entry["State"] for entry in entries for name in entry["Names"] if name.count("/") == 1
+        }
+
+    def attached(self) -> dict[str, set[str]]:
+        """Return the networks of every running container by name, in one call."""
+        with self._translated("list containers"):
+            entries = self._api.containers()
+        return {
+            name.lstrip("/"): set((entry.get("NetworkSettings") or {}).get("Networks") or {})
+            for entry in entries
+            for name in entry["Names"]
+            if name.count("/") == 1
+        }
+
+    def image_id(self, reference: str) -> str | None:
+        """Return the id of a local image, or None where it is not there."""
+        with self._translated(f"inspect the image {reference}"):
+            try:
+                return str(self._api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
+            except self._errors.ImageNotFound:
+                return None
+
+    def pull(self, reference: str) -> None:
+        """Fetch an image from its registry. RefusedError with the engine's words where that fails."""
+        error: str | None = None
+        try:
+            with self._translated(f"pull the image {reference}"):
+                # Read as a stream: an error that comes after the first line is in no status code.
+                for line in self._api.pull(reference, stream=True, decode=True):
+                    error = line.get("error") or error
+        except PutBackError as problem:
+            error = problem.message
+        if error is not None:
+            raise RefusedError(
+                f"the image {reference} is neither on this host nor to be had from its registry",
+                field="image",
+                value=reference,
+                details=[error],
+                hint=f"docker pull {reference}",
+            )
+
+    def logs(self, name: str, *, tail: int = 100) -> str:
+        """Return the last lines that a container wrote, each with its time in RFC 3339 first, both streams in order."""
+        with self._translated(f"read the log of {name}"):
+            return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
+
+    def exec(
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        environment: dict[str, str] | None = None,
+        user: str = "",
+        timeout: int | None = None,
+    ) -> ExecResult:
+        """Run a command in a running container and wait for it; ``timeout`` seconds may pass without output."""
+        with self._translated(f"run {argv[0]} in {name}"), self._patient(timeout):
+            made = self._api.exec_create(name, argv, environment=environment, user=user)
+            stdout, stderr = self._api.exec_start(made["Id"], demux=True)
+            code = self._api.exec_inspect(made["Id"])["ExitCode"]
+        return ExecResult(
+            code=code, stdout=(stdout or b"").decode(errors="replace"), stderr=(stderr or b"").decode(errors="replace")
+        )
+
+    @contextmanager
+    def _patient(self, timeout: int | None) -> Iterator[None]:
+        usual = self._api.timeout
+        self._api.timeout = timeout or usual
+        try:
+            yield
+        finally:
+            self._api.timeout = usual
+
+    def run_once(
+        self,
+        image: str,
+        argv: list[str],
+        *,
+        binds: list[str],
+        entrypoint: list[str] | None = None,
+        environment: dict[str, str] | None = None,
+        network: str = "none",
+        tmpfs: dict[str, str] | None = None,
+        timeout: int = 120,
+    ) -> ExecResult:
+        """Run a command in a container of its own, which is removed afterwards whatever happens.
+
+        ``binds`` are ``HOST:CONTAINER:MODE``. Raises RefusedError where the image is not there.
+        """
+        if self.image_id(image) is None:
+            raise RefusedError(
+                f"the image {image} is not on this host", field="image", value=image, hint=f"docker pull {image}"
+            )
+        config = self._api.create_host_config(binds=binds, network_mode=network, tmpfs=tmpfs)
+        with self._translated(f"run {argv[0]} in {image}"):
+            made = self._api.create_container(
+                image,
+                argv,
+                entrypoint=entrypoint,
+                environment=environment,
+                host_config=config,
+                labels={"vsa.once": "1"},
+            )
+            try:
+                self._api.start(made["Id"])
+                code = self._api.wait(made["Id"], timeout=timeout)["StatusCode"]
+                stdout = self._api.logs(made["Id"], stdout=True, stderr=False)
+                stderr = self._api.logs(made["Id"], stdout=False, stderr=True)
+            finally:
+                self._api.remove_container(made["Id"], force=True, v=True)
+        return ExecResult(code=code, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace"))
+
+    def network(self, name: str) -> dict[str, Any] | None:
+        """Return what the engine knows of a network of exactly this name, or None."""
+        with self._translated(f"inspect the network {name}"):
+            found = [entry for entry in self._api.networks(names=[name]) if entry["Name"] == name]
+        return found[0] if found else None
+
+    def ensure_network(self, name: str, *, subnet6: str | None = None, labels: dict[str, str] | None = None) -> bool:
+        """Create a bridge network unless it exists; with ``subnet6`` it has IPv6. Returns whether it was created."""
+        if self.network(name) is not None:
+            return False
+        ipam = None
+        if subnet6:
+            ipaddress.IPv6Network(subnet6)
+            ipam = self._docker.types.IPAMConfig(pool_configs=[self._docker.types.IPAMPool(subnet=subnet6)])
+        with self._translated(f"create the network {name}"):
+            self._api.create_network(
+                name, driver="bridge", check_duplicate=True, enable_ipv6=bool(subnet6), ipam=ipam, labels=labels or {}
+            )
+        return True
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; gone already is fine."""
+        with self._translated(f"remove the network {name}"):
+            try:
+                self._api.remove_network(name)
+            except self._errors.NotFound:
+                return
+
+    def connect(self, network: str, container: str) -> None:
+        """Attach a running container to a network, and mark that it was VSA that did."""
+        with self._translated(f"connect {container} to {network}"):
+            self._api.connect_container_to_network(container, network, driver_opt={_JOINED: "1"})
+
+    def joined(self, name: str, network: str) -> bool:
+        """Say whether it was VSA that put a container on a network."""
+        with self._translated(f"inspect the container {name}"):
+            try:
+                ends = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
+            except self._errors.NotFound:
+                return False
+        return _JOINED in ((ends.get(network) or {}).get("DriverOpts") or {})
+
+    def members(self, network: str) -> list[str]:
+        """Return the names of all containers that are on a network or would be if they ran."""
+        with self._translated(f"list the containers on {network}"):
+            entries = self._api.containers(all=True, filters={"network": [network]})
+        return sorted(
+            name.lstrip("/")
+            for entry in entries
+            for name in entry["Names"]
+            if name.count("/") == 1 and network in entry["NetworkSettings"]["Networks"]
+        )
+
+    def remove_edge(self, network: str) -> list[str] | None:
+        """Remove a network that VSA made and no container is on.
+
+        Returns None where it is gone, else the names of the containers on it; an empty list where somebody else made
+        it, for then it stays as well.
+        """
+        found = self.network(network)
+        if found is None:
+            return None
+        members = self.members(network)
+        if members or "vsa.edge" not in (found.get("Labels") or {}):
+            return members
+        self.remove_network(network)
+        return None
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Detach a container from a network; not attached is fine."""
+        with self._translated(f"disconnect {container} from {network}"):
+            try:
+                self._api.disconnect_container_from_network(container, network, force=True)
+            except self._errors.NotFound:
+                return
+
+    def version(self) -> str:
+        """Return the engine's version."""
+        with self._translated("say its version"):
+            return str(self._api.version()["Version"])

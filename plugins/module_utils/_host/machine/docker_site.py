@@ -1,0 +1,113 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the removal of a site asks of the engine besides: who is beside a container, what it holds, and its end.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..._core.unprovision import Held, Mount
+from ..machine.docker import Engine
+
+__all__ = ("SiteEngine", "Written")
+
+_PROJECT = "com.docker.compose.project"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a container holds in its writable layer: bytes, and how many paths with the first of them."""
+
+    bytes: int
+    count: int
+    paths: tuple[str, ...]
+
+
+def _held(entry: Mapping[str, Any]) -> Held:
+    mode = str((entry.get("HostConfig") or {}).get("NetworkMode") or "")
+    labels = entry.get("Labels") or {}
+    # A container has one name of its own; the others, with a second slash, are old links to it.
+    own = [name.lstrip("/") for name in entry.get("Names") or () if name.count("/") == 1]
+    return Held(
+        name=own[0] if own else entry["Id"],
+        id=entry["Id"],
+        image=str(entry.get("Image") or ""),
+        status=str(entry.get("State") or ""),
+        created=int(entry.get("Created") or 0),
+        networks=tuple(sorted((entry.get("NetworkSettings") or {}).get("Networks") or {})),
+        shares_with=mode.partition("container:")[2],
+        project=str(labels.get(_PROJECT) or ""),
+        mounts=tuple(
+            Mount(
+                source=str(mount.get("Source") or ""),
+                name=str(mount.get("Name") or "") if mount.get("Type") == "volume" else "",
+                driver=str(mount.get("Driver") or ""),
+                target=str(mount.get("Destination") or ""),
+            )
+            for mount in entry.get("Mounts") or ()
+            if mount.get("Type") in ("volume", "bind")
+        ),
+    )
+
+
+class SiteEngine(Engine):
+    """The engine, with what only the removal of a site needs."""
+
+    def held(self) -> list[Held]:
+        """Return every container, the stopped too, in one call."""
+        with self._translated("list containers"):
+            return [_held(entry) for entry in self._api.containers(all=True)]
+
+    def written(self, held: Held, *, most: int = 3) -> Written:
+        """Return what a container holds beside its image and its volumes: it is lost with the container."""
+        with self._translated(f"look into the container {held.name}"):
+            try:
+                found = self._api.containers(all=True, size=True, filters={"id": held.id})
+                changes = self._api.diff(held.id) or []
+            except self._errors.NotFound:
+                return Written(0, 0, ())
+        # A directory that only holds what changed is no change of its own, and neither is a place that something is
+        # mounted on; kind 2 is what was deleted.
+        paths = sorted(entry["Path"] for entry in changes if entry.get("Kind") != 2)
+        parents = {posixpath.dirname(path) for path in paths}
+        parents |= {mount.target.rstrip("/") for mount in held.mounts}
+        leaves = [path for path in paths if path not in parents]
+        return Written(int(found[0].get("SizeRw") or 0) if found else 0, len(leaves), tuple(leaves[:most]))
+
+    def remove_container(self, identity: str) -> None:
+        """Stop a container, with the time that it asks for, and remove it; its volumes stay. Gone already is fine."""
+        with self._translated(f"remove the container {identity[:12]}"), self._patient(900):
+            try:
+                self._api.stop(identity)
+                self._api.remove_container(identity, v=False, force=True)
+            except self._errors.NotFound:
+                return
+
+    def volume(self, name: str) -> dict[str, str] | None:
+        """Return the options of a volume (``device`` where its data lie elsewhere), or None where there is none."""
+        with self._translated(f"inspect the volume {name}"):
+            try:
+                return dict(self._api.inspect_volume(name).get("Options") or {})
+            except self._errors.NotFound:
+                return None
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume that no container mounts; gone already is fine."""
+        with self._translated(f"remove the volume {name}"), self._patient(900):
+            try:
+                self._api.remove_volume(name)
+            except self._errors.NotFound:
+                return
+
+    def project_networks(self, project: str) -> list[str]:
+        """Return the networks that Compose made for a project."""
+        with self._translated("list networks"):
+            found = self._api.networks(filters={"label": [f"{_PROJECT}={project}"]})
+        return sorted(entry["Name"] for entry in found)

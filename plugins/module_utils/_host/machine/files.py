@@ -1,0 +1,184 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files on the host: read, and written so that a reader or a power cut sees the old or the new one, never a half.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..._core.errors import RefusedError
+
+__all__ = (
+    "dump_yaml",
+    "fsync_directory",
+    "load_yaml",
+    "make_last",
+    "point_link",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "remove_tree",
+    "write_atomically",
+    "write_new",
+)
+
+
+def read_bytes(path: Path | str) -> bytes | None:
+    """Return a file's content, or None where there is none.
+
+    With few calls: a transaction reads thousands of small files, where pathlib takes longer than the kernel.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        content = os.read(handle, 1 << 16)
+        while part := os.read(handle, 1 << 20):
+            content += part
+    finally:
+        os.close(handle)
+    return content
+
+
+def read_text(path: Path | str) -> str | None:
+    """Return a file's text with its line ends as they are, or None where there is none."""
+    content = read_bytes(path)
+    return None if content is None else content.decode()
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's content, or None where there is none or it is not whole."""
+    text = read_text(path)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
+
+
+def load_yaml(text: str, *, where: str) -> Any:
+    """Return what a YAML text says, with safe types only; RefusedError names the line."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506  a safe loader, in C where there is one
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}" if mark else where
+        words = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise RefusedError(f"{place} is not YAML: {words}", field="manifest", value=place) from error
+    except (ValueError, RecursionError) as error:  # an impossible date, say
+        raise RefusedError(f"{where} is not YAML: {error}", field="manifest", value=where) from error
+
+
+def dump_yaml(data: Any) -> str:
+    """Return YAML text for people: in the order given, block style."""
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, allow_unicode=True)
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the entries of a directory last."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# Above this many files one syncfs(2) is faster than an fsync(2) each (2,000 files: 0.25 s against 1.4 s); below it the
+# rest of the file system's unwritten data, a database's say, must not be waited for.
+_MANY = 64
+
+
+def make_last(directory: Path, files: Sequence[Path | str]) -> None:
+    """Make the content of files, written before, last; all of them lie on the file system of ``directory``."""
+    if len(files) > _MANY and _syncfs(directory):
+        return
+    for path in files:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _syncfs(directory: Path) -> bool:
+    """Call syncfs(2), which Python's os module does not have. Returns whether it did its work."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).syncfs(handle) == 0)
+    except (AttributeError, OSError):
+        return False
+    finally:
+        os.close(handle)
+
+
+def write_new(path: Path | str, content: bytes, *, mode: int = 0o444, last: bool = True) -> None:
+    """Write a file that must not exist yet, and make its content last unless the caller does so for many at once."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(handle, mode)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        if last:
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | None = None) -> bool:
+    """Write a file by rename, unless it already has this text, mode and group. Returns whether it wrote.
+
+    Only root can give a file to a group that it is not in; for anybody else ``group`` says nothing.
+    """
+    group = group if os.geteuid() == 0 else None
+    try:
+        there = path.stat()
+        if read_text(path) == text and there.st_mode & 0o7777 == mode and group in (None, there.st_gid):
+            return False
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            if group is not None:
+                os.fchown(stream.fileno(), -1, group)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    fsync_directory(path.parent)
+    return True
+
+
+def point_link(link: Path, target: str) -> None:
+    """Make a symbolic link point to a relative target, in one atomic rename."""
+    fresh = link.with_name(f".{link.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    os.replace(fresh, link)
+    fsync_directory(link.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory and all below it; gone already is fine."""
+    shutil.rmtree(path, ignore_errors=True)

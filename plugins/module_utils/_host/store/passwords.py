@@ -1,0 +1,145 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The password files of a host: data/htpasswd/<domain>/<path with commas>, read and replaced whole.
+
+A reader sees the old or the new file, never a half; nobody but root and the group of NGINX's workers may read one.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..._core.errors import RefusedError
+from ..._core.htpasswd import file_name, path_of
+from ..machine.files import fsync_directory, read_text, remove_tree, write_atomically
+from ..store.layout import Paths
+
+__all__ = (
+    "locked",
+    "make_missing",
+    "missing",
+    "protected_on_disk",
+    "read_users_file",
+    "remains",
+    "remove_file",
+    "remove_site",
+    "users_file",
+    "write_users_file",
+)
+
+# The workers' group in the official image, of the proxy and of vsa-auth alike.
+NGINX_GID = 101
+_FILE_MODE = 0o640
+_LOCK_SECONDS = 120.0
+_DIRECTORY_MODE = 0o750
+
+
+def users_file(paths: Paths, domain: str, protected: str) -> Path:
+    """Return where the users of a protected path lie; domain and path have passed their forms."""
+    return paths.htpasswd / domain / file_name(protected)
+
+
+@contextmanager
+def locked(paths: Paths) -> Iterator[None]:
+    """Hold the lock of the password files; who needs the host's lock too takes it after this one."""
+    # The directory itself is locked: a file beside the sites' would be one more thing to leave behind.
+    handle = os.open(paths.htpasswd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RefusedError(
+                        "another run has held the lock of the password files for two minutes",
+                        field="lock",
+                        value=str(paths.htpasswd),
+                        hint="wait for the other run, then try again",
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_users_file(paths: Paths, domain: str, protected: str) -> str | None:
+    """Return the text of a password file, or None where there is none."""
+    return read_text(users_file(paths, domain, protected))
+
+
+def write_users_file(paths: Paths, domain: str, protected: str, text: str) -> bool:
+    """Replace a password file whole, with its rights. Returns whether anything was written."""
+    path = users_file(paths, domain, protected)
+    if not path.parent.is_dir():
+        path.parent.mkdir(mode=_DIRECTORY_MODE)
+        _give(path.parent, _DIRECTORY_MODE)
+        fsync_directory(path.parent.parent)
+    return write_atomically(path, text, mode=_FILE_MODE, group=NGINX_GID)
+
+
+def remove_file(paths: Paths, domain: str, protected: str) -> bool:
+    """Remove a password file, and the site's directory with the last one. Returns whether there was one."""
+    path = users_file(paths, domain, protected)
+    existed = path.exists()
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()
+    return existed
+
+
+def protected_on_disk(paths: Paths) -> dict[str, list[str]]:
+    """Return the protected paths that have a password file, by domain."""
+    found: dict[str, list[str]] = {}
+    try:
+        directories = sorted(entry for entry in paths.htpasswd.iterdir() if entry.is_dir())
+    except FileNotFoundError:
+        return {}
+    for directory in directories:
+        found[directory.name] = sorted(path_of(file.name) for file in directory.iterdir() if file.name[0] == ",")
+    return found
+
+
+def missing(paths: Paths, domain: str, wanted: Iterable[str]) -> list[str]:
+    """Return the protected paths of a site without a password file."""
+    return [protected for protected in wanted if not users_file(paths, domain, protected).is_file()]
+
+
+def make_missing(paths: Paths, domain: str, wanted: Iterable[str]) -> list[str]:
+    """Make an empty password file where one is missing: the path is locked, not open. Returns those paths."""
+    made = missing(paths, domain, wanted)
+    for protected in made:
+        write_users_file(paths, domain, protected, "")
+    return made
+
+
+def remains(paths: Paths, domain: str) -> list[str]:
+    """Return the paths of a site's password files."""
+    place = paths.htpasswd / domain
+    return [str(place)] if place.is_symlink() or place.exists() else []
+
+
+def remove_site(paths: Paths, domain: str) -> list[str]:
+    """Remove the password files of a site that the proxy no longer serves; returns the paths that went."""
+    gone = remains(paths, domain)
+    place = paths.htpasswd / domain
+    if place.is_dir() and not place.is_symlink():
+        remove_tree(place)
+    else:
+        place.unlink(missing_ok=True)
+    return gone
+
+
+def _give(path: Path, mode: int) -> None:
+    """Let NGINX's group, and nobody else, read what root has made."""
+    if os.geteuid() == 0:
+        os.chown(path, 0, NGINX_GID)
+    path.chmod(mode)

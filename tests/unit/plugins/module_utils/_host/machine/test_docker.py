@@ -1,0 +1,132 @@
+"""What is read from the engine's own description of containers, recorded by transcripts/record.sh."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import docker
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import (
+    Container,
+    Endpoint,
+    Engine,
+    ExecResult,
+)
+
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
+VERSIONS = ["20.10.24", "26.1.5"]
+NONE6 = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is the same for every version: state and mode."""
+
+    status: str
+    health: str | None = None
+    runs: bool = False
+
+
+SAID = {
+    "vsa-record-running": Said("running", "healthy", runs=True),
+    "vsa-record-exited": Said("exited"),
+    "vsa-record-created": Said("created"),
+    "vsa-record-host": Said("running", runs=True),
+    "vsa-record-shared": Said("running", runs=True),
+}
+# Docker 20.10 repeats the short id among the aliases; an address is there only while the container runs.
+NETWORKS = {
+    "20.10.24": {
+        "vsa-record-running": {
+            "vsa-record-ext": Endpoint("172.22.0.2", NONE6, ("web", "4f1540122a5c")),
+            "vsa-record-other": Endpoint("172.23.0.2", NONE6, ("other-name", "4f1540122a5c")),
+        },
+        "vsa-record-exited": {"vsa-record-ext": Endpoint("", NONE6, ("773992ec459d",))},
+        "vsa-record-created": {"bridge": Endpoint("", NONE6)},
+        "vsa-record-host": {"host": Endpoint("", NONE6)},
+        "vsa-record-shared": {},
+    },
+    "26.1.5": {
+        "vsa-record-running": {
+            "vsa-record-ext": Endpoint("172.18.0.2", NONE6, ("web",)),
+            "vsa-record-other": Endpoint("172.19.0.2", NONE6, ("other-name",)),
+        },
+        "vsa-record-exited": {"vsa-record-ext": Endpoint("", NONE6)},
+        "vsa-record-created": {"bridge": Endpoint("", NONE6)},
+        "vsa-record-host": {"host": Endpoint("", NONE6)},
+        "vsa-record-shared": {},
+    },
+}
+
+
+def read(version: str) -> dict[str, Container]:
+    """Return the containers that a version described, by name."""
+    described = json.loads((TRANSCRIPTS / f"docker-{version}.json").read_text(encoding="utf-8"))
+    found = [docker._container(entry) for entry in described]
+    return {container.name: container for container in found}
+
+
+def test_every_transcript_is_read() -> None:
+    assert sorted(path.name for path in TRANSCRIPTS.glob("*.json")) == [
+        f"docker-{version}.json" for version in VERSIONS
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_state(version: str) -> None:
+    for name, container in read(version).items():
+        said = SAID[name]
+        assert (container.status, container.health, container.running) == (said.status, said.health, said.runs)
+        assert (container.pid > 0) is said.runs
+        assert len(container.id) == 64
+        assert container.image == "vsa-demo-web:1"
+        assert container.image_id.startswith("sha256:")
+        assert container.labels["vsa.rig"] == "1"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_networks(version: str) -> None:
+    found = read(version)
+    assert {name: container.networks for name, container in found.items()} == NETWORKS[version]
+    modes = {name: container.network_mode.partition(":")[0] for name, container in found.items()}
+    assert modes.pop("vsa-record-created") in ("default", "bridge")
+    assert modes == {
+        "vsa-record-running": "vsa-record-ext",
+        "vsa-record-exited": "vsa-record-ext",
+        "vsa-record-host": "host",
+        "vsa-record-shared": "container",
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_published_ports(version: str) -> None:
+    found = read(version)
+    ports = {(it.host, it.host_port, it.port, it.protocol) for it in found["vsa-record-running"].published}
+    assert ports == {
+        ("127.0.0.1", 18765, 3000, "tcp"),
+        ("0.0.0.0", 18766, 5353, "udp"),
+        ("::", 18766, 5353, "udp"),
+    }
+    assert {container.published for name, container in found.items() if name != "vsa-record-running"} == {()}
+
+
+@pytest.mark.parametrize(
+    ("result", "output"),
+    [
+        (ExecResult(0, "", ""), ""),
+        (ExecResult(1, "out\n", ""), "out"),
+        (ExecResult(1, "", "err\n"), "err"),
+        (ExecResult(1, "out\n", "err\n"), "out\nerr"),
+    ],
+)
+def test_output(result: ExecResult, output: str) -> None:
+    assert result.output == output
+
+
+def test_an_engine_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="does not answer") as caught:
+        Engine(base_url=f"unix://{tmp_path}/nobody.sock")
+    assert caught.value.hint == "vsa bootstrap"

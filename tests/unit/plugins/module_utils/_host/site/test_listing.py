@@ -1,0 +1,181 @@
+"""What is listed of a host's sites and of what is live, with everything that may be wrong with them."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_sites, list_vhosts
+
+from certs import make_pair, put_pair
+from hosttree import HostTree, provide
+
+A, B = "a.example", "b.example"
+TODAY = datetime.datetime.now(datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+class States:
+    """What the engine would say of the containers: the listing asks for nothing else."""
+
+    def __init__(self, **states: str) -> None:
+        self._states = states
+
+    def summaries(self) -> dict[str, str]:
+        """Return each container's status."""
+        return self._states
+
+
+def certify(host: HostTree, domain: str, *, left: datetime.timedelta = 80 * DAY) -> None:
+    """Put a certificate of so long a time where certbot would."""
+    pair = make_pair([domain, f"www.{domain}"], issuer=make_pair(["a CA"]), start=TODAY - 10 * DAY, end=TODAY + left)
+    put_pair(host.paths.letsencrypt / "live" / domain, chain=pair.chain, key=pair.key_pem)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> HostTree:
+    """A host with two sites, both with a certificate."""
+    host = HostTree(tmp_path)
+    host.apply(provide(A, "web-a:3000", tenant="acme"))
+    host.apply(provide(B, "web-b:3000", aliases=["www.b.example"]))
+    certify(host, A)
+    certify(host, B)
+    return host
+
+
+def sites(host: HostTree, domain: str | None = None, **states: str) -> dict[str, Any]:
+    """Return the listing by domain; both containers run unless said otherwise."""
+    engine = cast(Engine, States(**{"web-a": "running", "web-b": "running", **states}))
+    found = list_sites(domain, paths=host.paths, engine=engine)
+    assert (found["changed"], found["schema"]) == (False, 1)
+    return {entry["domain"]: entry for entry in found["sites"]}
+
+
+def test_all_is_well(host: HostTree) -> None:
+    found = sites(host)
+    assert list(found) == [A, B]
+    assert {(entry["state"], *entry["problems"]) for entry in found.values()} == {("ok",)}
+    assert found[A]["network"] == "flowbiz_ext_acme"
+    assert found[B]["names"] == [B, "www.b.example"]
+    route = {"path": "/", "container": "web-a", "port": 3000, "profile": "web", "strip_prefix": False}
+    assert found[A]["routes"] == [{**route, "state": "running"}]
+    assert (found[A]["auth"], found[A]["certificate"]["served"], found[A]["last_change"]) == ([], None, None)
+    assert found[A]["certificate"]["problem"] is None
+
+
+def test_who_made_the_last_change(host: HostTree) -> None:
+    listed = list_sites(None, paths=host.paths, engine=cast(Engine, States()))
+    assert listed["generation"] == 2
+    assert listed["last_change"] == {"time": "2026-11-24T10:00:00Z", "actor": "tester@here", "verb": "site.provision"}
+
+
+def test_an_empty_host(tmp_path: Path) -> None:
+    listed = list_sites(None, paths=HostTree(tmp_path).paths, engine=cast(Engine, States()))
+    assert (listed["generation"], listed["sites"], listed["last_change"]) == (0, [], None)
+
+
+def test_one_site(host: HostTree) -> None:
+    assert list(sites(host, B)) == [B]
+    with pytest.raises(RefusedError) as caught:
+        sites(host, "c.example")
+    assert caught.value.there_are == [A, B]
+
+
+def by_hand(host: HostTree) -> None:
+    """Change a site's manifest by hand."""
+    host.manifest(A, {"domain": A, "routes": [{"path": "/", "container": "web-a", "port": 1}]})
+
+
+BROKEN: dict[str, tuple[Any, dict[str, str], str, str]] = {
+    "container gone": (lambda host: None, {"web-a": "missing"}, "warning", "web-a is missing"),
+    "container stopped": (lambda host: None, {"web-a": "exited"}, "warning", "web-a is exited"),
+    "edited": (by_hand, {}, "warning", "not live as the manifest says: vsa vhost sync"),
+    "invalid": (lambda host: host.manifest(A, "domain: ["), {}, "invalid", "the manifest is not valid"),
+    "empty": (lambda host: host.manifest(A, ""), {}, "invalid", "the manifest is not valid"),
+    "no text": (lambda host: host.manifest(A, b"\xff\xfe"), {}, "invalid", "the manifest is not valid"),
+    "another's": (
+        lambda host: host.manifest(A, {"domain": "c.example", "routes": [{"path": "/", "container": "x", "port": 1}]}),
+        {},
+        "invalid",
+        "the manifest is not valid",
+    ),
+    "expired": (lambda host: certify(host, A, left=-DAY), {}, "warning", "certificate: it expired on"),
+    "no certificate": (
+        lambda host: (host.paths.letsencrypt / "live" / A / "fullchain.pem").unlink(),
+        {},
+        "warning",
+        "certificate: there is no certificate",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "states", "state", "problem"), BROKEN.values(), ids=list(BROKEN))
+def test_what_is_wrong_with_a_site(
+    host: HostTree, damage: Any, states: dict[str, str], state: str, problem: str
+) -> None:
+    damage(host)
+    found = sites(host, **states)
+    assert found[A]["state"] == state
+    assert any(said.startswith(problem) for said in found[A]["problems"]), found[A]["problems"]
+    assert found[A]["live"] is True
+    assert (found[B]["state"], found[B]["problems"]) == ("ok", []), "the other site has nothing to do with it"
+
+
+def test_a_new_manifest_is_not_live_yet(host: HostTree) -> None:
+    host.manifest("c.example", {"domain": "c.example", "routes": [{"path": "/", "container": "web-b", "port": 1}]})
+    found = sites(host)["c.example"]
+    assert (found["state"], found["live"]) == ("warning", False)
+    assert "not live yet: vsa vhost sync" in found["problems"]
+
+
+def test_without_an_engine_the_state_of_containers_is_not_known(host: HostTree) -> None:
+    class Silent:
+        def summaries(self) -> dict[str, str]:
+            raise RefusedError("the engine does not answer")
+
+    listed = list_sites(A, paths=host.paths, engine=cast(Engine, Silent()))
+    assert listed["sites"][0]["routes"][0]["state"] is None
+    assert listed["sites"][0]["problems"] == []
+
+
+# -- what is live -----------------------------------------------------------------------------------------------------
+
+
+def test_vhosts(host: HostTree) -> None:
+    listed = list_vhosts(None, paths=host.paths)
+    assert [entry["domain"] for entry in listed["vhosts"]] == [A, B]
+    assert listed["vhosts"][1]["names"] == [B, "www.b.example"]
+    assert not any("text" in entry for entry in listed["vhosts"])
+    assert listed["drift"] == []
+    assert [(it["number"], it["live"], it["summary"]) for it in listed["generations"]] == [
+        (2, True, "1 file added"),
+        (1, False, "6 files added"),
+    ]
+
+
+def test_one_vhost_with_its_text(host: HostTree) -> None:
+    listed = list_vhosts(A, paths=host.paths)
+    assert [entry["domain"] for entry in listed["vhosts"]] == [A]
+    assert listed["vhosts"][0]["text"] == (host.live / f"sites/{A}.conf").read_text()
+    with pytest.raises(RefusedError) as caught:
+        list_vhosts("c.example", paths=host.paths)
+    assert caught.value.there_are == [A, B]
+
+
+@pytest.mark.parametrize(
+    ("name", "drift"), [(f"sites/{A}.conf", [True, False]), ("nginx.conf", [False, False])], ids=["a site", "main"]
+)
+def test_drift_is_told(host: HostTree, name: str, drift: list[bool]) -> None:
+    host.break_open(name, "# by hand\n")
+    listed = list_vhosts(None, paths=host.paths)
+    assert listed["drift"] == [name]
+    assert [entry["drift"] for entry in listed["vhosts"]] == drift
+
+
+def test_vhosts_of_an_empty_host(tmp_path: Path) -> None:
+    listed = list_vhosts(None, paths=HostTree(tmp_path).paths)
+    assert (listed["generation"], listed["vhosts"], listed["drift"], listed["generations"]) == (0, [], [], [])

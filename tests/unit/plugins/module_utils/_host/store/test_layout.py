@@ -1,0 +1,32 @@
+"""Where things lie: below the root, and where the documentation says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+
+PROXY = "srv/platform/reverse-proxy"
+PLACES = {
+    "vsa_yml": "etc/vsa/vsa.yml",
+    "sites": "etc/vsa/sites",
+    "proxy": PROXY,
+    "nginx": f"{PROXY}/data/nginx",
+    "generations": f"{PROXY}/data/nginx/generations",
+    "current": f"{PROXY}/data/nginx/current",
+    "journal": f"{PROXY}/data/nginx/journal.json",
+    "lock": f"{PROXY}/data/nginx/.lock",
+    "letsencrypt": f"{PROXY}/data/letsencrypt",
+    "selfsigned": f"{PROXY}/data/selfsigned",
+    "acme": f"{PROXY}/data/acme",
+    "htpasswd": f"{PROXY}/data/htpasswd",
+    "logs": f"{PROXY}/logs/nginx",
+    "override": f"{PROXY}/compose.override.yml",
+}
+
+
+@pytest.mark.parametrize(("name", "place"), PLACES.items())
+def test_place(name: str, place: str) -> None:
+    assert getattr(Paths(), name) == Path("/", place)
+    assert getattr(Paths("/elsewhere"), name) == Path("/elsewhere", place)
