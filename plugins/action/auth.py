@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms, htpasswd
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.auth import htpasswd
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import one_host_only, run_options
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import read_templates

@@ -59,8 +59,8 @@ from typing import Any
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import INTERRUPTED, STATUS, Change, Counts
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import Masker
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import INTERRUPTED, STATUS, Change, Counts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import worst_exit
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Run, Trail

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import masked_arguments, target_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import masked_arguments, target_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7, uuid7
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import (
@@ -120,7 +120,7 @@ def _of_host() -> dict[str, str | None]:
 
 def send(places: Places, loki: LokiSettings, *, seconds: float) -> Any:
     """Push what was not pushed yet, for at most so many seconds; returns the transport's ShipResult."""
-    from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ship
+    from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.ship import ship
 
     return ship(
         trail=places.files(),

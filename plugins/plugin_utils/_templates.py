@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, TEMPLATES
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
 
 __all__ = ("TemplatesAction", "read_templates")

@@ -73,7 +73,7 @@ class AuditBench:
 def _fill(path: Path) -> None:
     """Write a trail of 100,000 records, as runs that changed a site leave them."""
     sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/support")]
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
         GENESIS,
         Change,
         Counts,

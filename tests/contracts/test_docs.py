@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.declared import parse_declared
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.declared import parse_declared
 
 import vsa_tree
 from vsa.cli import cli

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import numbered, site_file
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PROFILES, Layout
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import FIELDS, Route, Site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import numbered, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PROFILES, Layout
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import FIELDS, Route, Site
 
 from making import generation_files, make_renderer, make_site
 

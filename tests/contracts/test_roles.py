@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 
 import vsa_tree
 

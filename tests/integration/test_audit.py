@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record, parse_line
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 

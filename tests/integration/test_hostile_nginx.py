@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import CAS, PROFILES
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import numbered
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import numbered
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings, parse_settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site
 
 import rig
 from hostile import KINDS, judge

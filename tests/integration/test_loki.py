@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
     Actor,
     Change,
@@ -38,7 +38,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
     parse_line,
     seal,
 )
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ShipResult, ship
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.ship import ShipResult, ship
 
 import rig
 from faultproxy import Fault, Proxy, proxy
@@ -51,7 +51,7 @@ _WRITERS = (f"{number:016x}" for number in itertools.count(1))
 _SHIP = """
 import json, sys
 from pathlib import Path
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
     Actor,
     Change,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
     Actor,
     Controller,

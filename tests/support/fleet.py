@@ -7,7 +7,7 @@ import io
 import tarfile
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import to_manifest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import to_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
 
 from certs import Pair, make_pair

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms, site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import said_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site
 
 from making import make_site
 from nginx_text import Meaning

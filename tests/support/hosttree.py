@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import Plan, make_plan, text_hash
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, make_plan, text_hash
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import (
     Change,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import AUTH, MAIN, manifest_file, site_file
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, TEMPLATES, Layout, Renderer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import AUTH, MAIN, manifest_file, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, TEMPLATES, Layout, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import Site, parse, to_manifest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site, parse, to_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
 
 __all__ = ("LAYOUT", "MARKER", "ROOT", "TEMPLATE_TEXTS", "generation_files", "make_renderer", "make_site")

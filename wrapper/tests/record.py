@@ -42,9 +42,9 @@ RECORDINGS = {
 
 def record(root: Path, name: str) -> tuple[list[dict], int | None]:
     """Return the events of one recording and Ansible's exit code."""
-    from vsa.config import Config
-    from vsa.run import Run
-    from vsa.runner import Execution
+    from vsa.ansible.config import Config
+    from vsa.ansible.run import Run
+    from vsa.ansible.runner import Execution
 
     playbook, inventory, domain, options = RECORDINGS[name]
     path = root / "inventory.yml"

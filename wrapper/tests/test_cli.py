@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vsa import auth, bootstrap, cert, cli, site, stack, vhost
+from vsa import cli
+from vsa.ansible.run import Run
 from vsa.core import UsageError, checked
-from vsa.run import Run
+from vsa.verbs import auth, bootstrap, cert, site, stack, vhost
 
 INVENTORY = "all: {hosts: {vps-01: {}}}\n"
 

@@ -9,9 +9,9 @@ import click
 import jsonschema
 import pytest
 
+from vsa.ansible.report import HostResult, Report
 from vsa.cli import cli
 from vsa.output.document import document, failure_document
-from vsa.report import HostResult, Report
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/json.schema.json").read_text())
 ID = "01936f00-0000-7000-8000-000000000000"

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from . import forms
-from .cert_note import dns_plugin
+from .cert.options import dns_plugin
 from .errors import RefusedError
 
 if TYPE_CHECKING:
-    from .site import Site
+    from .site.manifest import Site
 
 __all__ = ("SETTINGS_SCHEMA", "Settings", "certificate_authority", "parse_settings")
 

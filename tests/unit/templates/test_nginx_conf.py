@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import numbered
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import numbered
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 from making import LAYOUT, MARKER, generation_files, make_renderer, make_site

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PROFILES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PROFILES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 from making import make_renderer, make_site

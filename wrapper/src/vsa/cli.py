@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from vsa import audit, auth, bootstrap, cert, completion, site, stack, vhost
+from vsa.ansible.failure import REPORT_IT
+from vsa.command.options import Group
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
-from vsa.failure import REPORT_IT
-from vsa.options import Group
+from vsa.verbs import audit, auth, bootstrap, cert, completion, site, stack, vhost
 
 __all__ = ("cli", "main")
 

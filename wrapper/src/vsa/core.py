@@ -12,15 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import (
-    cert_note,
-    errors,
-    forms,
-    htpasswd,
-    ids,
-    settings,
-    site,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.auth import htpasswd
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert import options as cert_note
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
     EXIT_INTERNAL,
@@ -38,6 +32,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     worst_exit,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 
 __all__ = (
     "EXIT_DUE",

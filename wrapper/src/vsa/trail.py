@@ -16,15 +16,15 @@ from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, VsaError
 
 if TYPE_CHECKING:
     # By these names the rest of the wrapper knows the collection's own types.
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record as Record
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import Problem as Problem
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import Verdict as Verdict
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import Problem as Problem
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import Verdict as Verdict
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record as Record
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Index
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Row as Row
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
-    from vsa.report import Report
+    from vsa.ansible.report import Report
 
 __all__ = ("Recording", "index", "places", "recorded", "scratch_index", "send", "status_words", "trail", "verdict")
 
@@ -68,7 +68,7 @@ def scratch_index() -> Iterator[Index]:
 
 def verdict(head: str | None) -> Verdict:
     """Return whether the trail is whole, and has the head still that is given and those that the index has seen."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
 
     known = dict.fromkeys(index().heads(), "the index")
     return verify(trail().lines(), heads={**known, **({head: "--head"} if head else {})})
@@ -76,7 +76,7 @@ def verdict(head: str | None) -> Verdict:
 
 def status_words() -> tuple[str, ...]:
     """Return the words for how a run is or has ended."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import STARTED, STATUS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STARTED, STATUS
 
     return (STARTED, *STATUS.values())
 
@@ -142,7 +142,7 @@ def recorded(
     A verb without a playbook has its first record from here too. ``arguments`` are masked; ``vsa_audit_id`` among them
     is the id.
     """
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_mask import Masker
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
 
     run: Any = None
     with _warning(warn):
@@ -185,7 +185,7 @@ def _registered(
 
 
 def _word(exit_code: int) -> str:
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import STATUS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STATUS
 
     return STATUS.get(exit_code, STATUS[EXIT_INTERNAL])
 

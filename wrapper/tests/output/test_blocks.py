@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from vsa.ansible.report import HostResult, Report
 from vsa.output import blocks
 from vsa.output.detail import detail
 from vsa.output.table import table
-from vsa.report import HostResult, Report
 
 
 def printed(renderable: Any, *, width: int = 100) -> str:

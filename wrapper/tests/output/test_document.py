@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from vsa.ansible.report import HostResult, Report
 from vsa.output.document import document, failure_document
-from vsa.report import HostResult, Report
 
 
 def test_a_host_has_its_payload_beside_its_status() -> None:

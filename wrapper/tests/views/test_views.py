@@ -10,7 +10,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from vsa.report import HostResult
+from vsa.ansible.report import HostResult
 from vsa.views.cert import certificate_table
 from vsa.views.common import left
 from vsa.views.declaration import declaration

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..._core.errors import EXIT_NOT_PUT_BACK, EXIT_PUT_BACK, VsaError
 
 if TYPE_CHECKING:
-    from ..audit.places import Places
+    from .places import Places
 
 __all__ = ("audited",)
 
@@ -46,6 +46,6 @@ def audited(
 
 
 def _note(result: Mapping[str, Any], options: Mapping[str, Any], **known: Any) -> None:
-    from ..audit.host_record import note  # most runs change nothing, and imports are compiled anew in each
+    from .host_record import note  # most runs change nothing, and imports are compiled anew in each
 
     note(result, options, **known)

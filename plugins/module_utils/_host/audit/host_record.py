@@ -15,13 +15,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.audit import STATUS, Actor, Change, Controller, Record
-from ..._core.audit_mask import Masker
+from ..._core.audit.mask import Masker
+from ..._core.audit.record import STATUS, Actor, Change, Controller, Record
 from ..._core.errors import VsaError
 from ..._core.ids import is_uuid7, uuid7
 from ..._core.version import VERSION
-from ..audit.places import Places, this_controller
-from ..audit.trail import Trail, now
+from .places import Places, this_controller
+from .trail import Trail, now
 
 __all__ = ("note",)
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._core.audit import GENESIS, STARTED, Record, content_of, parse_line
-from ..audit.places import Places, rotated_number
+from ..._core.audit.record import GENESIS, STARTED, Record, content_of, parse_line
+from .places import Places, rotated_number
 
 __all__ = ("Index", "Row")
 

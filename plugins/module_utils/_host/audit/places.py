@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..._core.audit import Actor, Controller
+from ..._core.audit.record import Actor, Controller
 
 __all__ = ("Places", "login_actor", "rotated_number", "this_controller")
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._core.audit import Change, Record, from_dict
+from ..._core.audit.record import Change, Record, from_dict
 
 __all__ = (
     "OpenRun",

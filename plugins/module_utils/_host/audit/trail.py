@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..._core.audit import (
+from ..._core.audit.record import (
     GENESIS,
     INTERRUPTED,
     STARTED,
@@ -35,9 +35,9 @@ from ..._core.audit import (
     parse_line,
     seal,
 )
-from ..audit import runs as audit_runs
-from ..audit.places import Places, rotated_number
-from ..audit.runs import OpenRun
+from . import runs as audit_runs
+from .places import Places, rotated_number
+from .runs import OpenRun
 
 __all__ = ("Run", "Trail", "now")
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core import forms, htpasswd
+from ..._core import forms
+from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, VsaError
 from ..proxy.desired import manifests_on_disk, read_site
 from ..store.generations import Generations

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core import forms, htpasswd
+from ..._core import forms
+from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
-from ..._core.plan import manifest_file, site_file, text_hash
-from ..._core.protection import served
-from ..._core.site import Site, parse
+from ..._core.proxy.locations import served
+from ..._core.proxy.plan import manifest_file, site_file, text_hash
+from ..._core.site.manifest import Site, parse
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..machine.files import read_text

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import UsageError
-from ..cert.issue import bring_certificate
-from ..cert.renew import renew_certificates
-from ..cert.revoke import REASONS, revoke_certificate
+from .issue import bring_certificate
+from .renew import renew_certificates
+from .revoke import REASONS, revoke_certificate
 
 __all__ = ("ACTIONS", "REASONS", "act_on_certificate")
 

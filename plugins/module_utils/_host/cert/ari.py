@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..._core.certificate import Facts, Window, retry_after, rfc3339, window_from
+from ..._core.cert.status import Facts, Window, retry_after, rfc3339, window_from
 from ..machine.files import read_json, write_atomically
 
 __all__ = ("renewal_windows",)

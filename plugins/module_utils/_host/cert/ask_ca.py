@@ -11,11 +11,11 @@ from __future__ import annotations
 import dataclasses
 from typing import NoReturn
 
-from ..._core.certbot_output import Problem, not_due, read_failure
-from ..._core.certificate import DIRECTORIES, Attempts, Decision, Facts, authority_label, directory_url, rfc3339
+from ..._core.cert.certbot_output import Problem, not_due, read_failure
+from ..._core.cert.status import DIRECTORIES, Attempts, Decision, Facts, authority_label, directory_url, rfc3339
 from ..._core.errors import PutBackError, RefusedError
-from ..cert.certbot import Certbot
-from ..cert.wanted import Wanted, time_now
+from .certbot import Certbot
+from .wanted import Wanted, time_now
 
 __all__ = ("STATE_KEPT", "ask_ca", "not_issued", "remember_failure")
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..._core.certificate import Attempts, attempts_from, attempts_record
+from ..._core.cert.status import Attempts, attempts_from, attempts_record
 from ..._core.errors import RefusedError
 from ..machine.files import read_json, read_text, write_atomically
 from ..store.layout import Paths

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..._core.certificate import Facts
+from ..._core.cert.status import Facts
 from ..machine.files import remove_tree
 from ..store.certificates import Reading, certificate_directory, load_pair, read_pair, validity
 from ..store.layout import Paths

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from ..._core.certificate import (
+from ..._core.cert.status import (
     Attempts,
     Decision,
     Facts,
@@ -25,13 +25,17 @@ from ..._core.certificate import (
     time_left,
 )
 from ..._core.errors import NOTHING_CHANGED, NotPutBackError, RefusedError
-from ..cert.ask_ca import STATE_KEPT, ask_ca
-from ..cert.certbot import Certbot, ask_for_reload
-from ..cert.chain import read_lineage, trust
-from ..cert.clock_check import refuse_wrong_clock
-from ..cert.selfsigned import make_pair
-from ..cert.served import serves_lineage, wait_until_served
-from ..cert.wanted import (
+from ..machine.docker import Engine
+from ..store.cert_options import write_note
+from ..store.certificates import certificate_directory
+from ..store.layout import Paths
+from .ask_ca import STATE_KEPT, ask_ca
+from .certbot import Certbot, ask_for_reload
+from .chain import read_lineage, trust
+from .clock_check import refuse_wrong_clock
+from .selfsigned import make_pair
+from .served import serves_lineage, wait_until_served
+from .wanted import (
     Wanted,
     certificate_result,
     issued_words,
@@ -42,10 +46,6 @@ from ..cert.wanted import (
     wanted_certificate,
     wrong_rights,
 )
-from ..machine.docker import Engine
-from ..store.cert_options import write_note
-from ..store.certificates import certificate_directory
-from ..store.layout import Paths
 
 __all__ = ("bring_certificate", "kept_certificate")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core import forms
-from ..._core.cert_note import CertNote, needed_names
-from ..._core.certificate import (
+from ..._core.cert.options import CertNote, needed_names
+from ..._core.cert.status import (
     STATES,
     Attempts,
     Facts,
@@ -27,15 +27,15 @@ from ..._core.certificate import (
 )
 from ..._core.errors import RefusedError, VsaError
 from ..._core.settings import Settings, certificate_authority
-from ..._core.site import parse
-from ..cert.ari import renewal_windows
-from ..cert.certbot import Certbot
-from ..cert.chain import Asker, Served, comparison, lineage_names, read_lineage, trust, way_in
+from ..._core.site.manifest import parse
 from ..machine.files import load_yaml, read_text
 from ..store.cert_options import read_note
 from ..store.certificates import Reading
 from ..store.layout import Paths
 from ..store.settings import read_settings
+from .ari import renewal_windows
+from .certbot import Certbot
+from .chain import Asker, Served, comparison, lineage_names, read_lineage, trust, way_in
 
 __all__ = ("list_certificates",)
 

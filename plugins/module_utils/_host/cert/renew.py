@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._core import forms
-from ..._core.certbot_output import Problem, read_failure, read_renewals
-from ..._core.certificate import (
+from ..._core.cert.certbot_output import Problem, read_failure, read_renewals
+from ..._core.cert.status import (
     DIRECTORIES,
     Attempts,
     Facts,
@@ -28,17 +28,17 @@ from ..._core.certificate import (
     time_left,
 )
 from ..._core.errors import PutBackError, RefusedError, UsageError
-from ..cert.ask_ca import STATE_KEPT, not_issued, remember_failure
-from ..cert.certbot import Certbot, ask_for_reload
-from ..cert.chain import lineage_names
-from ..cert.selfsigned import make_pair
-from ..cert.served import serves_lineage, wait_until_served
-from ..cert.wanted import Wanted, time_now
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
 from ..proxy.desired import read_settings
 from ..store.certificates import Reading, read_pair
 from ..store.layout import Paths
+from .ask_ca import STATE_KEPT, not_issued, remember_failure
+from .certbot import Certbot, ask_for_reload
+from .chain import lineage_names
+from .selfsigned import make_pair
+from .served import serves_lineage, wait_until_served
+from .wanted import Wanted, time_now
 
 __all__ = ("renew_certificates",)
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from ..._core import forms
-from ..._core.certbot_output import read_failure
-from ..._core.certificate import Facts
+from ..._core.cert.certbot_output import read_failure
+from ..._core.cert.status import Facts
 from ..._core.errors import NotPutBackError, PutBackError, RefusedError
-from ..cert.certbot import SCRIPTS, Certbot
-from ..cert.chain import lineage_names, remove_lineage
-from ..cert.issue import bring_certificate
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
 from ..proxy.desired import manifests_on_disk, read_settings
 from ..store.certificates import read_pair
 from ..store.generations import Generations
 from ..store.layout import Paths
+from .certbot import SCRIPTS, Certbot
+from .chain import lineage_names, remove_lineage
+from .issue import bring_certificate
 
 __all__ = ("REASONS", "revoke_certificate")
 

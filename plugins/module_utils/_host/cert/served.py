@@ -13,11 +13,11 @@ from collections.abc import Mapping
 
 from ..._core.errors import RefusedError
 from ..._core.settings import certificate_authority
-from ..cert.chain import served
 from ..machine.files import read_text
 from ..proxy.desired import read_site
 from ..store.layout import Paths
 from ..store.settings import read_settings
+from .chain import served
 
 __all__ = ("SERVED_WITHIN", "serves_lineage", "wait_until_served")
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ..._core import forms
-from ..._core.cert_note import CertNote, certificate_name, dns_plugin, needed_names
-from ..._core.certificate import Facts, authority_label, judge, rfc3339, time_left
+from ..._core.cert.options import CertNote, certificate_name, dns_plugin, needed_names
+from ..._core.cert.status import Facts, authority_label, judge, rfc3339, time_left
 from ..._core.errors import RefusedError, UsageError
 from ..._core.settings import Settings
-from ..._core.site import parse
+from ..._core.site.manifest import parse
 from ..proxy.desired import read_manifest, read_settings
 from ..store.cert_options import read_note
 from ..store.certificates import certificate_directory

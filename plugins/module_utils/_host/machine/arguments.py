@@ -15,7 +15,7 @@ from typing import Any
 
 from ..._core.errors import UsageError
 from ..._core.ids import is_uuid7, uuid7
-from ..._core.site import FIELDS, parse_route, parse_upstream
+from ..._core.site.manifest import FIELDS, parse_route, parse_upstream
 
 __all__ = ("RUN_SPEC", "SITE_SPEC", "TEMPLATES_SPEC", "audit_id", "said_of")
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.unprovision import Held, Mount
-from ..machine.docker import Engine
+from ..._core.site.removal import Held, Mount
+from .docker import Engine
 
 __all__ = ("SiteEngine", "Written")
 

@@ -16,17 +16,17 @@ from typing import Any
 
 from ..._core.errors import InternalError, NotPutBackError, PutBackError, RefusedError, VsaError
 from ..._core.networks import EDGE, ula_subnet
-from ..._core.plan import culprit_line, manifest_file, site_of
+from ..._core.proxy.plan import culprit_line, manifest_file, site_of
 from ..machine.docker import Engine
 from ..machine.files import dump_yaml, read_text, write_atomically
-from ..proxy.desired import read_settings
-from ..proxy.networks import leave_edges
-from ..proxy.nginx import CONTAINER, Nginx
-from ..proxy.probe import Answer, fetch_site, prove_closed, prove_refused, prove_sites, serving
 from ..store.access_logs import remove_logs
 from ..store.certificates import certificate_problem, live_fingerprint
 from ..store.generations import Generations, Journal, Record
 from ..store.layout import Paths
+from .desired import read_settings
+from .networks import leave_edges
+from .nginx import CONTAINER, Nginx
+from .probe import Answer, fetch_site, prove_closed, prove_refused, prove_sites, serving
 
 __all__ = ("Commit", "Outcome", "fetch")
 

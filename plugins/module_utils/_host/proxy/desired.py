@@ -17,11 +17,11 @@ from typing import Any
 
 from ..._core.errors import RefusedError, shown
 from ..._core.networks import edge_network
-from ..._core.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
-from ..._core.protection import locations
-from ..._core.render import Renderer
+from ..._core.proxy.locations import locations
+from ..._core.proxy.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
+from ..._core.proxy.render import Renderer
 from ..._core.settings import Settings, certificate_authority
-from ..._core.site import Site, merge, parse, to_manifest
+from ..._core.site.manifest import Site, merge, parse, to_manifest
 from ..machine.files import dump_yaml, load_yaml, read_text
 from ..store.layout import Paths
 from ..store.passwords import missing

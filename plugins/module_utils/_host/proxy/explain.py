@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.annotate import annotate
-from ..._core.plan import Generation, manifest_file, site_file
-from ..._core.render import Layout, Renderer
+from ..._core.proxy.annotate import annotate
+from ..._core.proxy.plan import Generation, manifest_file, site_file
+from ..._core.proxy.render import Layout, Renderer
 from ..._core.settings import Settings, parse_settings
-from ..._core.site import Site
+from ..._core.site.manifest import Site
 from ..machine.files import load_yaml, read_text
-from ..proxy.desired import read_site
 from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
+from .desired import read_site
 
 __all__ = ("explain",)
 

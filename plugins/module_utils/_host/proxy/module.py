@@ -13,14 +13,14 @@ from typing import Any
 
 from ..._core import forms
 from ..._core.errors import RefusedError
-from ..._core.plan import Plan
+from ..._core.proxy.plan import Plan
 from ..machine.arguments import audit_id, said_of
 from ..machine.docker import Engine
-from ..proxy.commit import Outcome, fetch
-from ..proxy.desired import Change, Desired, Request
-from ..proxy.probe import Answer
-from ..proxy.transaction import Proxy
 from ..store.layout import Paths
+from .commit import Outcome, fetch
+from .desired import Change, Desired, Request
+from .probe import Answer
+from .transaction import Proxy
 
 __all__ = ("outcome_result", "plan_result", "run", "site_step", "step")
 

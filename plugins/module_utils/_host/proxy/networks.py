@@ -11,8 +11,8 @@ from __future__ import annotations
 from ..._core.errors import VsaError
 from ..._core.networks import EDGE
 from ..machine.docker import Engine
-from ..proxy.nginx import CONTAINER
 from ..store.generations import Record
+from .nginx import CONTAINER
 
 __all__ = ("leave_edges",)
 

@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..._core.errors import InternalError, RefusedError
-from ..._core.plan import MAIN, Plan, culprit_line, site_of
-from ..._core.render import GENERATION
-from ..proxy.nginx import Nginx, TestResult
+from ..._core.proxy.plan import MAIN, Plan, culprit_line, site_of
+from ..._core.proxy.render import GENERATION
 from ..store.access_logs import log_names, remove_logs
 from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_NGINX, Paths
+from .nginx import Nginx, TestResult
 
 __all__ = ("NginxRefusedError", "Staging")
 

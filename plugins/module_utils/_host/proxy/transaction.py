@@ -17,22 +17,22 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..._core.declared import undone_notes
 from ..._core.errors import PutBackError, RefusedError
 from ..._core.networks import EDGE
-from ..._core.plan import MAIN, Plan, make_plan, unnumber
-from ..._core.render import Layout, Renderer
+from ..._core.proxy.plan import MAIN, Plan, make_plan, unnumber
+from ..._core.proxy.render import Layout, Renderer
+from ..._core.site.declared import undone_notes
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
-from ..proxy.commit import Commit, Outcome
-from ..proxy.desired import Desired, Request, compose, opened, read_settings
-from ..proxy.nginx import AUTH_CONTAINER, Nginx
-from ..proxy.staging import NginxRefusedError, Staging
 from ..store.certificates import certificate_problem
 from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
 from ..store.passwords import make_missing
 from ..store.passwords import missing as missing_users
+from .commit import Commit, Outcome
+from .desired import Desired, Request, compose, opened, read_settings
+from .nginx import AUTH_CONTAINER, Nginx
+from .staging import NginxRefusedError, Staging
 
 __all__ = ("Prepared", "Proxy")
 

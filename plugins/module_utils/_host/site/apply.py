@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.declared import WHERE, clashes, differing_fields, in_one, parse_declared
 from ..._core.errors import RefusedError, UsageError
-from ..._core.plan import Generation, manifest_file
-from ..._core.site import Site, to_manifest
+from ..._core.proxy.plan import Generation, manifest_file
+from ..._core.site.declared import WHERE, clashes, differing_fields, in_one, parse_declared
+from ..._core.site.manifest import Site, to_manifest
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..machine.files import dump_yaml, write_atomically
@@ -28,10 +28,10 @@ from ..proxy.commit import Outcome, fetch
 from ..proxy.desired import Change, Request, manifests_on_disk, read_site
 from ..proxy.module import outcome_result, plan_result, site_step, step
 from ..proxy.transaction import Proxy
-from ..site.apply_checks import NAMED, Checked, bring_certificates, check_sites, some
 from ..store.generations import Record
 from ..store.layout import Paths
 from ..store.settings import SettingsChange, plan_settings, put_back_settings, write_settings
+from .apply_checks import NAMED, Checked, bring_certificates, check_sites, some
 
 __all__ = ("apply_sites",)
 

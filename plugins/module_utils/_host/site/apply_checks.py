@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.declared import in_one
 from ..._core.errors import PutBackError, RefusedError, VsaError
 from ..._core.settings import Settings, certificate_authority
-from ..._core.site import Site
+from ..._core.site.declared import in_one
+from ..._core.site.manifest import Site
 from ..cert.issue import bring_certificate, kept_certificate
 from ..machine.docker import Engine
 from ..proxy.nginx import Nginx
-from ..site.preflight import Report, check_containers, check_names
 from ..store.certificates import certificate_problem
 from ..store.generations import Record
 from ..store.layout import Paths
+from .preflight import Report, check_containers, check_names
 
 __all__ = ("NAMED", "Certificates", "Checked", "bring_certificates", "check_sites", "some")
 

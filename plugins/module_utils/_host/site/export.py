@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core.declared import declaration
 from ..._core.errors import RefusedError
+from ..._core.site.declared import declaration
 from ..proxy.desired import manifests_on_disk, read_site
 from ..store.layout import Paths
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.networks import EDGE, is_edge_network
-from ..._core.plan import Generation, manifest_file, site_file, site_of
-from ..._core.site import Site
-from ..._core.unprovision import Held, Mount, Verdict, judge, mentions
+from ..._core.proxy.plan import Generation, manifest_file, site_file, site_of
+from ..._core.site.manifest import Site
+from ..._core.site.removal import Held, Mount, Verdict, judge, mentions
 from ..cert.chain import lineage_remains
 from ..machine.docker_site import SiteEngine
 from ..machine.files import load_yaml, read_json, write_atomically

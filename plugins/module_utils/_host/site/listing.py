@@ -13,22 +13,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core import forms
-from ..._core.certificate import judge, rfc3339
+from ..._core.cert.status import judge, rfc3339
 from ..._core.errors import RefusedError, UsageError, VsaError
-from ..._core.plan import manifest_file, site_of
-from ..._core.render import DEFAULT_PROFILE
+from ..._core.proxy.plan import manifest_file, site_of
+from ..._core.proxy.render import DEFAULT_PROFILE
 from ..._core.settings import Settings, certificate_authority
-from ..._core.site import Site, merge, parse, refuse_double_names, to_manifest
+from ..._core.site.manifest import Site, merge, parse, refuse_double_names, to_manifest
 from ..cert.chain import Served, comparison, served
 from ..machine.arguments import audit_id, said_of
 from ..machine.docker import Engine
 from ..proxy.desired import manifests_on_disk, read_manifest, read_site
 from ..proxy.nginx import CONTAINER, Nginx
-from ..site.preflight import check_containers, check_names, detect_container
 from ..store.certificates import read_pair
 from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.settings import read_settings
+from .preflight import check_containers, check_names, detect_container
 
 __all__ = ("check_site", "list_sites", "list_vhosts")
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..._core import forms
-from ..._core.detect import Publication, detect
 from ..._core.errors import RefusedError
 from ..._core.networks import EDGE, is_edge_network
-from ..._core.site import Site
+from ..._core.site.detect import Publication, detect
+from ..._core.site.manifest import Site
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 

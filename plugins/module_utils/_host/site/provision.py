@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import VsaError
-from ..site.listing import check_site
 from ..store.layout import Paths
+from .listing import check_site
 
 __all__ = ("provision_site",)
 

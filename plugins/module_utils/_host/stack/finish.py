@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import NotPutBackError, PutBackError
-from ..._core.stack import COMPOSE, Stack, images, parse_env
+from ..._core.stack.manifest import COMPOSE, Stack, images, parse_env
 from ..machine.docker import Engine
 from ..machine.files import load_yaml
-from ..stack.folder import Folder
-from ..stack.health import containers_of, diagnosis, step, unhealthy
-from ..stack.reverse_proxy import proven_sites
 from ..store.layout import Paths
+from .folder import Folder
+from .health import containers_of, diagnosis, step, unhealthy
+from .reverse_proxy import proven_sites
 
 __all__ = ("Finish",)
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..._core.stack import ENV, ENV_EXAMPLE, Directory, Secret, Stack, complete_env, missing_secrets
+from ..._core.stack.manifest import ENV, ENV_EXAMPLE, Directory, Secret, Stack, complete_env, missing_secrets
 from ..machine.files import read_json, read_text, write_atomically
 from ..store.layout import Paths
 

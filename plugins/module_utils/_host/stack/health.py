@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core.stack import Stack
+from ..._core.stack.manifest import Stack
 from ..machine.docker import Container, Engine
 
 __all__ = ("containers_of", "diagnosis", "service_of", "step", "unhealthy")

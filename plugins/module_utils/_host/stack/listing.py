@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError, VsaError
-from ..._core.stack import COMPOSE, Stack, images, parse_env, stack_name
+from ..._core.stack.manifest import COMPOSE, Stack, images, parse_env, stack_name
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml
-from ..stack.folder import Folder
-from ..stack.health import containers_of, service_of, unhealthy
-from ..stack.module import find_folder
 from ..store.layout import Paths
+from .folder import Folder
+from .health import containers_of, service_of, unhealthy
+from .module import find_folder
 
 __all__ = ("list_stacks",)
 

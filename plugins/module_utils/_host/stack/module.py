@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError
-from ..._core.stack import Stack, parse_stack, stack_name
+from ..._core.stack.manifest import Stack, parse_stack, stack_name
 from ..machine.docker import Engine
 from ..machine.files import load_yaml, read_text
-from ..stack.finish import Finish
-from ..stack.folder import Folder
-from ..stack.health import step
-from ..stack.up import Up
 from ..store.layout import Paths
+from .finish import Finish
+from .folder import Folder
+from .health import step
+from .up import Up
 
 __all__ = ("find_folder", "run")
 

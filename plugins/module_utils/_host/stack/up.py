@@ -14,15 +14,15 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.networks import is_edge_network, ula_subnet
-from ..._core.stack import COMPOSE, env_values, images, parse_env, parse_stack, relative_path
+from ..._core.stack.manifest import COMPOSE, env_values, images, parse_env, parse_stack, relative_path
 from ..cert.certbot import Certbot
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml, read_text
 from ..proxy.desired import read_settings
-from ..stack.folder import Folder
-from ..stack.health import containers_of, service_of, step, unhealthy
-from ..stack.reverse_proxy import check_new_image, proven_sites
 from ..store.layout import Paths
+from .folder import Folder
+from .health import containers_of, service_of, step, unhealthy
+from .reverse_proxy import check_new_image, proven_sites
 
 __all__ = ("Up",)
 

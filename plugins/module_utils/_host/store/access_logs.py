@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..store.layout import Paths
+from .layout import Paths
 
 __all__ = ("log_names", "remove_logs", "site_logs")
 

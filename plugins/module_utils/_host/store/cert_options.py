@@ -8,9 +8,9 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from ..._core.cert_note import CertNote, note_record, parse_note
+from ..._core.cert.options import CertNote, note_record, parse_note
 from ..machine.files import dump_yaml, load_yaml, read_text, write_atomically
-from ..store.layout import Paths
+from .layout import Paths
 
 __all__ = ("read_note", "write_note")
 

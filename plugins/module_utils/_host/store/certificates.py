@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._core.certificate import Facts, judge, renewal_server
+from ..._core.cert.status import Facts, judge, renewal_server
 from ..machine.files import read_bytes, read_text
 from ..proxy.probe import leaf_fingerprint
-from ..store.layout import Paths
+from .layout import Paths
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError
-from ..._core.plan import Generation, content_hash, numbered
+from ..._core.proxy.plan import Generation, content_hash, numbered
 from ..machine.files import (
     fsync_directory,
     make_last,
@@ -33,7 +33,7 @@ from ..machine.files import (
     write_atomically,
     write_new,
 )
-from ..store.layout import Paths
+from .layout import Paths
 
 __all__ = ("KEPT", "Generations", "Journal", "Record")
 

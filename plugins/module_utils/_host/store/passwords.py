@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..._core.auth.htpasswd import file_name, path_of
 from ..._core.errors import RefusedError
-from ..._core.htpasswd import file_name, path_of
 from ..machine.files import fsync_directory, read_text, remove_tree, write_atomically
-from ..store.layout import Paths
+from .layout import Paths
 
 __all__ = (
     "locked",

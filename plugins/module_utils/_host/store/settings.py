@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..._core.settings import SETTINGS_SCHEMA, Settings, parse_settings
 from ..machine.files import dump_yaml, load_yaml, read_text, write_atomically
-from ..store.layout import Paths
+from .layout import Paths
 
 __all__ = ("SettingsChange", "plan_settings", "put_back_settings", "read_settings", "write_settings")
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Record, parse_line
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail

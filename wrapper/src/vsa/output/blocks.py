@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from vsa.ansible.report import HostResult, Report
 from vsa.output.text import clean, seconds, word
-from vsa.report import HostResult, Report
 
 __all__ = ("diff", "error", "head", "last_line", "steps", "summary")
 

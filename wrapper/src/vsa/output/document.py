@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from vsa.report import STATUS, Report
+from vsa.ansible.report import STATUS, Report
 
 __all__ = ("document", "failure_document")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vsa.events import HostEnded, Output, Seen, StepsDone, TaskSkipped, TaskStarted
+from vsa.ansible.events import HostEnded, Output, Seen, StepsDone, TaskSkipped, TaskStarted
 from vsa.output.progress import Progress
 from vsa.output.screen import Screen
 from vsa.output.text import clean

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from vsa.ansible.report import STATUS
 from vsa.core import EXIT_OK
 from vsa.output.text import NOTHING, clean, seconds, word
-from vsa.report import STATUS
 
 if TYPE_CHECKING:
     from vsa.trail import Problem, Record, Row, Verdict

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.console import Group
 
-from vsa.report import HostResult
+from vsa.ansible.report import HostResult
 from vsa.views.common import listing
 
 __all__ = ("auth_table",)

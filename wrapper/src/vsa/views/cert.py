@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from vsa.ansible.report import HostResult
 from vsa.output.detail import detail
 from vsa.output.text import clean
-from vsa.report import HostResult
 from vsa.views.common import left, listing, unheard
 
 __all__ = ("certificate_detail", "certificate_table")

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from vsa.ansible.report import HostResult
 from vsa.output.table import STYLES, table
 from vsa.output.text import NOTHING, clean
-from vsa.report import HostResult
 
 __all__ = ("certificate", "changed_by", "left", "listing", "unheard")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vsa.ansible.report import HostResult
 from vsa.output.text import clean
-from vsa.report import HostResult
 
 __all__ = ("declaration",)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Group
 
+from vsa.ansible.report import HostResult
 from vsa.output.detail import detail
-from vsa.report import HostResult
 from vsa.views.common import certificate, changed_by, left, listing, unheard
 
 __all__ = ("site_detail", "site_table")

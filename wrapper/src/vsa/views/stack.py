@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from vsa.ansible.report import HostResult
 from vsa.output.text import clean
-from vsa.report import HostResult
 from vsa.views.common import listing, unheard
 
 __all__ = ("container_table", "log_lines", "stack_table")

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from vsa.ansible.report import HostResult
 from vsa.output.blocks import head
 from vsa.output.text import clean
-from vsa.report import HostResult
 from vsa.views.common import listing, unheard
 
 __all__ = ("history_table", "vhost_raw", "vhost_table", "vhost_text")

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from ...._core.certificate import rfc3339
+from ...._core.cert.status import rfc3339
 from ...._core.settings import Settings
 from ...machine.files import read_json, read_text, write_atomically
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ...._core.errors import PutBackError, RefusedError
-from ...cert.timer import watch as cert_watch
 from ...machine.files import read_text, remove_tree, write_atomically
 from ...proxy.desired import read_settings
 from ...store.layout import Paths
+from . import watch as cert_watch
 
 __all__ = ("set_timer",)
 

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...._core.certificate import rfc3339
+from ...._core.cert.status import rfc3339
 from ...._core.errors import VsaError
-from ...cert.listing import list_certificates
-from ...cert.renew import renew_certificates
-from ...cert.timer.alerts import Alerts
 from ...proxy.desired import read_settings
 from ...store.layout import Paths
+from ..listing import list_certificates
+from ..renew import renew_certificates
+from .alerts import Alerts
 
 __all__ = ("late_certificates", "main", "watch")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...._core.unprovision import Held, Mount, own_data
+from ...._core.site.removal import Held, Mount, own_data
 from ...machine.docker_site import SiteEngine
 
 _STACK = ("compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml", "stack.yml")

@@ -18,20 +18,20 @@ from typing import Any
 from ...._core import forms
 from ...._core.errors import NotPutBackError, RefusedError, UsageError, VsaError
 from ...._core.networks import EDGE
-from ...._core.plan import site_file
+from ...._core.proxy.plan import site_file
 from ...cert.chain import remove_lineage
 from ...machine.arguments import audit_id
 from ...machine.docker_site import SiteEngine
 from ...machine.lock import host_lock
 from ...proxy.desired import Change, Request
 from ...proxy.transaction import Proxy
-from ...site.holdings import Holdings, Journal, look, remains, scheduled
-from ...site.removal.data import Purge, carry_out, plan_purge
-from ...site.removal.words import Step, kept_words, plan_steps, step
 from ...store.access_logs import site_logs
 from ...store.generations import Generations
 from ...store.layout import Paths
 from ...store.passwords import remove_site
+from ..holdings import Holdings, Journal, look, remains, scheduled
+from .data import Purge, carry_out, plan_purge
+from .words import Step, kept_words, plan_steps, step
 
 __all__ = ("unprovision",)
 

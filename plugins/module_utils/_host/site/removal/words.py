@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...._core.networks import EDGE
-from ...._core.plan import Plan, site_file
-from ...._core.unprovision import Held
+from ...._core.proxy.plan import Plan, site_file
+from ...._core.site.removal import Held
 from ...machine.docker_site import Written
-from ...site.holdings import Holdings
-from ...site.removal.data import Purge
 from ...store.generations import Generations
 from ...store.layout import Paths
+from ..holdings import Holdings
+from .data import Purge
 
 __all__ = ("Step", "kept_words", "plan_steps", "step")
 

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Counts, content_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Counts, content_of
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Change, Record, parse_line
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit_chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Change, Record, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places, this_controller
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
@@ -22,7 +22,7 @@ from audit_records import audit_id, record
 
 # Killed after the last record and before the run's file is removed.
 CLOSES_AND_DIES = "Path.unlink = lambda *a, **k: os.kill(os.getpid(), 9); run.close('ok')"
-SUPPORT = Path(__file__).parents[4] / "support"
+SUPPORT = Path(__file__).parents[5] / "support"
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def died(trail: Trail, number: int, *, started: bool = True, then: str = "") -> 
     code = f"""
 import os, sys
 from audit_records import record
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Change
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 from pathlib import Path

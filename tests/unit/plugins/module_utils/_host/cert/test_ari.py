@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.certificate import Facts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.status import Facts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.ari import renewal_windows
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.clock_check import clock_skew
 

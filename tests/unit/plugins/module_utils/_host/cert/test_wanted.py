@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert_note import CertNote
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import CertNote
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import (
     refuse_missing_credentials,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import FIELDS
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import FIELDS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import SITE_SPEC, audit_id, said_of
 
 WEB = {"path": "/", "container": "web-1", "port": 3000}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import MAIN, manifest_file, site_file
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES, Renderer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import (
     Change,

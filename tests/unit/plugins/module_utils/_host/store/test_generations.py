@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plan import (
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import (
     MAIN,
     Generation,
     make_plan,
     site_file,
     text_hash,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.render import PAGES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import KEPT, Journal, Record
 
 from hosttree import HostTree, make_record

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.unprovision import Held, Mount
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import Held, Mount
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal import data as purging
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.data import Purge, carry_out, plan_purge
 

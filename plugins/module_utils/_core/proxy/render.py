@@ -1,0 +1,290 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests and settings in, the text of a generation out.
+
+Templates are files of the role ``vhost`` and come as text. They are rendered strictly (an undefined name is an error)
+in Jinja's sandbox, and no value may carry a character that means something to NGINX, whatever let it in.
+Source: https://nginx.org/en/docs/
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..auth.htpasswd import file_name
+from ..cert.status import DIRECTORIES
+from ..errors import InternalError, RefusedError, VsaError
+from ..settings import Settings, certificate_authority
+from ..site.manifest import Route, Site
+from .locations import Location, locations, misread
+
+try:
+    from jinja2 import StrictUndefined, TemplateError, Undefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+except ImportError:  # ansible-test imports every module_util without its libraries
+    ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
+
+__all__ = (
+    "GENERATION",
+    "PAGES",
+    "PROFILES",
+    "TEMPLATES",
+    "Layout",
+    "Renderer",
+    "number_generation",
+)
+
+GENERATION = "@GENERATION@"
+TEMPLATES = ("nginx.conf.j2", "site.conf.j2", "auth.js.j2")
+# What the proxy itself answers instead of a backend: plain files, part of each generation.
+PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailable.json")
+
+# Shared memory of basic auth; a zone whose parameters change under the same name passes the test and fails the reload.
+_AUTH_ZONES = {"memory_zone": "vsa_auth_2m_300s", "key_zone": "vsa_auth_key_32k"}
+
+# Who has a rate limit of his own: a map of nginx.conf counts an IPv6 network of 64 bits as one client.
+_CLIENT = "$vsa_client"
+
+# With a certificate that browsers refuse HSTS would lock the site's own visitors out.
+_NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """What a kind of application needs of the proxy; times and sizes in NGINX's form."""
+
+    body_size: str
+    buffering: str
+    request_buffering: str
+    read_timeout: str
+    send_timeout: str
+
+
+# Nothing is held back from a client by default: a stream that a proxy buffers is the field's commonest complaint.
+PROFILES = {
+    "web": _Profile("64m", "off", "on", "60s", "60s"),
+    "sse": _Profile("16m", "off", "on", "1h", "60s"),
+    "websocket": _Profile("16m", "off", "on", "1h", "1h"),
+    "upload": _Profile("10g", "off", "off", "1h", "1h"),
+    "llm": _Profile("256m", "off", "off", "15m", "15m"),
+}
+DEFAULT_PROFILE = "web"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie inside the proxy's container."""
+
+    root: str
+    letsencrypt: str
+    selfsigned: str
+    logs: str = "/var/log/nginx"
+    htpasswd: str = "/etc/nginx/htpasswd"
+
+
+class _Literal(str):
+    """A text of ours that may carry NGINX's own variables."""
+
+    __slots__ = ()
+
+
+def number_generation(text: str, number: int) -> str:
+    """Return a rendered text with the generation's number in it."""
+    return text.replace(GENERATION, str(number))
+
+
+def _zone_size(upstreams: int) -> str:
+    """Return the size of the zone of that many upstreams: 16 KiB each, by powers of two.
+
+    So nginx.conf seldom changes with a site.
+    """
+    megabytes = 1
+    while megabytes * 64 < upstreams:
+        megabytes *= 2
+    return f"{megabytes}m"
+
+
+def _short_hash(*parts: object, digits: int = 8) -> str:
+    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:digits]
+
+
+def _finalize(value: object) -> object:
+    """Return a value on its way into NGINX's text, or refuse it: the last guard, behind the forms."""
+    if isinstance(value, Undefined):
+        return str(value)  # a strict undefined raises here
+    if isinstance(value, _Literal):
+        return value
+    if isinstance(value, bool) or value is None:
+        raise InternalError(f"a template prints {value!r}")
+    text = str(value)
+    if _UNSAFE.search(text):
+        raise InternalError("a value with a character of NGINX's syntax reached a template", value=text)
+    return text
+
+
+class Renderer:
+    """Renders with one set of templates and settings.
+
+    ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES and PAGES.
+    Raises RefusedError where a template is not Jinja or asks for what is not there.
+    """
+
+    def __init__(self, *, templates: Mapping[str, str], settings: Settings, layout: Layout, marker: str) -> None:
+        missing = [name for name in (*TEMPLATES, *PAGES) if name not in templates]
+        if missing:
+            raise InternalError(f"no text came for the template {missing[0]}")
+        self._settings = settings
+        self._layout = layout
+        self._marker = marker
+        environment = ImmutableSandboxedEnvironment(
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # NGINX is no HTML; _finalize guards instead
+            finalize=_finalize,
+        )
+        self.pages = {name: templates[name] for name in PAGES}
+        self._templates = {}
+        for name in TEMPLATES:
+            try:
+                self._templates[name] = environment.from_string(templates[name])
+            except TemplateError as error:
+                raise RefusedError(f"the template {name} is not valid: {error}", field=name) from error
+        self.inputs = hashlib.sha256(
+            "\0".join((*(templates[name] for name in TEMPLATES), repr(settings), repr(layout))).encode()
+        ).hexdigest()
+
+    def _render(self, name: str, values: dict[str, object]) -> str:
+        try:
+            return self._templates[name].render(values)
+        except VsaError:
+            raise
+        except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # An operator's template may compute with what it is given, and be wrong about it.
+            raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
+
+    def main(self, *, any_http3: bool, any_auth: bool = False, upstreams: int = 0) -> str:
+        """Return nginx.conf, with GENERATION where the number belongs, for about so many upstreams."""
+        return self._render(
+            "nginx.conf.j2",
+            {
+                "settings": self._settings,
+                "certificates": {"letsencrypt": self._layout.letsencrypt, "selfsigned": self._layout.selfsigned},
+                "root": self._layout.root,
+                "marker": self._marker,
+                "any_http3": any_http3,
+                "any_auth": any_auth,
+                **_AUTH_ZONES,
+                "upstreams_zone": _zone_size(upstreams),
+            },
+        )
+
+    def auth(self) -> str:
+        """Return auth.js, which nginx.conf imports where any site has basic auth."""
+        root = _Literal(json.dumps(f"{self._layout.htpasswd}/"))
+        return self._render("auth.js.j2", {**_AUTH_ZONES, "root": root})
+
+    def site(self, site: Site) -> str:
+        """Return one site's file; the same manifest gives the same text in every generation."""
+        authority = certificate_authority(site, self._settings)
+        directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
+        named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
+        realms = {
+            path: {
+                "check": f"/.well-known/vsa/auth/{number}",
+                "file": f"{site.domain}/{file_name(path)}",
+                "name": f"{site.domain} {path}",
+            }
+            for number, path in enumerate(site.auth)
+        }
+        limit = None
+        if site.rate_limit:
+            burst = 20 if site.rate_burst is None else site.rate_burst
+            # A zone whose parameters change under the same name passes the test and fails the reload.
+            zone = f"limit_{site.domain}_{_short_hash(_CLIENT, site.rate_limit, '1m')}"
+            limit = {"key": _Literal(_CLIENT), "zone": zone, "rate": site.rate_limit, "burst": burst}
+        maintenance = None
+        if site.maintenance:
+            maintenance = {"allow": site.maintenance_allow, "name": _short_hash(site.domain, digits=16)}
+        return self._render(
+            "site.conf.j2",
+            {
+                "site": site,
+                "maintenance": maintenance,
+                "upstreams": list(named.values()),
+                "limit": limit,
+                "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
+                "certificate": _Literal(f"{directory}/{site.domain}"),
+                # Else it has the lineage that its server block is named after, by the default server.
+                "own_certificate": authority == "selfsigned" or site.served != site.domain,
+                "log": f"{self._layout.logs}/{site.domain}.access.log",
+                "realms": list(realms.values()),
+                "misread": self._misread(site),
+                "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
+                "routes": [self._location(site, place, named, realms) for place in locations(site)],
+                "has_root": any(route.path == "/" for route in site.routes),
+            },
+        )
+
+    @staticmethod
+    def _upstream(site: Site, route: Route) -> dict[str, object]:
+        name = f"{site.domain}_{route.container}_{route.port}"
+        return {
+            "name": name,
+            # Qualified: a bare name is answered with any container's alias on any network that the proxy joined.
+            "server": f"{route.container}.{site.network}:{route.port}",
+        }
+
+    @staticmethod
+    def _misread(site: Site) -> dict[str, object] | None:
+        """Return what refuses other spellings of protected paths: an ending for a variable, and lines of its map."""
+        rules = [
+            {"pattern": _Literal(f"{'~' if case else '~*'}{pattern}"), "refused": int(refused)}
+            for pattern, case, refused in misread(site)
+        ]
+        return {"name": _short_hash(site.domain, digits=16), "rules": rules} if rules else None
+
+    def _location(
+        self,
+        site: Site,
+        place: Location,
+        named: Mapping[tuple[str, int], dict[str, object]],
+        realms: Mapping[str, Mapping[str, str]],
+    ) -> dict[str, object]:
+        """Return what a location says: its route's words, and what basic auth adds."""
+        return {
+            **self._route(site, place.route, named),
+            "path": place.path,
+            "exact": place.exact,
+            "auth": realms[place.protected]["check"] if place.protected else None,
+        }
+
+    def _route(self, site: Site, route: Route, named: Mapping[tuple[str, int], dict[str, object]]) -> dict[str, object]:
+        profile = PROFILES[route.profile or site.profile or DEFAULT_PROFILE]
+        return {
+            "path": route.path,
+            "upstream": named[route.container, route.port]["name"],
+            "body_size": site.body_size or profile.body_size,
+            "buffering": profile.buffering,
+            "request_buffering": profile.request_buffering,
+            "read_timeout": site.timeout or profile.read_timeout,
+            "send_timeout": site.timeout or profile.send_timeout,
+            "strip": self._strip(site, route) if route.strip_prefix else None,
+        }
+
+    @staticmethod
+    def _strip(site: Site, route: Route) -> dict[str, str]:
+        """Return what a route needs to strip its prefix: an ending for its variable, the prefix as PCRE, the header."""
+        return {
+            "name": _short_hash(site.domain, route.path, digits=16),
+            "pattern": re.sub(r"[.+]", r"[\g<0>]", route.path),
+            "prefix": route.path.rstrip("/"),
+        }

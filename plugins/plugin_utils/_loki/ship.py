@@ -1,0 +1,358 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Send the audit trail to Loki: at least once, in order, from a cursor, within a deadline, and never in the run's way.
+
+Two streams a writer: ``{job="vsa-audit", writer=…}`` with each record at its own time, and the same with ``late="1"``
+for what Loki does not take there (older than what it has, or than it accepts); a late record's line still says when it
+was. What Loki has twice, after an answer that was lost, is told by the record's hash.
+Source: the push API, https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs, and the refusals in
+https://grafana.com/docs/loki/latest/operations/request-validation-rate-limits/.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import email.utils
+import fcntl
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .cursor import Line, Trail, load, save
+from .http import Answer, NoAnswerError, SettingsError, Target, Transport
+
+__all__ = ("ShipResult", "Skipped", "ship")
+
+#: One push and one run: what a slow line carries in time, and what Loki takes at once (4 MB a second by default).
+_PUSH_BYTES = 512 * 1024
+_RUN_BYTES = 8 * 1024 * 1024
+_PUSH_LINES = 1024
+#: A line of that size goes alone: it is what Loki may refuse, and a refused push has to be sent again in parts.
+_ALONE_BYTES = 64 * 1024
+#: Records of runs side by side are up to this much out of order; then the newest time counts. Nanoseconds.
+_NUDGE = 5_000_000_000
+#: No Loki may keep us away for longer than this. Seconds.
+_LONGEST_WAIT = 3600
+#: One push spans no more than this: which lines of a push Loki finds too old or too new, it does not say. Nanoseconds.
+_SPAN = 86_400_000_000_000
+#: What is left of the deadline for the cursor's file.
+_RESERVE = 0.15
+#: So many lines refused one by one, and none taken, are not the lines' fault.
+_MOST_DOUBTS = 8
+
+_OTHER_TIME = re.compile(r"out of order|too far behind|timestamp too (old|new)", re.IGNORECASE)
+_TOO_LONG = re.compile(r"max entry size|line too long|too large", re.IGNORECASE)
+_IGNORED = re.compile(r"total ignored: (\d+) out of (\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """A line of the trail that Loki does not take in any way: its id ("" where it has none), hash, and why."""
+
+    id: str
+    hash: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShipResult:
+    """What one run of ``ship`` did: lines sent, lines passed over, lines still to send, and why it stopped early."""
+
+    sent: int
+    skipped: tuple[Skipped, ...]
+    pending: int
+    error: str | None
+
+
+def ship(
+    *,
+    trail: Sequence[Path],
+    cursor: Path,
+    url: str,
+    writer: str,
+    auth_file: Path | None = None,
+    auth: str | None = None,
+    ca_bundle: Path | None = None,
+    deadline: float = 2.0,
+) -> ShipResult:
+    """Send what Loki lacks of the trail, and return how that went; raises nothing and takes ``deadline`` s at most.
+
+    ``trail``: its files, oldest first, the one that is written to last. ``cursor``: a file of our own, made when
+    missing. ``writer``: the controller's id. ``auth_file`` (mode 0600) holds ``user:password`` or a bearer token;
+    ``auth`` says which ("basic", "bearer"), None tells them by the colon.
+    """
+    until = time.monotonic() + deadline - min(_RESERVE, deadline / 4)
+    files: Trail | None = None
+    try:
+        target = Target.of(url, auth_file=auth_file, auth=auth, ca_bundle=ca_bundle)
+        with _alone(cursor, until=until):
+            files = Trail(trail)
+            return _Run(cursor=cursor, target=target, writer=writer, url=url, until=until).through(files)
+    except (SettingsError, _StopError) as error:
+        return ShipResult(0, (), _pending(trail, cursor, url=url), str(error))
+    except Exception as error:  # an audit trail never fails a run, whatever is wrong with its files
+        return ShipResult(0, (), 0, f"{type(error).__name__}: {error}")
+    finally:
+        if files is not None:
+            files.close()
+
+
+class _StopError(Exception):
+    """Nothing more can be sent in this run; without a message that is no error, the time is over.
+
+    ``wait``: seconds that Loki asked for. ``smaller``: the push was too much for the time there was.
+    """
+
+    def __init__(self, message: str = "", *, wait: int = 0, smaller: bool = False) -> None:
+        super().__init__(message)
+        self.wait = wait
+        self.smaller = smaller
+
+
+@contextlib.contextmanager
+def _alone(cursor: Path, *, until: float) -> Iterator[None]:
+    """Let one process at a time send; another one waits, because its own record may be the one that is not sent yet."""
+    handle = os.open(cursor.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise _StopError("another run is sending") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _pending(trail: Sequence[Path], cursor: Path, *, url: str) -> int:
+    with contextlib.suppress(OSError), contextlib.closing(Trail(trail)) as files:
+        return files.count(load(cursor, url=url))
+    return 0
+
+
+class _Run:
+    """One run: pushes from the cursor on until all is sent, the deadline comes, or Loki can take no more."""
+
+    def __init__(self, *, cursor: Path, target: Target, writer: str, url: str, until: float) -> None:
+        self._path = cursor
+        self._target = target
+        self._transport = Transport(target)
+        self._name = target.name
+        self._writer = writer
+        self._until = until
+        self._cursor = load(cursor, url=url)
+        self._saved = self._cursor
+        self._sent = 0
+        self._skipped: list[Skipped] = []
+        # Lines refused alone while Loki took no other one yet: whose fault that is shows with the first that it takes.
+        self._doubts: list[Skipped] = []
+
+    def through(self, files: Trail) -> ShipResult:
+        """Send the trail's lines from the cursor on, and say how that went."""
+        before = files.count(self._cursor)
+        error = None
+        try:
+            self._check_wait()
+            for lines, late in self._batches(files.lines(self._cursor)):
+                self._deliver(lines, late=late)
+                self._cursor = dataclasses.replace(self._cursor, limit=min(self._cursor.limit * 2, _PUSH_LINES))
+            if self._doubts:
+                raise _StopError(f"{self._name} refuses every record: {self._doubts[0].reason}")
+            if files.gap:
+                error = "the chain of the trail is broken; the next run goes on behind the break"
+        except _StopError as stop:
+            error = str(stop) or None
+            wait = int(time.time()) + stop.wait if stop.wait else self._cursor.not_before
+            limit = max(1, self._cursor.limit // 2) if stop.smaller else self._cursor.limit
+            self._cursor = dataclasses.replace(self._cursor, not_before=wait, limit=limit)
+        finally:
+            self._transport.close()
+        self._cursor = dataclasses.replace(self._cursor, gap=files.gap)
+        self._save()
+        done = self._sent + len(self._skipped)
+        return ShipResult(self._sent, tuple(self._skipped), max(0, before - done), error)
+
+    def _check_wait(self) -> None:
+        left = self._cursor.not_before - time.time()
+        # A clock that was wrong then must not silence us for years now.
+        if 0 < left <= _LONGEST_WAIT:
+            raise _StopError(f"{self._name} asked to be left alone for another {left:.0f} s")
+        self._cursor = dataclasses.replace(self._cursor, not_before=0)
+
+    def _batches(self, lines: Iterator[Line]) -> Iterator[tuple[list[Line], bool]]:
+        """Yield (lines, whether they are late) in order, each fit for one push by its number, size and lateness."""
+        batch: list[Line] = []
+        size = total = newest = 0
+        batch_late = False
+        for line in lines:
+            length = len(line.text)
+            late = line.time + _NUDGE < max(newest, self._cursor.live)
+            alone = length > _ALONE_BYTES or line.problem != ""
+            full = len(batch) >= self._cursor.limit or size + length > _PUSH_BYTES
+            if batch and (full or alone or late != batch_late or abs(line.time - batch[0].time) > _SPAN):
+                yield batch, batch_late
+                batch, size, newest = [], 0, 0
+                late = line.time + _NUDGE < self._cursor.live
+            batch.append(line)
+            batch_late = late
+            size += length
+            total += length
+            newest = newest if late else max(newest, line.time)
+            if alone:
+                yield batch, batch_late
+                batch, size, newest = [], 0, 0
+            if total > _RUN_BYTES:
+                break
+        if batch:
+            yield batch, batch_late
+
+    def _deliver(self, lines: list[Line], *, late: bool, restamped: bool = False) -> None:
+        """Bring lines to Loki in one push, or in as many as it takes; the cursor is behind them then."""
+        if lines[0].problem:
+            self._pass_over(lines[0], lines[0].problem, sure=True)
+            return
+        stamps = self._stamps(lines, late=late, now=time.time_ns() if restamped else None)
+        answer = self._push(lines, stamps, late=late)
+        if answer.status < 300:
+            self._taken(lines, stamps, late=late)
+        elif _OTHER_TIME.search(answer.text):
+            if restamped:
+                raise _StopError(f"{self._name} takes no record as of now: {self._words(answer)}")
+            self._at_another_time(lines, stamps, answer, late=late)
+        elif len(lines) > 1:
+            self._in_halves(lines, late=late)
+        else:
+            sure = answer.status == 413 or _TOO_LONG.search(answer.text) is not None
+            self._pass_over(lines[0], f"{answer.status}: {self._words(answer)}", sure=sure)
+
+    def _stamps(self, lines: list[Line], *, late: bool, now: int | None) -> list[int]:
+        """Return each line's timestamp: its own time, or now; at least one nanosecond behind the line before."""
+        newest = self._cursor.late if late else self._cursor.live
+        stamps = []
+        for line in lines:
+            newest = max(line.time if now is None else now, newest + 1)
+            stamps.append(newest)
+        return stamps
+
+    def _push(self, lines: list[Line], stamps: list[int], *, late: bool) -> Answer:
+        """Return Loki's answer where it speaks of these very lines; raise _StopError for every other one."""
+        labels = {"job": "vsa-audit", "writer": self._writer, **({"late": "1"} if late else {})}
+        values = [[str(stamp), line.text] for stamp, line in zip(stamps, lines, strict=True)]
+        body = json.dumps({"streams": [{"stream": labels, "values": values}]}, ensure_ascii=False).encode()
+        seconds = self._until - time.monotonic()
+        if seconds <= 0:
+            raise _StopError
+        try:
+            answer = self._transport.push(body, seconds=seconds)
+        except NoAnswerError as error:
+            raise _StopError(str(error), smaller=True) from None
+        if answer.status < 300 or answer.status in (400, 413, 422):
+            return answer
+        busy = answer.status == 429 or answer.status >= 500
+        # Also the smaller: a push above Loki's burst size is refused however often it comes.
+        raise _StopError(
+            f"{self._name} answered {answer.status}: {self._words(answer)}",
+            wait=_seconds(answer.retry_after) if busy else 0,
+            smaller=busy,
+        )
+
+    def _at_another_time(self, lines: list[Line], stamps: list[int], answer: Answer, *, late: bool) -> None:
+        """Send lines whose time was refused as late ones; late ones as of now."""
+        if late:
+            self._deliver(lines, late=True, restamped=True)
+            return
+        # Loki takes what it can of a push and counts the rest. Our lines are in order, so the refused come first;
+        # where it counts otherwise, all are sent again: twice is harmless.
+        found = _IGNORED.search(answer.text)
+        refused = int(found[1]) if found and int(found[2]) == len(lines) >= int(found[1]) > 0 else len(lines)
+        self._deliver(lines[:refused], late=True)
+        if lines[refused:]:
+            self._taken(lines[refused:], stamps[refused:], late=False)
+
+    def _in_halves(self, lines: list[Line], *, late: bool) -> None:
+        """Narrow down which line of a refused push is the bad one; what is good arrives on the way."""
+        middle = len(lines) // 2
+        try:
+            self._deliver(lines[:middle], late=late)
+            self._deliver(lines[middle:], late=late)
+        except _StopError as stop:
+            stop.smaller = True
+            raise
+
+    def _taken(self, lines: list[Line], stamps: list[int], *, late: bool) -> None:
+        self._sent += len(lines)
+        for doubt in self._doubts:
+            self._skip(doubt)
+        self._doubts.clear()
+        self._move(lines[-1])
+        if late:
+            self._cursor = dataclasses.replace(self._cursor, late=stamps[-1])
+        else:
+            self._cursor = dataclasses.replace(self._cursor, live=stamps[-1])
+        self._save()
+
+    def _pass_over(self, line: Line, reason: str, *, sure: bool) -> None:
+        skipped = Skipped(line.id, line.hash, reason)
+        if sure or self._sent:
+            self._skip(skipped)
+        else:
+            self._doubts.append(skipped)
+            if len(self._doubts) > _MOST_DOUBTS:
+                raise _StopError(f"{self._name} refuses every record: {reason}")
+        self._move(line)
+        self._save()
+
+    def _skip(self, skipped: Skipped) -> None:
+        """Note for good, before the cursor moves, that Loki will never have a line."""
+        self._skipped.append(skipped)
+        note = {"time": int(time.time()), **dataclasses.asdict(skipped)}
+        path = self._path.with_name(f"{self._path.stem}-skipped.jsonl")
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, json.dumps(note).encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _words(self, answer: Answer) -> str:
+        """Return what Loki said in one line, without a secret: some proxies show the request that they refuse."""
+        text = answer.text
+        for secret in self._target.secrets:
+            text = text.replace(secret, "…")
+        words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+        return words[:200] or "no words"
+
+    def _move(self, line: Line) -> None:
+        self._cursor = dataclasses.replace(
+            self._cursor, device=line.device, inode=line.inode, offset=line.offset, hash=line.hash
+        )
+
+    def _save(self) -> None:
+        cursor = self._cursor
+        if self._doubts:
+            # Not past them: only what does not depend on them is kept.
+            cursor = dataclasses.replace(self._saved, not_before=cursor.not_before, limit=cursor.limit, gap=cursor.gap)
+        if cursor != self._saved:
+            save(self._path, cursor)
+            self._saved = cursor
+
+
+def _seconds(retry_after: str | None) -> int:
+    """Return the seconds that a Retry-After header asks for (a number or a date), 0 where it says nothing usable."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]), _LONGEST_WAIT)
+    try:
+        then = email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return max(0, min(round(then - time.time()), _LONGEST_WAIT))

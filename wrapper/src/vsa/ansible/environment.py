@@ -1,0 +1,65 @@
+"""What of the caller's environment a run may see: an allow-list, for ansible-runner writes all of it into a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from vsa.ansible.config import Config
+
+__all__ = ("scrubbed",)
+
+_PASSED = frozenset(
+    """
+    HOME USER LOGNAME LANG LANGUAGE TZ SHELL TMPDIR
+    SSH_AUTH_SOCK SSH_AGENT_PID SSH_CLIENT SSH_CONNECTION SUDO_USER SUDO_UID KRB5CCNAME
+    XDG_RUNTIME_DIR XDG_CACHE_HOME XDG_STATE_HOME
+    ANSIBLE_VAULT_PASSWORD_FILE ANSIBLE_VAULT_IDENTITY_LIST ANSIBLE_VAULT_IDENTITY
+    ANSIBLE_PRIVATE_KEY_FILE ANSIBLE_REMOTE_USER ANSIBLE_REMOTE_PORT ANSIBLE_REMOTE_TEMP ANSIBLE_FORKS ANSIBLE_TIMEOUT
+    ANSIBLE_BECOME ANSIBLE_BECOME_METHOD ANSIBLE_BECOME_USER ANSIBLE_BECOME_PASSWORD_FILE
+    ANSIBLE_CONNECTION_PASSWORD_FILE
+    ANSIBLE_SSH_ARGS ANSIBLE_SSH_COMMON_ARGS ANSIBLE_SSH_EXTRA_ARGS ANSIBLE_SSH_EXECUTABLE ANSIBLE_SSH_RETRIES
+    ANSIBLE_SSH_CONTROL_PATH ANSIBLE_SSH_CONTROL_PATH_DIR
+    ANSIBLE_INVENTORY_ENABLED ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED
+    VSA_LOKI_URL VSA_LOKI_AUTH_FILE VSA_LOKI_CA_BUNDLE
+    """.split()
+)
+
+# runner replaces a larger result by {} without a word; this is beyond any list of ours.
+_MAX_EVENT_RES = str(1 << 40)
+
+
+_AUDIT = "flowbiz.vsa.audit"
+
+
+def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Config) -> dict[str, str]:
+    """Return the environment of a run: what the caller may hand on, then what we set.
+
+    ``root`` is the collections path that our own core came from, ``private`` the run's directory, ``config`` the
+    ``ansible.cfg`` in force (without a path: Ansible looks for one itself).
+    """
+    env = {key: value for key, value in caller.items() if key in _PASSED or key.startswith("LC_")}
+    if config.path is not None:
+        env["ANSIBLE_CONFIG"] = str(config.path)
+    others = (
+        caller.get("ANSIBLE_COLLECTIONS_PATH") or f"{Path.home()}/.ansible/collections:/usr/share/ansible/collections"
+    )
+    paths = [str(root), *(path for path in others.split(":") if path and path != str(root))]
+    # Our interpreter's own bin directory first: the ansible-playbook that belongs to this very installation.
+    path = [str(Path(sys.executable).parent), caller.get("PATH") or os.defpath]
+    return env | {
+        "PATH": os.pathsep.join(path),
+        "ANSIBLE_COLLECTIONS_PATH": ":".join(paths),
+        # runner switches host key checking off unless it is set.
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_PIPELINING": "True",
+        # The environment wins over an ansible.cfg: what is enabled there stays so.
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join(dict.fromkeys([*config.callbacks, _AUDIT])),
+        "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_NOCOWS": "True",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
+        "MAX_EVENT_RES": _MAX_EVENT_RES,
+    }

@@ -1,0 +1,176 @@
+"""Which hosts a verb would act on, as far as that can be known without starting Ansible.
+
+Ansible takes half a second to parse an inventory; the plain YAML that this project uses is read here in milliseconds.
+What is not plain (another format, a plugin, a pattern with ranges or expressions) is answered by ``None``, "not known":
+then Ansible alone decides, and the playbooks make the same checks.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vsa.ansible.config import Config
+from vsa.core import UsageError
+
+__all__ = ("HOST_SETTINGS", "Groups", "chosen_inventory", "one_host", "read_groups", "select")
+
+Groups = Mapping[str, tuple[str, ...]]
+"""The hosts of each group, ``all`` among them, in the order of the file."""
+
+HOST_SETTINGS = Path("/etc/vsa/vsa.yml")
+"""Where bootstrap leaves the settings of a host: this machine is one of ours."""
+
+# Ansible's `inventory_ignore_extensions`, and what lies beside an inventory without being one.
+_IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_VARIABLES = ("group_vars", "host_vars")
+_SIMPLE = re.compile(r"[!&]?[A-Za-z0-9_.*?-]+")
+
+
+def chosen_inventory(
+    flag: str | None, caller: Mapping[str, str], config: Config, *, here: Path, host_settings: Path
+) -> tuple[str | None, bool]:
+    """Return the inventory (an absolute path, or a host list with a comma) and whether this machine is the target.
+
+    The order: ``-i``, ``VSA_INVENTORY``, this machine where bootstrap has made it a host of ours (``host_settings``
+    exists), the ``inventory`` of ``ansible.cfg``. Raises :class:`UsageError` for what does not exist, or none at all.
+    """
+    for field, value in (("--inventory", flag), ("VSA_INVENTORY", caller.get("VSA_INVENTORY"))):
+        if not value:
+            continue
+        if "," in value:
+            return value, False
+        path = os.path.normpath(here / Path(value).expanduser())
+        if not Path(path).exists():
+            raise UsageError("there is no such inventory", field=field, value=value, expected="a file or directory")
+        return path, False
+    if host_settings.exists():
+        return None, True
+    if config.inventory and ("," in config.inventory or Path(config.inventory).exists()):
+        return config.inventory, False
+    raise UsageError(
+        "no inventory says which hosts there are",
+        expected="-i FILE, VSA_INVENTORY, or --local for this machine itself",
+        hint="vsa --help",
+    )
+
+
+def read_groups(inventory: str | None) -> Groups | None:
+    """Return the groups of an inventory, or ``None`` where only Ansible can tell."""
+    if inventory is None:
+        return None
+    if "," in inventory:
+        names = tuple(name.strip() for name in inventory.split(",") if name.strip())
+        return {"all": names} if all(_SIMPLE.fullmatch(name) for name in names) else None
+    members: dict[str, list[str]] = {"all": []}
+    children: dict[str, list[str]] = {}
+    for path in _files(Path(inventory)):
+        content = _load(path) if path is not None else None
+        if not isinstance(content, dict) or "plugin" in content:
+            return None
+        if not all(_collect(str(name), group, members, children) for name, group in content.items()):
+            return None
+    groups = {name: tuple(dict.fromkeys(_descend(name, members, children, ()))) for name in [*members, *children]}
+    grouped = {host for name, hosts in groups.items() if name not in ("all", "ungrouped") for host in hosts}
+    return {**groups, "ungrouped": tuple(host for host in groups["all"] if host not in grouped)}
+
+
+def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:
+    """Return the hosts that a limit leaves, or ``None`` where it is more than names, globs and ``,:!&``."""
+    everything = groups["all"]
+    if limit is None:
+        return everything
+    patterns = [pattern for pattern in re.split(r"\s*,\s*" if "," in limit else r"[:,]", limit) if pattern]
+    if not all(_SIMPLE.fullmatch(pattern) for pattern in patterns):
+        return None
+    named = [pattern for pattern in patterns if pattern[0] not in "!&"]
+    chosen = _matching(groups, named) if named else set(everything)
+    for pattern in patterns:
+        if pattern[0] == "&":
+            chosen &= _matching(groups, [pattern[1:]])
+    for pattern in patterns:
+        if pattern[0] == "!":
+            chosen -= _matching(groups, [pattern[1:]])
+    return tuple(host for host in everything if host in chosen)
+
+
+def one_host(hosts: tuple[str, ...] | None, *, limit: str | None, single: bool) -> None:
+    """Raise :class:`UsageError` where no host is left, or several are for a verb that acts on one."""
+    if hosts is None:
+        return
+    if not hosts:
+        raise UsageError(
+            "no host of the inventory matches" if limit else "the inventory has no hosts",
+            field="--limit" if limit else "--inventory",
+            value=limit,
+            expected="at least one host",
+        )
+    if single and len(hosts) > 1:
+        raise UsageError(
+            "this verb acts on one host, and there are several",
+            field="--limit",
+            value=limit or "(not said)",
+            there_are=hosts,
+            hint=f"the same with --limit {hosts[0]}",
+        )
+
+
+def _files(path: Path) -> Iterable[Path | None]:
+    if not path.is_dir():
+        yield None if os.access(path, os.X_OK) else path
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") or entry.name.endswith(_IGNORED) or entry.name in _VARIABLES:
+            continue
+        yield None if entry.is_dir() or os.access(entry, os.X_OK) else entry
+
+
+def _load(path: Path) -> Any:
+    import yaml  # 35 ms, and --help does not need it
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """Plain values; a tag of Ansible's (!vault, !unsafe) marks a variable, and variables do not matter here."""
+
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 (a safe loader by inheritance)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
+def _collect(name: str, group: Any, members: dict[str, list[str]], children: dict[str, list[str]]) -> bool:
+    """Note a group's hosts and children; false where it is not of the plain form."""
+    group = {} if group is None else group
+    if not isinstance(group, dict) or not all(isinstance(group.get(key) or {}, dict) for key in ("hosts", "children")):
+        return False
+    hosts = [str(host) for host in group.get("hosts") or {}]
+    if not all(_SIMPLE.fullmatch(host) for host in hosts):
+        return False
+    members.setdefault(name, []).extend(hosts)
+    members["all"].extend(hosts)
+    below = group.get("children") or {}
+    children.setdefault(name, []).extend(str(child) for child in below)
+    return all(_collect(str(child), entry, members, children) for child, entry in below.items())
+
+
+def _descend(
+    name: str, members: Mapping[str, list[str]], children: Mapping[str, list[str]], above: tuple[str, ...]
+) -> Iterable[str]:
+    yield from members.get(name, ())
+    for child in children.get(name, ()):
+        if child not in above:
+            yield from _descend(child, members, children, (*above, name))
+
+
+def _matching(groups: Groups, patterns: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for pattern in patterns:
+        for group, hosts in groups.items():
+            if fnmatch.fnmatchcase(group, pattern):
+                found.update(hosts)
+        found.update(host for host in groups["all"] if fnmatch.fnmatchcase(host, pattern))
+    return found

@@ -1,0 +1,267 @@
+"""Options: the ones that every verb takes, before or after it, and the types that check what is typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from vsa.core import UsageError, checked, setting, site_fields
+
+__all__ = (
+    "CA_HELP",
+    "Checked",
+    "Group",
+    "HostPattern",
+    "Said",
+    "Setting",
+    "StackName",
+    "Verb",
+    "Whole",
+    "option",
+    "said",
+)
+
+_SAID = "vsa.said"
+_PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
+_LIMIT = re.compile(rf"(?!-){_PATTERN}(?:[,:]{_PATTERN})*")
+_STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+CA_HELP = "letsencrypt, staging, selfsigned, or the https URL of an ACME directory"
+
+
+class Said(dict[str, Any]):
+    """What the global options said so far, wherever they stood; a later one wins, ``-v`` adds up."""
+
+    def note(self, name: str, value: Any) -> None:
+        """Add what one option said."""
+        if name == "verbosity":
+            self[name] = self.get(name, 0) + value
+        elif value not in (None, False):
+            self[name] = value
+
+
+def said(context: click.Context) -> Said:
+    """Return what the global options said in the whole command line."""
+    found: Said = context.meta.setdefault(_SAID, Said())
+    return found
+
+
+class Checked(click.ParamType[Any]):
+    """A value that a form of the collection's core checks and normalises; ``complete`` names what it completes to."""
+
+    def __init__(self, form: str, metavar: str, *, complete: str | None = None) -> None:
+        self.name = metavar
+        self._form = form
+        self._complete = complete
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the normal form, or raise the core's usage error with this option's name."""
+        del ctx
+        return checked(self._form, value, field=_typed(param)) if isinstance(value, str) else value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the known names that begin so."""
+        del ctx, param
+        return complete_names(self._complete, incomplete) if self._complete else []
+
+
+class HostPattern(click.ParamType[Any]):
+    """A pattern of hosts for ``--limit``; a file (``@FILE``) is not one here."""
+
+    name = "HOST"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the pattern, or raise a usage error."""
+        del ctx
+        if not _LIMIT.fullmatch(value):
+            raise UsageError(
+                "this is not a pattern of hosts",
+                field=_typed(param),
+                value=value,
+                expected="vps-01, a group, or a list with commas",
+            )
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the known hosts that begin so."""
+        del ctx, param
+        return complete_names("hosts", incomplete)
+
+
+class Whole(click.ParamType[Any]):
+    """A whole number within bounds, in plain digits."""
+
+    name = "NUMBER"
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or raise a usage error."""
+        del ctx
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"0|[1-9][0-9]{0,9}", value, re.ASCII) or not self._least <= int(value) <= self._most:
+            expected = f"a whole number from {self._least} to {self._most}"
+            raise UsageError("this is not a number here", field=_typed(param), value=value, expected=expected)
+        return int(value)
+
+
+class Setting(click.ParamType[Any]):
+    """``FIELD=VALUE`` of a manifest: a pair of the field and its value in normal form."""
+
+    name = "FIELD=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the pair, or raise a usage error that names the field."""
+        del ctx
+        return setting(value, field=_typed(param)) if isinstance(value, str) else value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the fields that begin so."""
+        del ctx, param
+        return [CompletionItem(f"{name}=") for name in site_fields() if name.startswith(incomplete)]
+
+
+class StackName(click.ParamType[Any]):
+    """The name of a stack, or of one of its services."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the name, or raise a usage error."""
+        del ctx
+        if not _STACK.fullmatch(value):
+            expected = "lower-case letters, digits and inner hyphens, at most 63"
+            raise UsageError("this is not a stack's name", field=_typed(param), value=value, expected=expected)
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the known stacks that begin so."""
+        del ctx, param
+        return complete_names("stacks", incomplete)
+
+
+class _Option(click.Option):
+    """An option that stands under a heading in the help."""
+
+    def __init__(self, *args: Any, heading: str = "Options", everywhere: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.heading = heading
+        self.everywhere = everywhere
+
+
+def option(*names: str, heading: str = "Options", **kwargs: Any) -> Callable[[Any], Any]:
+    """Return a decorator that adds an option under a heading of the verb's help."""
+    return click.option(*names, cls=_Option, heading=heading, **kwargs)
+
+
+def complete_names(kind: str, incomplete: str) -> list[CompletionItem]:
+    """Return names of a kind from the cache; nothing is ever asked of a host for it."""
+    from vsa.command.names import known  # only when a shell asks
+
+    return [CompletionItem(name) for name in known(kind) if name.startswith(incomplete)]
+
+
+class _Common(click.Command):
+    """A command with the global options, whose help has headings and fits one screen."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params += _global_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verb's own options under their headings, the global ones in short, and the examples."""
+        headings: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, _Option) and (ctx.parent is None or not param.everywhere):
+                headings.setdefault(param.heading, []).append(record)
+        for heading, records in headings.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+        if ctx.parent is not None:
+            with formatter.section("Everywhere"):
+                names = "-i FILE  -l HOST  --local  --check  --diff  --json  -q  -v  -y  --help  (vsa --help explains)"
+                formatter.write_text(names)
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+class Verb(_Common):
+    """A command that does something."""
+
+
+class Group(_Common, click.Group):
+    """A noun, or ``vsa`` itself."""
+
+    command_class = Verb
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the work, not of the alphabet."""
+        del ctx
+        return list(self.commands)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs first: they are what somebody looks for."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+
+Group.group_class = Group
+
+
+def _typed(param: click.Parameter | None) -> str:
+    """Return a parameter's name as the operator writes it."""
+    if param is None:
+        return "value"
+    return param.opts[0] if isinstance(param, click.Option) else (param.metavar or param.human_readable_name)
+
+
+def _note(context: click.Context, param: click.Parameter, value: Any) -> Any:
+    said(context).note(str(param.name), value)
+    return value
+
+
+def _print_version(context: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from vsa.version import describe  # only for --version
+
+        click.echo(describe())
+        context.exit()
+
+
+def _global_options() -> list[click.Parameter]:
+    """Return new global options: every command has its own, and all of them note what they are told in one place."""
+    common: dict[str, Any] = {"expose_value": False, "callback": _note, "everywhere": True}
+    flag: dict[str, Any] = {**common, "is_flag": True, "default": None}
+    hosts, way, output = "Which hosts", "In which way", "Output"
+    path = click.Path(path_type=str)
+    return [
+        _Option(
+            ["-i", "--inventory"], type=path, metavar="FILE", heading=hosts, **common,
+            help="The hosts; else VSA_INVENTORY, else this machine where /etc/vsa/vsa.yml is, else ansible.cfg's.",
+        ),
+        _Option(["-l", "--limit"], type=HostPattern(), heading=hosts, help="Only these hosts or groups.", **common),
+        _Option(["--local"], heading=hosts, help="This machine itself, without SSH.", **flag),
+        _Option(["--check"], heading=way, help="Say what would change, and change nothing.", **flag),
+        _Option(["--diff"], heading=way, help="Show what changes in files.", **flag),
+        _Option(["-y", "--yes"], heading=way, help="Do not ask before something is destroyed.", **flag),
+        _Option(["--json"], heading=output, help="One JSON document on stdout.", **flag),
+        _Option(["-q", "--quiet"], heading=output, help="Only the last line and errors.", **flag),
+        _Option(
+            ["-v", "--verbose", "verbosity"], count=True, heading=output, **common,
+            help="Ansible's own output too; -vv and -vvv say more.",
+        ),
+        _Option(
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version, everywhere=True,
+            heading=output, help="Versions of vsa and of what it runs on.",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,163 @@
+"""The one way in which every verb is performed: start Ansible, show what happens, conclude."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pwd
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vsa.ansible.inventory import one_host, read_groups, select
+from vsa.ansible.run import Run
+from vsa.command.options import said
+from vsa.command.verb import Spec, config
+from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
+from vsa.trail import recorded
+
+if TYPE_CHECKING:
+    from vsa.ansible.report import Report
+    from vsa.output.screen import Screen
+    from vsa.trail import Recording
+
+__all__ = ("BEGUN", "perform", "performed")
+
+BEGUN = time.monotonic()
+"""When the command began, for the seconds that it says it took."""
+
+
+def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None = None) -> int:
+    """Execute a run, show it as it goes, and return the exit code.
+
+    ``subject`` is what the verb acts on, as the head of a host's block says it.
+    """
+    return performed(context, spec, run, subject=subject).exit_code
+
+
+def performed(
+    context: click.Context, spec: Spec, run: Run, *, subject: str | None = None, began: float = BEGUN
+) -> Report:
+    """The same, and return the report. ``began`` is when it began: a run that waited for an answer did not work."""
+    from vsa.output.screen import Screen
+
+    told = said(context)
+    screen = Screen(quiet=bool(told.get("quiet")), json=bool(told.get("json")))
+    audit = {"vsa_audit_id": audit_id(), "vsa_actor": _actor(os.environ)}
+    arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
+    with recorded(
+        verb=spec.name,
+        playbook=run.playbook,
+        arguments=arguments,
+        check=run.check,
+        config=config().path,
+        warn=lambda words: screen.error(f"warning: {words}"),
+    ) as recording:
+        report, code = _execute(spec, run, screen, audit=audit, subject=subject, recording=recording)
+        recording.ended(report, code=code, took=time.monotonic() - began)
+    if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
+        report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
+    _note_due(spec, report)
+    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
+    if spec.names is not None:
+        _remember(spec.names, report)
+    return report
+
+
+def _execute(
+    spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, str], subject: str | None, recording: Recording
+) -> tuple[Report, int | None]:
+    """Execute a run and show it as it goes; returns the report, and Ansible's exit code."""
+    from vsa.ansible.events import Fold
+    from vsa.ansible.runner import Execution
+    from vsa.output.progress import progress
+    from vsa.output.show import Show
+
+    hosts = _hosts(run, single=spec.single)
+    recording.hosts(hosts or ())
+    watcher = progress(screen, verbose=run.verbosity > 0)
+    show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
+    fold = Fold(check=run.check)
+    # Ansible first: it needs half a second to start, in which everything else is made ready.
+    with Execution(run, config=config(), caller=os.environ, audit=audit) as execution, watcher.shown(hosts or ()):
+        for event in execution:
+            if event is not None:
+                show.show(fold.feed(event))
+            elif not screen.json:
+                # Rich, in the first tenth of a second in which nothing happens.
+                importlib.import_module("vsa.output.blocks")
+            watcher.tick()
+    return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
+
+
+def _conclude(
+    spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id: str, subject: str | None, began: float
+) -> None:
+    """Print what stands at the end: the document, or the table, the errors, the summary and the last line."""
+    took = time.monotonic() - began
+    revealed = spec.reveals if report.exit_code == EXIT_OK and not run.check else {}
+    if screen.json:
+        from vsa.output.document import document
+
+        told = document(report, verb=spec.name, audit_id=audit_id, check=run.check, took=took, reveals=revealed)
+        screen.document(told)
+        if report.exit_code == EXIT_OK:
+            return
+    from vsa.output import blocks
+
+    # One host that failed is nothing to make a table of; among several its row says why.
+    tabled = spec.shows is not None and (len(report.hosts) > 1 or not any(host.error for host in report.hosts.values()))
+    if spec.shows is not None and tabled and report.hosts and not screen.json:
+        screen.line(spec.shows(report.hosts))
+    for host, result in report.hosts.items():
+        if result.error and (not tabled or screen.json or result.exit_code != EXIT_UNREACHABLE):
+            screen.error(blocks.error(result.error, host=host, subject=subject, audit_id=audit_id))
+    if report.error:
+        screen.error(blocks.error(report.error, host=None, subject=None, audit_id=audit_id))
+    if spec.shows is None:
+        if len(report.hosts) > 1:
+            screen.step(blocks.summary(report.hosts, check=run.check))
+        for name, secret in revealed.items():
+            screen.line(f"{name}  {secret}")
+        if report.exit_code in (EXIT_OK, EXIT_DUE):
+            screen.line(blocks.last_line(report, check=run.check, took=took, audit_id=audit_id))
+
+
+def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
+    """Return the hosts that a run will act on, where that is known; raises a usage error where they are wrong."""
+    if run.local:
+        from vsa.ansible.runner import local_name
+
+        return (local_name(),)
+    groups = read_groups(run.inventory)
+    hosts = None if groups is None else select(groups, run.limit)
+    one_host(hosts, limit=run.limit, single=single)
+    return hosts
+
+
+def _note_due(spec: Spec, report: Report) -> None:
+    if spec.due is not None:
+        for host in report.hosts.values():
+            if host.exit_code == EXIT_OK and spec.due(host.payload):
+                host.exit_code = EXIT_DUE
+
+
+def _remember(names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]], report: Report) -> None:
+    from vsa.command.names import remember
+
+    seen = {name: names(host.payload) for name, host in report.hosts.items() if host.error is None}
+    if seen:
+        remember(seen)
+
+
+def _actor(caller: Mapping[str, str]) -> str:
+    """Return who runs this: the user that the system knows, and whose sudo it is."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = str(os.getuid())
+    behind = caller.get("SUDO_USER")
+    return f"{user}@{socket.gethostname()}" + (f" (sudo by {behind})" if behind and behind != user else "")

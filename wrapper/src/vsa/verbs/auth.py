@@ -1,0 +1,129 @@
+"""``vsa auth``: who may pass where a site asks for a password."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from vsa.ansible.private import secret_file
+from vsa.ansible.run import Run, Where
+from vsa.command.options import Checked, Group, option
+from vsa.command.perform import perform
+from vsa.command.verb import Spec, confirm, where
+from vsa.core import UsageError, checked
+
+__all__ = ("add", "group", "list_users", "remove")
+
+_MOST_BYTES = 4096
+_RANDOM_BYTES = 18
+
+
+def add(to: Where, *, domain: str, user: str, password_file: str, route: str | None = None) -> Run:
+    """Return the run that lets a user in; the password is the one line of a file of this machine."""
+    return to.run(
+        "flowbiz.vsa.auth.add",
+        auth_domain=domain,
+        auth_user=user,
+        auth_route=route,
+        auth_password_file=password_file,
+    )
+
+
+def remove(to: Where, *, domain: str, user: str | None = None, route: str | None = None) -> Run:
+    """Return the run that shuts a user out, or without one opens the paths to everybody."""
+    return to.run("flowbiz.vsa.auth.remove", auth_domain=domain, auth_user=user, auth_route=route)
+
+
+def list_users(to: Where, *, domain: str | None = None) -> Run:
+    """Return the run that lists who may pass where."""
+    return to.run("flowbiz.vsa.auth.list", auth_domain=domain)
+
+
+@click.group("auth", cls=Group)
+def group() -> None:
+    """Basic auth: who may pass where a site asks for a password."""
+
+
+@group.command(
+    "add",
+    examples=(
+        "vsa auth add --domain shop.example.com --user alice --route /admin/",
+        "vsa auth add --domain shop.example.com --user ci --generate",
+    ),
+)
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option("--user", type=Checked("user", "NAME"), required=True, help="Whom to let in, or whose password to change.")
+@option("--route", type=Checked("path", "PATH"), help="Ask below this path only; without it for the whole site.")
+@option("--password-stdin", is_flag=True, heading="Password", help="Read it from stdin; else it is asked for.")
+@option("--generate", is_flag=True, heading="Password", help="Make one, and show it once.")
+@click.pass_context
+def _add(context: click.Context, /, password_stdin: bool, generate: bool, **typed: Any) -> int:
+    """Let a user in, and ask everybody else for a password."""
+    if password_stdin and generate:
+        raise UsageError("say either --password-stdin or --generate", field="--generate", expected="one of the two")
+    to = where(context)
+    password = secrets.token_urlsafe(_RANDOM_BYTES) if generate else _read() if password_stdin else _ask()
+    spec = Spec(name="auth.add", single=True, reveals={"password": password} if generate else {})
+    with secret_file(password) as path:
+        return perform(context, spec, add(to, password_file=path, **typed), subject=typed["domain"])
+
+
+@group.command(
+    "remove",
+    examples=(
+        "vsa auth remove --domain shop.example.com --user alice",
+        "vsa auth remove --domain shop.example.com --route /admin/ -y",
+    ),
+)
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option("--user", type=Checked("user", "NAME"), help="Whom to shut out; without it the paths are opened to everybody.")
+@option("--route", type=Checked("path", "PATH"), help="At this path only; without it at all of the site's.")
+@click.pass_context
+def _remove(context: click.Context, /, **typed: Any) -> int:
+    """Shut a user out at once, or open paths to everybody."""
+    to = where(context)
+    if typed["user"] is None:
+        what = f"{typed['domain']}{typed['route'] or ''}"
+        confirm(context, f"Open {what} to everybody, and forget its users?")
+    return perform(context, Spec(name="auth.remove", single=True), remove(to, **typed), subject=typed["domain"])
+
+
+@group.command("list", examples=("vsa auth list", "vsa auth list --domain shop.example.com --json"))
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
+@click.pass_context
+def _list(context: click.Context, domain: str | None) -> int:
+    """List who may pass where."""
+    spec = Spec(name="auth.list", shows=_table, anywhere=domain is not None)
+    return perform(context, spec, list_users(where(context), domain=domain), subject=domain)
+
+
+def _read() -> str:
+    """Return the password that stdin has; the newline after it is not a part of it."""
+    content = sys.stdin.buffer.read(_MOST_BYTES)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise UsageError("the password is not text", field="--password-stdin", expected="UTF-8") from None
+    return _fit(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _ask() -> str:
+    """Ask for the password, twice and unseen."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("a password is missing, and nobody can be asked", expected="--password-stdin or --generate")
+    return _fit(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _fit(password: str) -> str:
+    fitting: str = checked("password", password, field="password")
+    return fitting
+
+
+def _table(hosts: Mapping[str, Any]) -> Any:
+    from vsa.views.auth import auth_table
+
+    return auth_table(hosts)

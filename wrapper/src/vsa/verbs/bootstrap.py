@@ -1,0 +1,93 @@
+"""``vsa bootstrap``: make a fresh host ready."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from vsa.ansible.run import Run, Where
+from vsa.command.options import CA_HELP, Checked, Verb, option
+from vsa.command.perform import perform
+from vsa.command.verb import Spec, where
+
+__all__ = ("bootstrap", "bootstrap_command")
+
+SETTINGS = (
+    *("ca", "ca_bundle", "email", "loki_url"),
+    *("dns_plugin", "dns_propagation", "alert_command", "alert_url"),
+)
+_SETTINGS = "Settings of the host"
+
+
+def bootstrap(
+    to: Where,
+    *,
+    docker_source: str | None = None,
+    ca: str | None = None,
+    ca_bundle: str | None = None,
+    email: str | None = None,
+    loki_url: str | None = None,
+    dns_plugin: str | None = None,
+    alert_command: str | None = None,
+    alert_url: str | None = None,
+    unset: tuple[str, ...] = (),
+) -> Run:
+    """Return the run that prepares hosts; a relative ``ca_bundle`` is a file of the workstation, here."""
+    return to.run(
+        "flowbiz.vsa.bootstrap",
+        bootstrap_docker_source=docker_source,
+        bootstrap_ca=ca,
+        bootstrap_ca_bundle=ca_bundle and os.path.abspath(ca_bundle),  # noqa: PTH100 (links stay as typed)
+        bootstrap_email=email,
+        bootstrap_loki_url=loki_url,
+        bootstrap_dns_plugin=dns_plugin,
+        bootstrap_alert_command=alert_command,
+        bootstrap_alert_url=alert_url,
+        bootstrap_unset=unset or None,
+    )
+
+
+@click.command(
+    "bootstrap",
+    cls=Verb,
+    examples=("vsa bootstrap --limit vps-01 --email ops@example.com", "vsa bootstrap --local --ca staging"),
+)
+@option("--docker-source", type=click.Choice(["auto", "distro", "docker"]), help="Where the Docker engine comes from.")
+@option("--ca", type=Checked("ca", "CA"), heading=_SETTINGS, help=f"{CA_HELP}.")
+@option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False, readable=True),
+    heading=_SETTINGS,
+    help="PEM file here to trust besides the system's.",
+)
+@option("--email", type=Checked("email", "ADDRESS"), heading=_SETTINGS, help="Contact for the certificate authority.")
+@option("--loki-url", type=Checked("loki_url", "URL"), heading=_SETTINGS, help="Where the audit trail is pushed to.")
+@option("--dns-plugin", type=Checked("dns_plugin", "NAME"), heading=_SETTINGS, help="Validates wildcards by DNS.")
+@option(
+    "--alert-command",
+    type=Checked("alert_command", "FILE"),
+    heading=_SETTINGS,
+    help="Program of the host, told of late certificates.",
+)
+@option(
+    "--alert-url",
+    type=Checked("alert_url", "URL"),
+    heading=_SETTINGS,
+    help="Webhook for the same, or a 0600 file there with it.",
+)
+@option(
+    "--unset",
+    type=click.Choice(SETTINGS),
+    multiple=True,
+    heading=_SETTINGS,
+    help="Back to the built-in value; repeatable.",
+)
+@click.pass_context
+def bootstrap_command(context: click.Context, /, **typed: Any) -> int:
+    """Make fresh Debian or Ubuntu hosts ready.
+
+    Python, Docker with Compose, the edge network, directories and settings.
+    """
+    return perform(context, Spec(name="bootstrap"), bootstrap(where(context), **typed))

@@ -1,0 +1,340 @@
+"""``vsa site``: what is served under which domain."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from vsa.ansible.run import Run, Where
+from vsa.command.options import CA_HELP, Checked, Group, Setting, option
+from vsa.command.perform import perform, performed
+from vsa.command.verb import Spec, confirm, confirm_typed, must_ask, where
+from vsa.core import PROFILES, UsageError, site_fields
+
+__all__ = ("apply", "export", "group", "list_sites", "maintenance", "provision", "show", "unprovision")
+
+_WHAT = "What to serve"
+_CERTIFICATE = "Certificate"
+_CHANGE = "Change"
+_STAYS = "What stays, and what goes"
+
+
+def provision(
+    to: Where,
+    *,
+    domain: str,
+    container: str | None = None,
+    port: int | None = None,
+    routes: Sequence[Mapping[str, Any]] = (),
+    aliases: Sequence[str] = (),
+    tenant: str | None = None,
+    profile: str | None = None,
+    email: str | None = None,
+    ca: str | None = None,
+    strict_dns: bool = False,
+    detect: bool = False,
+    external_port: int | None = None,
+    strip_prefix: Sequence[str] = (),
+    settings: Sequence[tuple[str, Any]] = (),
+    unset: Sequence[str] = (),
+) -> Run:
+    """Return the run that makes or changes a site; what is not said stays as the site's manifest has it.
+
+    ``settings`` are further fields of the manifest with their values. Raises :class:`UsageError` where ``container`` or
+    ``port`` stand beside ``routes``, or a field is said twice, or said and unset.
+    """
+    if routes and (container is not None or port is not None):
+        raise UsageError(
+            "say either --route, or --container and --port",
+            field="--container" if container is not None else "--port",
+            value=container if container is not None else port,
+            hint=f"--route /={container or 'CONTAINER'}:{port or 'PORT'} beside the other routes",
+        )
+    if detect != (external_port is not None):
+        raise UsageError(
+            "--detect and --external-port go together",
+            field="--detect" if detect else "--external-port",
+            value=external_port,
+            hint="--detect --external-port 8080",
+        )
+    if detect and (routes or container is not None):
+        raise UsageError("say either --detect, or what the container is", field="--detect", value=container)
+    paths = [str(route["path"]) for route in routes]
+    for path in strip_prefix:
+        if (routes and path not in paths) or (container is not None or detect):
+            raise UsageError(
+                "no route has this path", field="--strip-prefix", value=path, expected=", ".join(paths) or "--route"
+            )
+    told: dict[str, Any] = {"aliases": tuple(aliases), "tenant": tenant, "profile": profile, "email": email, "ca": ca}
+    for name, value in settings:
+        if told.get(name) not in (None, ()):
+            raise UsageError("a field is said twice", field="--set", value=name, expected="once")
+        told[name] = tuple(value) if isinstance(value, list) else value
+    for name in unset:
+        if told.get(name) not in (None, ()):
+            raise UsageError("a field is both said and unset", field="--unset", value=name, expected="one of the two")
+    return to.run(
+        "flowbiz.vsa.site.provision",
+        site_domain=domain,
+        site_container=container,
+        site_port=port,
+        site_routes=tuple(routes) or None,
+        site_strip_prefix=tuple(strip_prefix) or None,
+        **{f"site_{name}": value for name, value in told.items() if value != ()},
+        site_strict_dns=strict_dns or None,
+        site_detect=detect or None,
+        site_external_port=external_port,
+        site_unset=tuple(unset) or None,
+    )
+
+
+def unprovision(
+    to: Where, *, domain: str, keep_container: bool = False, keep_cert: bool = False, purge: bool = False
+) -> Run:
+    """Return the run that removes a site. Raises :class:`UsageError` where data is to go whose container stays."""
+    if purge and keep_container:
+        raise UsageError("the data of a container that stays cannot go", field="--purge", expected="one of the two")
+    return to.run(
+        "flowbiz.vsa.site.unprovision",
+        site_domain=domain,
+        site_keep_container=keep_container or None,
+        site_keep_cert=keep_cert or None,
+        site_purge=purge or None,
+    )
+
+
+def maintenance(to: Where, *, domain: str, closed: bool, allow: Sequence[str] = ()) -> Run:
+    """Return the run that closes a site for maintenance, or opens it again. Raises :class:`UsageError`."""
+    if allow and not closed:
+        raise UsageError("a site that is open needs nobody let through", field="--allow", value=allow[0], expected="on")
+    return to.run(
+        "flowbiz.vsa.site.maintenance",
+        site_domain=domain,
+        site_maintenance=closed,
+        site_maintenance_allow=tuple(allow) or None,
+    )
+
+
+def list_sites(to: Where) -> Run:
+    """Return the run that lists the sites of hosts."""
+    return to.run("flowbiz.vsa.site.list")
+
+
+def show(to: Where, *, domain: str) -> Run:
+    """Return the run that shows one site."""
+    return to.run("flowbiz.vsa.site.show", site_domain=domain)
+
+
+def apply(to: Where, *, prune: bool = False) -> Run:
+    """Return the run that makes hosts what their inventory declares; with ``prune`` what it does not declare goes."""
+    return to.run("flowbiz.vsa.site.apply", site_prune=prune or None)
+
+
+def export(to: Where) -> Run:
+    """Return the run that reads the manifests of a host."""
+    return to.run("flowbiz.vsa.site.export")
+
+
+@click.group("site", cls=Group)
+def group() -> None:
+    """Sites: a domain, its routes to containers, its certificate."""
+
+
+@group.command(
+    "provision",
+    examples=(
+        "vsa site provision --domain shop.example.com --container web-1 --port 3000",
+        "vsa site provision --domain shop.example.com --route /=web-1:3000 --route /api/=api-1:8000",
+    ),
+)
+@option(
+    "--domain",
+    type=Checked("domain", "NAME", complete="domains"),
+    required=True,
+    heading=_WHAT,
+    help="The site's domain.",
+)
+@option(
+    "--container", type=Checked("container", "NAME", complete="containers"), heading=_WHAT, help="What answers for it."
+)
+@option("--port", type=Checked("port", "NUMBER"), heading=_WHAT, help="The port on which it answers.")
+@option("--detect", is_flag=True, heading=_WHAT, help="Take the container that publishes --external-port.")
+@option("--external-port", type=Checked("port", "NUMBER"), heading=_WHAT, help="The host's port to detect it by.")
+@option(
+    "--route",
+    "routes",
+    type=Checked("route", "PATH=NAME:PORT[:PROFILE]"),
+    multiple=True,
+    heading=_WHAT,
+    help="A path and its container; repeatable, together they replace the old ones.",
+)
+@option(
+    "--strip-prefix",
+    type=Checked("path", "PATH"),
+    multiple=True,
+    heading=_WHAT,
+    help="The route whose backend gets /x for PATHx.",
+)
+@option(
+    "--alias",
+    "aliases",
+    type=Checked("domain", "NAME"),
+    multiple=True,
+    heading=_WHAT,
+    help="Redirects here; repeatable.",
+)
+@option("--tenant", type=Checked("tenant", "NAME"), heading=_WHAT, help="Whose edge network the containers are on.")
+@option("--profile", type=click.Choice(PROFILES), heading=_WHAT, help="Timeouts, buffering and body size.")
+@option("--ca", type=Checked("ca", "CA"), heading=_CERTIFICATE, help=f"{CA_HELP}.")
+@option("--email", type=Checked("email", "ADDRESS"), heading=_CERTIFICATE, help="Contact for the authority.")
+@option("--strict-dns", is_flag=True, heading=_CERTIFICATE, help="Refuse a domain that does not lead to this host.")
+@option(
+    "--set",
+    "settings",
+    type=Setting(),
+    multiple=True,
+    heading=_CHANGE,
+    help="Another field: body_size=1g, hsts=off, allow=10.0.0.0/8 …",
+)
+@option(
+    "--unset",
+    type=click.Choice(site_fields()),
+    metavar="FIELD",
+    multiple=True,
+    heading=_CHANGE,
+    help="Back to its default.",
+)
+@click.pass_context
+def _provision(context: click.Context, /, **typed: Any) -> int:
+    """Serve a domain over HTTPS from containers, or change how; what is not said stays as it is."""
+    spec = Spec(name="site.provision", single=True)
+    return perform(context, spec, provision(where(context), **typed), subject=typed["domain"])
+
+
+@group.command(
+    "unprovision",
+    examples=(
+        "vsa site unprovision --domain shop.example.com --check",
+        "vsa site unprovision --domain shop.example.com --keep-container -y",
+    ),
+)
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option("--keep-container", is_flag=True, heading=_STAYS, help="Its containers stay as they are.")
+@option("--keep-cert", is_flag=True, heading=_STAYS, help="Its certificate stays, and is renewed further on.")
+@option(
+    "--purge",
+    is_flag=True,
+    heading=_STAYS,
+    help="Its data goes too: volumes, and directories below /srv, that are its containers' alone.",
+)
+@click.pass_context
+def _unprovision(context: click.Context, /, **typed: Any) -> int:
+    """Remove a site: proxy, auth, certificate, containers, logs and manifest.
+
+    Containers that others use are never touched, and volumes stay unless --purge. It may be interrupted and repeated.
+    """
+    spec = Spec(name="site.unprovision", single=True)
+    domain, run = typed["domain"], unprovision(where(context), **typed)
+    if not must_ask(context):
+        return perform(context, spec, run, subject=domain)
+    # The question names what would go, so it is looked at first.
+    seen = performed(context, spec, dataclasses.replace(run, check=True), subject=domain)
+    if seen.exit_code or not seen.changed:
+        return seen.exit_code
+    if typed["purge"]:
+        confirm_typed(f"Type {domain} to remove it with its data", domain)
+    else:
+        confirm(context, f"Remove {domain}?")
+    return performed(context, spec, run, subject=domain, began=time.monotonic()).exit_code
+
+
+@group.command("list", examples=("vsa site list", "vsa site list --limit vps-01 --json"))
+@click.pass_context
+def _list(context: click.Context) -> int:
+    """List the sites of all hosts, the ones with problems first."""
+    return perform(context, Spec(name="site.list", shows=_table, names=_names), list_sites(where(context)))
+
+
+@group.command("show", examples=("vsa site show shop.example.com", "vsa site show shop.example.com --json"))
+@click.argument("domain", type=Checked("domain", "DOMAIN", complete="domains"))
+@click.pass_context
+def _show(context: click.Context, domain: str) -> int:
+    """Show one site in full, on whichever host has it."""
+    spec = Spec(name="site.show", shows=_detail, anywhere=True)
+    return perform(context, spec, show(where(context), domain=domain), subject=domain)
+
+
+@group.command(
+    "maintenance",
+    examples=(
+        "vsa site maintenance on --domain shop.example.com --allow 203.0.113.7",
+        "vsa site maintenance off --domain shop.example.com",
+    ),
+)
+@click.argument("switch", type=click.Choice(("on", "off")))
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option(
+    "--allow",
+    type=Checked("cidr", "NETWORK"),
+    multiple=True,
+    help="Who sees the site nevertheless; repeatable, together they replace the old ones.",
+)
+@click.pass_context
+def _maintenance(context: click.Context, switch: str, domain: str, allow: tuple[str, ...]) -> int:
+    """Show visitors a page instead of the site (503), or the site again."""
+    run = maintenance(where(context), domain=domain, closed=switch == "on", allow=allow)
+    return perform(context, Spec(name="site.maintenance", single=True), run, subject=domain)
+
+
+@group.command("apply", examples=("vsa site apply --check --diff", "vsa site apply --limit vps-01 --prune -y"))
+@option("--prune", is_flag=True, help="Take sites out of the proxy that are not declared.")
+@click.pass_context
+def _apply(context: click.Context, prune: bool) -> int:
+    """Make the sites of all hosts what the inventory declares (vsa_sites)."""
+    run = apply(where(context), prune=prune)
+    if prune:
+        confirm(context, "Take every site out of the proxy that vsa_sites does not declare?")
+    return perform(context, Spec(name="site.apply"), run)
+
+
+@group.command("export", examples=("vsa site export --limit vps-01 > host_vars/vps-01.yml", "vsa site export --json"))
+@click.pass_context
+def _export(context: click.Context) -> int:
+    """Print a host's manifests as vsa_sites, for its variables."""
+    spec = Spec(name="site.export", single=True, shows=_declaration, due=_unreadable)
+    return perform(context, spec, export(where(context)))
+
+
+def _declaration(hosts: Any) -> Any:
+    from vsa.views.declaration import declaration
+
+    return declaration(hosts)
+
+
+def _unreadable(payload: Mapping[str, Any]) -> bool:
+    return bool(payload.get("unreadable"))
+
+
+def _table(hosts: Any) -> Any:
+    from vsa.views.site import site_table
+
+    return site_table(hosts)
+
+
+def _detail(hosts: Any) -> Any:
+    from vsa.views.site import site_detail
+
+    return site_detail(hosts)
+
+
+def _names(payload: Mapping[str, Any]) -> dict[str, list[str]]:
+    sites = payload.get("sites") or []
+    routes = [route for site in sites for route in site.get("routes") or ()]
+    return {
+        "domains": [str(site["domain"]) for site in sites if site.get("domain")],
+        "containers": [str(route["container"]) for route in routes if route.get("container")],
+    }

@@ -1,0 +1,116 @@
+"""``vsa stack``: folders of Compose services on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from vsa.ansible.run import Run, Where
+from vsa.command.options import Group, StackName, Whole, option
+from vsa.command.perform import perform
+from vsa.command.verb import Spec, confirm, where
+
+__all__ = ("down", "group", "list_stacks", "logs", "ps", "up")
+
+
+def up(to: Where, *, name: str) -> Run:
+    """Return the run that brings a stack up and waits until it is healthy."""
+    return to.run("flowbiz.vsa.stack.up", stack_name=name)
+
+
+def down(to: Where, *, name: str) -> Run:
+    """Return the run that removes a stack's containers; its data and volumes stay."""
+    return to.run("flowbiz.vsa.stack.down", stack_name=name)
+
+
+def list_stacks(to: Where) -> Run:
+    """Return the run that lists the stacks of hosts."""
+    return to.run("flowbiz.vsa.stack.list")
+
+
+def ps(to: Where, *, name: str | None = None) -> Run:
+    """Return the run that lists the containers of one stack, or of all."""
+    return to.run("flowbiz.vsa.stack.ps", stack_name=name)
+
+
+def logs(to: Where, *, name: str, service: str | None = None, lines: int | None = None) -> Run:
+    """Return the run that reads the last lines of a stack's containers."""
+    return to.run("flowbiz.vsa.stack.logs", stack_name=name, stack_service=service, stack_tail=lines)
+
+
+_NAME = click.argument("name", type=StackName())
+
+
+@click.group("stack", cls=Group)
+def group() -> None:
+    """Stacks: the reverse proxy and whatever else runs by Compose."""
+
+
+@group.command("up", examples=("vsa stack up reverse-proxy", "vsa stack up reverse-proxy --limit vps-01 --check"))
+@_NAME
+@click.pass_context
+def _up(context: click.Context, name: str) -> int:
+    """Bring a stack up, or change it to what its files say, and wait until it is healthy."""
+    return perform(context, Spec(name="stack.up"), up(where(context), name=name), subject=name)
+
+
+@group.command("down", examples=("vsa stack down reverse-proxy --limit vps-01", "vsa stack down reverse-proxy -y"))
+@_NAME
+@click.pass_context
+def _down(context: click.Context, name: str) -> int:
+    """Stop a stack and remove its containers; its data stays."""
+    run = down(where(context), name=name)
+    confirm(context, f"Stop {name} and remove its containers?")
+    return perform(context, Spec(name="stack.down", single=True), run, subject=name)
+
+
+@group.command("list", examples=("vsa stack list", "vsa stack list --json"))
+@click.pass_context
+def _list(context: click.Context) -> int:
+    """List the stacks of all hosts."""
+    return perform(context, Spec(name="stack.list", shows=_table, names=_names), list_stacks(where(context)))
+
+
+@group.command("ps", examples=("vsa stack ps", "vsa stack ps reverse-proxy"))
+@click.argument("name", type=StackName(), required=False)
+@click.pass_context
+def _ps(context: click.Context, name: str | None) -> int:
+    """List the containers of a stack, or of all."""
+    return perform(context, Spec(name="stack.ps", shows=_containers), ps(where(context), name=name))
+
+
+@group.command(
+    "logs", examples=("vsa stack logs reverse-proxy", "vsa stack logs reverse-proxy --service nginx --lines 50")
+)
+@_NAME
+@option("--service", type=StackName(), metavar="NAME", help="Only this service.")
+@option("--lines", type=Whole(1, 10_000), help="How many of each container.")
+@click.pass_context
+def _logs(context: click.Context, name: str, service: str | None, lines: int | None) -> int:
+    """Print the last lines that a stack's containers wrote."""
+    run = logs(where(context), name=name, service=service, lines=lines)
+    return perform(context, Spec(name="stack.logs", shows=_lines), run, subject=name)
+
+
+def _table(hosts: Any) -> Any:
+    from vsa.views.stack import stack_table
+
+    return stack_table(hosts)
+
+
+def _containers(hosts: Any) -> Any:
+    from vsa.views.stack import container_table
+
+    return container_table(hosts)
+
+
+def _lines(hosts: Any) -> Any:
+    from vsa.views.stack import log_lines
+
+    return log_lines(hosts)
+
+
+def _names(payload: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {"stacks": [str(stack["name"]) for stack in payload.get("stacks") or () if stack.get("name")]}

@@ -1,0 +1,128 @@
+"""Recorded events (tests/record.py made them) fold into these reports."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsa.ansible.events import Fold, HostEnded, StepsDone, TaskStarted
+from vsa.ansible.report import Report
+
+EVENTS = Path(__file__).parents[1] / "data/events"
+
+
+def folded(
+    name: str, *, check: bool = False, interrupted: bool = False, upto: int | None = None
+) -> tuple[Report, list]:
+    recorded = json.loads((EVENTS / f"{name}.json").read_text())
+    clock = itertools.count()
+    fold = Fold(check=check, clock=lambda: float(next(clock)))
+    seen = [happening for event in recorded["events"][:upto] for happening in fold.feed(event)]
+    return fold.finish(recorded["code"], interrupted=interrupted), seen
+
+
+def facts(report: Report) -> dict[str, Any]:
+    return {
+        "exit": report.exit_code,
+        "error": report.error and report.error["message"],
+        "hosts": {
+            name: (host.status, host.changed, [f"{step['name']} {step['state']}" for step in host.steps])
+            for name, host in report.hosts.items()
+        },
+    }
+
+
+STEPS = ["preflight ok", "proxy changed"]
+REPORTS = {
+    "provisioned": {"exit": 0, "error": None, "hosts": {"vps-01": ("ok", True, STEPS)}},
+    "refused": {"exit": 3, "error": None, "hosts": {"vps-01": ("refused", False, [])}},
+    "put-back": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, ["preflight ok"])}},
+    "crashed": {"exit": 1, "error": None, "hosts": {"vps-01": ("internal_error", False, [])}},
+    "hollow": {"exit": 1, "error": None, "hosts": {"vps-01": ("internal_error", False, [])}},
+    "plain-failure": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, [])}},
+    "plain-refusal": {"exit": 3, "error": None, "hosts": {"vps-01": ("refused", False, [])}},
+    "rescued": {"exit": 0, "error": None, "hosts": {"vps-01": ("ok", True, STEPS)}},
+    "no-hosts": {"exit": 2, "error": "the inventory has no host", "hosts": {}},
+    "fleet": {
+        "exit": 5,
+        "error": None,
+        "hosts": {
+            "vps-01": ("ok", True, ["packages changed", "network ok", "settings warning"]),
+            "vps-02": ("unreachable", False, []),
+        },
+    },
+    "not-a-play": {
+        "exit": 1,
+        "error": "Ansible could not run this: 'no_such_keyword' is not a valid attribute for a Play",
+        "hosts": {},
+    },
+    "matches-nothing": {"exit": 2, "error": "no host matches", "hosts": {}},
+    "no-playbook": {
+        "exit": 1,
+        "error": "Ansible could not run this: the playbook: flowbiz.vsa.vhost.history could not be found",
+        "hosts": {},
+    },
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_recording_folds_into_this_report(name: str) -> None:
+    report, _ = folded(name)
+    assert facts(report) == REPORTS[name]
+
+
+def test_check_mode_says_what_would_change() -> None:
+    report, _ = folded("would-provision", check=True)
+    assert [step["state"] for step in report.hosts["vps-01"].steps] == ["ok", "would_change"]
+    assert report.changed
+
+
+def test_the_payload_is_the_result_without_what_ansible_adds() -> None:
+    report, _ = folded("provisioned")
+    assert set(report.hosts["vps-01"].payload) == {"base", "generation", "told", "sites"}
+    assert report.hosts["vps-01"].diffs[0]["prepared"].startswith("--- a/site.conf")
+
+
+def test_steps_and_diffs_are_seen_as_the_module_returns() -> None:
+    _, seen = folded("provisioned")
+    steps = [happening for happening in seen if isinstance(happening, StepsDone)]
+    assert [(entry.host, len(entry.steps), len(entry.diffs)) for entry in steps] == [("vps-01", 2, 1)]
+
+
+def test_tasks_are_seen_as_they_begin() -> None:
+    _, seen = folded("fleet")
+    tasks = [(entry.host, entry.task) for entry in seen if isinstance(entry, TaskStarted)]
+    assert tasks[0] == ("vps-01", "Install the libraries")
+    assert any(isinstance(entry, HostEnded) and entry.host == "vps-02" for entry in seen)
+
+
+def test_a_warning_is_a_step_with_its_further_lines() -> None:
+    report, _ = folded("fleet")
+    assert report.hosts["vps-01"].steps[-1] == {
+        "name": "settings",
+        "state": "warning",
+        "text": "no email is set",
+        "notes": ["the authority cannot say what goes wrong"],
+    }
+
+
+def test_an_interrupted_run_says_so_whatever_came_before() -> None:
+    report, _ = folded("provisioned", interrupted=True, upto=6)
+    assert (report.exit_code, report.error and report.error["message"]) == (130, "interrupted")
+
+
+def test_a_run_that_ends_without_its_statistics_does_not_end_well() -> None:
+    recorded = json.loads((EVENTS / "provisioned.json").read_text())
+    fold = Fold()
+    for event in recorded["events"][:5]:
+        list(fold.feed(event))
+    assert fold.finish(250).exit_code == 1
+
+
+def test_a_host_takes_from_its_first_task_to_its_last_result() -> None:
+    report, _ = folded("fleet")
+    assert report.hosts["vps-01"].seconds > report.hosts["vps-02"].seconds > 0
