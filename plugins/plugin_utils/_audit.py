@@ -108,8 +108,8 @@ def _section(config: Path | None) -> Mapping[str, str]:
 
 
 def _of_host() -> dict[str, str | None]:
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import read_settings
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 
     try:
         settings = read_settings(Paths())

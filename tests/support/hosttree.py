@@ -9,15 +9,10 @@ from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, make_plan, text_hash
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import (
-    Change,
-    Desired,
-    Request,
-    compose,
-    read_settings,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change, Desired, Request, compose
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import Generations, Record
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 
 from making import MARKER, TEMPLATE_TEXTS, make_renderer
 

@@ -13,9 +13,9 @@ from typing import Any
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, VsaError
-from ..proxy.desired import manifests_on_disk, read_site
 from ..store.generations import Generations
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest, read_manifests
 from ..store.passwords import protected_on_disk, read_users_file
 
 __all__ = ("list_auth",)
@@ -25,7 +25,7 @@ def list_auth(domain: object, *, paths: Paths | None = None) -> dict[str, Any]:
     """Return the result of the module ``auth_info``: an entry for each path, by domain and path."""
     paths = paths or Paths()
     wanted = None if domain is None else forms.domain(domain)
-    manifests = manifests_on_disk(paths)
+    manifests = read_manifests(paths)
     files = protected_on_disk(paths)
     generations = Generations(paths)
     record = generations.record(generations.live_number())
@@ -48,7 +48,7 @@ def list_auth(domain: object, *, paths: Paths | None = None) -> dict[str, Any]:
 
 def _said(domain: str, text: str | None) -> tuple[str, ...]:
     try:
-        return read_site(domain, text).auth if text is not None else ()
+        return parse_manifest(domain, text).auth if text is not None else ()
     except VsaError:
         return ()  # `vsa site list` names it
 

@@ -22,12 +22,13 @@ from ..._core.site.manifest import Site, parse
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..machine.files import read_text
-from ..proxy.desired import Change, Request, manifests_on_disk, read_manifest
+from ..proxy.desired import Change, Request
 from ..proxy.module import outcome_result, plan_result
 from ..proxy.nginx import AUTH_CONTAINER
 from ..proxy.transaction import Proxy
 from ..store.generations import Generations
 from ..store.layout import Paths
+from ..store.manifests import read_manifest, read_manifests
 from ..store.passwords import locked, read_users_file, remove_file, remove_site, write_users_file
 
 __all__ = ("run",)
@@ -151,7 +152,7 @@ class _Auth:
                 "this host has no such site",
                 field="domain",
                 value=self._domain,
-                there_are=sorted(manifests_on_disk(self._paths))[:20],
+                there_are=sorted(read_manifests(self._paths))[:20],
                 hint="vsa site list",
             )
         return parse(manifest)

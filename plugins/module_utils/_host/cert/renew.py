@@ -30,9 +30,9 @@ from ..._core.cert.status import (
 from ..._core.errors import PutBackError, RefusedError, UsageError
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
-from ..proxy.desired import read_settings
 from ..store.certificates import Reading, read_pair
 from ..store.layout import Paths
+from ..store.settings import read_settings
 from .ask_ca import STATE_KEPT, not_issued, remember_failure
 from .certbot import Certbot, ask_for_reload
 from .chain import lineage_names

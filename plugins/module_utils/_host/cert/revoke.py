@@ -19,10 +19,11 @@ from ..._core.cert.status import Facts
 from ..._core.errors import NotPutBackError, PutBackError, RefusedError
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
-from ..proxy.desired import manifests_on_disk, read_settings
 from ..store.certificates import read_pair
 from ..store.generations import Generations
 from ..store.layout import Paths
+from ..store.manifests import read_manifests
+from ..store.settings import read_settings
 from .certbot import SCRIPTS, Certbot
 from .chain import lineage_names, remove_lineage
 from .issue import bring_certificate
@@ -60,7 +61,7 @@ def _facts(paths: Paths, domain: str) -> Facts:
 
 def _refuse_in_use(paths: Paths, domain: str) -> None:
     live = Generations(paths)
-    if domain in manifests_on_disk(paths) or domain in live.read(live.live_number()).domains:
+    if domain in read_manifests(paths) or domain in live.read(live.live_number()).domains:
         raise RefusedError(
             f"the site {domain} serves it",
             field="domain",

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from ..._core.errors import RefusedError
 from ..._core.settings import certificate_authority
 from ..machine.files import read_text
-from ..proxy.desired import read_site
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest
 from ..store.settings import read_settings
 from .chain import served
 
@@ -34,7 +34,7 @@ def serves_lineage(paths: Paths, domain: str, authority: str) -> bool:
     if text is None:
         return False
     try:
-        used = certificate_authority(read_site(domain, text), read_settings(paths))
+        used = certificate_authority(parse_manifest(domain, text), read_settings(paths))
     except RefusedError:
         return False
     return (used == "selfsigned") == (authority == "selfsigned")

@@ -21,10 +21,11 @@ from ..._core.cert.status import Facts, authority_label, judge, rfc3339, time_le
 from ..._core.errors import RefusedError, UsageError
 from ..._core.settings import Settings
 from ..._core.site.manifest import parse
-from ..proxy.desired import read_manifest, read_settings
 from ..store.cert_options import read_note
 from ..store.certificates import certificate_directory
 from ..store.layout import Paths
+from ..store.manifests import read_manifest
+from ..store.settings import read_settings
 
 __all__ = (
     "KEYS_GROUP",

@@ -23,7 +23,7 @@ from ..store.access_logs import remove_logs
 from ..store.certificates import certificate_problem, live_fingerprint
 from ..store.generations import Generations, Journal, Record
 from ..store.layout import Paths
-from .desired import read_settings
+from ..store.settings import read_settings
 from .networks import leave_edges
 from .nginx import CONTAINER, Nginx
 from .probe import Answer, fetch_site, prove_closed, prove_refused, prove_sites, serving

@@ -10,7 +10,6 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,21 +21,17 @@ from ..._core.proxy.plan import AUTH, MAIN, Generation, manifest_file, site_file
 from ..._core.proxy.render import Renderer
 from ..._core.settings import Settings, certificate_authority
 from ..._core.site.manifest import Site, merge, parse, to_manifest
-from ..machine.files import dump_yaml, load_yaml, read_text
+from ..machine.files import dump_yaml
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest, read_manifest, read_manifests
 from ..store.passwords import missing
-from ..store.settings import read_settings
 
 __all__ = (
     "Change",
     "Desired",
     "Request",
     "compose",
-    "manifests_on_disk",
     "opened",
-    "read_manifest",
-    "read_settings",
-    "read_site",
 )
 
 
@@ -93,48 +88,9 @@ class Desired:
         return tuple(sorted({edge_network(None), *(entry["network"] for entry in self.sites.values())}))
 
 
-def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
-    """Return the mapping of a site's manifest as it lies on disk, or None where there is none."""
-    path = paths.sites / f"{domain}.yml"
-    text = read_text(path)
-    if text is None:
-        return None
-    data = load_yaml(text, where=str(path))
-    parse(data, where=f"sites/{domain}/")
-    return dict(data)
-
-
-def manifests_on_disk(paths: Paths) -> dict[str, str]:
-    """Return the text of every manifest by the domain in its name; what cannot be read is no YAML."""
-    try:
-        names = sorted(os.listdir(paths.sites))
-    except FileNotFoundError:
-        return {}
-    found = {}
-    directory = str(paths.sites)
-    for name in names:
-        if name.endswith(".yml") and not name.startswith("."):
-            try:
-                found[name[: -len(".yml")]] = read_text(f"{directory}/{name}") or ""
-            except (UnicodeDecodeError, OSError):
-                found[name[: -len(".yml")]] = "\x00"  # no YAML: named as invalid where it is read
-    return found
-
-
-def read_site(domain: str, text: str) -> Site:
-    """Return the site that the manifest ``<domain>.yml`` says. RefusedError where it is none, or about another."""
-    where = f"sites/{domain}.yml"
-    site = parse(load_yaml(text, where=where), where=f"sites/{domain}/")
-    if site.domain != domain:
-        raise RefusedError(
-            f"{where} is about another domain", field=f"sites/{domain}/domain", value=site.domain, expected=domain
-        )
-    return site
-
-
 def _same_site(text: str | None, site: Site) -> bool:
     try:
-        return text is not None and read_site(site.domain, text) == site
+        return text is not None and parse_manifest(site.domain, text) == site
     except RefusedError:
         return False
 
@@ -209,7 +165,7 @@ def _last_good(live: Generation, on_disk: Mapping[str, str], *, dropped: set[str
         for text in (*written, *candidates):
             try:
                 if not written:
-                    read_site(domain, text)
+                    parse_manifest(domain, text)
             except RefusedError:
                 continue
             good[domain] = text
@@ -236,7 +192,7 @@ def compose(
 
     Raises RefusedError where the words do not fit, or two sites claim one name.
     """
-    on_disk = manifests_on_disk(paths)
+    on_disk = read_manifests(paths)
     absent = {change.domain for change in request.changes if change.absent}
     dropped = {*live.domains, *map(str, known)} - set(on_disk) if request.sync else absent
     last_good = _last_good(live, on_disk, dropped=dropped)
@@ -272,7 +228,7 @@ def compose(
             try:
                 if domain in request.held:
                     raise RefusedError("NGINX refuses it", field="vhost", value=request.held[domain])
-                parsed[domain] = read_site(domain, text)
+                parsed[domain] = parse_manifest(domain, text)
             except RefusedError as error:
                 if domain in touched:
                     raise
@@ -286,7 +242,7 @@ def compose(
                     continue
                 text = last_good[domain]
                 if not reusable:
-                    parsed[domain] = read_site(domain, text)
+                    parsed[domain] = parse_manifest(domain, text)
         if domain in parsed and not (reusable and last_good.get(domain) == text):
             files[site_file(domain)] = renderer.site(parsed[domain])
             sites[domain] = _index(parsed[domain], settings)
@@ -303,7 +259,7 @@ def compose(
         warnings.append(f"sites/{domain}.yml: {clash.message}: " + (_KEPT if kept else _LEFT_OUT))
         if kept:
             files[manifest_file(domain)] = last_good[domain]
-            files[site_file(domain)] = renderer.site(read_site(domain, last_good[domain]))
+            files[site_file(domain)] = renderer.site(parse_manifest(domain, last_good[domain]))
             sites[domain] = dict(known[domain])
         else:
             for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):

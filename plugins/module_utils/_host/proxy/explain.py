@@ -18,7 +18,7 @@ from ..._core.settings import Settings, parse_settings
 from ..._core.site.manifest import Site
 from ..machine.files import load_yaml, read_text
 from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
-from .desired import read_site
+from ..store.manifests import parse_manifest
 
 __all__ = ("explain",)
 
@@ -32,7 +32,7 @@ def explain(paths: Paths, live: Generation, domain: str, templates: Mapping[str,
     manifest = live.files.get(manifest_file(domain))
     if not templates or manifest is None:
         return {"text": text}
-    site = read_site(domain, manifest)
+    site = parse_manifest(domain, manifest)
     there = load_yaml(read_text(paths.vsa_yml) or "", where=str(paths.vsa_yml)) or {}
     layout = Layout(root=CONTAINER_NGINX, letsencrypt=CONTAINER_CERTS, selfsigned=CONTAINER_SELFSIGNED)
     renderers: dict[Settings, Renderer] = {}

@@ -22,27 +22,12 @@ from typing import Any
 __all__ = (
     "Answer",
     "fetch_site",
-    "leaf_fingerprint",
     "prove_closed",
     "prove_refused",
     "prove_site",
     "prove_sites",
     "serving",
 )
-
-
-def leaf_fingerprint(pem: str) -> str | None:
-    """Return the SHA-256 of the first certificate of a PEM text, or None where there is none that is whole."""
-    end = "-----END CERTIFICATE-----"
-    start = pem.find("-----BEGIN CERTIFICATE-----")
-    stop = pem.find(end)
-    if start < 0 or stop < start:
-        return None
-    try:
-        content = ssl.PEM_cert_to_DER_cert(pem[start : stop + len(end)])
-    except ValueError:
-        return None
-    return hashlib.sha256(content).hexdigest() if content else None
 
 
 def _unverified() -> ssl.SSLContext:

@@ -29,8 +29,9 @@ from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
 from ..store.passwords import make_missing
 from ..store.passwords import missing as missing_users
+from ..store.settings import read_settings
 from .commit import Commit, Outcome
-from .desired import Desired, Request, compose, opened, read_settings
+from .desired import Desired, Request, compose, opened
 from .nginx import AUTH_CONTAINER, Nginx
 from .staging import NginxRefusedError, Staging
 

@@ -25,11 +25,12 @@ from ..machine.docker import Engine
 from ..machine.files import dump_yaml, write_atomically
 from ..machine.lock import host_lock
 from ..proxy.commit import Outcome, fetch
-from ..proxy.desired import Change, Request, manifests_on_disk, read_site
+from ..proxy.desired import Change, Request
 from ..proxy.module import outcome_result, plan_result, site_step, step
 from ..proxy.transaction import Proxy
 from ..store.generations import Record
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest, read_manifests
 from ..store.settings import SettingsChange, plan_settings, put_back_settings, write_settings
 from .apply_checks import NAMED, Checked, bring_certificates, check_sites, some
 
@@ -107,11 +108,11 @@ def _look(
     def before(domain: str) -> Site | None:
         text = live.files.get(manifest_file(domain))
         with suppress(RefusedError):
-            return None if text is None else read_site(domain, text)
+            return None if text is None else parse_manifest(domain, text)
         return None
 
     sites, wrong = parse_declared(entries or [], before)
-    on_disk = manifests_on_disk(paths)
+    on_disk = read_manifests(paths)
     undeclared = tuple(sorted({*on_disk, *live.domains} - set(sites)))
     if options["prune"] and entries is None:
         raise UsageError(
@@ -189,7 +190,7 @@ def _mend_manifests(paths: Paths, proxy: Proxy, work: _Work, made: dict[str, Any
     """
     notes = []
     with host_lock(paths.lock):
-        on_disk, files = manifests_on_disk(paths), _live(proxy)[0].files
+        on_disk, files = read_manifests(paths), _live(proxy)[0].files
         for domain, site in work.sites.items():
             text = files.get(manifest_file(domain)) or dump_yaml(to_manifest(site))
             if on_disk.get(domain) != text:

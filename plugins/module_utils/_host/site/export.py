@@ -12,8 +12,8 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.site.declared import declaration
-from ..proxy.desired import manifests_on_disk, read_site
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest, read_manifests
 
 __all__ = ("export_sites",)
 
@@ -22,9 +22,9 @@ def export_sites(*, paths: Paths | None = None) -> dict[str, Any]:
     """Return the result of the module ``site_info`` with ``export``: ``vsa_sites``, and what is not valid."""
     declared: dict[str, Any] = {}
     invalid: list[dict[str, str]] = []
-    for domain, text in sorted(manifests_on_disk(paths or Paths()).items()):
+    for domain, text in sorted(read_manifests(paths or Paths()).items()):
         try:
-            declared[domain] = declaration(read_site(domain, text))
+            declared[domain] = declaration(parse_manifest(domain, text))
         except RefusedError as error:
             invalid.append({"domain": domain, "problem": error.message})
     return {"changed": False, "schema": 1, "vsa_sites": declared, "unreadable": invalid}

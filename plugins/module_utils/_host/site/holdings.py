@@ -26,10 +26,10 @@ from ..._core.site.removal import Held, Mount, Verdict, judge, mentions
 from ..cert.chain import lineage_remains
 from ..machine.docker_site import SiteEngine
 from ..machine.files import load_yaml, read_json, write_atomically
-from ..proxy.desired import read_site
 from ..store.access_logs import site_logs
 from ..store.generations import Generations, Record
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest
 from ..store.passwords import remains as passwords_of
 
 __all__ = ("Holdings", "Journal", "look", "remains", "scheduled")
@@ -170,7 +170,7 @@ def _routed(
                 found[name].append(f"the site {other}")
     for other, place, text in _others(paths, domain, live, record):
         try:
-            routes = set(read_site(other, text).containers)
+            routes = set(parse_manifest(other, text).containers)
             words = f"the site {other}" if place.endswith(".yml") else place
         except RefusedError:
             data = _data(text, place)
@@ -191,7 +191,7 @@ def _sites(paths: Paths, domain: str, live: Generation) -> tuple[list[Site], str
         if text is None:
             continue
         try:
-            sites.append(read_site(domain, text))
+            sites.append(parse_manifest(domain, text))
         except RefusedError:
             continue
         data = _data(text, f"sites/{domain}.yml")

@@ -22,11 +22,11 @@ from ..._core.site.manifest import Site, merge, parse, refuse_double_names, to_m
 from ..cert.chain import Served, comparison, served
 from ..machine.arguments import audit_id, said_of
 from ..machine.docker import Engine
-from ..proxy.desired import manifests_on_disk, read_manifest, read_site
 from ..proxy.nginx import CONTAINER, Nginx
 from ..store.certificates import read_pair
 from ..store.generations import Generations
 from ..store.layout import Paths
+from ..store.manifests import parse_manifest, read_manifest, read_manifests
 from ..store.settings import read_settings
 from .preflight import check_containers, check_names, detect_container
 
@@ -158,7 +158,7 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
     generations = Generations(paths)
     live = generations.read(generations.live_number())
     record = generations.record(live.number)
-    manifests = manifests_on_disk(paths)
+    manifests = read_manifests(paths)
     names = sorted({*manifests, *live.domains}) if wanted is None else [wanted]
     if wanted is not None and wanted not in manifests and wanted not in live.domains:
         raise RefusedError(
@@ -198,7 +198,7 @@ def _entry(
         if source is None or site is not None:
             continue
         try:
-            site = read_site(name, source)
+            site = parse_manifest(name, source)
         except RefusedError as error:
             problems.append(f"{words}: {error.message}")
     if site is None:

@@ -18,8 +18,8 @@ from ..._core.stack.manifest import COMPOSE, env_values, images, parse_env, pars
 from ..cert.certbot import Certbot
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml, read_text
-from ..proxy.desired import read_settings
 from ..store.layout import Paths
+from ..store.settings import read_settings
 from .folder import Folder
 from .health import containers_of, service_of, step, unhealthy
 from .reverse_proxy import check_new_image, proven_sites

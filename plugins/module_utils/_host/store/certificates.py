@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core.cert.status import Facts, judge, renewal_server
 from ..machine.files import read_bytes, read_text
-from ..proxy.probe import leaf_fingerprint
 from .layout import Paths
 
 if TYPE_CHECKING:
@@ -51,6 +50,20 @@ class Reading:
 def certificate_directory(paths: Paths, domain: str, authority: str) -> Path:
     """Return the directory of a site's fullchain.pem and privkey.pem."""
     return paths.selfsigned / domain if authority == "selfsigned" else paths.letsencrypt / "live" / domain
+
+
+def leaf_fingerprint(pem: str) -> str | None:
+    """Return the SHA-256 of the first certificate of a PEM text, or None where there is none that is whole."""
+    end = "-----END CERTIFICATE-----"
+    start = pem.find("-----BEGIN CERTIFICATE-----")
+    stop = pem.find(end)
+    if start < 0 or stop < start:
+        return None
+    try:
+        content = ssl.PEM_cert_to_DER_cert(pem[start : stop + len(end)])
+    except ValueError:
+        return None
+    return hashlib.sha256(content).hexdigest() if content else None
 
 
 def live_fingerprint(paths: Paths, domain: str, authority: str) -> str | None:

@@ -19,8 +19,8 @@ from typing import Any
 
 from ...._core.errors import PutBackError, RefusedError
 from ...machine.files import read_text, remove_tree, write_atomically
-from ...proxy.desired import read_settings
 from ...store.layout import Paths
+from ...store.settings import read_settings
 from . import watch as cert_watch
 
 __all__ = ("set_timer",)

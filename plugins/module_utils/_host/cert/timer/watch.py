@@ -20,8 +20,8 @@ from typing import Any
 
 from ...._core.cert.status import rfc3339
 from ...._core.errors import VsaError
-from ...proxy.desired import read_settings
 from ...store.layout import Paths
+from ...store.settings import read_settings
 from ..listing import list_certificates
 from ..renew import renew_certificates
 from .alerts import Alerts

@@ -11,11 +11,9 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import (
-    Change,
-    read_manifest,
-    read_settings,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.manifests import read_manifest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 
 from hosttree import HostTree, provide
 from nginx_text import meaning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.probe import leaf_fingerprint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.certificates import leaf_fingerprint
 from cryptography.hazmat.primitives import serialization
 
 from certs import Pair, make_pair

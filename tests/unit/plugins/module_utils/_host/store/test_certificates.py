@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.probe import leaf_fingerprint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.certificates import (
     certificate_directory,
     certificate_problem,
+    leaf_fingerprint,
     live_fingerprint,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a verb returns: steps in the operator's words, and the data of its module.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ("CHANGED", "OK", "RESULT_SCHEMA", "WARNING", "WOULD_CHANGE", "Result", "Step", "as_module_result")
+
+RESULT_SCHEMA = 1
+
+OK = "ok"
+CHANGED = "changed"
+WOULD_CHANGE = "would_change"
+WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line that the operator reads, with further lines below it.
+
+    ``name`` is a short noun (preflight, certificate, proxy …); ``state`` is OK, CHANGED, WOULD_CHANGE or WARNING.
+    """
+
+    name: str
+    state: str
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of a verb on one host.
+
+    ``data`` holds the other keys of the module's result. ``diff`` is the unified diff of the files that change; None if
+    no diff was asked for.
+    """
+
+    changed: bool = False
+    steps: tuple[Step, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    diff: str | None = None
+
+
+def as_module_result(result: Result) -> dict[str, Any]:
+    """Return what a module hands to exit_json: changed, schema, the steps, the data, and the diff if there is one."""
+    mapping: dict[str, Any] = {"changed": result.changed, "schema": RESULT_SCHEMA}
+    if result.steps:
+        mapping["steps"] = [
+            {"name": step.name, "state": step.state, "text": step.text, "notes": list(step.notes)}
+            for step in result.steps
+        ]
+    mapping.update(result.data)
+    if result.diff is not None:
+        mapping["diff"] = {"prepared": result.diff}
+    return mapping

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a host as VSA keeps it on disk: settings, manifests and the live generation, read once per run.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..._core.proxy.plan import Generation, manifest_file
+from ..._core.settings import Settings
+from ..._core.site.manifest import Site
+from .generations import Generations, Record
+from .layout import Paths
+from .manifests import parse_manifest, read_manifests
+from .settings import read_settings
+
+__all__ = ("Host", "read_host")
+
+
+@dataclass(frozen=True)
+class Host:
+    """The state of one host at one moment.
+
+    * ``manifests``: the text of each manifest in /etc/vsa/sites, by domain.
+    * ``live``: the files of the generation that ``current`` points to; ``record`` is its generation.json, None if that
+      is missing or damaged.
+    * ``stamp``: identifies the files that were read, so that ``is_current`` can tell whether one of them changed.
+    """
+
+    paths: Paths
+    settings: Settings
+    manifests: Mapping[str, str]
+    live: Generation
+    record: Record | None
+    generations: Generations
+    stamp: tuple[object, ...]
+    _parsed: dict[tuple[str, str], Site] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def index(self) -> Mapping[str, dict[str, Any]]:
+        """Return what generation.json says about each live site, by domain; empty without a record."""
+        return self.record.sites if self.record else {}
+
+    def site(self, domain: str) -> Site | None:
+        """Return the site of a manifest in /etc/vsa/sites, None if there is no such file. RefusedError if invalid."""
+        text = self.manifests.get(domain)
+        return None if text is None else self.parse(domain, text)
+
+    def live_site(self, domain: str) -> Site | None:
+        """Return the site as the live generation has it, None if it is not live. RefusedError if invalid."""
+        text = self.live.files.get(manifest_file(domain))
+        return None if text is None else self.parse(domain, text)
+
+    def parse(self, domain: str, text: str) -> Site:
+        """Return the site of a manifest's text; the same text is parsed once. RefusedError if it is invalid."""
+        known = self._parsed.get((domain, text))
+        if known is None:
+            known = self._parsed[domain, text] = parse_manifest(domain, text)
+        return known
+
+    def is_current(self) -> bool:
+        """Say whether the host still is as it was read. Looks at file attributes only and reads no file again."""
+        return self.stamp == _stamp(self.paths, self.generations)
+
+
+def read_host(paths: Paths) -> Host:
+    """Read the state of a host. RefusedError if /etc/vsa/vsa.yml is invalid."""
+    generations = Generations(paths)
+    # Taken first: a file that changes while the others are read makes the stamp differ later.
+    stamp = _stamp(paths, generations)
+    number = generations.live_number()
+    record = generations.record(number)
+    return Host(
+        paths=paths,
+        settings=read_settings(paths),
+        manifests=read_manifests(paths),
+        live=generations.read_with(number, record),
+        record=record,
+        generations=generations,
+        stamp=stamp,
+    )
+
+
+def _stamp(paths: Paths, generations: Generations) -> tuple[object, ...]:
+    """Return what changes if somebody changes the settings, a manifest, the live generation or the journal."""
+    number = generations.live_number()
+    return (
+        number,
+        _attributes(paths.vsa_yml),
+        _attributes(paths.journal),
+        _directory(paths.sites),
+        *(_directory(generations.directory(number) / folder) for folder in ("", "sites", "manifests")),
+    )
+
+
+def _attributes(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _directory(path: Path) -> tuple[object, ...]:
+    try:
+        with os.scandir(path) as entries:
+            found = [(entry.name, entry.stat()) for entry in entries]
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted((name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in found))

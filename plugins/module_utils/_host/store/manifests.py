@@ -1,0 +1,68 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifests in /etc/vsa/sites: the desired state of each site, one YAML file per domain.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..._core.errors import RefusedError
+from ..._core.site.manifest import Site, parse
+from ..machine.files import load_yaml, read_text
+from .layout import Paths
+
+__all__ = ("parse_manifest", "read_manifest", "read_manifests")
+
+_SUFFIX = ".yml"
+# A file that cannot be read is no YAML either: it is reported as invalid when its text is parsed.
+_UNREADABLE = "\x00"
+
+
+def read_manifests(paths: Paths) -> dict[str, str]:
+    """Return the text of every manifest, by the domain in its file name. Hidden files are left out."""
+    try:
+        names = sorted(os.listdir(paths.sites))
+    except FileNotFoundError:
+        return {}
+    texts = {}
+    directory = str(paths.sites)
+    for name in names:
+        if name.endswith(_SUFFIX) and not name.startswith("."):
+            texts[name.removesuffix(_SUFFIX)] = _read(f"{directory}/{name}")
+    return texts
+
+
+def _read(path: str) -> str:
+    try:
+        return read_text(path) or ""
+    except (UnicodeDecodeError, OSError):
+        return _UNREADABLE
+
+
+def parse_manifest(domain: str, text: str) -> Site:
+    """Return the site that the text of ``<domain>.yml`` describes.
+
+    RefusedError if the text is no valid manifest, or if it is the manifest of another domain.
+    """
+    where = f"sites/{domain}.yml"
+    site = parse(load_yaml(text, where=where), where=f"sites/{domain}/")
+    if site.domain != domain:
+        raise RefusedError(
+            f"{where} is about another domain", field=f"sites/{domain}/domain", value=site.domain, expected=domain
+        )
+    return site
+
+
+def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
+    """Return the mapping of a site's manifest as it lies on disk, or None where there is none."""
+    path = paths.sites / f"{domain}.yml"
+    text = read_text(path)
+    if text is None:
+        return None
+    data = load_yaml(text, where=str(path))
+    parse(data, where=f"sites/{domain}/")
+    return dict(data)
