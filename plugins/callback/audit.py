@@ -74,8 +74,8 @@ from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import set_audit_
 
 # As path and as it is linked to: a clone is found by either.
 _HOMES = tuple(dict.fromkeys((Path(__file__).absolute().parents[2], Path(__file__).resolve().parents[2])))
-_OUTCOMES = {"refused": 3, "put back": 4, "not put back": 6}
-_OUTCOME = re.compile(r"(refused|put back|not put back): (.*)")
+_OUTCOMES = {"refused": 3, "rolled back": 4, "not rolled back": 6}
+_OUTCOME = re.compile(r"(refused|rolled back|not rolled back): (.*)")
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:

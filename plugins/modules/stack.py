@@ -52,7 +52,7 @@ options:
     description: For O(state=verified), why Compose failed; the module then says what state the host is in.
     type: str
   restored:
-    description: For O(state=verified), whether the version of before was put back.
+    description: For O(state=verified), whether the version of before was restored.
     type: bool
     default: false
   details:
@@ -107,7 +107,7 @@ sites:
   type: list
   elements: dict
 restored:
-  description: Whether files of another version were put back.
+  description: Whether files of another version were restored.
   returned: O(state=restored)
   type: bool
 steps:

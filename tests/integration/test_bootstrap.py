@@ -281,11 +281,11 @@ def test_what_the_operator_wrote_stays_and_containers_live_on(host: rig.Vps) -> 
         host.run("docker rm --force lives-on; systemctl restart docker")
 
 
-def test_what_passes_the_engines_check_and_does_not_start_is_put_back(host: rig.Vps) -> None:
+def test_what_passes_the_engines_check_and_does_not_start_is_rolled_back(host: rig.Vps) -> None:
     before = host.run("cat /etc/docker/daemon.json").stdout
     outcome = bootstrap(host, variables={"bootstrap_daemon_options": {"experimental": False}})
     assert outcome.code == 2
-    assert outcome.message.startswith("put back: the engine does not come up"), outcome.text
+    assert outcome.message.startswith("rolled back: the engine does not come up"), outcome.text
     assert 'daemon.json = {"experimental": false}' in outcome.message
     assert "ip6tables rules are only available if experimental features are enabled" in outcome.message
     assert host.run("cat /etc/docker/daemon.json").stdout == before

@@ -101,7 +101,7 @@ def test_an_old_engine_is_configured_where_it_is_the_operators_own(host: rig.Vps
     # 20.10 cannot check a file beforehand: the restart finds out, and the way back is the same.
     options = {"bootstrap_engine_enabled": False, "bootstrap_daemon_options": {"no-such-key": 1}}
     broken = bootstrap(host, user="ops", variables=options)
-    assert broken.message.startswith("put back: the engine does not come up"), broken.text
+    assert broken.message.startswith("rolled back: the engine does not come up"), broken.text
     assert "no-such-key" in broken.message
     assert bootstrap(host, user="ops", variables={"bootstrap_engine_enabled": False}).changed == ()
 

@@ -105,15 +105,15 @@ def test_killed_before_a_step_another_sites_run_converges_too(host: ProxyHost, s
         host.remove(SITE)
 
 
-def test_a_reload_that_does_not_take_is_put_back(host: ProxyHost) -> None:
+def test_a_reload_that_does_not_take_is_rolled_back(host: ProxyHost) -> None:
     """A zone whose key changed passes the test and fails the reload."""
     assert host.drive(sync=True, templates=_with_zone("$binary_remote_addr"))["proven"]
     before, live = host.disk(), host.live()
     result = host.drive(sync=True, templates=_with_zone("$host"))
-    assert result["error"] == "PutBackError"
+    assert result["error"] == "RolledBackError"
     assert result["vsa_exit"] == 4
     assert "while previously it used" in result["msg"]
-    assert result["vsa_error"]["state"] == f"put back: generation {live} is live"
+    assert result["vsa_error"]["state"] == f"rolled back: generation {live} is live"
     assert host.disk() == before
     assert host.served() == live
     assert host.drive(sync=True)["proven"]
@@ -149,12 +149,12 @@ def _clashing(host: ProxyHost) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_clashing")
-def test_a_clash_with_a_site_that_does_not_change_is_put_back(host: ProxyHost) -> None:
+def test_a_clash_with_a_site_that_does_not_change_is_rolled_back(host: ProxyHost) -> None:
     """Only what changed is tested first; NGINX reads the rest before it takes any of it, and refuses all."""
     before, live = host.disk(), host.live()
     with host.asking(NEIGHBOUR) as seen:
         result = host.provision(SITE, templates=_CLASHING)
-    assert (result["error"], result["vsa_exit"]) == ("PutBackError", 4)
+    assert (result["error"], result["vsa_exit"]) == ("RolledBackError", 4)
     assert "clash" in result["msg"]
     assert (host.disk(), host.served()) == (before, live)
     assert seen["bad"] == []
@@ -191,7 +191,7 @@ def test_nginx_that_goes_away_meanwhile_starts_with_a_whole_test(host: ProxyHost
     host.run("docker", "start", "vsa-nginx")
     host.wait_for(NEIGHBOUR)
     if clashes:
-        assert (result["error"], host.served()) == ("PutBackError", live)
+        assert (result["error"], host.served()) == ("RolledBackError", live)
     else:
         assert (result["proven"], host.served()) == (False, result["number"])
         assert host.status(domain) == 200
@@ -381,10 +381,10 @@ def test_a_dead_backend_is_no_failure_of_a_transaction(host: ProxyHost) -> None:
 
 
 def test_a_backend_that_answered_before_must_answer_after(host: ProxyHost) -> None:
-    """Preflight saw it answer; behind the proxy it does not, so the change is put back."""
+    """Preflight saw it answer; behind the proxy it does not, so the change is rolled back."""
     before = host.live()
     result = host.provision(SITE, "web-1", 3999, answering=[SITE])
-    assert result["error"] == "PutBackError"
+    assert result["error"] == "RolledBackError"
     assert host.live() == before
     assert host.run("ls", f"/etc/vsa/sites/{SITE}.yml", check=False) == ""
 
@@ -468,7 +468,7 @@ def test_a_container_that_reads_current_is_served_until_it_is_made_anew(host: Pr
         assert host.provision(SITE, kill="prove", said={"rate_limit": "9r/s"}) == {"killed": True}
         assert host.provision(SITE, said={"rate_limit": "8r/s"})["proven"]
         failed = host.provision(SITE, "web-1", 3999, answering=[SITE])
-        assert failed["error"] == "PutBackError"
+        assert failed["error"] == "RolledBackError"
         assert (host.served(), host.status(SITE)) == (host.live(), 200)
     assert seen["bad"] == []
     # It brings the vhosts in line first.

@@ -241,7 +241,7 @@ def test_a_transaction_that_fails_leaves_everything(host: ProxyHost) -> None:
     assert host.drive(sync=True, templates=zones[0])["proven"]
     held = host.snapshot()
     result = host.drive("unprovision", domain=SITE, templates=zones[1])
-    assert (result["error"], result["vsa_exit"]) == ("PutBackError", 4)
+    assert (result["error"], result["vsa_exit"]) == ("RolledBackError", 4)
     assert differing(held, host.snapshot()) == {}
     assert host.drive(sync=True)["proven"]
     assert differing(before, host.snapshot()) == {}
@@ -255,7 +255,7 @@ def test_a_later_step_that_fails_is_said_and_goes_on_later(host: ProxyHost) -> N
     log = f"/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log.1764000000"
     host.run("mkdir", log)
     result = host.unprovision(SITE)
-    assert (result["error"], result["vsa_exit"]) == ("NotPutBackError", 6)
+    assert (result["error"], result["vsa_exit"]) == ("NotRolledBackError", 6)
     assert result["vsa_error"]["state"].startswith(f"{SITE} is half removed: proxy, auth, certificate, containers done")
     assert f"vsa site unprovision --domain {SITE}" in result["vsa_error"]["try"]
     host.run("rmdir", log)

@@ -26,7 +26,7 @@ RECORDINGS = {
     "provisioned": ("site.provision", ONE, "ok.example.com", DIFF),
     "would-provision": ("site.provision", ONE, "ok.example.com", {"check": True, "diff": True}),
     "refused": ("site.provision", ONE, "refused.example.com", {}),
-    "put-back": ("site.provision", ONE, "putback.example.com", {}),
+    "rolled-back": ("site.provision", ONE, "rolledback.example.com", {}),
     "crashed": ("site.provision", ONE, "crash.example.com", {}),
     "hollow": ("site.provision", ONE, "hollow.example.com", {}),
     "plain-failure": ("site.provision", ONE, "plain.example.com", {}),

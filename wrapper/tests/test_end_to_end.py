@@ -37,7 +37,7 @@ def timeless(text: str) -> str:
         ("usage", 2, "usage_error"),
         ("refused", 3, "refused"),
         ("plainrefused", 3, "refused"),
-        ("putback", 4, "failed"),
+        ("rolledback", 4, "failed"),
         ("plain", 4, "failed"),
         ("halfdone", 6, "not_put_back"),
     ],

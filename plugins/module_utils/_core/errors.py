@@ -14,16 +14,16 @@ __all__ = (
     "EXIT_DUE",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
-    "EXIT_NOT_PUT_BACK",
+    "EXIT_NOT_ROLLED_BACK",
     "EXIT_OK",
-    "EXIT_PUT_BACK",
     "EXIT_REFUSED",
+    "EXIT_ROLLED_BACK",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
     "InternalError",
-    "NotPutBackError",
-    "PutBackError",
+    "NotRolledBackError",
     "RefusedError",
+    "RolledBackError",
     "UsageError",
     "VsaError",
     "shown",
@@ -34,9 +34,9 @@ EXIT_OK = 0
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
-EXIT_PUT_BACK = 4
+EXIT_ROLLED_BACK = 4
 EXIT_UNREACHABLE = 5
-EXIT_NOT_PUT_BACK = 6
+EXIT_NOT_ROLLED_BACK = 6
 EXIT_DUE = 7
 EXIT_INTERRUPTED = 130
 
@@ -61,8 +61,8 @@ NOTHING_CHANGED = "nothing was changed"
 _WORST_FIRST = (
     EXIT_INTERRUPTED,
     EXIT_INTERNAL,
-    EXIT_NOT_PUT_BACK,
-    EXIT_PUT_BACK,
+    EXIT_NOT_ROLLED_BACK,
+    EXIT_ROLLED_BACK,
     EXIT_UNREACHABLE,
     EXIT_REFUSED,
     EXIT_USAGE,
@@ -149,16 +149,16 @@ class RefusedError(VsaError):
     exit_code = EXIT_REFUSED
 
 
-class PutBackError(VsaError):
+class RolledBackError(VsaError):
     """The change failed and what was there before is live again: exit 4."""
 
-    exit_code = EXIT_PUT_BACK
+    exit_code = EXIT_ROLLED_BACK
 
 
-class NotPutBackError(VsaError):
+class NotRolledBackError(VsaError):
     """The change failed and could not be undone; ``state`` says what is half done: exit 6."""
 
-    exit_code = EXIT_NOT_PUT_BACK
+    exit_code = EXIT_NOT_ROLLED_BACK
 
 
 class InternalError(VsaError):

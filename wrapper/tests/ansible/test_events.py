@@ -40,7 +40,7 @@ STEPS = ["preflight ok", "proxy changed"]
 REPORTS = {
     "provisioned": {"exit": 0, "error": None, "hosts": {"vps-01": ("ok", True, STEPS)}},
     "refused": {"exit": 3, "error": None, "hosts": {"vps-01": ("refused", False, [])}},
-    "put-back": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, ["preflight ok"])}},
+    "rolled-back": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, ["preflight ok"])}},
     "crashed": {"exit": 1, "error": None, "hosts": {"vps-01": ("internal_error", False, [])}},
     "hollow": {"exit": 1, "error": None, "hosts": {"vps-01": ("internal_error", False, [])}},
     "plain-failure": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, [])}},

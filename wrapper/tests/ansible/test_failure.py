@@ -44,9 +44,9 @@ TASKS = [
         3,
     ),
     (
-        "a foreign failure that was put back, with all its facts",
+        "a foreign failure that was rolled back, with all its facts",
         {
-            "msg": "put back: the engine does not start\nit said    bad key\nthere are  a, b\nstate      as before\n"
+            "msg": "rolled back: the engine does not start\nit said    bad key\nthere are  a, b\nstate      as before\n"
             "try        on the host: journalctl -u docker;\n           then the same again"
         },
         False,
@@ -60,8 +60,8 @@ TASKS = [
         4,
     ),
     (
-        "a foreign failure that was not put back",
-        {"msg": "not put back: the engine is down"},
+        "a foreign failure that was not rolled back",
+        {"msg": "not rolled back: the engine is down"},
         False,
         {"message": "the engine is down", "details": []},
         6,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._core.errors import EXIT_NOT_PUT_BACK, EXIT_PUT_BACK, VsaError
+from ..._core.errors import EXIT_NOT_ROLLED_BACK, EXIT_ROLLED_BACK, VsaError
 
 if TYPE_CHECKING:
     from .places import Places
@@ -37,7 +37,7 @@ def audited(
     try:
         result = call()
     except VsaError as error:
-        if not check and error.exit_code in (EXIT_PUT_BACK, EXIT_NOT_PUT_BACK):
+        if not check and error.exit_code in (EXIT_ROLLED_BACK, EXIT_NOT_ROLLED_BACK):
             _note({}, options, module=module, took=time.monotonic() - began, error=error, places=places)
         raise
     if result.get("changed") and not check:

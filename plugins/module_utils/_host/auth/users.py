@@ -92,7 +92,7 @@ class _Auth:
             proxy = self._transact({"auth": list(dict.fromkeys([*site.auth, route]))})
         except BaseException:
             if not self._check:
-                self._put_back(route, text)
+                self._roll_back(route, text)
             raise
         return {**proxy, **self._result(True), "steps": [*steps, *proxy["steps"], *self._stopped()]}
 
@@ -184,7 +184,7 @@ class _Auth:
         prepared, outcome = proxy.apply(request)
         return outcome_result(prepared.plan, prepared.desired, outcome, request, diff=self._diff)
 
-    def _put_back(self, route: str, text: str | None) -> None:
+    def _roll_back(self, route: str, text: str | None) -> None:
         if text is None:
             remove_file(self._paths, self._domain, route)
         else:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from ..._core.cert.certbot_output import Problem, not_due, read_failure
 from ..._core.cert.status import DIRECTORIES, Attempts, Decision, Facts, authority_label, directory_url, rfc3339
-from ..._core.errors import PutBackError, RefusedError
+from ..._core.errors import RefusedError, RolledBackError
 from .certbot import Certbot
 from .wanted import Wanted, time_now
 
@@ -25,7 +25,7 @@ STATE_KEPT = "the certificate of before is still served"
 def ask_ca(certbot: Certbot, wanted: Wanted, decision: Decision, attempts: Attempts, facts: Facts | None) -> str | None:
     """Have the certificate issued; returns a note for the operator.
 
-    Raises RefusedError or PutBackError with the CA's own words. Let's Encrypt is asked once at the most.
+    Raises RefusedError or RolledBackError with the CA's own words. Let's Encrypt is asked once at the most.
     """
     certbot.trust(wanted.ca_bundle)
     if decision.rehearse:
@@ -93,7 +93,7 @@ def not_issued(wanted: Wanted, facts: Facts | None, problem: Problem, *, rehears
         "nonce": "try again: the CA counts no failure for it",
         "account": f"vsa cert issue --domain {wanted.domain} --force, which makes a new account",
     }
-    kind = PutBackError if problem.kind in ("unreachable", "other", "disk", "nonce", "account") else RefusedError
+    kind = RolledBackError if problem.kind in ("unreachable", "other", "disk", "nonce", "account") else RefusedError
     raise kind(
         f"{label} gave no certificate for {wanted.domain}: {problem.message}",
         field="domain",

@@ -24,7 +24,7 @@ from ..._core.cert.status import (
     should_issue,
     time_left,
 )
-from ..._core.errors import NOTHING_CHANGED, NotPutBackError, RefusedError
+from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError
 from ..machine.docker import Engine
 from ..store.cert_options import write_note
 from ..store.certificates import certificate_directory
@@ -85,7 +85,7 @@ def bring_certificate(
 ) -> dict[str, Any]:
     """Return the result of the module ``cert``.
 
-    RefusedError where the CA would not or must not be asked now, PutBackError where it could not be; what there was is
+    RefusedError if the CA refuses or must not be asked now, RolledBackError if it could not be asked; what there was is
     then as it was.
     """
     paths = paths or Paths()
@@ -144,7 +144,7 @@ def _checked(
 ) -> dict[str, Any]:
     """Verify what was issued, hand it to NGINX's workers and see it served where an older one was."""
     if fresh is None:
-        raise NotPutBackError(
+        raise NotRolledBackError(
             "the CA says that it issued a certificate, but there is none to be read",
             field="domain",
             value=wanted.domain,
@@ -153,7 +153,7 @@ def _checked(
         )
     verdict = judge(fresh, names=wanted.names, now=time_now())
     if verdict.state in ("mismatch", "expired"):
-        raise NotPutBackError(
+        raise NotRolledBackError(
             f"the certificate that was issued cannot be served: {verdict.problem}",
             field="domain",
             value=wanted.domain,

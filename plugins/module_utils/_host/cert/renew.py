@@ -27,7 +27,7 @@ from ..._core.cert.status import (
     rfc3339,
     time_left,
 )
-from ..._core.errors import PutBackError, RefusedError, UsageError
+from ..._core.errors import RefusedError, RolledBackError, UsageError
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
 from ..store.certificates import Reading, read_pair
@@ -144,7 +144,7 @@ def renew_certificates(
 ) -> dict[str, Any]:
     """Return the result of the module ``cert`` for the action ``renew``.
 
-    Raises PutBackError where some could not be renewed (the details name those that were), RefusedError where the one
+    Raises RolledBackError if some could not be renewed (the details name those that were), RefusedError if the one
     asked for must wait or its CA would not; whatever was not renewed is served as before.
     """
     paths = paths or Paths()
@@ -203,7 +203,7 @@ def _failed(work: _Round, domain: str | None) -> None:
         wanted = Wanted(names=(domain,), authority=_authority(facts))
         not_issued(wanted, facts, work.failed[domain], rehearsal=False)
     first, problem = next(iter(sorted(work.failed.items())))
-    raise PutBackError(
+    raise RolledBackError(
         f"{len(work.failed)} of {len(work.before)} certificates could not be renewed: {first}: {problem.message}",
         field="domain",
         value=first,

@@ -16,7 +16,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.cert.certbot_output import read_failure
 from ..._core.cert.status import Facts
-from ..._core.errors import NotPutBackError, PutBackError, RefusedError
+from ..._core.errors import NotRolledBackError, RefusedError, RolledBackError
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
 from ..store.certificates import read_pair
@@ -108,7 +108,7 @@ def revoke_certificate(
             f"--server {facts.server} --cert-path /etc/letsencrypt/{certificate} --key-path /etc/letsencrypt/{key} "
             f"--reason {reason}"
         )
-        kind = NotPutBackError if steps else PutBackError
+        kind = NotRolledBackError if steps else RolledBackError
         raise kind(
             f"the CA did not revoke it: {problem.message}",
             field="domain",

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._core.errors import PutBackError, RefusedError
+from ..._core.errors import RefusedError, RolledBackError
 
 __all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
@@ -140,7 +140,7 @@ class Engine:
         try:
             yield
         except self._errors.APIError as error:
-            raise PutBackError(f"Docker would not {what}: {error.explanation or error}") from error
+            raise RolledBackError(f"Docker would not {what}: {error.explanation or error}") from error
         except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise RefusedError(
                 "the Docker engine of this host does not answer", details=[f"to {what}: {error}"], hint="vsa bootstrap"
@@ -204,7 +204,7 @@ class Engine:
                 # Read as a stream: an error that comes after the first line is in no status code.
                 for line in self._api.pull(reference, stream=True, decode=True):
                     error = line.get("error") or error
-        except PutBackError as problem:
+        except RolledBackError as problem:
             error = problem.message
         if error is not None:
             raise RefusedError(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The second half of the transaction: switch to a tested generation, reload, prove; or put back what was there before.
+"""The second half of the transaction: switch to a tested generation, reload, prove; or roll back.
 
 Note that this module is **private** to the collection.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..._core.errors import InternalError, NotPutBackError, PutBackError, RefusedError, VsaError
+from ..._core.errors import InternalError, NotRolledBackError, RefusedError, RolledBackError, VsaError
 from ..._core.networks import EDGE, ula_subnet
 from ..._core.proxy.plan import culprit_line, manifest_file, site_of
 from ..machine.docker import Engine
@@ -70,8 +70,8 @@ def fetch(paths: Paths, domain: str, entry: Mapping[str, Any], *, address: str =
         time.sleep(0.2)
 
 
-def _state_after_put_back(record: Record) -> str:
-    return f"put back: generation {record.base} is live" if record.base else "put back: no generation is live"
+def _state_after_roll_back(record: Record) -> str:
+    return f"rolled back: generation {record.base} is live" if record.base else "rolled back: no generation is live"
 
 
 class Commit:
@@ -93,7 +93,7 @@ class Commit:
         self._checked: Mapping[str, str | None] = {}
 
     def run(self, number: int, *, checked: Mapping[str, str | None] | None = None) -> Outcome:
-        """Commit a tested generation. PutBackError when it is not proven, NotPutBackError when that fails too.
+        """Commit a tested generation. RolledBackError when it is not proven, NotRolledBackError when that fails too.
 
         ``checked`` is given where the same run, under the same lock, has just staged and verified it: what is wrong
         with the certificate of each of its changed sites.
@@ -174,11 +174,11 @@ class Commit:
             raise
         if problems:
             self._take_back(record, journal, problems[0])
-            raise PutBackError(
+            raise RolledBackError(
                 problems[0],
                 field="generation",
                 value=record.number,
-                state=_state_after_put_back(record),
+                state=_state_after_roll_back(record),
                 details=problems[1:6],
             )
         self._on_step("keep")
@@ -304,7 +304,7 @@ class Commit:
         return []
 
     def take_back(self, journal: Journal) -> None:
-        """Make the base live again, take effects back, and forget the generation. NotPutBackError where that fails."""
+        """Make the base live again, take effects back, and forget the generation. NotRolledBackError if that fails."""
         if self._generations.live_number() == journal.to:
             self._generations.switch(journal.base)
         master = self._nginx.master()
@@ -330,15 +330,15 @@ class Commit:
             master, journal.base, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
         )
         if problems:
-            raise NotPutBackError(problems[0])
+            raise NotRolledBackError(problems[0])
 
     def _take_back(self, record: Record, journal: Journal, reason: str) -> None:
-        """Take everything back, and forget the generation. NotPutBackError where that fails."""
+        """Take everything back, and forget the generation. NotRolledBackError if that fails."""
         try:
             self.take_back(journal)
             remove_logs(self._paths, set(record.logs))
         except (VsaError, OSError) as error:
-            raise NotPutBackError(
+            raise NotRolledBackError(
                 f"{reason}; and putting generation {record.base} back failed: {error}",
                 field="generation",
                 value=record.number,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxy transaction: stage a generation, test it, switch, reload, prove; and put back what was there on any
+"""The proxy transaction: stage a generation, test it, switch, reload, prove; and roll back on any
 failure.
 
 One lock per host. A kill at any instant leaves the old or the new generation live, and the next run finishes or takes
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..._core.errors import PutBackError, RefusedError
+from ..._core.errors import RefusedError, RolledBackError
 from ..._core.networks import EDGE
 from ..._core.proxy.plan import MAIN, Plan, make_plan, unnumber
 from ..._core.proxy.render import Layout, Renderer
@@ -189,7 +189,7 @@ class Proxy:
             record = self.generations.record(journal.to)
             if journal.to in (self.generations.live_number(), reads) and record is not None:
                 # A change that does not work is taken back, as its own run would have done; this run goes on.
-                with suppress(PutBackError):
+                with suppress(RolledBackError):
                     self._commit.finish(record, journal)
             else:
                 self._commit.take_back(journal)

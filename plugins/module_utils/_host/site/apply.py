@@ -31,7 +31,7 @@ from ..proxy.transaction import Proxy
 from ..store.generations import Record
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifests
-from ..store.settings import SettingsChange, plan_settings, put_back_settings, write_settings
+from ..store.settings import SettingsChange, plan_settings, roll_back_settings, write_settings
 from .apply_checks import NAMED, Checked, bring_certificates, check_sites, some
 
 __all__ = ("apply_sites",)
@@ -173,12 +173,12 @@ def _request(options: Mapping[str, Any], work: _Work, checked: Checked, settings
 def _commit(
     proxy: Proxy, request: Request, settings: SettingsChange, *, diff: bool
 ) -> tuple[dict[str, Any], Outcome | None]:
-    """Write the settings and make the transaction; where that fails the settings are put back."""
+    """Write the settings and make the transaction; where that fails the settings are rolled back."""
     write_settings(proxy.paths, settings)
     try:
         prepared, outcome = proxy.apply(request)
     except BaseException:
-        put_back_settings(proxy.paths, settings)
+        roll_back_settings(proxy.paths, settings)
         raise
     return outcome_result(prepared.plan, prepared.desired, outcome, request, diff=diff), outcome
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.errors import PutBackError, RefusedError, VsaError
+from ..._core.errors import RefusedError, RolledBackError, VsaError
 from ..._core.settings import Settings, certificate_authority
 from ..._core.site.declared import in_one
 from ..._core.site.manifest import Site
@@ -130,7 +130,7 @@ def bring_certificates(
                 continue
             error.field = f"vsa_sites/{site.domain}"
             wrong.append(error)
-            if isinstance(error, PutBackError):
+            if isinstance(error, RolledBackError):
                 break  # the CA does not answer: asking it for the others as well would only take long
             continue
         [done] = result["steps"]

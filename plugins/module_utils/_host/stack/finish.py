@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..._core.errors import NotPutBackError, PutBackError
+from ..._core.errors import NotRolledBackError, RolledBackError
 from ..._core.stack.manifest import COMPOSE, Stack, images, parse_env
 from ..machine.docker import Engine
 from ..machine.files import load_yaml
@@ -55,14 +55,14 @@ class Finish:
     def verify(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the step of a stack that is well.
 
-        PutBackError for a failure that was undone, NotPutBackError for one that was not.
+        RolledBackError for a failure that was undone, NotRolledBackError for one that was not.
         """
         wrong = self._wait(list(options["proven"] or ()))
         failure = options["failure"]
         if failure:
             self._say_failure(str(failure), list(options["details"] or ()), wrong, restored=bool(options["restored"]))
         if wrong:
-            raise NotPutBackError(
+            raise NotRolledBackError(
                 f"{self._stack.name} is not healthy: {wrong[0]}",
                 field="stack",
                 value=self._stack.name,
@@ -87,12 +87,12 @@ class Finish:
         }
         message = f"{self._stack.name} did not become healthy: {failure}"
         if restored and not wrong:
-            raise PutBackError(message, state="put back: the version of before runs and is healthy", **words)  # type: ignore[arg-type]
+            raise RolledBackError(message, state="rolled back: the version of before runs and is healthy", **words)  # type: ignore[arg-type]
         state = f"its containers are as the failed start left them: {'; '.join(wrong) or 'running'}"
-        raise NotPutBackError(message, state=state, **words)  # type: ignore[arg-type]
+        raise NotRolledBackError(message, state=state, **words)  # type: ignore[arg-type]
 
     def restore(self) -> dict[str, Any]:
-        """Put back the files of the version that last worked; ``restored`` says whether there was one that differs."""
+        """Restore the files of the version that last worked; ``restored`` says whether there was one that differs."""
         details = diagnosis(self._engine, self._stack)
         good = self._folder.good()
         now, env = self._folder.present(), self._folder.env() or ""
@@ -101,5 +101,5 @@ class Finish:
         copy = self._folder.keep_refused(now, env)
         self._folder.write(*good)
         note = f"what did not work is kept in {copy.parent}"
-        told = step("warning", "the version of before is put back", [note])
+        told = step("warning", "the version of before is restored", [note])
         return {"changed": True, "schema": 1, "restored": True, "details": [*details, note], "steps": [told]}

@@ -186,7 +186,7 @@ class Generations:
         return Generation(number=number, files=files, hashes=record.files, inputs=record.inputs, marker=record.marker)
 
     def next_number(self) -> int:
-        """Return a number that no generation of this host had, also one that was put back."""
+        """Return a number that no generation of this host had, also one that was rolled back."""
         last = read_json(self._paths.nginx / "last.json")
         tried = last if isinstance(last, int) else 0
         return max([self.live_number(), tried, *self.numbers()]) + 1

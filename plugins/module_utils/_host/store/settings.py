@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's settings, /etc/vsa/vsa.yml: read, and as an inventory says them compared, written, and put back.
+"""The host's settings, /etc/vsa/vsa.yml: read, and as an inventory says them compared, written, and rolled back.
 
 Note that this module is **private** to the collection.
 """
@@ -15,7 +15,7 @@ from ..._core.settings import SETTINGS_SCHEMA, Settings, parse_settings
 from ..machine.files import dump_yaml, load_yaml, read_text, write_atomically
 from .layout import Paths
 
-__all__ = ("SettingsChange", "plan_settings", "put_back_settings", "read_settings", "write_settings")
+__all__ = ("SettingsChange", "plan_settings", "read_settings", "roll_back_settings", "write_settings")
 
 _HEADER = "# Settings of this host; a flag or a site's manifest wins over them. Comments do not survive a change.\n"
 
@@ -62,7 +62,7 @@ def write_settings(paths: Paths, change: SettingsChange) -> None:
         write_atomically(paths.vsa_yml, change.after, mode=0o644)
 
 
-def put_back_settings(paths: Paths, change: SettingsChange) -> None:
+def roll_back_settings(paths: Paths, change: SettingsChange) -> None:
     """Make the file what it was before."""
     if not change.words:
         return

@@ -162,8 +162,8 @@ def test_check_mode(door: Door) -> None:
     ("message", "status", "error"),
     [
         ("refused: there is no such thing", "refused", "there is no such thing"),
-        ("put back: it did not start", "failed", "it did not start"),
-        ("not put back: half done", "not_put_back", "half done"),
+        ("rolled back: it did not start", "failed", "it did not start"),
+        ("not rolled back: half done", "not_put_back", "half done"),
         (CANARY, "failed", "ansible.builtin.fail failed in the task 'Fail'"),
     ],
 )

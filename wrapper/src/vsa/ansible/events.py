@@ -228,7 +228,7 @@ class Fold:
         if interrupted:
             report.error = {
                 "message": "interrupted",
-                "state": "what was under way on a host ends there or is put back",
+                "state": "what was under way on a host ends there or is rolled back",
                 "try": "vsa vhost history",
             }
             report.error_exit = EXIT_INTERRUPTED

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vsa.core import EXIT_INTERNAL, EXIT_NOT_PUT_BACK, EXIT_PUT_BACK, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE
+from vsa.core import EXIT_INTERNAL, EXIT_NOT_ROLLED_BACK, EXIT_REFUSED, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE
 
 __all__ = ("REPORT_IT", "Failure", "ansible_broke", "task_failed", "unreachable", "without_schema")
 
@@ -19,8 +19,8 @@ _PREFIXES = re.compile(
     r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]"
     r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh):\s*)+'
 )
-_OUTCOMES = {"refused": EXIT_REFUSED, "put back": EXIT_PUT_BACK, "not put back": EXIT_NOT_PUT_BACK}
-_OUTCOME = re.compile(r"(refused|put back|not put back): ")
+_OUTCOMES = {"refused": EXIT_REFUSED, "rolled back": EXIT_ROLLED_BACK, "not rolled back": EXIT_NOT_ROLLED_BACK}
+_OUTCOME = re.compile(r"(refused|rolled back|not rolled back): ")
 # The further lines of such a message: "expected  at least 2.18".
 _FACT = re.compile(r"\s*(field|value|expected|there are|it said|state|try)\s{2,}(.+)")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
@@ -39,8 +39,8 @@ _DETAIL_LINES = 20
 def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
     """Return the failure of one task: our modules' own error, or the best that can be made of a foreign one.
 
-    A foreign task (bootstrap's are) says how it ended at the start of its message: ``refused:``, ``put back:`` or
-    ``not put back:``. A module of ours that fails without ``vsa_exit`` has crashed.
+    A foreign task (bootstrap's are) says how it ended at the start of its message: ``refused:``, ``rolled back:`` or
+    ``not rolled back:``. A module of ours that fails without ``vsa_exit`` has crashed.
     """
     if isinstance(result.get("vsa_error"), Mapping) and isinstance(result.get("vsa_exit"), int):
         return dict(result["vsa_error"]), result["vsa_exit"]
@@ -62,7 +62,7 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
         "value": task,
         "details": message.splitlines()[1:] + _tail(culprit),
         "state": "what ran before this task stays; the same again goes on from there",
-    }, EXIT_PUT_BACK
+    }, EXIT_ROLLED_BACK
 
 
 def unreachable(result: Mapping[str, Any], *, changed: bool = False) -> Failure:

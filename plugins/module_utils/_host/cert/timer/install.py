@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...._core.errors import PutBackError, RefusedError
+from ...._core.errors import RefusedError, RolledBackError
 from ...machine.files import read_text, remove_tree, write_atomically
 from ...store.layout import Paths
 from ...store.settings import read_settings
@@ -112,7 +112,7 @@ def _systemctl(*words: str, refused: str | None = None) -> str:
     except OSError as error:
         raise RefusedError("this host has no systemd", field="cron", value="false", hint="--cron") from error
     if done.returncode and refused:
-        raise PutBackError(f"{refused}: {done.stderr.strip()}", state="the files are there, nothing starts them")
+        raise RolledBackError(f"{refused}: {done.stderr.strip()}", state="the files are there, nothing starts them")
     return done.stdout.strip()
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...._core import forms
-from ...._core.errors import NotPutBackError, RefusedError, UsageError, VsaError
+from ...._core.errors import NotRolledBackError, RefusedError, UsageError, VsaError
 from ...._core.networks import EDGE
 from ...._core.proxy.plan import site_file
 from ...cert.chain import remove_lineage
@@ -63,8 +63,8 @@ def unprovision(
 ) -> dict[str, Any]:
     """Return the result of the module ``site`` with ``state=absent``.
 
-    RefusedError where nothing may be done, PutBackError where the proxy would not let the site go and serves it as
-    before, NotPutBackError where a later step failed: the same again goes on from there.
+    RefusedError where nothing may be done, RolledBackError where the proxy would not let the site go and serves it as
+    before, NotRolledBackError where a later step failed: the same again goes on from there.
     """
     if options["purge"] and options["keep_container"]:
         raise UsageError("the data of a container that stays cannot go", field="purge", value="true")
@@ -218,7 +218,7 @@ class _Removal:
         except (VsaError, OSError) as error:
             done = ", ".join(entry["name"] for entry in self._done.steps)
             details = error.details if isinstance(error, VsaError) else []
-            raise NotPutBackError(
+            raise NotRolledBackError(
                 str(error),
                 field="domain",
                 value=self._domain,
@@ -344,7 +344,7 @@ class _Removal:
             self._paths, self._engine, found, keep_certificate=self._keeps_certificate(found), gone=self._done.gone
         )
         if left:
-            raise NotPutBackError(f"something is still named after {self._domain}", details=left)
+            raise NotRolledBackError(f"something is still named after {self._domain}", details=left)
         others = [f"{path} speaks of it and is not VSA's" for path in scheduled(self._paths, self._domain)]
         kept = [f"kept: {words}" for words in kept_words(self._paths, found, self._options, purge)]
         state = "warning" if others else "ok"

@@ -41,8 +41,8 @@ def test_worst_exit(codes: list[int], worst: int) -> None:
         (VsaError, 3),
         (errors.RefusedError, 3),
         (errors.UsageError, 2),
-        (errors.PutBackError, 4),
-        (errors.NotPutBackError, 6),
+        (errors.RolledBackError, 4),
+        (errors.NotRolledBackError, 6),
         (errors.InternalError, 1),
     ],
 )

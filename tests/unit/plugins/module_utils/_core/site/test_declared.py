@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import PutBackError, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import FileChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.declared import (
     clashes,
@@ -82,7 +82,7 @@ def test_every_mistake_is_named(entries: list[Any], fields: list[str]) -> None:
 def test_mistakes_are_one_error() -> None:
     one, two = (
         RefusedError("this is not a port", field="vsa_sites/a/port", value=0, expected="1 to 65535"),
-        PutBackError("the CA does not answer", field="vsa_sites/b", details=["x"]),
+        RolledBackError("the CA does not answer", field="vsa_sites/b", details=["x"]),
     )
     assert in_one([one], of=3) is one
     both = in_one([one, two], of=3, state="the proxy is as it was")

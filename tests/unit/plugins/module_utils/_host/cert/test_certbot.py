@@ -93,7 +93,7 @@ def test_a_good_lineage_stays_where_it_is(paths: Paths, certbot: Certbot) -> Non
         assert live.exists()
 
 
-def test_a_lineage_in_the_way_is_put_back_where_issuing_fails(paths: Paths, certbot: Certbot) -> None:
+def test_a_lineage_in_the_way_is_rolled_back_where_issuing_fails(paths: Paths, certbot: Certbot) -> None:
     live = lineage(paths, links=False)
 
     def issue() -> None:

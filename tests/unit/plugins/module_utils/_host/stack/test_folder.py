@@ -1,4 +1,4 @@
-"""A stack's folder: written once, unchanged the second time, put back as it was."""
+"""A stack's folder: written once, unchanged the second time, restored as it was."""
 
 from __future__ import annotations
 

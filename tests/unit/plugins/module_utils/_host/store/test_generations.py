@@ -118,7 +118,7 @@ def test_a_number_is_never_used_twice(host: HostTree) -> None:
     assert make(host) == 1
     assert make(host, "web-1:3001", live=False) == 2
     host.generations.discard(2)
-    assert host.generations.next_number() == 3, "generation 2 was put back, and its name stands in logs"
+    assert host.generations.next_number() == 3, "generation 2 was rolled back, and its name stands in logs"
     assert make(host, "web-1:3002") == 3
     (host.paths.nginx / "last.json").unlink()
     assert host.generations.next_number() == 4

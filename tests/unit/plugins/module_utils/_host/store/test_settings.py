@@ -10,7 +10,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import (
     plan_settings,
-    put_back_settings,
+    roll_back_settings,
     write_settings,
 )
 
@@ -40,7 +40,7 @@ BEFORE = "# mine\nschema: 1\nca: staging\nca_bundle: /etc/vsa/acme-ca.pem\n"
         ),
     ],
 )
-def test_written_and_put_back(
+def test_written_and_rolled_back(
     paths: Paths, before: str | None, said: dict[str, object], words: tuple[str, ...], settings: Settings
 ) -> None:
     if before is not None:
@@ -52,7 +52,7 @@ def test_written_and_put_back(
     assert plan_settings(paths, {}).settings == settings
     if not words:
         assert (paths.vsa_yml.read_text() if before is not None else None) == before
-    put_back_settings(paths, change)
+    roll_back_settings(paths, change)
     assert (paths.vsa_yml.read_text() if paths.vsa_yml.exists() else None) == before
 
 

@@ -50,7 +50,7 @@ def main() -> None:
         "state": "nothing was changed",
         "try": "vsa site provision --domain shop.example.com --container web-2 --port 3000",
     }
-    codes = {"refused": 3, "putback": 4, "halfdone": 6, "internal": 1, "usage": 2}
+    codes = {"refused": 3, "rolledback": 4, "halfdone": 6, "internal": 1, "usage": 2}
     if label in codes:
         module.fail_json(
             msg=error["message"],
