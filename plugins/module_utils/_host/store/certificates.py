@@ -32,6 +32,7 @@ __all__ = (
     "Reading",
     "certificate_directory",
     "certificate_problem",
+    "leaf_fingerprint",
     "live_fingerprint",
     "load_pair",
     "read_pair",
