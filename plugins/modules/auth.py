@@ -84,7 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.users import run
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
 
 
 def main() -> None:

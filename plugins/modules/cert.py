@@ -137,7 +137,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.actions imp
     REASONS,
     act_on_certificate,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
 
 
 def main() -> None:

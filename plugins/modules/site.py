@@ -155,11 +155,8 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import (
-    RUN_SPEC,
-    SITE_SPEC,
-    TEMPLATES_SPEC,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import SITE_SPEC
 
 
 def run(module: AnsibleModule) -> dict[str, object]:

@@ -96,8 +96,8 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import RUN_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import apply_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
 
 
 def main() -> None:

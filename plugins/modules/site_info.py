@@ -60,8 +60,7 @@ generation:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.export import export_sites
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import export_sites, list_sites
 
 
 def main() -> None:

@@ -106,12 +106,9 @@ invalid:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import (
-    RUN_SPEC,
-    SITE_SPEC,
-    TEMPLATES_SPEC,
-)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import run
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import SITE_SPEC
 
 
 def main() -> None:

@@ -63,8 +63,8 @@ drift:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_vhosts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import TEMPLATES_SPEC
 
 
 def main() -> None:

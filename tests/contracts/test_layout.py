@@ -40,7 +40,6 @@ UNTESTED = {
     "proxy/transaction.py",
     "site/apply.py",
     "site/apply_checks.py",
-    "site/export.py",
     "site/provision.py",
     "site/removal/run.py",
     "site/removal/words.py",

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.arguments import said_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -254,7 +254,7 @@ def _by_ansible(read: Callable[[site.Site], Any], **said: Callable[[object], obj
     def door(value: object) -> Any:
         options = {name: make(value) for name, make in said.items()}
         domain = options.pop("domain", "door.test")
-        return read(site.parse({**site.merge(None, said_of(options)), "domain": domain}))
+        return read(site.parse({**requested.merge(None, requested.requested_fields(options)), "domain": domain}))
 
     return door
 
@@ -267,7 +267,7 @@ def _parts(route: site.Route | dict[str, Any]) -> tuple[Any, ...]:
 def _core_route(value: object) -> tuple[Any, ...]:
     if not isinstance(value, str):  # a route is text at the wrapper's door; a mapping is read field by field
         raise VsaError("no text")
-    return _parts(site.parse_route(value))
+    return _parts(requested.parse_route(value))
 
 
 KINDS = {

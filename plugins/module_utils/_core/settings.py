@@ -12,16 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from . import forms
 from .cert.options import dns_plugin
 from .errors import RefusedError
 
-if TYPE_CHECKING:
-    from .site.manifest import Site
-
-__all__ = ("SETTINGS_SCHEMA", "Settings", "certificate_authority", "parse_settings")
+__all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
 
 SETTINGS_SCHEMA = 1
 _FILE = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
@@ -66,11 +62,6 @@ class Settings:
     def as_dict(self) -> dict[str, object]:
         """Return the values by name."""
         return asdict(self)
-
-
-def certificate_authority(site: Site, settings: Settings) -> str:
-    """Return the CA that applies to a site: its manifest's, else the host's."""
-    return site.ca or settings.ca
 
 
 def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:

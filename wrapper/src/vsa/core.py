@@ -33,6 +33,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
 
 __all__ = (
     "EXIT_DUE",
@@ -78,7 +79,7 @@ def checked(form: str, value: str, *, field: str) -> Any:
         if form in _SETTINGS:
             return settings.parse_settings({form: value}, where="").as_dict()[form]
         special: dict[str, Callable[..., Any]] = {
-            "route": site.parse_route,
+            "route": requested.parse_route,
             "certificate_name": cert_note.certificate_name,
             "user": htpasswd.user,
             "password": htpasswd.password,
@@ -93,7 +94,7 @@ def checked(form: str, value: str, *, field: str) -> Any:
 def setting(text: str, *, field: str) -> tuple[str, Any]:
     """Return field and value of ``FIELD=VALUE`` in normal form. Raises :class:`UsageError`, as :func:`checked` does."""
     try:
-        return site.parse_setting(text)
+        return requested.parse_setting(text)
     except errors.VsaError as error:
         named = str(error.field or "").removeprefix("set").strip()
         raise UsageError(

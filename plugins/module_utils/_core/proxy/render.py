@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from ..auth.htpasswd import file_name
 from ..cert.status import DIRECTORIES
 from ..errors import InternalError, RefusedError, VsaError
-from ..settings import Settings, certificate_authority
-from ..site.manifest import Route, Site
+from ..settings import Settings
+from ..site.manifest import Route, Site, certificate_authority
 from .locations import Location, locations, misread
 
 try:

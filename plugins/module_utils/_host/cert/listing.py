@@ -26,8 +26,8 @@ from ..._core.cert.status import (
     rfc3339,
 )
 from ..._core.errors import RefusedError, VsaError
-from ..._core.settings import Settings, certificate_authority
-from ..._core.site.manifest import parse
+from ..._core.settings import Settings
+from ..._core.site.manifest import certificate_authority, parse
 from ..machine.files import load_yaml, read_text
 from ..store.cert_options import read_note
 from ..store.certificates import Reading

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 
 from ..._core.errors import RefusedError
-from ..._core.settings import certificate_authority
+from ..._core.site.manifest import certificate_authority
 from ..machine.files import read_text
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest

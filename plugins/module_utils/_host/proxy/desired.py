@@ -19,8 +19,9 @@ from ..._core.networks import edge_network
 from ..._core.proxy.locations import locations
 from ..._core.proxy.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
 from ..._core.proxy.render import Renderer
-from ..._core.settings import Settings, certificate_authority
-from ..._core.site.manifest import Site, merge, parse, to_manifest
+from ..._core.settings import Settings
+from ..._core.site.manifest import Site, certificate_authority, parse, to_manifest
+from ..._core.site.requested import merge
 from ..machine.files import dump_yaml
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifest, read_manifests

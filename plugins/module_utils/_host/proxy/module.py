@@ -14,7 +14,8 @@ from typing import Any
 from ..._core import forms
 from ..._core.errors import RefusedError
 from ..._core.proxy.plan import Plan
-from ..machine.arguments import audit_id, said_of
+from ..._core.site.requested import requested_fields
+from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..store.layout import Paths
 from .commit import Outcome, fetch
@@ -80,7 +81,7 @@ def _request(options: Mapping[str, Any]) -> Request:
         changes = (
             Change(
                 domain=forms.domain(options["domain"]),
-                said=said_of(options),
+                said=requested_fields(options),
                 unset=tuple(options["unset"] or ()),
                 absent=options["state"] == "absent",
             ),

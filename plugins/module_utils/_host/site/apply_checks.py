@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core.errors import RefusedError, RolledBackError, VsaError
-from ..._core.settings import Settings, certificate_authority
+from ..._core.settings import Settings
 from ..._core.site.declared import in_one
-from ..._core.site.manifest import Site
+from ..._core.site.manifest import Site, certificate_authority
 from ..cert.issue import bring_certificate, kept_certificate
 from ..machine.docker import Engine
 from ..proxy.nginx import Nginx

@@ -8,9 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -25,14 +23,15 @@ from ..._core.site.manifest import Site
 from ..._core.site.removal import Held, Mount, Verdict, judge, mentions
 from ..cert.chain import lineage_remains
 from ..machine.docker_site import SiteEngine
-from ..machine.files import load_yaml, read_json, write_atomically
+from ..machine.files import load_yaml
 from ..store.access_logs import site_logs
 from ..store.generations import Generations, Record
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest
 from ..store.passwords import remains as passwords_of
+from .removal.journal import Journal
 
-__all__ = ("Holdings", "Journal", "look", "remains", "scheduled")
+__all__ = ("Holdings", "look", "remains", "scheduled")
 
 _MOST = 1 << 20
 _SCHEDULES = (
@@ -40,47 +39,6 @@ _SCHEDULES = (
     "var/spool/cron/crontabs",
     "etc/systemd/system",
 )
-
-
-@dataclass(frozen=True)
-class Journal:
-    """A removal under way: what its later steps can no longer read from a manifest or a container that is gone.
-
-    ``containers`` maps names to ids, so that another container that took a name meanwhile is left alone.
-    """
-
-    names: list[str] = dataclasses.field(default_factory=list)
-    network: str = EDGE
-    containers: dict[str, str] = dataclasses.field(default_factory=dict)
-    mounts: list[list[str]] = dataclasses.field(default_factory=list)
-    projects: list[str] = dataclasses.field(default_factory=list)
-
-    @staticmethod
-    def place(paths: Paths, domain: str) -> Path:
-        """Return where the journal of a site's removal lies."""
-        return paths.unprovision / f"{domain}.json"
-
-    @classmethod
-    def read(cls, paths: Paths, domain: str) -> Journal | None:
-        """Return the journal that a run left which did not end, or None."""
-        data = read_json(cls.place(paths, domain))
-        if not isinstance(data, dict):
-            return None
-        known = {entry.name for entry in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
-
-    def write(self, paths: Paths, domain: str) -> None:
-        """Note the removal, before its first effect."""
-        paths.unprovision.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps({"schema": 1, "domain": domain, **dataclasses.asdict(self)}) + "\n"
-        write_atomically(self.place(paths, domain), text, mode=0o600)
-
-    @classmethod
-    def close(cls, paths: Paths, domain: str) -> None:
-        """Forget the removal: it is whole, or nothing of it was done."""
-        cls.place(paths, domain).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another removal has its own there
-            paths.unprovision.rmdir()
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,12 @@ from ..._core.cert.status import judge, rfc3339
 from ..._core.errors import RefusedError, UsageError, VsaError
 from ..._core.proxy.plan import manifest_file, site_of
 from ..._core.proxy.render import DEFAULT_PROFILE
-from ..._core.settings import Settings, certificate_authority
-from ..._core.site.manifest import Site, merge, parse, refuse_double_names, to_manifest
+from ..._core.settings import Settings
+from ..._core.site.declared import declaration
+from ..._core.site.manifest import Site, certificate_authority, parse, refuse_double_names, to_manifest
+from ..._core.site.requested import merge, requested_fields
 from ..cert.chain import Served, comparison, served
-from ..machine.arguments import audit_id, said_of
+from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..proxy.nginx import CONTAINER, Nginx
 from ..store.certificates import read_pair
@@ -30,7 +32,7 @@ from ..store.manifests import parse_manifest, read_manifest, read_manifests
 from ..store.settings import read_settings
 from .preflight import check_containers, check_names, detect_container
 
-__all__ = ("check_site", "list_sites", "list_vhosts")
+__all__ = ("check_site", "export_sites", "list_sites", "list_vhosts")
 
 
 def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
     paths = paths or Paths()
     domain = forms.domain(options["domain"])
     engine = Engine()
-    said = said_of(options)
+    said = requested_fields(options)
     detected = _detected(engine, options, said)
     existing = read_manifest(paths, domain)
     site = parse({**merge(existing, said, unset=options["unset"] or ()), "domain": domain})
@@ -225,6 +227,18 @@ def _entry(
         "auth": list(manifest.get("auth") or ()),  # type: ignore[call-overload]
         "manifest": manifest,
     }
+
+
+def export_sites(*, paths: Paths | None = None) -> dict[str, Any]:
+    """Return the result of the module ``site_info`` with ``export``: ``vsa_sites``, and what is not valid."""
+    declared: dict[str, Any] = {}
+    invalid: list[dict[str, str]] = []
+    for domain, text in sorted(read_manifests(paths or Paths()).items()):
+        try:
+            declared[domain] = declaration(parse_manifest(domain, text))
+        except RefusedError as error:
+            invalid.append({"domain": domain, "problem": error.message})
+    return {"changed": False, "schema": 1, "vsa_sites": declared, "unreadable": invalid}
 
 
 def list_vhosts(

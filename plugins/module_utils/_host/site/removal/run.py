@@ -29,8 +29,9 @@ from ...store.access_logs import site_logs
 from ...store.generations import Generations
 from ...store.layout import Paths
 from ...store.passwords import remove_site
-from ..holdings import Holdings, Journal, look, remains, scheduled
+from ..holdings import Holdings, look, remains, scheduled
 from .data import Purge, carry_out, plan_purge
+from .journal import Journal
 from .words import Step, kept_words, plan_steps, step
 
 __all__ = ("unprovision",)

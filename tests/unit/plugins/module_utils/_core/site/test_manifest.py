@@ -1,56 +1,23 @@
-"""Manifests as tables: what is read, what is refused and where, how words typed change one, what is written again."""
+"""Manifests as tables: what is read, what is refused and where, what is written again."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import (
-    _LISTS,
-    _SWITCHES,
     FIELDS,
     Route,
     Site,
     claims,
-    merge,
     parse,
-    parse_route,
-    parse_setting,
-    parse_upstream,
     refuse_double_names,
     to_manifest,
 )
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-WEB = {"path": "/", "container": "web-1", "port": 3000}
-API = {"path": "/api/", "container": "api-1", "port": 8000}
-LEAST: dict[str, Any] = {"schema": 1, "domain": "shop.example.com", "routes": [WEB]}
-FULL: dict[str, Any] = {
-    "schema": 1,
-    "domain": "shop.example.com",
-    "routes": [WEB, {**API, "profile": "sse", "strip_prefix": True}],
-    "aliases": ["www.shop.example.com", "shop.example.net"],
-    "tenant": "acme",
-    "email": "ops@example.com",
-    "ca": "staging",
-    "profile": "upload",
-    "body_size": "10m",
-    "http3": True,
-    "hsts": False,
-    "rate_limit": "10r/s",
-    "rate_burst": 5,
-    "allow": ["203.0.113.0/24", "2001:db8::1"],
-    "trusted_proxies": ["198.51.100.0/24"],
-    "timeout": "5m",
-    "www": "add",
-    "maintenance": True,
-    "maintenance_allow": ["203.0.113.7"],
-    "auth": ["/admin/"],
-    "auth_pass": True,
-}
+from manifests import API, FULL, LEAST, MANIFESTS, WEB
 
 
 def test_the_full_manifest_has_every_field() -> None:
@@ -179,40 +146,8 @@ def test_to_manifest_writes_what_was_said_and_nothing_else(data: dict[str, Any])
     assert list(to_manifest(parse(data)))[:3] == ["schema", "domain", "routes"]
 
 
-_NAMES = st.sampled_from(["a.example", "b.example", "xn--mnchen-3ya.de", "c.d.example"])
-_SITES = st.fixed_dictionaries(
-    {
-        "domain": st.just("shop.example.com"),
-        "routes": st.lists(
-            st.builds(
-                lambda path, name, port, profile: {"path": path, "container": name, "port": port, "profile": profile},
-                st.sampled_from(["/", "/api/", "/ws", "/a/b"]),
-                st.sampled_from(["web-1", "api_1", "a.b"]),
-                st.integers(1, 65535),
-                st.sampled_from([None, *forms.PROFILES]),
-            ),
-            min_size=1,
-            unique_by=lambda route: route["path"],
-        ),
-    },
-    optional={
-        "aliases": st.lists(_NAMES, unique=True),
-        "tenant": st.sampled_from(["acme", "b-2"]),
-        "email": st.just("ops@example.com"),
-        "ca": st.sampled_from([*forms.CAS, "https://ca.example/dir"]),
-        "profile": st.sampled_from(forms.PROFILES),
-        "body_size": st.sampled_from(["0", "10m"]),
-        "http3": st.booleans(),
-        "hsts": st.booleans(),
-        "rate_limit": st.sampled_from(["1r/s", "30r/m"]),
-        "allow": st.lists(st.sampled_from(["10.0.0.0/8", "::1"]), unique=True),
-        "trusted_proxies": st.lists(st.sampled_from(["10.0.0.0/8", "::1"]), unique=True),
-    },
-)
-
-
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(_SITES)
+@given(MANIFESTS)
 def test_a_manifest_survives_being_written_and_read(data: dict[str, Any]) -> None:
     site = parse(data)
     assert parse(to_manifest(site)) == site
@@ -230,76 +165,6 @@ def test_what_follows_from_a_site() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "route"),
-    [
-        ("/=web-1:3000", WEB),
-        ("/api/=api-1:8000", API),
-        ("/a:b=web-1:3000", {**WEB, "path": "/a:b"}),
-        ("/=web-1:3000:llm", {**WEB, "profile": "llm"}),
-    ],
-)
-def test_parse_route(text: str, route: dict[str, Any]) -> None:
-    assert parse_route(text) == route
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "/", "=", "web-1:3000", "/=web-1", "/=:3000", "/=web-1:", "=web-1:3000", "/=web-1:3000:1", "/=web-1:3000:",
-     "/=web-1:3000:WEB", "/=web-1:3000:web:", "/=web-1:web:3000", "/=/=web-1:3000",
-     "/=web-1:0", "/ =web-1:3000", "/=web-1:3000\n", "/=web-1:3000,/x=web-1:1", "/=web 1:3000", "/=http://web-1:3000",
-     "/=[::1]:3000", "/={{ x }}:3000"],
-)  # fmt: skip
-def test_parse_route_refuses(text: str) -> None:
-    with pytest.raises(RefusedError) as caught:
-        parse_route(text, field="--route")
-    assert caught.value.field == "--route"
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "value"),
-    [
-        ("hsts=off", "hsts", False),
-        ("http3=YES", "http3", True),
-        ("maintenance=true", "maintenance", True),
-        ("allow=10.0.0.0/8,2001:DB8::1", "allow", ["10.0.0.0/8", "2001:db8::1"]),
-        ("aliases=a.example", "aliases", ["a.example"]),
-        ("rate_burst=0", "rate_burst", 0),
-        ("rate_limit=10r/s", "rate_limit", "10r/s"),
-        ("body_size=1g", "body_size", "1g"),
-        ("timeout=5m", "timeout", "5m"),
-        ("www=add", "www", "add"),
-        ("ca=https://ca.example/dir", "ca", "https://ca.example/dir"),
-    ],
-)
-def test_parse_setting(text: str, name: str, value: object) -> None:
-    assert parse_setting(text) == (name, value)
-    assert name in FIELDS
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "field"),
-    [
-        ("", UsageError, "set"),
-        ("hsts", UsageError, "set"),
-        ("=on", UsageError, "set"),
-        ("domain=a.example", UsageError, "set"),
-        ("routes=/=web-1:3000", UsageError, "set"),
-        ("hsts=", UsageError, "set hsts"),
-        ("hsts=maybe", RefusedError, "set hsts"),
-        ("allow=10.0.0.0/8,", RefusedError, "set allow/1"),
-        ("allow=10.0.0.0/8 ,x", RefusedError, "set allow/0"),
-        ("timeout=60", RefusedError, "set timeout"),
-        ("body_size=1g;", RefusedError, "set body_size"),
-        ("rate_burst=-1", RefusedError, "set rate_burst"),
-    ],
-)
-def test_parse_setting_refuses(text: str, error: type[VsaError], field: str) -> None:
-    with pytest.raises(error) as caught:
-        parse_setting(text)
-    assert caught.value.field == field
-
-
-@pytest.mark.parametrize(
     ("www", "served", "redirected"),
     [
         (None, "example.com", ("b.example",)),
@@ -312,113 +177,6 @@ def test_www(www: str | None, served: str, redirected: tuple[str, ...]) -> None:
     assert (site.served, site.redirected) == (served, redirected)
     assert set(site.names) == {served, *redirected}
     assert site.names[0] == "example.com"
-
-
-def test_fields_with_a_type_of_their_own_are_typed_so() -> None:
-    # What --set turns into a switch or a list is what the manifest has as one.
-    full = parse(FULL)
-    for name in FIELDS:
-        kind = type(getattr(full, name))
-        assert (name in _SWITCHES) is (kind is bool), name
-        assert (name in _LISTS) is (kind is tuple and name != "routes"), name
-
-
-@pytest.mark.parametrize(
-    ("text", "routes"),
-    [
-        ("web-1:3000", [WEB]),
-        ("/=web-1:3000", [WEB]),
-        ("/=web-1:3000,/api/=api-1:8000", [WEB, API]),
-        ("web-1:3000,/api/=api-1:8000", [WEB, API]),
-        ("web-1:3000:sse,/api/=api-1:8000", [{**WEB, "profile": "sse"}, API]),
-    ],
-)
-def test_parse_upstream(text: str, routes: list[dict[str, Any]]) -> None:
-    assert parse_upstream(text) == routes
-
-
-@pytest.mark.parametrize("text", ["", ",", "web-1:3000,", "web-1:3000, /x=api-1:1", "web-1", "['web-1:3000']", "3000"])
-def test_parse_upstream_refuses(text: str) -> None:
-    with pytest.raises(RefusedError):
-        parse_upstream(text)
-
-
-@pytest.mark.parametrize(
-    ("existing", "said", "unset", "result"),
-    [
-        pytest.param(None, {"container": "web-1", "port": 3000}, (), {"schema": 1, "routes": [WEB]}, id="new"),
-        pytest.param(None, {"routes": [WEB, API]}, (), {"schema": 1, "routes": [WEB, API]}, id="new-routes"),
-        pytest.param(LEAST, {}, (), LEAST, id="nothing-said"),
-        pytest.param(LEAST, {"tenant": None, "ca": None}, (), LEAST, id="null-says-nothing"),
-        pytest.param(LEAST, {"port": 4000}, (), {**LEAST, "routes": [{**WEB, "port": 4000}]}, id="port-alone"),
-        pytest.param(LEAST, {"container": "b"}, (), {**LEAST, "routes": [{**WEB, "container": "b"}]}, id="container"),
-        pytest.param(
-            {**LEAST, "routes": [{**WEB, "profile": "sse"}]},
-            {"port": 4000},
-            (),
-            {**LEAST, "routes": [{**WEB, "profile": "sse", "port": 4000}]},
-            id="a-route-keeps-its-profile",
-        ),
-        pytest.param(FULL, {"routes": [API]}, (), {**FULL, "routes": [API]}, id="routes-replace"),
-        pytest.param(FULL, {"aliases": ["x.example"]}, (), {**FULL, "aliases": ["x.example"]}, id="aliases-replace"),
-        pytest.param(FULL, {"aliases": []}, (), {**FULL, "aliases": []}, id="no-aliases"),
-        pytest.param({**LEAST, "routes": [WEB, API]}, {"strip_prefix": ["/api/"]}, (),
-                     {**LEAST, "routes": [WEB, {**API, "strip_prefix": True}]}, id="strip"),
-        pytest.param(None, {"routes": [WEB, API], "strip_prefix": ["/api/"]}, (),
-                     {"schema": 1, "routes": [WEB, {**API, "strip_prefix": True}]}, id="strip-with-routes"),
-        pytest.param(FULL, {"hsts": True}, (), {**FULL, "hsts": True}, id="one-field"),
-        pytest.param(FULL, {"http3": False}, (), {**FULL, "http3": False}, id="false-is-said"),
-        pytest.param(LEAST, {"rate_burst": 0}, (), {**LEAST, "rate_burst": 0}, id="zero-is-said"),
-        pytest.param(FULL, {}, ("tenant", "aliases"), {k: v for k, v in FULL.items() if k not in ("tenant", "aliases")},
-                     id="unset"),
-        pytest.param(LEAST, {}, ("tenant",), LEAST, id="unset-what-is-not-there"),
-        pytest.param({**LEAST, "tenant": None}, {}, (), LEAST, id="null-in-a-manifest-is-dropped"),
-    ],
-)  # fmt: skip
-def test_merge(existing: Any, said: dict[str, Any], unset: tuple[str, ...], result: dict[str, Any]) -> None:
-    before = repr(existing)
-    assert merge(existing, said, unset=unset) == result
-    assert repr(existing) == before, "what is given is not changed"
-
-
-@pytest.mark.parametrize(
-    ("existing", "said", "unset", "error", "field"),
-    [
-        (LEAST, {}, ("routes",), UsageError, "unset"),
-        (LEAST, {}, ("domain",), UsageError, "unset"),
-        (LEAST, {}, ("nonsense",), UsageError, "unset"),
-        (LEAST, {"tenant": "acme"}, ("tenant",), UsageError, "unset"),
-        (None, {"routes": [WEB], "container": "web-1"}, (), UsageError, "container"),
-        (None, {"routes": [WEB], "port": 1}, (), UsageError, "container"),
-        (LEAST, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
-        (None, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
-        (FULL, {"port": 4000}, (), RefusedError, "port"),
-        ({**LEAST, "routes": [API]}, {"container": "web-1", "port": 3000}, (), RefusedError, "container"),
-    ],
-)
-def test_merge_refuses_what_it_would_have_to_guess(
-    existing: Any, said: dict[str, Any], unset: tuple[str, ...], error: type[VsaError], field: str
-) -> None:
-    with pytest.raises(error) as caught:
-        merge(existing, said, unset=unset)
-    assert caught.value.field == field
-
-
-def test_merge_says_which_routes_there_are() -> None:
-    with pytest.raises(RefusedError) as caught:
-        merge(FULL, {"port": 4000})
-    assert caught.value.there_are == [
-        "--route /=web-1:3000",
-        "--route /api/=api-1:8000:sse --strip-prefix /api/",
-    ]
-
-
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(_SITES, _SITES)
-def test_the_same_words_twice_change_nothing(first: dict[str, Any], said: dict[str, Any]) -> None:
-    words = {key: value for key, value in said.items() if key != "domain"}
-    once = parse(merge(first, words))
-    assert parse({**merge(to_manifest(once), words), "domain": once.domain}) == once
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import Held, Mount
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.holdings import (
     Holdings,
-    Journal,
     look,
     scheduled,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.journal import Journal
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 from hosttree import HostTree, provide
