@@ -1,4 +1,4 @@
-"""Where a file may stand, and whom it may import: the floors of module_utils."""
+"""Where a file may stand, whom it may import (the floors of module_utils), and where its unit test is."""
 
 from __future__ import annotations
 
@@ -51,6 +51,30 @@ UNTESTED = {
     "store/cert_options.py",
 }
 
+CORE = Path("plugins/module_utils/_core")
+CORE_UNIT = Path("tests/unit/plugins/module_utils/_core")
+# Files of the core that need no unit test, each with its reason.
+CORE_WITHOUT_TEST = {
+    "run_context.py": "a dataclass without logic",
+    "version.py": "one constant; test_audit.py compares it with galaxy.yml",
+}
+
+# Where the tests of a folder lie. A test is named after its file: `site/listing.py` has `site/test_listing.py`, and
+# may have further files of tests, `site/test_listing_hostile.py` say.
+MIRRORS = {Path("tests/unit/plugins"): Path("plugins"), Path("wrapper/tests"): Path("wrapper/src/vsa")}
+# Tests of several files together, each with its reason.
+TOGETHER = {
+    "wrapper/tests/test_end_to_end.py": "runs the command against a play that needs no host",
+    "wrapper/tests/test_schema.py": "compares the documents of every verb with their JSON Schema",
+    "wrapper/tests/views/test_views.py": "one table of documents and texts for all views",
+}
+
+# Files that pass names of others on, each with its reason. Everybody else imports a name from the file that defines it.
+PASSED_ON = {
+    "plugins/module_utils/_host/cert/actions.py": "REASONS: goes with this file",
+    "wrapper/src/vsa/core.py": "the one file of the wrapper that imports the collection",
+}
+
 FILES = [path for path in vsa_tree.below(str(HOST), ".py") if path.name != "__init__.py"]
 
 
@@ -86,3 +110,66 @@ def test_a_file_has_its_unit_tests(path: Path) -> None:
     test = UNIT / path.relative_to(HOST).with_name(f"test_{path.name}")
     there = test in vsa_tree.files()
     assert there != (str(path.relative_to(HOST)) in UNTESTED), f"{path}: {test} is {'there' if there else 'missing'}"
+
+
+CORE_FILES = [path for path in vsa_tree.below(str(CORE), ".py") if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=str)
+def test_a_file_of_the_core_has_its_unit_tests(path: Path) -> None:
+    test = CORE_UNIT / path.relative_to(CORE).with_name(f"test_{path.name}")
+    there = test in vsa_tree.files()
+    excused = str(path.relative_to(CORE)) in CORE_WITHOUT_TEST
+    assert there or excused, f"{path} has no unit test: write {test}"
+    assert not (there and excused), f"{test} exists: take its row out of CORE_WITHOUT_TEST"
+
+
+def test_the_rows_of_the_core_are_files() -> None:
+    assert {str(path.relative_to(CORE)) for path in CORE_FILES} >= set(CORE_WITHOUT_TEST)
+
+
+UNIT_TESTS = [
+    (test, MIRRORS[root] / test.relative_to(root).parent)
+    for root in MIRRORS
+    for test in vsa_tree.below(str(root), ".py")
+    if test.name.startswith("test_")
+]
+
+
+@pytest.mark.parametrize(("test", "folder"), [pytest.param(*row, id=str(row[0])) for row in UNIT_TESTS])
+def test_a_unit_test_has_its_file(test: Path, folder: Path) -> None:
+    if str(test) in TOGETHER:
+        return
+    stems = {path.stem.removeprefix("_") for path in vsa_tree.below(str(folder), ".py") if path.parent == folder}
+    name = test.stem.removeprefix("test_")
+    found = [stem for stem in stems if name == stem or name.startswith(f"{stem}_")]
+    assert found, f"{test} is the test of no file in {folder}; a test of several files together gets a row in TOGETHER"
+
+
+SOURCES = [
+    path
+    for folder in ("plugins", "wrapper/src", "tests/support")
+    for path in vsa_tree.below(folder, ".py")
+    if path.name != "__init__.py"
+]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_a_name_is_imported_from_where_it_is_defined(path: Path) -> None:
+    tree = ast.parse(vsa_tree.text(path))
+    imported_names = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    public: set[str] = set()
+    own = 0
+    for node in tree.body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            public = set(ast.literal_eval(node.value))
+        elif not docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+            own += 1
+    if str(path) in PASSED_ON:
+        return
+    assert own, f"{path} only imports: let the others import from the files that define the names"
+    passed_on = sorted(public & imported_names)
+    assert not passed_on, f"{path} passes {passed_on} on: import them from the files that define them"

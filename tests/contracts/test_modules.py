@@ -12,6 +12,12 @@ import yaml
 import vsa_tree
 
 MODULES = vsa_tree.modules()
+# Modules whose options an action plugin fills in: the id of the run and its verb, or the templates.
+WITH_ACTION = [
+    module
+    for module in MODULES
+    if re.search(r"\b(RUN_SPEC|TEMPLATES_SPEC)\b", vsa_tree.text(Path("plugins/modules") / f"{module}.py"))
+]
 PLUGINS = vsa_tree.below("plugins", ".py")
 HEADER = re.compile(
     r"\A(#!/usr/bin/python\n)?# Copyright \(c\) \d{4} flowbiz\n# GNU General Public License v3\.0-or-later .*\n"
@@ -61,6 +67,25 @@ def test_a_module_documents_what_it_does(module: str) -> None:
     tasks = vsa_tree.tasks_of(docs["EXAMPLES"])
     assert any(f"flowbiz.vsa.{module}" in task for task in tasks), f"no example of {module} calls it by its full name"
     assert all("name" in task for task in tasks)
+
+
+def test_some_modules_need_an_action_plugin() -> None:
+    assert WITH_ACTION
+
+
+@pytest.mark.parametrize("module", WITH_ACTION)
+def test_a_module_with_run_or_template_options_has_its_action_plugin(module: str) -> None:
+    path = Path("plugins/action") / f"{module}.py"
+    assert path in vsa_tree.files(), (
+        f"{path} is missing: without an action plugin {module} gets no audit id, no verb and no templates"
+    )
+    classes = {node.name for node in ast.parse(vsa_tree.text(path)).body if isinstance(node, ast.ClassDef)}
+    assert "ActionModule" in classes, f"{path} defines no ActionModule"
+
+
+@pytest.mark.parametrize("path", vsa_tree.below("plugins/action", ".py"), ids=str)
+def test_an_action_plugin_has_its_module(path: Path) -> None:
+    assert path.stem in MODULES, f"{path} belongs to no module"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -1,0 +1,132 @@
+"""A verb is complete: command, playbook, role task or reading module, reference, how-to, changelog."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import vsa_tree
+from vsa.cli import cli
+
+PLAYBOOKS = vsa_tree.verbs()
+HOWTO = Path("docs/howto/README.md")
+
+
+def commands() -> list[str]:
+    """Return every verb of the command line: `site provision`, `bootstrap`, `completion`."""
+    found = []
+    for noun, command in cli.commands.items():
+        if isinstance(command, click.Group):
+            found += [f"{noun} {verb}" for verb, leaf in command.commands.items() if not leaf.hidden]
+        elif not command.hidden:
+            found.append(noun)
+    return sorted(found)
+
+
+VERBS = commands()
+
+
+def called(verb: str) -> set[str]:
+    """Return what the playbook of a verb calls: `roles/site/tasks/apply.yml`, `plugins/modules/site_info.py`."""
+    found = set()
+    for play in vsa_tree.data(PLAYBOOKS[verb]):
+        for role in play.get("roles", []):
+            found.add(task_file(role["role"] if isinstance(role, dict) else role, "main"))
+        for task in vsa_tree.tasks_of(play.get("tasks", [])):
+            found |= {path for key, value in task.items() if (path := target(key, value))}
+    return found
+
+
+def task_file(role: str, entry: str) -> str:
+    return f"roles/{role.removeprefix('flowbiz.vsa.')}/tasks/{entry}.yml"
+
+
+def target(key: str, value: Any) -> str | None:
+    """Return the file that one key of a task calls, None if the key calls no file of the collection."""
+    if key in {"ansible.builtin.include_role", "ansible.builtin.import_role"}:
+        return task_file(value["name"], value.get("tasks_from", "main"))
+    if key.startswith("flowbiz.vsa."):
+        return f"plugins/modules/{key.removeprefix('flowbiz.vsa.')}.py"
+    return None
+
+
+def howto_rows() -> dict[str, list[str]]:
+    """Return the pages that the table of the how-to index names for each verb."""
+    rows: dict[str, list[str]] = {}
+    for link, cells in re.findall(r"(?m)^\| \[[^]]*\]\(([^)]+)\) \|(.*)\|$", vsa_tree.text(HOWTO)):
+        for verb in re.findall(r"`([a-z][a-z -]*)`", cells.rsplit("|", 1)[-1]):
+            rows.setdefault(verb, []).append(link)
+    return rows
+
+
+def changelog_entries() -> list[str]:
+    """Return every entry of the fragments and of the releases."""
+    found = []
+    for path in vsa_tree.below("changelogs/fragments", ".yml"):
+        found += list(vsa_tree.data(path).values())
+    released = Path("changelogs/changelog.yaml")
+    if released in vsa_tree.files():
+        for release in (vsa_tree.data(released)["releases"] or {}).values():
+            found += list(release.get("changes", {}).values())
+    return [entry for value in found for entry in ([value] if isinstance(value, str) else value)]
+
+
+def test_there_are_verbs() -> None:
+    assert "site provision" in VERBS
+    assert "audit list" in VERBS
+
+
+@pytest.mark.parametrize("verb", list(PLAYBOOKS))
+def test_a_playbook_calls_a_task_of_its_role_or_reads(verb: str) -> None:
+    found = called(verb)
+    missing = [path for path in found if Path(path) not in vsa_tree.files()]
+    assert not missing, f"{PLAYBOOKS[verb]} calls {missing}, which do not exist"
+    noun = verb.split()[0]
+    own = [path for path in found if path.startswith((f"roles/{noun}/", f"plugins/modules/{noun}"))]
+    assert own, f"{PLAYBOOKS[verb]} calls {sorted(found)}: neither a task file of the role {noun} nor {noun}_info"
+    modules = [Path(path).stem for path in found if path.startswith("plugins/modules/")]
+    changing = [module for module in modules if not module.endswith("_info")]
+    assert not changing, f"{PLAYBOOKS[verb]} calls {changing} itself: a verb that changes something is a role task"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_in_the_reference(verb: str) -> None:
+    page = Path("docs/reference/cli.md")
+    assert f"\n## `vsa {verb}`\n" in vsa_tree.text(page), f"{page} does not have `vsa {verb}`: make docs"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_a_how_to(verb: str) -> None:
+    pages = howto_rows().get(verb, [])
+    assert pages, f"{HOWTO} has no row for `{verb}`: name the verb in the last column of the row of its page"
+    shown = [page for page in pages if re.search(rf"\bvsa {verb}\b", vsa_tree.text(resolved(page)))]
+    assert shown, f"{pages} do not show `vsa {verb}`"
+
+
+def resolved(link: str) -> Path:
+    """Return the path of a page that the how-to index links to, relative to the root."""
+    return (vsa_tree.ROOT / HOWTO.parent / link).resolve().relative_to(vsa_tree.ROOT)
+
+
+def test_the_how_to_index_names_verbs_that_exist() -> None:
+    assert set(howto_rows()) <= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_a_changelog_entry(verb: str) -> None:
+    noun, _, leaf = verb.partition(" ")
+    in_full = re.compile(rf"\b{verb}\b")
+    of_the_noun = re.compile(rf"(vsa )?{noun} - ")
+    found = [
+        entry
+        for entry in changelog_entries()
+        if in_full.search(entry) or (leaf and of_the_noun.match(entry) and f"C({leaf})" in entry)
+    ]
+    assert found, (
+        f"no changelog entry speaks of `vsa {verb}`: write a fragment in changelogs/fragments with an entry "
+        f'that names it, such as "{noun} - the new verb C({leaf or noun}) …"'
+    )

@@ -1,0 +1,41 @@
+"""What a module returns: the values of a Result as Ansible's dictionary."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import (
+    CHANGED,
+    OK,
+    Result,
+    Step,
+    as_module_result,
+)
+
+
+def test_a_result_without_anything_has_changed_and_schema_alone() -> None:
+    assert as_module_result(Result()) == {"changed": False, "schema": 1}
+
+
+def test_steps_are_in_their_order_with_all_four_keys() -> None:
+    steps = (Step("preflight", OK, "web-1:3000 answers"), Step("proxy", CHANGED, "generation 2", ("1 file added",)))
+    assert as_module_result(Result(changed=True, steps=steps))["steps"] == [
+        {"name": "preflight", "state": "ok", "text": "web-1:3000 answers", "notes": []},
+        {"name": "proxy", "state": "changed", "text": "generation 2", "notes": ["1 file added"]},
+    ]
+
+
+def test_the_data_stands_beside_the_other_keys() -> None:
+    result = as_module_result(Result(data={"sites": [{"domain": "a.example.com"}], "generation": 2}))
+    assert result == {"changed": False, "schema": 1, "sites": [{"domain": "a.example.com"}], "generation": 2}
+
+
+def test_an_empty_diff_is_a_diff_and_none_is_no_diff() -> None:
+    assert as_module_result(Result(diff=""))["diff"] == {"prepared": ""}
+    assert "diff" not in as_module_result(Result(diff=None))
+
+
+def test_the_dictionary_is_json() -> None:
+    result = Result(changed=True, steps=(Step("proxy", CHANGED, "generation 2", ("a", "b")),), data={"generation": 2})
+    mapping = as_module_result(result)
+    assert json.loads(json.dumps(mapping)) == mapping
