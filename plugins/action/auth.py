@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.auth import htpasswd
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import one_host_only, run_options
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import read_templates
@@ -36,14 +35,14 @@ def read_password(path: str | None) -> str:
         ) from error
     except UnicodeDecodeError:
         raise RefusedError("the password is not text", field="password_file", expected="UTF-8") from None
-    return htpasswd.password(text.removesuffix("\n").removesuffix("\r"))
+    return forms.password(text.removesuffix("\n").removesuffix("\r"))
 
 
 def hash_of(password: str) -> str:
     """Return a new bcrypt hash."""
     from passlib.hash import bcrypt  # 0.1 s, and removing a user does not need it
 
-    return str(bcrypt.using(rounds=htpasswd.COST, ident="2y").hash(password))
+    return str(bcrypt.using(rounds=forms.BCRYPT_COST, ident="2y").hash(password))
 
 
 def same_password(password: str, present: str) -> bool:
@@ -51,7 +50,7 @@ def same_password(password: str, present: str) -> bool:
     from passlib.hash import bcrypt
 
     try:
-        htpasswd.password_hash(present)
+        forms.password_hash(present)
         return bool(bcrypt.verify(password, present))
     except ValueError:
         return False
@@ -73,7 +72,7 @@ class ActionModule(ActionBase):
     def _present(self) -> dict[str, Any]:
         args = self._task.args
         forms.domain(args.get("domain"))
-        htpasswd.user(args.get("user"))
+        forms.user(args.get("user"))
         if args.get("route") is not None:
             forms.path(args["route"], field="route")
         password = read_password(args.get("password_file"))

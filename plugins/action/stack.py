@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import ENV_EXAMPLE, stack_name
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import stack_name
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import ENV_EXAMPLE
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
 
 # The collection's own stacks; the option `source` names others.

@@ -26,13 +26,19 @@ __all__ = (
     "domain",
     "duration",
     "email",
+    "password",
+    "password_hash",
     "path",
     "port",
     "profile",
     "rate",
+    "relative_path",
     "size",
+    "stack_name",
     "switch",
     "tenant",
+    "user",
+    "variable",
     "whole_number",
     "www",
 )
@@ -55,6 +61,16 @@ _RATE = re.compile(r"[1-9][0-9]{0,5}r/[sm]")
 _SIZE = re.compile(r"(?:0|[1-9][0-9]{0,5}[kmg]?)")
 _DURATION = re.compile(r"[1-9][0-9]{0,5}(?:ms|s|m|h|d)")
 _DIGITS = re.compile(r"[1-9][0-9]{0,4}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
+_BCRYPT = re.compile(r"\$2[aby]\$(?:1[0-5])\$[./A-Za-z0-9]{53}")
+_STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATH_PART = re.compile(r"[A-Za-z0-9_.-]+")
+
+# bcrypt hashes the first 72 bytes of a password and ignores the rest.
+PASSWORD_MAX_BYTES = 72
+# The least cost for a password that people chose. The proxy remembers who passed, so a client pays once per session.
+BCRYPT_COST = 10
 
 # These letters mean one name in IDNA 2003, which Python has, and another in IDNA 2008, which registries have.
 _DEVIATIONS = "\u00df\u03c2\u200c\u200d"
@@ -271,3 +287,72 @@ def whole_number(value: object, *, field: str, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         _refuse("a whole number here", field, value, f"{least} to {most}")
     return value
+
+
+def user(value: object, *, field: str = "user") -> str:
+    """Return the name of a basic-auth user. RFC 7617 forbids a colon in it; htpasswd reads a leading # as a comment."""
+    expected = "1 to 64 letters, digits and . _ @ + -, the first a letter, digit or _"
+    text = _text(value, "a user's name", field, expected)
+    if not _USER.fullmatch(text):
+        _refuse("a user's name", field, value, expected)
+    return text
+
+
+def password(value: str, *, field: str = "password") -> str:
+    """Return a password that bcrypt hashes as a whole and a browser can send. RefusedError never shows the value."""
+    try:
+        length = len(value.encode())
+    except UnicodeEncodeError:
+        raise RefusedError("the password is not text", field=field, expected="UTF-8") from None
+    if not value:
+        raise RefusedError("the password is empty", field=field, expected=f"1 to {PASSWORD_MAX_BYTES} bytes of UTF-8")
+    if length > PASSWORD_MAX_BYTES:
+        raise RefusedError(
+            f"the password has {length} bytes, and bcrypt would ignore all after the first {PASSWORD_MAX_BYTES}",
+            field=field,
+            expected=f"at most {PASSWORD_MAX_BYTES} bytes of UTF-8",
+        )
+    if any(unicodedata.category(letter) == "Cc" for letter in value):
+        raise RefusedError(
+            "the password has a control character in it, which no browser can send",
+            field=field,
+            expected="a single line of printable characters",
+        )
+    return value
+
+
+def password_hash(value: object, *, field: str = "hash") -> str:
+    """Return a bcrypt hash in the form of crypt(3), of cost 10 to 15. RefusedError never shows the value."""
+    if not isinstance(value, str) or not _BCRYPT.fullmatch(value):
+        raise RefusedError(
+            "this is not a bcrypt hash", field=field, expected=f"$2y$… with a cost of {BCRYPT_COST} to 15"
+        )
+    return value
+
+
+def stack_name(value: object, *, field: str = "stack") -> str:
+    """Return the name of a stack, which is also the name of its folder and of its Compose project."""
+    expected = "1 to 63 lower-case letters, digits and inner hyphens"
+    text = _text(value, "a stack's name", field, expected)
+    if not _STACK.fullmatch(text):
+        _refuse("a stack's name", field, value, expected)
+    return text
+
+
+def relative_path(value: object, *, field: str) -> str:
+    """Return a relative path of at most ten parts that stays below the folder of a stack."""
+    what, expected = "a path below the stack's folder", "data/uploads"
+    parts = _text(value, what, field, expected).split("/")
+    if len(parts) > 10 or not all(_PATH_PART.fullmatch(part) for part in parts):
+        _refuse(what, field, value, expected)
+    if "." in parts or ".." in parts:
+        _refuse(what, field, value, expected)
+    return "/".join(parts)
+
+
+def variable(value: object, *, field: str) -> str:
+    """Return the name of an environment variable."""
+    text = _text(value, "a variable's name", field, "DB_PASSWORD")
+    if not _VARIABLE.fullmatch(text):
+        _refuse("a variable's name", field, value, "DB_PASSWORD")
+    return text

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.auth import htpasswd
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert import options as cert_note
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
@@ -81,8 +80,6 @@ def checked(form: str, value: str, *, field: str) -> Any:
         special: dict[str, Callable[..., Any]] = {
             "route": requested.parse_route,
             "certificate_name": cert_note.certificate_name,
-            "user": htpasswd.user,
-            "password": htpasswd.password,
         }
         read = special.get(form) or getattr(forms, form)
         return read(value, field=field)

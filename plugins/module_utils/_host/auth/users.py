@@ -51,7 +51,7 @@ class _Auth:
         self._options, self._paths, self._check, self._diff = options, paths, check, diff
         self._domain = forms.domain(options["domain"])
         self._id = audit_id(options["audit_id"])
-        self._user = None if options["user"] is None else htpasswd.user(options["user"])
+        self._user = None if options["user"] is None else forms.user(options["user"])
         self._route = None if options["route"] is None else forms.path(options["route"], field="route")
 
     def add(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class _Auth:
         site = self._site()
         if self._user is None:
             raise UsageError("a user is missing", field="user")
-        hashed = htpasswd.password_hash(self._options["hash"])
+        hashed = forms.password_hash(self._options["hash"])
         if not served(site, route):
             raise RefusedError(
                 "the site serves nothing there",

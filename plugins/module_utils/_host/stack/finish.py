@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import NotRolledBackError, RolledBackError
-from ..._core.stack.manifest import COMPOSE, Stack, images, parse_env
+from ..._core.stack.compose import COMPOSE, images
+from ..._core.stack.env import parse_env
+from ..._core.stack.manifest import Stack
 from ..machine.docker import Engine
 from ..machine.files import load_yaml
 from ..store.layout import Paths

@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..._core.stack.manifest import ENV, ENV_EXAMPLE, Directory, Secret, Stack, complete_env, missing_secrets
+from ..._core.stack.env import ENV, ENV_EXAMPLE, complete_env, missing_secrets
+from ..._core.stack.manifest import Directory, Secret, Stack
 from ..machine.files import read_json, read_text, write_atomically
 from ..store.layout import Paths
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError, VsaError
-from ..._core.stack.manifest import COMPOSE, Stack, images, parse_env, stack_name
+from ..._core.forms import stack_name
+from ..._core.stack.compose import COMPOSE, images
+from ..._core.stack.env import parse_env
+from ..._core.stack.manifest import Stack
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml
 from ..store.layout import Paths

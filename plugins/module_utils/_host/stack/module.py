@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError
-from ..._core.stack.manifest import Stack, parse_stack, stack_name
+from ..._core.forms import stack_name
+from ..._core.stack.manifest import Stack, parse_stack
 from ..machine.docker import Engine
 from ..machine.files import load_yaml, read_text
 from ..store.layout import Paths

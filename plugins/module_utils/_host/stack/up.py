@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError
+from ..._core.forms import relative_path
 from ..._core.networks import is_edge_network, ula_subnet
-from ..._core.stack.manifest import COMPOSE, env_values, images, parse_env, parse_stack, relative_path
+from ..._core.stack.compose import COMPOSE, images
+from ..._core.stack.env import env_values, parse_env
+from ..._core.stack.manifest import parse_stack
 from ..cert.certbot import Certbot
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml, read_text

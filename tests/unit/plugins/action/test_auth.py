@@ -11,8 +11,8 @@ from typing import Any
 import bcrypt
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.action.auth import ActionModule, hash_of, read_password, same_password
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.auth.htpasswd import password_hash
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import password_hash
 
 
 @pytest.mark.parametrize(

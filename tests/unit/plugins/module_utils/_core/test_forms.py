@@ -14,7 +14,8 @@ LABEL63 = "a" * 63
 DOMAIN230 = ".".join([LABEL63, LABEL63, LABEL63, "a" * 34, "com"])
 NO_TEXT = [None, True, 3, 3.0, b"shop.example.com", ["shop.example.com"], {}, datetime.date(2026, 1, 1)]
 FORMS = (
-    "boolean ca cidr container domain duration email path port profile rate size switch tenant whole_number www".split()
+    "boolean ca cidr container domain duration email password password_hash path port profile rate relative_path size "
+    "stack_name switch tenant user variable whole_number www".split()
 )
 
 
@@ -413,3 +414,82 @@ def test_whole_number_is_taken(value: object, expected: int) -> None:
 )
 def test_whole_number_is_refused(value: object) -> None:
     refused(lambda it, field: forms.whole_number(it, field=field, least=0, most=10), value)
+
+
+HASH = "$2y$10$" + "a" * 53
+OTHER = "$2b$12$" + "b" * 53
+
+
+@pytest.mark.parametrize("name", ["alice", "a", "_x", "ops@example.com", "a.b-c+d", "A" * 64, "0"])
+def test_user_is_taken(name: str) -> None:
+    assert forms.user(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a:b", "#a", "-a", ".a", "a b", "a\n", "a\0", "\x7f", "é", "A" * 65, "a/b", "a;b", None, 7, ["a"]]
+)
+def test_user_is_refused(name: object) -> None:
+    with pytest.raises(RefusedError) as caught:
+        forms.user(name)
+    assert caught.value.field == "user"
+
+
+@pytest.mark.parametrize("text", ["x", " ", "a:b", "x" * 72, "é" * 36, "{{ 7 * 7 }}", "#", "pässwörd 5"])
+def test_password_is_taken(text: str) -> None:
+    assert forms.password(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x" * 73, "é" * 37, "a\0b", "a\nb", "a\r", "a\tb", "\x7f", "\x85", "\x9f", "\ud800"]
+)
+def test_password_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        forms.password(text)
+    assert caught.value.value is None
+    assert len(text) < 2 or text not in str(caught.value.as_result())
+
+
+@pytest.mark.parametrize("text", [HASH, OTHER, "$2a$15$" + "./AZ9" * 10 + "abc"])
+def test_password_hash_is_taken(text: str) -> None:
+    assert forms.password_hash(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "$apr1$ab$cd", "$2y$09$" + "a" * 53, "$2y$16$" + "a" * 53, HASH + "a", HASH[:-1], f"{HASH}\n", None],
+)
+def test_password_hash_is_refused(text: object) -> None:
+    with pytest.raises(RefusedError):
+        forms.password_hash(text)
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a-b", "reverse-proxy", "a" * 63])
+def test_stack_name_is_taken(name: str) -> None:
+    assert taken(forms.stack_name, name) == name
+
+
+@pytest.mark.parametrize("path", ["a", "data/uploads", ".env.example", "a/" * 9 + "a", "..."])
+def test_relative_path_is_taken(path: str) -> None:
+    assert forms.relative_path(path, field="files") == path
+
+
+@pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a/b", "..", "a" * 64, "a\n", None, 1])
+def test_stack_name_is_refused(name: object) -> None:
+    with pytest.raises(RefusedError):
+        forms.stack_name(name)
+
+
+@pytest.mark.parametrize("path", ["", "/", "a//b", "../a", "a/..", ".", "a b", "a\n", "a/" * 11 + "a", None])
+def test_relative_path_is_refused(path: object) -> None:
+    with pytest.raises(RefusedError):
+        forms.relative_path(path, field="files")
+
+
+@pytest.mark.parametrize("name", ["A", "_", "a_1", "DB_PASSWORD"])
+def test_variable_is_taken(name: str) -> None:
+    assert forms.variable(name, field="name") == name
+
+
+@pytest.mark.parametrize("name", [*NO_TEXT, "", "1A", "A-B", "A B", "A\n", "É", "A=1"], ids=ascii)
+def test_variable_is_refused(name: object) -> None:
+    refused(forms.variable, name)

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack, parse_env, parse_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack, parse_stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import Folder, make_secrets
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 

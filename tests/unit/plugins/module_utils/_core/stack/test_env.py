@@ -1,0 +1,75 @@
+"""Environment files of stacks, and the values that an operator sets in them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import (
+    complete_env,
+    env_values,
+    missing_secrets,
+    parse_env,
+)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Secret, Stack
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", {}),
+        ("# A=1\n\nB=2\n", {"B": "2"}),
+        ("A=1\nA=2", {"A": "2"}),
+        ("export A = 1 ", {"A": "1"}),
+        ("A=\"x y\"\nB='z'", {"A": "x y", "B": "z"}),
+        ("A=x # why", {"A": "x"}),
+        ("A=x#y", {"A": "x#y"}),
+        ("A=", {"A": ""}),
+        ("A=b=c", {"A": "b=c"}),
+    ],
+)
+def test_parse_env(text: str, values: dict[str, str]) -> None:
+    assert parse_env(text) == values
+
+
+def test_a_line_that_is_no_variable_is_named_and_not_shown() -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_env("A=1\nhunter2 is my password\n")
+    assert refused.value.value == "env/.env:2"
+    assert "hunter2" not in str(refused.value.as_result())
+
+
+@pytest.mark.parametrize(
+    ("env", "example", "values", "expected"),
+    [
+        (None, "", {}, ""),
+        (None, "# how\nA=\n#B=2\n", {"A": "s"}, "# how\nA=s\n#B=2\n"),
+        (None, "#B=2\n", {"B": "3"}, "B=3\n"),
+        ("A=mine\n", "A=\n", {}, "A=mine\n"),
+        ("A=mine\n", "A=\n", {"A": "new"}, "A=new\n"),
+        ("A=1\n#A=2\n", "", {"A": "3"}, "A=3\n#A=2\n"),
+        ("A=1", "", {"B": "2"}, "A=1\nB=2\n"),
+        ("A=1\n", "", {"A": "1"}, "A=1\n"),
+        ("AB=1\n", "", {"A": "2"}, "AB=1\nA=2\n"),
+    ],
+)
+def test_complete_env(env: str | None, example: str, values: dict[str, str], expected: str) -> None:
+    assert complete_env(env, example, values) == expected
+    assert complete_env(expected, example, values) == expected, "the second time changes nothing"
+
+
+def test_missing_secrets() -> None:
+    stack = Stack("app", "An application", "acme", secrets=(Secret("A"), Secret("B"), Secret("C")))
+    assert [secret.name for secret in missing_secrets(stack, "A=x\nB=\n")] == ["B", "C"]
+    assert len(missing_secrets(stack, None)) == 3
+
+
+@pytest.mark.parametrize(
+    "values", [{"A B": "x"}, {"A": "x y"}, {"A": "x\nB=y"}, {"A": "$(id)"}, {"A": None}, {"A": True}]
+)
+def test_values_that_would_need_quotes_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(RefusedError):
+        env_values(values)
+
+
+def test_env_values() -> None:
+    assert env_values({"NGINX_IMAGE": "nginx:1.31.0", "PORT": 80}) == {"NGINX_IMAGE": "nginx:1.31.0", "PORT": "80"}
