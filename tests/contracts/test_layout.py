@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,13 @@ def imported(path: Path) -> set[str]:
 
 def test_the_packages_are_the_floors() -> None:
     assert {package(path) for path in FILES} == set(FLOOR), "a new package gets a floor here"
+
+
+def test_the_rooms_of_the_architecture_are_the_floors() -> None:
+    text = vsa_tree.text(Path("docs/architecture.md"))
+    rows = re.findall(r"(?m)^\| (\d+) \| ([^|]+) \|", text)
+    described = {(name, int(floor)) for floor, cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    assert described == set(FLOOR.items()), "the table of rooms in docs/architecture.md is not the tree"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
