@@ -10,13 +10,11 @@ one brings the hash that there is.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import one_host_only, run_options
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import read_templates
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
 _MOST_BYTES = 4096
 
@@ -56,18 +54,24 @@ def same_password(password: str, present: str) -> bool:
         return False
 
 
-class ActionModule(ActionBase):
-    """Hands the task on to the module of the same name."""
+class ActionModule(VsaAction):
+    """Runs the module of the same name on exactly one host: once, or twice if a user gets another password."""
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result, or the refusal."""
-        super().run(tmp, task_vars)
-        self._vars = task_vars or {}
-        try:
-            one_host_only(self._vars)
-            return self._present() if self._task.args.get("state", "present") == "present" else self._call()
-        except VsaError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
+    module: ClassVar[str] = "flowbiz.vsa.auth"
+    verb: ClassVar[str | None] = "auth.add"
+    one_host: ClassVar[bool] = True
+    templates: ClassVar[bool] = True
+
+    def default_verb(self) -> str | None:
+        """Return the verb for a task that names none."""
+        return self.verb if self._adds() else "auth.remove"
+
+    def act(self) -> dict[str, Any]:
+        """Let the user in, or call the module once to remove the user."""
+        return self._present() if self._adds() else self.execute()
+
+    def _adds(self) -> bool:
+        return bool(self._task.args.get("state", "present") == "present")
 
     def _present(self) -> dict[str, Any]:
         args = self._task.args
@@ -77,7 +81,7 @@ class ActionModule(ActionBase):
             forms.path(args["route"], field="route")
         password = read_password(args.get("password_file"))
         hashed = hash_of(password)
-        first = self._call(hash=hashed)
+        first = self.execute(hash=hashed)
         present = first.pop("present", None)
         protected = first.pop("protected", False)
         if present is None:
@@ -86,17 +90,7 @@ class ActionModule(ActionBase):
         if same and protected:
             text = f"{args['user']} may pass with this password already"
             return {**first, "steps": [{"name": "users", "state": "ok", "text": text, "notes": []}]}
-        second = self._call(hash=present if same else hashed, replaces=present)
+        second = self.execute(hash=present if same else hashed, replaces=present)
         if second.pop("present", None) is not None:
             raise RefusedError("another run changed the user meanwhile", field="user", value=args["user"])
         return second
-
-    def _call(self, **more: Any) -> dict[str, Any]:
-        args = self._task.args
-        arguments = {
-            **args,
-            **run_options(args, self._vars, verb="auth.add" if "hash" in more else "auth.remove"),
-            "templates": read_templates(args.get("templates_dir")),
-            **more,
-        }
-        return dict(self._execute_module(module_name="flowbiz.vsa.auth", module_args=arguments, task_vars=self._vars))

@@ -1,17 +1,18 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of the module cert: the one-host rule, and the id under which the run is known."""
+"""The controller's half of the module cert."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._one_host import OneHostAction
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
 
-class ActionModule(OneHostAction):
-    """Hands the task on to the module of the same name."""
+class ActionModule(VsaAction):
+    """Runs the module of the same name on exactly one host."""
 
     module: ClassVar[str] = "flowbiz.vsa.cert"
-    verb: ClassVar[str] = "cert.issue"
+    verb: ClassVar[str | None] = "cert.issue"
+    one_host: ClassVar[bool] = True

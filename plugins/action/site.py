@@ -1,28 +1,30 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of the module site: the one-host rule, the id of the run, and the templates."""
+"""The controller's half of the module site: it adds the templates of the role vhost."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._one_host import OneHostAction
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._templates import read_templates
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
 
-class ActionModule(OneHostAction):
-    """Hands the task on to the module of the same name."""
+class ActionModule(VsaAction):
+    """Runs the module of the same name on exactly one host."""
 
     module: ClassVar[str] = "flowbiz.vsa.site"
-    verb: ClassVar[str] = "site.provision"
+    verb: ClassVar[str | None] = "site.provision"
+    one_host: ClassVar[bool] = True
 
-    def arguments(self) -> dict[str, Any]:
-        """Return the task's options; with the templates where it is more than a check: a transaction renders."""
-        said = self._task.args
-        absent = said.get("state") == "absent"
-        if not absent and not boolean(said.get("provision", False), strict=False):
-            return dict(said)
-        named = {"verb": "site.unprovision"} if absent else {}
-        return {**named, **said, "templates": read_templates(said.get("templates_dir"))}
+    def default_verb(self) -> str | None:
+        """Return the verb for a task that names none."""
+        return "site.unprovision" if self._absent() else self.verb
+
+    def needs_templates(self) -> bool:
+        """Say whether the task changes the proxy: a mere check of a site renders nothing."""
+        return self._absent() or boolean(self._task.args.get("provision", False), strict=False)
+
+    def _absent(self) -> bool:
+        return bool(self._task.args.get("state") == "absent")

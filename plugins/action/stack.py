@@ -1,21 +1,20 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of the module stack: reads the stack's folder and hands its texts over in the one call."""
+"""The controller's half of the module stack: it adds the texts of the stack's folder, so that one call is enough."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import stack_name
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import ENV_EXAMPLE
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
-# The collection's own stacks; the option `source` names others.
+# The collection's own stacks. The option `source` names another directory of stacks.
 _OWN = Path(__file__).resolve().parents[2] / "stacks"
 _MOST_BYTES = 1 << 20
 
@@ -28,7 +27,7 @@ def _stacks(source: Path) -> list[str]:
 
 
 def _read_folder(source: Path, name: str) -> dict[str, str]:
-    """Return the text of every file of a stack's folder by its path; hidden ones but the example are left out."""
+    """Return the text of every file of a stack's folder by its path, without hidden files other than the example."""
     folder = source / name
     if not (folder / "stack.yml").is_file():
         raise RefusedError("there is no such stack", field="stack", value=name, there_are=_stacks(source))
@@ -47,21 +46,23 @@ def _read_folder(source: Path, name: str) -> dict[str, str]:
     return texts
 
 
-class ActionModule(ActionBase):
-    """Hands the task on to the module of the same name."""
+class ActionModule(VsaAction):
+    """Runs the module of the same name."""
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the module's result, or the refusal."""
-        super().run(tmp, task_vars)
-        task_vars = task_vars or {}
-        arguments = {**self._task.args, **run_options(self._task.args, task_vars, verb="stack.up")}
-        try:
-            if arguments.get("state", "present") == "present":
-                source = arguments.get("source")
-                folder = Path(source).expanduser() if source else _OWN
-                arguments["files"] = json.dumps(_read_folder(folder, stack_name(arguments.get("name"))))
-            # As one text: of a mapping each value would be a secret of its own, and "1" be blanked wherever it stands.
-            arguments["env"] = json.dumps(arguments["env"]) if arguments.get("env") else None
-        except VsaError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
-        return self._execute_module(module_name="flowbiz.vsa.stack", module_args=arguments, task_vars=task_vars)
+    module: ClassVar[str] = "flowbiz.vsa.stack"
+    verb: ClassVar[str | None] = "stack.up"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the texts of the stack's folder for a task that brings the stack up, and the variables to set.
+
+        The variables go as one text: Ansible hides each value of a mapping with no_log, so a value "1" would be blanked
+        wherever "1" stands in the result.
+        """
+        task = self._task.args
+        variables = task.get("env")
+        added: dict[str, Any] = {"env": json.dumps(variables) if variables else None}
+        if task.get("state", "present") == "present":
+            source = task.get("source")
+            folder = Path(source).expanduser() if source else _OWN
+            added["files"] = json.dumps(_read_folder(folder, stack_name(task.get("name"))))
+        return added

@@ -64,13 +64,10 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import worst_exit
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Run, Trail
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit import (
-    LokiSettings,
-    after_run,
-    loki_settings,
-    run_record,
-)
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import set_audit_id
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import LokiSettings, loki_settings
 
 # As path and as it is linked to: a clone is found by either.
 _HOMES = tuple(dict.fromkeys((Path(__file__).absolute().parents[2], Path(__file__).resolve().parents[2])))
@@ -131,7 +128,7 @@ class CallbackModule(CallbackBase):
         said["tags"] = [tag for tag in said["tags"] or () if tag != "all"]
         said["limit"] = said.pop("subset")
         given = {key: value for key, value in said.items() if value}
-        record = run_record(
+        record = opening_record(
             places=places,
             environ=os.environ,
             verb=verb,
@@ -208,7 +205,7 @@ class CallbackModule(CallbackBase):
         acted = {host: seen for host, seen in counts.items() if host in self._hosts}
         self._close(STATUS[worst], counts=acted or counts, hosts=tuple(self._hosts), error=error)
         if self._trail is not None:
-            words = after_run(self._trail.places, self._loki(self._trail.places), began=began)
+            words = index_and_send(self._trail.places, self._loki(self._trail.places), began=began)
             if words:
                 self._warn(words)
 

@@ -8,14 +8,13 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import UsageError
-from .._core.ids import is_uuid7, uuid7
+from .._core.ids import is_uuid7
 from .._core.run_context import RunContext
+from .._host.machine.ids import new_audit_id
 
 __all__ = ("RUN_SPEC", "TEMPLATES_SPEC", "run_context")
 
@@ -39,7 +38,7 @@ def run_context(params: Mapping[str, Any], *, verb: str) -> RunContext:
 
     A run that nobody gave an audit id gets a new one. UsageError if the given id is not a UUID of version 7.
     """
-    audit_id = params.get("audit_id") or uuid7(time.time_ns() // 1_000_000, randomness=os.urandom(10))
+    audit_id = params.get("audit_id") or new_audit_id()
     if not is_uuid7(audit_id):
         raise UsageError("this is not a run's id", field="audit_id", value=audit_id, expected="a UUID of version 7")
     return RunContext(audit_id=audit_id, actor=params.get("actor") or "unknown", verb=params.get("verb") or verb)

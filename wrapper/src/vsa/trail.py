@@ -83,10 +83,11 @@ def status_words() -> tuple[str, ...]:
 
 def send(config: Path | None, *, seconds: float) -> Any:
     """Push what was not pushed yet, and return what came of it; None where no Loki is set."""
-    from ansible_collections.flowbiz.vsa.plugins.plugin_utils import _audit
+    from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit import after_run
+    from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import loki_settings
 
-    loki = _audit.loki_settings(os.environ, config=config, places=places())
-    return None if loki is None else _audit.send(places(), loki, seconds=seconds)
+    loki = loki_settings(os.environ, config=config, places=places())
+    return None if loki is None else after_run.send(places(), loki, seconds=seconds)
 
 
 class Recording:
@@ -107,13 +108,14 @@ class Recording:
         """Write the last record where the callback has not."""
         if self._run is None:
             return
-        from ansible_collections.flowbiz.vsa.plugins.plugin_utils import _audit
+        from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
+        from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import loki_settings
 
         run, self._run, began = self._run, None, time.monotonic()
         with _warning(self._warn):
             if run.close(status, error=self._masker.line(error) if error else None, **known):
-                loki = _audit.loki_settings(os.environ, config=self._config, places=places())
-                words = _audit.after_run(places(), loki, began=began)
+                loki = loki_settings(os.environ, config=self._config, places=places())
+                words = index_and_send(places(), loki, began=began)
                 if words:
                     self._warn(words)
 
@@ -165,11 +167,11 @@ def recorded(
 def _registered(
     verb: str, arguments: Mapping[str, Any], *, playbook: str | None, check: bool, target: str | None
 ) -> Any:
-    from ansible_collections.flowbiz.vsa.plugins.plugin_utils import _audit
+    from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
 
     kept = trail()
     kept.sweep()
-    record = _audit.run_record(
+    record = opening_record(
         places=kept.places,
         environ=os.environ,
         verb=verb,

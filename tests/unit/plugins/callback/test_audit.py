@@ -39,7 +39,7 @@ WRITE = """
 """
 PROBE = """
 from ansible.plugins.action import ActionBase
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._run import run_options
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import run_options
 
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):

@@ -1,0 +1,140 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the base class adds to a task's options, and what it refuses before the module is called."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from ansible.plugins.action import ActionBase
+from ansible_collections.flowbiz.vsa.plugins.action.cert import ActionModule as Cert
+from ansible_collections.flowbiz.vsa.plugins.action.cert_timer import ActionModule as CertTimer
+from ansible_collections.flowbiz.vsa.plugins.action.site import ActionModule as Site
+from ansible_collections.flowbiz.vsa.plugins.action.vhost import ActionModule as Vhost
+from ansible_collections.flowbiz.vsa.plugins.action.vhost_info import ActionModule as VhostInfo
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import EXIT_REFUSED, EXIT_USAGE, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
+
+AUDIT_ID = "01936f00-0000-7000-8000-000000000000"
+
+
+class Task:
+    def __init__(self, **args: Any) -> None:
+        self.args = args
+
+
+@pytest.fixture(autouse=True)
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run that is recorded, of plugins without Ansible's own machinery."""
+    monkeypatch.setattr(ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+    set_audit_id(AUDIT_ID)
+    yield
+    set_audit_id(None)
+
+
+def call(kind: type[VsaAction], task_vars: dict[str, Any] | None = None, **args: Any) -> tuple[Any, dict[str, Any]]:
+    """Run a plugin; returns what it returns, and the calls of the module by the module's name."""
+    calls: dict[str, Any] = {}
+
+    class Plugin(kind):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            self._task = Task(**args)
+
+        def _execute_module(self, *, module_name: str, module_args: Any, **_more: Any) -> dict[str, Any]:
+            assert module_name not in calls
+            calls[module_name] = module_args
+            return {"changed": True}
+
+    return Plugin().run(task_vars=task_vars), calls
+
+
+def test_a_module_learns_which_run_it_is() -> None:
+    result, calls = call(CertTimer, state="absent")
+    assert result == {"changed": True}
+    options = calls["flowbiz.vsa.cert_timer"]
+    assert options.pop("actor")
+    assert options == {"state": "absent", "audit_id": AUDIT_ID, "verb": "cert.install-cron"}
+
+
+def test_the_task_may_name_its_verb_but_not_another_record() -> None:
+    _, calls = call(Cert, verb="cert.renew", audit_id="01936f00-0000-7000-8000-00000000ffff")
+    assert calls["flowbiz.vsa.cert"]["verb"] == "cert.renew"
+    assert calls["flowbiz.vsa.cert"]["audit_id"] == AUDIT_ID
+
+
+@pytest.mark.parametrize(
+    ("args", "task_vars", "expected"),
+    [
+        ({"audit_id": "a"}, {"vsa_audit_id": "b"}, "a"),
+        ({}, {"vsa_audit_id": "b"}, "b"),
+    ],
+)
+def test_a_run_that_nothing_records_has_the_id_that_it_was_given(
+    args: dict[str, Any], task_vars: dict[str, Any], expected: str
+) -> None:
+    set_audit_id(None)
+    _, calls = call(CertTimer, task_vars, **args)
+    assert calls["flowbiz.vsa.cert_timer"]["audit_id"] == expected
+
+
+def test_a_run_without_any_id_gets_one() -> None:
+    set_audit_id(None)
+    _, calls = call(CertTimer)
+    assert is_uuid7(calls["flowbiz.vsa.cert_timer"]["audit_id"])
+
+
+def test_a_verb_on_one_host_refuses_a_play_with_two() -> None:
+    result, calls = call(Cert, {"ansible_play_hosts_all": ["vps-01", "vps-02"]})
+    assert (result["failed"], result["changed"], result["vsa_exit"]) == (True, False, EXIT_USAGE)
+    assert result["vsa_error"]["there_are"] == ["vps-01", "vps-02"]
+    assert calls == {}
+    assert call(Cert, {"ansible_play_hosts_all": ["vps-01"]})[0] == {"changed": True}
+    assert call(CertTimer, {"ansible_play_hosts_all": ["vps-01", "vps-02"]})[0] == {"changed": True}
+
+
+def test_what_a_plugin_adds_replaces_what_the_task_says() -> None:
+    class Adding(VsaAction):
+        module: ClassVar[str] = "flowbiz.vsa.probe"
+
+        def arguments(self) -> dict[str, Any]:
+            return {"files": "read"}
+
+    _, calls = call(Adding, files="typed", name="x")
+    assert calls == {"flowbiz.vsa.probe": {"files": "read", "name": "x"}}, "no verb: no options about the run"
+
+
+def test_an_error_of_a_plugin_is_a_failed_result() -> None:
+    class Failing(VsaAction):
+        module: ClassVar[str] = "flowbiz.vsa.probe"
+
+        def arguments(self) -> dict[str, Any]:
+            raise RefusedError("no", field="f", value="v")
+
+    result, calls = call(Failing)
+    assert (result["failed"], result["vsa_exit"], result["msg"]) == (True, EXIT_REFUSED, "no (f = 'v')")
+    assert calls == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "wanted"),
+    [
+        (Vhost, {"sync": True}, True),
+        (Cert, {}, False),
+        (VhostInfo, {}, False),
+        (VhostInfo, {"domain": None}, False),
+        (VhostInfo, {"domain": "a.example.com"}, True),
+        (Site, {"state": "absent"}, True),
+    ],
+)
+def test_a_task_that_renders_gets_the_templates(kind: type[VsaAction], args: dict[str, Any], wanted: bool) -> None:
+    ((_, options),) = call(kind, **args)[1].items()
+    assert ("templates" in options) == wanted
+
+
+def test_removing_a_site_has_a_verb_of_its_own() -> None:
+    assert call(Site, state="absent")[1]["flowbiz.vsa.site"]["verb"] == "site.unprovision"
+    assert call(Site)[1]["flowbiz.vsa.site"]["verb"] == "site.provision"
