@@ -1,5 +1,6 @@
 """Write the generated parts of the documentation, or with --check say which of them are stale.
 
+* the parts of source files that come from the fields of a manifest (see ``fields.py``)
 * ``docs/reference/cli.md``: the help of every command of ``vsa``
 * ``docs/reference/modules.md``: the options and return values of every module, as ``ansible-doc`` resolves them
 * ``roles/<role>/README.md``, between two markers: the options of every entry point, from ``meta/argument_specs.yml``
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from fields import SOURCES, filled
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- BEGIN argument specs -->", "<!-- END argument specs -->"
@@ -179,8 +181,13 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def sources() -> dict[Path, str]:
+    """Return every source file that has generated parts, by its path."""
+    return {ROOT / path: filled((ROOT / path).read_text(encoding="utf-8")) for path in SOURCES}
+
+
 def pages() -> dict[Path, str]:
-    """Return every generated file, whole, by its path."""
+    """Return every generated file, whole, by its path. They are made of the source files as these are on disk."""
     reference = ROOT / "docs/reference"
     roles = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
     written = {reference / "cli.md": cli_page(), reference / "modules.md": modules_page()}
@@ -194,8 +201,18 @@ def main() -> int:
         "--check", action="store_true", help="write nothing; exit with 1 and a diff where something is stale"
     )
     check = parser.parse_args().check
+    # The pages are made of the source files, so the source files come first.
+    stale = write(sources(), check=check)
+    stale += write(pages(), check=check)
+    if check and stale:
+        print(f"{stale} generated file(s) are stale: run `make docs`", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+def write(files: dict[Path, str], *, check: bool) -> int:
+    """Write the files that differ, or show the differences if ``check``. Return how many differ."""
     stale = 0
-    for path, text in pages().items():
+    for path, text in files.items():
         name = str(path.relative_to(ROOT))
         before = path.read_text(encoding="utf-8") if path.is_file() else ""
         if before == text:
@@ -210,9 +227,7 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
-    if check and stale:
-        print(f"{stale} generated file(s) are stale: run `make docs`", file=sys.stderr)
-    return 1 if check and stale else 0
+    return stale
 
 
 if __name__ == "__main__":

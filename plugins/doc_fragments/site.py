@@ -7,93 +7,107 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fields of a manifest; what is left out stays as the manifest has it."""
+    """Fields of a manifest. A field that is left out stays as the manifest has it."""
 
     DOCUMENTATION = r"""
 options:
+  # BEGIN fields of a site (made by `make docs`)
   upstream:
-    description:
-      - V(NAME:PORT[:PROFILE]), or a comma list of V(PATH=NAME:PORT[:PROFILE]). Instead of O(routes), O(container) and
-        O(port).
+    description: V(NAME:PORT[:PROFILE]), or a comma list of V(PATH=NAME:PORT[:PROFILE]). An alternative
+      to C(routes), and to C(container) and C(port). For example V(web-1:3000).
     type: raw
   container:
-    description: The container that answers, for a site with the single route V(/).
+    description: The container of a site with the single route V(/). For example V(web-1).
     type: raw
   port:
-    description: The port on which it listens inside, for a site with the single route V(/).
+    description: The port on which that container listens. For example V(3000).
     type: raw
+  strip_prefix:
+    description: The paths of routes whose containers get the request without that path. A request for V(/api/x)
+      reaches the container of V(/api/) as V(/x).
+    type: list
+    elements: raw
+  unset:
+    description: The fields that return to their default. For example V(profile).
+    type: list
+    elements: str
   routes:
-    description:
-      - The whole list of routes, each V(PATH=NAME:PORT[:PROFILE]) or a mapping of path, container, port, profile and
-        strip_prefix.
+    description: Which container answers below which path. Each route is V(PATH=NAME:PORT[:PROFILE]), or
+      a mapping of C(path), C(container), C(port), C(profile) and C(strip_prefix). The list replaces the
+      present one.
     type: list
     elements: raw
   aliases:
-    description: The whole list of further names, which are redirected to the domain.
+    description: Further names of the site. The proxy redirects them to the domain. The list replaces the
+      present one. For example V(shop.example.net).
     type: list
     elements: raw
   tenant:
-    description: Whose site it is; decides on which edge network its containers are reached.
+    description: The tenant who owns the site. The proxy reaches the containers on this tenant's edge network.
+      For example V(acme).
     type: raw
   email:
-    description: The contact of the ACME account.
+    description: The contact of the ACME account. For example V(ops@example.com).
     type: raw
   ca:
-    description: V(letsencrypt), V(staging), V(selfsigned) or the https URL of an ACME directory.
+    description: The certificate authority, V(letsencrypt), V(staging), V(selfsigned) or the https URL of
+      an ACME directory.
     type: raw
   profile:
-    description: The kind of application, V(web), V(sse), V(websocket), V(upload) or V(llm).
+    description: The kind of application, V(web), V(sse), V(websocket), V(upload) or V(llm). It sets timeouts,
+      buffering and the body size.
     type: raw
   body_size:
-    description: The largest request body, in NGINX's form; instead of the profile's.
+    description: The largest request body, in NGINX's form. It replaces the profile's size. For example
+      V(1g).
     type: raw
   http3:
-    description: Whether HTTP/3 is offered as well.
+    description: Whether the proxy offers HTTP/3 as well.
     type: bool
   hsts:
-    description: Whether browsers are told to come by HTTPS only. Never sent with a staging or self-signed certificate.
+    description: Whether browsers are told to use HTTPS only. The proxy never says so with a staging or
+      self-signed certificate.
     type: bool
   rate_limit:
-    description: Requests per client (an IPv4 address or an IPv6 C(/64)), V(10r/s) or V(30r/m).
+    description: How many requests one client may send, V(10r/s) or V(30r/m). A client is an IPv4 address
+      or an IPv6 C(/64).
     type: raw
   rate_burst:
-    description: How many requests beyond the rate are let through before the answer is 429.
+    description: How many requests beyond C(rate_limit) pass before the proxy answers 429. For example V(5).
     type: raw
   allow:
-    description: Networks that may see the site; everybody else gets 403.
+    description: The networks that may open the site. Everybody else gets 403. The list replaces the present
+      one. For example V(203.0.113.0/24, 2001:db8::1).
     type: list
     elements: raw
   trusted_proxies:
-    description: Networks of a CDN in front, whose X-Forwarded-For is believed.
+    description: The networks of a CDN in front of the host. The proxy believes their C(X-Forwarded-For).
+      The list replaces the present one. For example V(198.51.100.0/24).
     type: list
     elements: raw
   timeout:
-    description: How long a backend may be silent, in NGINX's form; instead of the profile's.
+    description: How long a container may stay silent, in NGINX's form. It replaces the profile's timeout.
+      For example V(5m).
     type: raw
   www:
-    description: V(add) serves C(www.) before the domain and redirects the domain to it, V(remove) the other way.
+    description: V(add) serves the site as C(www.) with the domain behind it, and redirects the bare domain.
+      V(remove) serves the bare domain, and redirects C(www.).
     type: raw
   maintenance:
-    description: Whether visitors get a page that says so, with 503, instead of the site.
+    description: Whether visitors get a maintenance page with status 503 instead of the site.
     type: bool
   maintenance_allow:
-    description: Networks that see the site also while it is in maintenance.
-    type: list
-    elements: raw
-  strip_prefix:
-    description: Paths of routes whose backends get requests without it, V(/api/x) as V(/x).
+    description: The networks that see the site also during maintenance. The list replaces the present one.
+      For example V(203.0.113.7).
     type: list
     elements: raw
   auth:
-    description:
-      - The whole list of paths behind basic auth. Nobody may pass until M(flowbiz.vsa.auth) has added users.
+    description: The paths behind basic auth. Nobody can open them until C(vsa auth add) has added users.
+      The list replaces the present one. For example V(/admin/).
     type: list
     elements: raw
   auth_pass:
-    description: Whether the backend of a path behind basic auth gets the C(Authorization) header.
+    description: Whether the container of a path behind basic auth gets the C(Authorization) header.
     type: bool
-  unset:
-    description: Fields that go back to their default.
-    type: list
-    elements: str
+  # END fields of a site
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import FIELDS
 from hypothesis import strategies as st
 
 __all__ = ("API", "FULL", "LEAST", "MANIFESTS", "WEB")
@@ -12,28 +13,12 @@ __all__ = ("API", "FULL", "LEAST", "MANIFESTS", "WEB")
 WEB = {"path": "/", "container": "web-1", "port": 3000}
 API = {"path": "/api/", "container": "api-1", "port": 8000}
 LEAST: dict[str, Any] = {"schema": 1, "domain": "shop.example.com", "routes": [WEB]}
+# Every field with the sample of its row, and a second route.
 FULL: dict[str, Any] = {
     "schema": 1,
     "domain": "shop.example.com",
+    **{name: list(row.sample) if isinstance(row.sample, tuple) else row.sample for name, row in FIELDS.items()},
     "routes": [WEB, {**API, "profile": "sse", "strip_prefix": True}],
-    "aliases": ["www.shop.example.com", "shop.example.net"],
-    "tenant": "acme",
-    "email": "ops@example.com",
-    "ca": "staging",
-    "profile": "upload",
-    "body_size": "10m",
-    "http3": True,
-    "hsts": False,
-    "rate_limit": "10r/s",
-    "rate_burst": 5,
-    "allow": ["203.0.113.0/24", "2001:db8::1"],
-    "trusted_proxies": ["198.51.100.0/24"],
-    "timeout": "5m",
-    "www": "add",
-    "maintenance": True,
-    "maintenance_allow": ["203.0.113.7"],
-    "auth": ["/admin/"],
-    "auth_pass": True,
 }
 
 _NAMES = st.sampled_from(["a.example", "b.example", "xn--mnchen-3ya.de", "c.d.example"])

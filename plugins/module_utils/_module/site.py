@@ -10,32 +10,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.site.fields import LIST, NAMES, REQUEST_ONLY, ROUTES, SWITCH
+from .._core.site.manifest import FIELDS
+
 __all__ = ("SITE_SPEC",)
 
-# The core checks the form of a value, not Ansible: an error of the core names the way out.
+# The core checks the form of a value, not Ansible: an error of the core tells the operator what to do next.
+_OPTION: dict[str, dict[str, Any]] = {
+    SWITCH: {"type": "bool"},
+    LIST: {"type": "list", "elements": "raw"},
+    ROUTES: {"type": "list", "elements": "raw"},
+    NAMES: {"type": "list", "elements": "str"},
+}
+
+# No field of a manifest is secret. Without no_log Ansible warns about each option with "pass" in its name.
 SITE_SPEC: dict[str, dict[str, Any]] = {
-    "upstream": {"type": "raw"},
-    "container": {"type": "raw"},
-    "port": {"type": "raw"},
-    "routes": {"type": "list", "elements": "raw"},
-    "aliases": {"type": "list", "elements": "raw"},
-    "tenant": {"type": "raw"},
-    "email": {"type": "raw"},
-    "ca": {"type": "raw"},
-    "profile": {"type": "raw"},
-    "body_size": {"type": "raw"},
-    "http3": {"type": "bool"},
-    "hsts": {"type": "bool"},
-    "rate_limit": {"type": "raw"},
-    "rate_burst": {"type": "raw"},
-    "allow": {"type": "list", "elements": "raw"},
-    "trusted_proxies": {"type": "list", "elements": "raw"},
-    "timeout": {"type": "raw"},
-    "www": {"type": "raw"},
-    "maintenance": {"type": "bool"},
-    "maintenance_allow": {"type": "list", "elements": "raw"},
-    "strip_prefix": {"type": "list", "elements": "raw"},
-    "auth": {"type": "list", "elements": "raw"},
-    "auth_pass": {"type": "bool", "no_log": False},
-    "unset": {"type": "list", "elements": "str"},
+    name: {**_OPTION.get(field.kind, {"type": "raw"}), "no_log": False}
+    for name, field in {**REQUEST_ONLY, **FIELDS}.items()
 }

@@ -101,7 +101,7 @@ def _field_by_field(where: str, fields: Mapping[str, Any]) -> list[VsaError]:
     wrong = []
     for name, value in fields.items():
         if value is not None and name in FIELDS:
-            wrong += refusals(lambda name=name, value=value: FIELDS[name](value, f"{where}{name}"))  # type: ignore[misc]
+            wrong += refusals(lambda name=name, value=value: FIELDS[name].read(value, f"{where}{name}"))  # type: ignore[misc]
         elif name not in FIELDS and name not in ("schema",):
             wrong.append(RefusedError("a manifest has no such field", field=f"{where}{shown(name)}", value=name))
     return wrong

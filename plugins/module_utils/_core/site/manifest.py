@@ -1,22 +1,23 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site: what its manifest may say, what that means, and how words typed change it.
+"""A site and its manifest: the fields, what they mean, and how a manifest is read and written.
 
-A manifest says only what somebody said; a field that is absent or null has its default here and nowhere else.
+A manifest names only what somebody requested. A field that is absent or null has its default, which only the code knows.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import forms
 from ..errors import RefusedError
 from ..networks import edge_network
+from .fields import LIST, NUMBER, ROUTES, SWITCH, TEXT, list_of, number, row, rows_of, switch, text
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -25,6 +26,7 @@ __all__ = (
     "DECLARED",
     "FIELDS",
     "NEVER_UNSET",
+    "ROUTE_FIELDS",
     "SCHEMA",
     "Route",
     "Site",
@@ -45,41 +47,243 @@ _BESIDE = ("schema", "domain", "origin")
 class Route:
     """A path prefix and the container that answers below it."""
 
-    path: str
-    container: str
-    port: int
-    profile: str | None = None
-    strip_prefix: bool | None = None
+    path: str = dataclasses.field(
+        metadata=row(TEXT, text(forms.path), "The path prefix. The route with the longest one wins.", sample="/api/")
+    )
+    container: str = dataclasses.field(
+        metadata=row(TEXT, text(forms.container), "The name of the container.", sample="api-1")
+    )
+    port: int = dataclasses.field(
+        metadata=row(NUMBER, text(forms.port), "The port on which the container listens.", sample=8000)
+    )
+    profile: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.profile),
+            "The kind of application below this path. It replaces the site's profile.",
+            sample="sse",
+        ),
+    )
+    strip_prefix: bool | None = dataclasses.field(
+        default=None,
+        metadata=row(SWITCH, switch, "Whether the container gets requests without the path.", sample=True),
+    )
 
     def __str__(self) -> str:
         profile = f":{self.profile}" if self.profile else ""
         return f"{self.path}={self.container}:{self.port}{profile}"
 
 
+ROUTE_FIELDS = rows_of(Route)
+
+
+def _route(value: object, *, field: str) -> Route:
+    if not isinstance(value, Mapping):
+        raise RefusedError("this is not a route", field=field, value=value, expected="path, container and port")
+    unknown = sorted(str(key) for key in value if key not in ROUTE_FIELDS)
+    if unknown:
+        expected = ", ".join(ROUTE_FIELDS)
+        raise RefusedError("a route has no such field", field=field, value=unknown[0], expected=expected)
+    optional = ("profile", "strip_prefix")
+    values = {
+        name: entry.read(value.get(name), f"{field}/{name}")
+        for name, entry in ROUTE_FIELDS.items()
+        if value.get(name) is not None or name not in optional
+    }
+    # False is the default, and a default is not written: so there is one way to write a route.
+    values["strip_prefix"] = values.get("strip_prefix") or None
+    path = values["path"]
+    if values["strip_prefix"] and (path == "/" or not path.endswith("/")):
+        raise RefusedError(
+            "this prefix cannot be stripped", field=f"{field}/strip_prefix", value=path, expected="a path such as /api/"
+        )
+    return Route(**values)
+
+
+def _routes(value: object, field: str) -> tuple[Route, ...]:
+    routes: tuple[Route, ...] = list_of(_route, most=100)(value, field)
+    if not routes:
+        raise RefusedError("a site needs a route", field=field, value="[]", expected="at least one PATH=CONTAINER:PORT")
+    paths = [route.path for route in routes]
+    double = next((path for path in paths if paths.count(path) > 1), None)
+    if double:
+        raise RefusedError("two routes have the same path", field=field, value=double, expected="each path once")
+    return routes
+
+
+_networks = list_of(forms.cidr, most=1000)
+
+
 @dataclass(frozen=True)
 class Site:
-    """One validated manifest; None means that it does not say."""
+    """One valid manifest. A field is None or empty if the manifest does not name it: its default then applies."""
 
     domain: str
-    routes: tuple[Route, ...]
-    aliases: tuple[str, ...] = ()
-    tenant: str | None = None
-    email: str | None = None
-    ca: str | None = None
-    profile: str | None = None
-    body_size: str | None = None
-    http3: bool | None = None
-    hsts: bool | None = None
-    rate_limit: str | None = None
-    rate_burst: int | None = None
-    allow: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
-    timeout: str | None = None
-    www: str | None = None
-    maintenance: bool | None = None
-    maintenance_allow: tuple[str, ...] = ()
-    auth: tuple[str, ...] = ()
-    auth_pass: bool | None = None
+    routes: tuple[Route, ...] = dataclasses.field(
+        metadata=row(
+            ROUTES,
+            _routes,
+            "Which container answers below which path.",
+            when_requested="Each route is V(PATH=NAME:PORT[:PROFILE]), or a mapping of C(path), C(container), C(port), "
+            "C(profile) and C(strip_prefix).",
+            sample=({"path": "/", "container": "web-1", "port": 3000},),
+            may_be_unset=False,
+        )
+    )
+    aliases: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            list_of(forms.domain, most=100),
+            "Further names of the site. The proxy redirects them to the domain.",
+            sample=("shop.example.net",),
+        ),
+    )
+    tenant: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.tenant),
+            "The tenant who owns the site. The proxy reaches the containers on this tenant's edge network.",
+            sample="acme",
+        ),
+    )
+    email: str | None = dataclasses.field(
+        default=None,
+        metadata=row(TEXT, text(forms.email), "The contact of the ACME account.", sample="ops@example.com"),
+    )
+    ca: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.ca),
+            "The certificate authority, V(letsencrypt), V(staging), V(selfsigned) or the https URL of an ACME "
+            "directory.",
+            sample="staging",
+        ),
+    )
+    profile: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.profile),
+            "The kind of application, V(web), V(sse), V(websocket), V(upload) or V(llm). It sets timeouts, buffering "
+            "and the body size.",
+            sample="upload",
+        ),
+    )
+    body_size: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.size),
+            "The largest request body, in NGINX's form. It replaces the profile's size.",
+            sample="1g",
+        ),
+    )
+    http3: bool | None = dataclasses.field(
+        default=None, metadata=row(SWITCH, switch, "Whether the proxy offers HTTP/3 as well.", sample=True)
+    )
+    hsts: bool | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            SWITCH,
+            switch,
+            "Whether browsers are told to use HTTPS only. The proxy never says so with a staging or self-signed "
+            "certificate.",
+            sample=False,
+        ),
+    )
+    rate_limit: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.rate),
+            "How many requests one client may send, V(10r/s) or V(30r/m). A client is an IPv4 address or an IPv6 "
+            "C(/64).",
+            sample="10r/s",
+        ),
+    )
+    rate_burst: int | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            NUMBER,
+            number(least=0, most=10000),
+            "How many requests beyond C(rate_limit) pass before the proxy answers 429.",
+            sample=5,
+        ),
+    )
+    allow: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            _networks,
+            "The networks that may open the site. Everybody else gets 403.",
+            sample=("203.0.113.0/24", "2001:db8::1"),
+        ),
+    )
+    trusted_proxies: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            _networks,
+            "The networks of a CDN in front of the host. The proxy believes their C(X-Forwarded-For).",
+            sample=("198.51.100.0/24",),
+        ),
+    )
+    timeout: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.duration),
+            "How long a container may stay silent, in NGINX's form. It replaces the profile's timeout.",
+            sample="5m",
+        ),
+    )
+    www: str | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            TEXT,
+            text(forms.www),
+            "V(add) serves the site as C(www.) with the domain behind it, and redirects the bare domain. V(remove) "
+            "serves the bare domain, and redirects C(www.).",
+            sample="add",
+        ),
+    )
+    maintenance: bool | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            SWITCH, switch, "Whether visitors get a maintenance page with status 503 instead of the site.", sample=True
+        ),
+    )
+    maintenance_allow: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST, _networks, "The networks that see the site also during maintenance.", sample=("203.0.113.7",)
+        ),
+    )
+    # Only the paths are in the manifest. The users are in the password files.
+    auth: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            list_of(forms.path, most=100),
+            "The paths behind basic auth. Nobody can open them until C(vsa auth add) has added users.",
+            sample=("/admin/",),
+            # To open a protected path is a verb of its own, vsa auth remove.
+            may_be_unset=False,
+        ),
+    )
+    auth_pass: bool | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            SWITCH,
+            switch,
+            "Whether the container of a path behind basic auth gets the C(Authorization) header.",
+            sample=True,
+        ),
+    )
     origin: str | None = None
 
     @property
@@ -108,74 +312,10 @@ class Site:
         return tuple(dict.fromkeys(route.container for route in self.routes))
 
 
-def _list(value: object, field: str, form: Callable[..., Any], most: int) -> tuple[Any, ...]:
-    if isinstance(value, str) or not isinstance(value, (list, tuple)):
-        raise RefusedError("this is not a list", field=field, value=value, expected="a list")
-    if len(value) > most:
-        raise RefusedError(f"these are more than {most}", field=field, value=len(value), expected=f"at most {most}")
-    return tuple(dict.fromkeys(form(entry, field=f"{field}/{number}") for number, entry in enumerate(value)))
+# Every field that a manifest can name. ``schema``, ``domain`` and ``origin`` stand beside them.
+FIELDS = rows_of(Site)
 
-
-def _routes(value: object, field: str) -> tuple[Route, ...]:
-    routes = _list(value, field, _route, 100)
-    if not routes:
-        raise RefusedError("a site needs a route", field=field, value="[]", expected="at least one PATH=CONTAINER:PORT")
-    paths = [route.path for route in routes]
-    double = next((path for path in paths if paths.count(path) > 1), None)
-    if double:
-        raise RefusedError("two routes have the same path", field=field, value=double, expected="each path once")
-    return routes
-
-
-def _route(value: object, *, field: str) -> Route:
-    if not isinstance(value, Mapping):
-        raise RefusedError("this is not a route", field=field, value=value, expected="path, container and port")
-    known = [entry.name for entry in dataclasses.fields(Route)]
-    unknown = sorted(str(key) for key in value if key not in known)
-    if unknown:
-        raise RefusedError("a route has no such field", field=field, value=unknown[0], expected=", ".join(known))
-    wanted, strip = value.get("profile"), value.get("strip_prefix")
-    path = forms.path(value.get("path"), field=f"{field}/path")
-    # False is what is not said: one way to write it.
-    strip = (strip is not None and forms.boolean(strip, field=f"{field}/strip_prefix")) or None
-    if strip and (path == "/" or not path.endswith("/")):
-        raise RefusedError(
-            "this prefix cannot be stripped", field=f"{field}/strip_prefix", value=path, expected="a path such as /api/"
-        )
-    return Route(
-        path=path,
-        container=forms.container(value.get("container"), field=f"{field}/container"),
-        port=forms.port(value.get("port"), field=f"{field}/port"),
-        profile=None if wanted is None else forms.profile(wanted, field=f"{field}/profile"),
-        strip_prefix=strip,
-    )
-
-
-# Every field of a manifest that can be said, with what reads it; schema, domain and origin stand beside them.
-FIELDS: dict[str, Callable[[object, str], object]] = {
-    "routes": _routes,
-    "aliases": lambda value, field: _list(value, field, forms.domain, 100),
-    "tenant": lambda value, field: forms.tenant(value, field=field),
-    "email": lambda value, field: forms.email(value, field=field),
-    "ca": lambda value, field: forms.ca(value, field=field),
-    "profile": lambda value, field: forms.profile(value, field=field),
-    "body_size": lambda value, field: forms.size(value, field=field),
-    "http3": lambda value, field: forms.boolean(value, field=field),
-    "hsts": lambda value, field: forms.boolean(value, field=field),
-    "rate_limit": lambda value, field: forms.rate(value, field=field),
-    "rate_burst": lambda value, field: forms.whole_number(value, field=field, least=0, most=10000),
-    "allow": lambda value, field: _list(value, field, forms.cidr, 1000),
-    "trusted_proxies": lambda value, field: _list(value, field, forms.cidr, 1000),
-    "timeout": lambda value, field: forms.duration(value, field=field),
-    "www": lambda value, field: forms.www(value, field=field),
-    "maintenance": lambda value, field: forms.boolean(value, field=field),
-    "maintenance_allow": lambda value, field: _list(value, field, forms.cidr, 1000),
-    # The paths behind basic auth; who may pass lies in the password files, never in a manifest.
-    "auth": lambda value, field: _list(value, field, forms.path, 100),
-    "auth_pass": lambda value, field: forms.boolean(value, field=field),
-}
-# What is not merely unset: a site has to have routes, and opening a protected path is a verb of its own.
-NEVER_UNSET = ("routes", "auth")
+NEVER_UNSET = tuple(name for name, entry in FIELDS.items() if not entry.may_be_unset)
 
 
 def _origin(value: object, field: str) -> str | None:
@@ -204,11 +344,11 @@ def parse(data: object, *, where: str = "") -> Site:
             "a manifest has no such field", field=f"{where}{unknown[0]}", value=unknown[0], expected=", ".join(FIELDS)
         )
     name = forms.domain(data.get("domain"), field=f"{where}domain")
-    values = {key: read(data[key], f"{where}{key}") for key, read in FIELDS.items() if data.get(key) is not None}
+    values = {key: entry.read(data[key], f"{where}{key}") for key, entry in FIELDS.items() if data.get(key) is not None}
     if "routes" not in values:
         raise RefusedError("a site needs a route", field=f"{where}routes", expected="at least one PATH=CONTAINER:PORT")
     origin = _origin(data.get("origin"), f"{where}origin")
-    site = Site(domain=name, **values, origin=origin)  # type: ignore[arg-type]
+    site = Site(domain=name, **values, origin=origin)
     if name in site.aliases:
         raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=name)
     if site.www and name.startswith("www."):

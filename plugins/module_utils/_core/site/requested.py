@@ -13,13 +13,10 @@ from typing import Any
 
 from .. import forms
 from ..errors import RefusedError, UsageError
+from .fields import LIST, SWITCH
 from .manifest import FIELDS, NEVER_UNSET, SCHEMA
 
 __all__ = ("merge", "parse_route", "parse_setting", "parse_upstream", "requested_fields")
-
-# How a field is typed where only text can be: FIELD=VALUE.
-_SWITCHES = ("http3", "hsts", "maintenance", "auth_pass")
-_LISTS = ("aliases", "allow", "trusted_proxies", "maintenance_allow", "auth")
 
 
 def parse_route(text: str, *, field: str = "route") -> dict[str, object]:
@@ -58,11 +55,11 @@ def parse_setting(text: str) -> tuple[str, object]:
     if not value:
         raise UsageError("there is no value after =", field=f"set {name}", value=text, hint=f"--unset {name}")
     read: object = value
-    if name in _SWITCHES:
+    if FIELDS[name].kind == SWITCH:
         read = forms.switch(value, field=f"set {name}")
-    elif name in _LISTS:
+    elif FIELDS[name].kind == LIST:
         read = value.split(",")
-    return name, _plain(FIELDS[name](read, f"set {name}"))
+    return name, _plain(FIELDS[name].read(read, f"set {name}"))
 
 
 def _plain(value: object) -> object:

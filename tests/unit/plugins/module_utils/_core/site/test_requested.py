@@ -8,8 +8,6 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import FIELDS, parse, to_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import (
-    _LISTS,
-    _SWITCHES,
     merge,
     parse_route,
     parse_setting,
@@ -89,15 +87,6 @@ def test_parse_setting_refuses(text: str, error: type[VsaError], field: str) -> 
     with pytest.raises(error) as caught:
         parse_setting(text)
     assert caught.value.field == field
-
-
-def test_fields_with_a_type_of_their_own_are_typed_so() -> None:
-    # What --set turns into a switch or a list is what the manifest has as one.
-    full = parse(FULL)
-    for name in FIELDS:
-        kind = type(getattr(full, name))
-        assert (name in _SWITCHES) is (kind is bool), name
-        assert (name in _LISTS) is (kind is tuple and name != "routes"), name
 
 
 @pytest.mark.parametrize(
