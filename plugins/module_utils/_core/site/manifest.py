@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A site and its manifest: the fields, what they mean, and how a manifest is read and written.
 
-A manifest names only what somebody requested. A field that is absent or null has its default, which only the code knows.
+A manifest names only what somebody requested. The default of every other field is in the code, not in the manifest.
 Note that this module is **private** to the collection.
 """
 
