@@ -12,12 +12,11 @@ import yaml
 import vsa_tree
 
 MODULES = vsa_tree.modules()
-# Modules whose options an action plugin fills in: the id of the run and its verb, or the templates.
-WITH_ACTION = [
-    module
-    for module in MODULES
-    if re.search(r"\b(RUN_SPEC|TEMPLATES_SPEC)\b", vsa_tree.text(Path("plugins/modules") / f"{module}.py"))
-]
+# What an action plugin fills in, by the documentation fragment that describes these options, and how a plugin says so.
+FILLED_IN = {
+    "flowbiz.vsa.run": "verb: ClassVar",
+    "flowbiz.vsa.templates": "templates: ClassVar[bool] = True|def needs_templates",
+}
 PLUGINS = vsa_tree.below("plugins", ".py")
 HEADER = re.compile(
     r"\A(#!/usr/bin/python\n)?# Copyright \(c\) \d{4} flowbiz\n# GNU General Public License v3\.0-or-later .*\n"
@@ -69,23 +68,50 @@ def test_a_module_documents_what_it_does(module: str) -> None:
     assert all("name" in task for task in tasks)
 
 
+def fragments(module: str) -> list[str]:
+    """Return the documentation fragments that a module uses and an action plugin fills in."""
+    described = documentation(module)["DOCUMENTATION"]
+    assert isinstance(described, dict)
+    used = described.get("extends_documentation_fragment", [])
+    return [name for name in FILLED_IN if name in used]
+
+
 def test_some_modules_need_an_action_plugin() -> None:
-    assert WITH_ACTION
+    assert any(fragments(module) for module in MODULES)
 
 
-@pytest.mark.parametrize("module", WITH_ACTION)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_shared_option_is_documented_by_its_fragment(module: str) -> None:
+    source = vsa_tree.text(path_of(module))
+    for spec, fragment in (("RUN_SPEC", "flowbiz.vsa.run"), ("TEMPLATES_SPEC", "flowbiz.vsa.templates")):
+        if spec in source:
+            assert fragment in fragments(module), f"{module} uses {spec} without the documentation fragment {fragment}"
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_a_module_with_run_or_template_options_has_its_action_plugin(module: str) -> None:
     path = Path("plugins/action") / f"{module}.py"
-    assert path in vsa_tree.files(), (
-        f"{path} is missing: without an action plugin {module} gets no audit id, no verb and no templates"
-    )
-    classes = {node.name for node in ast.parse(vsa_tree.text(path)).body if isinstance(node, ast.ClassDef)}
-    assert "ActionModule" in classes, f"{path} defines no ActionModule"
+    for fragment in fragments(module):
+        assert path in vsa_tree.files(), f"{path} is missing: nothing fills in the options of {fragment}"
+        ways = FILLED_IN[fragment].split("|")
+        assert any(way in vsa_tree.text(path) for way in ways), f"{path} fills in nothing of {fragment}: {ways}"
 
 
 @pytest.mark.parametrize("path", vsa_tree.below("plugins/action", ".py"), ids=str)
-def test_an_action_plugin_has_its_module(path: Path) -> None:
+def test_an_action_plugin_is_the_base_class_with_its_module(path: Path) -> None:
     assert path.stem in MODULES, f"{path} belongs to no module"
+    classes = {node.name: node for node in ast.parse(vsa_tree.text(path)).body if isinstance(node, ast.ClassDef)}
+    assert "ActionModule" in classes, f"{path} defines no ActionModule"
+    bases = [ast.unparse(base) for base in classes["ActionModule"].bases]
+    assert bases == ["VsaAction"], f"{path}: ActionModule derives from VsaAction (plugin_utils/_action/base.py) alone"
+    values = {
+        node.target.id: ast.literal_eval(node.value)
+        for node in classes["ActionModule"].body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    }
+    assert values.get("module") == f"flowbiz.vsa.{path.stem}", f"{path} names another module than its own"
+    verb = values.get("verb")
+    assert verb is None or str(verb).replace(".", " ") in vsa_tree.verbs(), f"{path}: {verb} is no verb"
 
 
 @pytest.mark.parametrize("module", MODULES)
