@@ -7,22 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stack_info
-short_description: Show the stacks of a host, their containers and what these wrote
+short_description: Show the stacks of a host, their containers and the logs of the containers
 version_added: 0.1.0
 description:
-  - Reads the folders below C(/srv) and the engine, all in one call.
+  - Reads the folders below C(/srv) and asks the Docker engine, all in one call.
 author:
   - flowbiz (@flowbiz)
 options:
   name:
-    description: The one stack to return; left out, all of them.
+    description: The one stack to return. Without it, all stacks are returned.
     type: str
   tail:
-    description: How many of the last lines to return that each container wrote.
+    description: How many of the last log lines of each container to return.
     type: int
     default: 0
   service:
-    description: The one service whose lines to return.
+    description: Return only the log lines of this service.
     type: str
 attributes:
   check_mode:
@@ -37,7 +37,7 @@ EXAMPLES = r"""
 - name: List the stacks
   flowbiz.vsa.stack_info:
 
-- name: Show the last lines of the reverse proxy
+- name: Show the last log lines of the reverse proxy
   flowbiz.vsa.stack_info:
     name: reverse-proxy
     tail: 100
@@ -54,14 +54,14 @@ stacks:
   elements: dict
 logs:
   description: One entry per container, with C(container), C(service) and C(lines).
-  returned: O(tail) is not 0
+  returned: if O(tail) is not 0
   type: list
   elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import list_stacks
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import StackListRequest, list_stacks
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 
 
 def main() -> None:
@@ -73,10 +73,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**list_stacks(**module.params))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_with(module, lambda: list_stacks(StackListRequest(**module.params)))
 
 
 if __name__ == "__main__":

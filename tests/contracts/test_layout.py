@@ -44,11 +44,6 @@ UNTESTED = {
     "site/provision.py",
     "site/removal/run.py",
     "site/removal/words.py",
-    "stack/finish.py",
-    "stack/listing.py",
-    "stack/module.py",
-    "stack/reverse_proxy.py",
-    "stack/up.py",
     "store/cert_options.py",
 }
 

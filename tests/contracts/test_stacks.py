@@ -79,3 +79,23 @@ def test_a_service_is_contained(stack: str, name: str, service: dict[str, Any]) 
         if int(published[-1]) in PUBLIC_PORTS.get(stack, set()):
             continue
         assert published[0] == "127.0.0.1", f"{port} is published to the world"
+
+
+# The files that may know the reverse proxy: its hooks, the registry of hooks, and the tasks that it adds.
+PROXY_FILES = {"hooks.py", "reverse_proxy.py", "reverse_proxy.yml"}
+GENERIC = [
+    path
+    for folder, ending in (
+        ("plugins/module_utils/_core/stack", ".py"),
+        ("plugins/module_utils/_host/stack", ".py"),
+        ("roles/stack/tasks", ".yml"),
+    )
+    for path in vsa_tree.below(folder, ending)
+    if path.name not in PROXY_FILES
+]
+
+
+@pytest.mark.parametrize("path", GENERIC, ids=str)
+def test_the_code_for_all_stacks_knows_no_proxy(path: Path) -> None:
+    found = re.findall(r"(?i)nginx|certbot|reverse.?proxy|_host\.proxy|\.\.proxy", vsa_tree.text(path))
+    assert not found, f"{path} mentions {sorted(set(found))}: it belongs into the hooks of the reverse proxy"

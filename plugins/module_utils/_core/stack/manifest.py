@@ -67,7 +67,6 @@ class Stack:
     name: str
     description: str
     tenant: str
-    proxy: bool = False
     memory: int = 0
     timeout: int = 120
     secrets: tuple[Secret, ...] = ()
@@ -207,7 +206,6 @@ def _timeout(value: object, field: str) -> int:
 # The optional fields of stack.yml: the attribute of Stack that each one sets, and the function that parses its value.
 _FIELDS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "tenant": ("tenant", lambda value, field: forms.tenant(value, field=field)),
-    "proxy": ("proxy", lambda value, field: forms.boolean(value, field=field)),
     "memory": ("memory", _memory),
     "health": ("timeout", _timeout),
     "secrets": ("secrets", _secrets),

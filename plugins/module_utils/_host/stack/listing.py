@@ -1,114 +1,125 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stacks of a host as they are now.
+"""The stacks of a host with their containers, as `stack list`, `stack ps` and `stack logs` show them.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from ..._core.errors import RefusedError, VsaError
-from ..._core.forms import stack_name
-from ..._core.stack.compose import COMPOSE, images
-from ..._core.stack.env import parse_env
+from ..._core.result import Result
 from ..._core.stack.manifest import Stack
 from ..machine.docker import Container, Engine
-from ..machine.files import load_yaml
 from ..store.layout import Paths
-from .folder import Folder
+from .finish import services_of
+from .folder import Folder, find_stack, stack_names
 from .health import containers_of, service_of, unhealthy
-from .module import find_folder
+from .hooks import hooks_of
 
-__all__ = ("list_stacks",)
+__all__ = ("StackListRequest", "list_stacks")
 
 _MOST_LINES = 10_000
 
 
-def _names(paths: Paths) -> list[str]:
-    return sorted({path.parents[1].name for path in Path(paths.root, "srv").glob("*/*/.vsa/stack.json")})
+@dataclass(frozen=True)
+class StackListRequest:
+    """Which stacks to show: one or, without a ``name``, all.
+
+    ``tail`` is the number of log lines of each container, 0 for no logs; ``service`` limits the logs to one service.
+    """
+
+    name: str | None = None
+    tail: int = 0
+    service: str | None = None
 
 
-def _state(containers: list[Container], wrong: list[str]) -> str:
-    if not any(container.running for container in containers):
-        return "down"
-    if not wrong:
-        return "healthy"
-    return "starting" if any(container.health == "starting" for container in containers) else "unhealthy"
+def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine: Engine | None = None) -> Result:
+    """Return the stacks, and their logs if lines are requested.
+
+    A stack whose folder is not valid is listed with its problem; RefusedError if it is the only one requested.
+    """
+    paths = paths or Paths()
+    if not 0 <= request.tail <= _MOST_LINES:
+        raise RefusedError(
+            "this is not a number of lines", field="tail", value=request.tail, expected=f"0 to {_MOST_LINES}"
+        )
+    engine = engine or Engine()
+    stacks: list[dict[str, Any]] = []
+    logs: list[dict[str, Any]] = []
+    names = stack_names(paths) if request.name is None else [request.name]
+    for name in names:
+        try:
+            folder, stack = find_stack(paths, name)
+            stacks.append(_view(engine, folder, stack))
+        except VsaError as error:
+            if request.name is not None:
+                raise
+            stacks.append({"name": name, "state": "unhealthy", "problem": error.message, "containers": []})
+            continue
+        if request.tail:
+            logs += _logs(engine, stack, request)
+    data: dict[str, Any] = {"stacks": stacks}
+    if request.tail:
+        data["logs"] = logs
+    return Result(data=data)
 
 
 def _view(engine: Engine, folder: Folder, stack: Stack) -> dict[str, Any]:
-    compose = load_yaml(folder.present().get(COMPOSE, ""), where=COMPOSE)
     containers = containers_of(engine, stack)
-    wrong = unhealthy(containers, tuple(images(compose, parse_env(folder.env() or ""))))
+    problems = unhealthy(containers, services_of(folder))
     return {
         "name": stack.name,
-        "state": _state(containers, wrong),
-        "problem": wrong[0] if wrong else None,
+        "state": _state(containers, problems),
+        "problem": problems[0] if problems else None,
         "tenant": stack.tenant,
         "description": stack.description,
         "folder": str(folder.path),
-        "proxy": stack.proxy,
-        "containers": [
-            {
-                "name": container.name,
-                "service": service_of(container),
-                "state": container.status,
-                "health": container.health,
-                "image": container.image,
-                "started_at": container.started_at,
-            }
-            for container in containers
-        ],
+        "proxy": hooks_of(stack.name).serves_sites,
+        "containers": [_container_view(container) for container in containers],
     }
 
 
-def _lines(engine: Engine, containers: list[Container], tail: int) -> list[dict[str, Any]]:
+def _state(containers: list[Container], problems: list[str]) -> str:
+    if not any(container.running for container in containers):
+        return "down"
+    if not problems:
+        return "healthy"
+    starting = any(container.health == "starting" for container in containers)
+    return "starting" if starting else "unhealthy"
+
+
+def _container_view(container: Container) -> dict[str, Any]:
+    return {
+        "name": container.name,
+        "service": service_of(container),
+        "state": container.status,
+        "health": container.health,
+        "image": container.image,
+        "started_at": container.started_at,
+    }
+
+
+def _logs(engine: Engine, stack: Stack, request: StackListRequest) -> list[dict[str, Any]]:
+    """Return the last lines of each container. RefusedError if the requested service has no container."""
+    containers = containers_of(engine, stack)
+    chosen = [container for container in containers if request.service in (None, service_of(container))]
+    if request.service is not None and not chosen:
+        raise RefusedError(
+            "the stack has no such container",
+            field="service",
+            value=request.service,
+            there_are=sorted(service_of(container) for container in containers),
+        )
     return [
         {
             "container": container.name,
             "service": service_of(container),
-            "lines": engine.logs(container.name, tail=tail).splitlines(),
+            "lines": engine.logs(container.name, tail=request.tail).splitlines(),
         }
-        for container in containers
+        for container in chosen
     ]
-
-
-def list_stacks(
-    name: str | None = None,
-    tail: int = 0,
-    service: str | None = None,
-    *,
-    paths: Paths | None = None,
-    engine: Engine | None = None,
-) -> dict[str, Any]:
-    """Return the result of the module ``stack_info``; a folder that cannot be read is listed with its problem."""
-    paths = paths or Paths()
-    if not 0 <= tail <= _MOST_LINES:
-        raise RefusedError("this is not a number of lines", field="tail", value=tail, expected=f"0 to {_MOST_LINES}")
-    engine = engine or Engine()
-    stacks, logs = [], []
-    for wanted in _names(paths) if name is None else [stack_name(name)]:
-        try:
-            folder, stack = find_folder(paths, wanted)
-            stacks.append(_view(engine, folder, stack))
-        except VsaError as error:
-            if name is not None:
-                raise
-            stacks.append({"name": wanted, "state": "unhealthy", "problem": error.message, "containers": []})
-            continue
-        if tail:
-            containers = containers_of(engine, stack)
-            chosen = [found for found in containers if service in (None, service_of(found))]
-            if service is not None and not chosen:
-                raise RefusedError(
-                    "the stack has no such container",
-                    field="service",
-                    value=service,
-                    there_are=sorted(service_of(found) for found in containers),
-                )
-            logs += _lines(engine, chosen, tail)
-    return {"changed": False, "schema": 1, "stacks": stacks, **({"logs": logs} if tail else {})}

@@ -1,0 +1,104 @@
+"""A host with stacks in a directory, and an engine that only remembers: the verbs of stacks without Docker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, ExecResult
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+
+__all__ = ("FakeEngine", "StackHost", "make_container")
+
+COMPOSE = """\
+services:
+  web:
+    image: ${APP_IMAGE:-app:1}
+networks:
+  flowbiz_ext_acme: {external: true}
+  internal: {}
+"""
+STACK = """\
+schema: 1
+description: An application
+tenant: acme
+secrets: [{name: APP_SECRET}]
+sites:
+  - {domain_from: APP_DOMAIN, container: app-web, port: 3000, profile: llm}
+"""
+
+
+def make_container(stack: str, service: str, *, image: str = "app:1", **more: Any) -> Container:
+    """Return a running, healthy container of a stack's service."""
+    labels = {"com.docker.compose.project": stack, "com.docker.compose.service": service}
+    values = {"status": "running", "health": "healthy", "pid": 1, "started_at": "", "labels": labels, **more}
+    name = f"{stack}-{service}"
+    return Container(name=name, id=name, image=image, image_id=f"sha256:{image}", **values)
+
+
+class FakeEngine:
+    """An engine with images, networks and containers as plain values; ``done`` lists what it was asked to change."""
+
+    def __init__(self, *, images: tuple[str, ...] = ("app:1",), registry: tuple[str, ...] = ()) -> None:
+        self.images = set(images)
+        self.registry = set(registry)
+        self.networks: set[str] = set()
+        self.running: list[Container] = []
+        self.log = "2026-01-01T00:00:00Z out of order\n"
+        self.answer = ExecResult(0, "", "")
+        self.done: list[str] = []
+
+    def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
+        del everything
+        return [found for found in self.running if (labels or {}).items() <= found.labels.items()]
+
+    def container(self, name: str) -> Container | None:
+        return next((found for found in self.running if found.name == name), None)
+
+    def image_id(self, reference: str) -> str | None:
+        return f"sha256:{reference}" if reference in self.images else None
+
+    def pull(self, reference: str) -> None:
+        if reference not in self.registry:
+            raise RefusedError(f"the image {reference} is neither on this host nor to be had")
+        self.done.append(f"pull {reference}")
+        self.images.add(reference)
+
+    def network(self, name: str) -> dict[str, Any] | None:
+        return {"Name": name} if name in self.networks else None
+
+    def ensure_network(self, name: str, **more: Any) -> bool:
+        del more
+        self.done.append(f"network {name}")
+        self.networks.add(name)
+        return True
+
+    def logs(self, name: str, *, tail: int = 100) -> str:
+        return "".join(f"{line}\n" for line in self.log.splitlines()[-tail:]) if self.container(name) else ""
+
+    def run_once(self, image: str, command: list[str], **more: Any) -> ExecResult:
+        self.done.append(" ".join([image, *more["entrypoint"], *command]))
+        return self.answer
+
+
+class StackHost:
+    """The tree of one host below ``root``, its engine, and the files of a stack that may be brought up on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.paths = Paths(str(root))
+        self.engine = FakeEngine()
+        self.files = {"stack.yml": STACK, "compose.yml": COMPOSE, ".env.example": "APP_SECRET=\n#APP_DOMAIN=\n"}
+
+    def folder(self, name: str = "app", tenant: str = "acme") -> Path:
+        """Return the folder of a stack."""
+        return self.root / "srv" / tenant / name
+
+    def tree(self) -> dict[str, str]:
+        """Return the text of every file of the host by its path."""
+        return {
+            str(path.relative_to(self.root)): path.read_text(encoding="utf-8")
+            for path in sorted(self.root.rglob("*"))
+            if path.is_file()
+        }
