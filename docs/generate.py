@@ -1,6 +1,7 @@
 """Write the generated parts of the documentation, or with --check say which of them are stale.
 
 * the parts of source files that come from the fields of a manifest (see ``fields.py``)
+* the parts of pages, of the JSON Schema and of the roles' defaults that list all verbs or options (see ``tables.py``)
 * ``docs/reference/cli.md``: the help of every command of ``vsa``
 * ``docs/reference/modules.md``: the options and return values of every module, as ``ansible-doc`` resolves them
 * ``roles/<role>/README.md``, between two markers: the options of every entry point, from ``meta/argument_specs.yml``
@@ -23,6 +24,7 @@ from typing import Any
 
 import yaml
 from fields import SOURCES, filled
+from tables import listed
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- BEGIN argument specs -->", "<!-- END argument specs -->"
@@ -203,6 +205,7 @@ def main() -> int:
     check = parser.parse_args().check
     # The pages are made of the source files, so the source files come first.
     stale = write(sources(), check=check)
+    stale += write(listed(), check=check)
     stale += write(pages(), check=check)
     if check and stale:
         print(f"{stale} generated file(s) are stale: run `make docs`", file=sys.stderr)

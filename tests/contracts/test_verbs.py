@@ -54,15 +54,6 @@ def target(key: str, value: Any) -> str | None:
     return None
 
 
-def howto_rows() -> dict[str, list[str]]:
-    """Return the pages that the table of the how-to index names for each verb."""
-    rows: dict[str, list[str]] = {}
-    for link, cells in re.findall(r"(?m)^\| \[[^]]*\]\(([^)]+)\) \|(.*)\|$", vsa_tree.text(HOWTO)):
-        for verb in re.findall(r"`([a-z][a-z -]*)`", cells.rsplit("|", 1)[-1]):
-            rows.setdefault(verb, []).append(link)
-    return rows
-
-
 def changelog_entries() -> list[str]:
     """Return every entry of the fragments and of the releases."""
     found = []
@@ -101,19 +92,9 @@ def test_a_verb_is_in_the_reference(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_a_how_to(verb: str) -> None:
-    pages = howto_rows().get(verb, [])
-    assert pages, f"{HOWTO} has no row for `{verb}`: name the verb in the last column of the row of its page"
-    shown = [page for page in pages if re.search(rf"\bvsa {verb}\b", vsa_tree.text(resolved(page)))]
-    assert shown, f"{pages} do not show `vsa {verb}`"
-
-
-def resolved(link: str) -> Path:
-    """Return the path of a page that the how-to index links to, relative to the root."""
-    return (vsa_tree.ROOT / HOWTO.parent / link).resolve().relative_to(vsa_tree.ROOT)
-
-
-def test_the_how_to_index_names_verbs_that_exist() -> None:
-    assert set(howto_rows()) <= set(VERBS)
+    row = re.search(rf"(?m)^\| `vsa {verb}` \| (.+) \|$", vsa_tree.text(HOWTO))
+    assert row, f"{HOWTO} does not list `vsa {verb}`: make docs"
+    assert row[1] != "—", f"no page that {HOWTO} lists shows `vsa {verb}`: write the command into a page of docs/howto"
 
 
 @pytest.mark.parametrize("verb", VERBS)
