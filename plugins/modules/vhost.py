@@ -104,11 +104,30 @@ invalid:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import requested_fields
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import run
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import PHASES, VhostRequest, run
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import (
+    RUN_SPEC,
+    TEMPLATES_SPEC,
+    run_context,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import SITE_SPEC
+
+
+def vhost_request(params):
+    """Return the request that the options of a task make. VsaError if an option is not of its form."""
+    change = None
+    if params["domain"] is not None:
+        domain, unset = forms.domain(params["domain"]), tuple(params["unset"] or ())
+        change = Change(domain, requested_fields(params), unset, absent=params["state"] == "absent")
+    taken_over = {key: params[key] for key in ("phase", "existing", "sync", "answering", "base", "plan", "to")}
+    run, templates = run_context(params, verb="vhost.apply"), params["templates"] or {}
+    return VhostRequest(run=run, templates=templates, change=change, **taken_over)
 
 
 def main() -> None:
@@ -117,7 +136,7 @@ def main() -> None:
             **SITE_SPEC,
             **RUN_SPEC,
             **TEMPLATES_SPEC,
-            "phase": {"type": "str", "choices": ["apply", "prepare", "commit", "rollback"], "default": "apply"},
+            "phase": {"type": "str", "choices": list(PHASES), "default": "apply"},
             "sync": {"type": "bool", "default": False},
             "domain": {"type": "raw"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -130,10 +149,13 @@ def main() -> None:
         required_if=[("phase", "commit", ("base", "plan"))],
         supports_check_mode=True,
     )
+    check, diff = module.check_mode, module._diff
+
+    def call():
+        return as_module_result(run(vhost_request(module.params), check=check, diff=diff))
+
     try:
-        check, diff = module.check_mode, module._diff
-        result = audited(lambda: run(module.params, check=check, diff=diff), module.params, module="vhost", check=check)
-        module.exit_json(**result)
+        module.exit_json(**audited(call, module.params, module="vhost", check=check))
     except VsaError as error:
         module.fail_json(**error.as_result())
 

@@ -62,9 +62,16 @@ drift:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_vhosts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.listing import VhostListRequest, list_vhosts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import TEMPLATES_SPEC
+
+
+def list_request(params):
+    """Return the request that the options of a task make. VsaError if the domain is not of its form."""
+    domain = None if params["domain"] is None else forms.domain(params["domain"])
+    return VhostListRequest(domain=domain, templates=params["templates"] or {})
 
 
 def main() -> None:
@@ -75,10 +82,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**list_vhosts(module.params["domain"], templates=module.params["templates"]))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_with(module, lambda: list_vhosts(list_request(module.params)))
 
 
 if __name__ == "__main__":

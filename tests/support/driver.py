@@ -21,9 +21,10 @@ import sys
 from collections.abc import Mapping
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change, Request
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.transaction import Proxy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Request
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 
@@ -55,11 +56,10 @@ def main() -> None:
         unset = tuple(wanted.get("unset", ()))
         absent = wanted.get("absent", False)
         changes = (Change(wanted["domain"], wanted.get("said", {}), unset=unset, absent=absent),)
+    run = RunContext(audit_id="019ab3a4-0000-7000-8000-000000000000", actor="test", verb="test")
     request = Request(
         templates=wanted["templates"],
-        audit_id="019ab3a4-0000-7000-8000-000000000000",
-        actor="test",
-        verb="test",
+        run=run,
         changes=changes,
         sync=wanted.get("sync", False),
         answering=tuple(wanted.get("answering", ())),
@@ -71,7 +71,7 @@ def main() -> None:
             # Imported here: the other calls are not to pay for it.
             from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import unprovision
 
-            own = {"keep_container": False, "keep_cert": False, "purge": False, "audit_id": request.audit_id}
+            own = {"keep_container": False, "keep_cert": False, "purge": False, "audit_id": run.audit_id}
             named = {"domain": wanted["domain"], "templates": wanted["templates"], "actor": "test", "verb": None}
             options = {**own, **named, **wanted.get("options", {})}
             result = unprovision(options, check=wanted.get("check", False), diff=False, on_step=on_step)
@@ -82,7 +82,7 @@ def main() -> None:
             prepared = proxy.prepare(request)
             result = {"number": prepared.number, "base": prepared.plan.base, "plan": prepared.plan.hash}
         else:
-            done = proxy.rollback(wanted.get("to"), request) if call == "rollback" else proxy.apply(request)
+            done = proxy.rollback(wanted.get("to"), run) if call == "rollback" else proxy.apply(request)
             prepared, outcome_or_none = done
             result = {"changed": outcome_or_none is not None, "number": prepared.number or prepared.plan.base}
             if outcome_or_none is not None:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, make_plan, text_hash
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change, Desired, Request, compose
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import build_generation
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Desired, Request
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import Generations, Record
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 
 from making import MARKER, TEMPLATE_TEXTS, make_renderer
 
@@ -27,7 +29,7 @@ def provide(domain: str, upstream: str | None = "web-1:3000", **said: Any) -> Ch
         container, _colon, port = upstream.partition(":")
         said |= {"container": container, "port": int(port)}
     unset = said.pop("unset", ())
-    return Change(domain, said=said, unset=unset)
+    return Change(domain, requested=said, unset=unset)
 
 
 class HostTree:
@@ -60,12 +62,12 @@ class HostTree:
 
     def desired(self, *changes: Change, sync: bool = False) -> tuple[Plan, Desired]:
         """Return the plan of a request and what it was made of."""
-        live = self.generations.read(self.generations.live_number())
-        record = self.generations.record(live.number)
-        settings = read_settings(self.paths)
-        renderer = make_renderer(templates=self.templates, settings=settings, marker=live.marker or MARKER)
-        request = Request(templates=self.templates, audit_id=AUDIT_ID, changes=changes, sync=sync)
-        desired = compose(self.paths, live, record.sites if record else {}, request, renderer, settings)
+        host = read_host(self.paths)
+        live = host.live
+        renderer = make_renderer(templates=self.templates, settings=host.settings, marker=live.marker or MARKER)
+        run = RunContext(AUDIT_ID, "tester@here", "site.provision")
+        request = Request(run=run, templates=self.templates, changes=changes, sync=sync)
+        desired = build_generation(host, request, renderer)
         plan = make_plan(
             live, desired.files, inputs=renderer.inputs, marker=live.marker or MARKER, networks=desired.networks
         )

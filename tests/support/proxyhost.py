@@ -90,8 +90,9 @@ class ProxyHost:
         with tarfile.open(fileobj=stream, mode="w") as archive:
             place = "ansible_collections/flowbiz/vsa/plugins/module_utils"
             for name in ("_core", "_host"):
-                for path in sorted((ROOT / "plugins/module_utils" / name).glob("*.py")):
-                    archive.add(path, f"{place}/{name}/{path.name}")
+                folder = ROOT / "plugins/module_utils" / name
+                for path in sorted(folder.rglob("*.py")):
+                    archive.add(path, f"{place}/{name}/{path.relative_to(folder)}")
             archive.add(HERE / "driver.py", "driver.py")
         self.run("sh", "-c", "command -v curl >/dev/null || apt-get install -y -qq curl", timeout=300)
         self.run("mkdir", "-p", _LIBRARY)

@@ -14,9 +14,10 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..site.declared import WHERE
 from .render import GENERATION, number_generation
 
 __all__ = (
@@ -33,6 +34,7 @@ __all__ = (
     "site_file",
     "site_of",
     "text_hash",
+    "undone_notes",
     "unnumber",
 )
 
@@ -41,6 +43,9 @@ AUTH = "auth.js"
 
 # The process and thread that NGINX puts before its words.
 _PROCESS = re.compile(r"^\d+#\d+: ")
+
+# The line of a manifest that says that the inventory declares the site.
+_DECLARED = re.compile(r"(?m)^origin:[ \t]*declared[ \t]*$")
 
 
 def content_hash(content: bytes) -> str:
@@ -241,3 +246,17 @@ def culprit_line(output: str, number: int) -> tuple[str | None, int | None, str]
     name, _colon, rest = tail.rpartition(".conf:")
     message = head.rpartition(" in ")[0] or words
     return (name or None), (int(rest) if rest.isdigit() else None), message.strip()
+
+
+def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:
+    """Return a note for each site that the inventory declares and a run changes: the next apply undoes the change.
+
+    The verbs of ``auth`` change what a declaration may leave out. Then the next apply does not undo it.
+    """
+    domains = [
+        site_of(change.name)
+        for change in changes
+        if change.name.startswith("manifests/") and change.before and _DECLARED.search(change.before)
+    ]
+    undone = "undoes this, if it is declared there" if verb.startswith("auth.") else "undoes this"
+    return [f"{domain} is declared in the inventory ({WHERE}): the next vsa site apply {undone}" for domain in domains]

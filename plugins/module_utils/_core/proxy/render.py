@@ -140,7 +140,7 @@ class Renderer:
         missing = [name for name in (*TEMPLATES, *PAGES) if name not in templates]
         if missing:
             raise InternalError(f"no text came for the template {missing[0]}")
-        self._settings = settings
+        self.settings = settings
         self._layout = layout
         self._marker = marker
         environment = ImmutableSandboxedEnvironment(
@@ -176,7 +176,7 @@ class Renderer:
         return self._render(
             "nginx.conf.j2",
             {
-                "settings": self._settings,
+                "settings": self.settings,
                 "certificates": {"letsencrypt": self._layout.letsencrypt, "selfsigned": self._layout.selfsigned},
                 "root": self._layout.root,
                 "marker": self._marker,
@@ -194,7 +194,7 @@ class Renderer:
 
     def site(self, site: Site) -> str:
         """Return one site's file; the same manifest gives the same text in every generation."""
-        authority = certificate_authority(site, self._settings)
+        authority = certificate_authority(site, self.settings)
         directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
         named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
         realms = {

@@ -9,13 +9,11 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
 from ..errors import RefusedError, VsaError, shown
-from ..proxy.plan import FileChange, site_of
 from .manifest import DECLARED, FIELDS, Site, parse, to_manifest
 
 __all__ = (
@@ -26,14 +24,12 @@ __all__ = (
     "in_one",
     "parse_declared",
     "refusals",
-    "undone_notes",
 )
 
 WHERE = "vsa_sites"
 # What a declaration that is silent about it leaves as it is: who may pass is known to the host alone, and a path that
 # asks for a password must not be opened because somebody's file does not speak of it.
 _KEPT = ("auth",)
-_ORIGIN = re.compile(r"(?m)^origin:[ \t]*declared[ \t]*$")
 
 
 def parse_declared(
@@ -152,17 +148,3 @@ def _lines(error: VsaError) -> list[str]:
 def differing_fields(before: Site, after: Site) -> list[str]:
     """Return the names of the fields in which two sites differ, in the order of a manifest."""
     return [name for name in (*FIELDS, "origin") if getattr(before, name) != getattr(after, name)]
-
-
-def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:
-    """Return a note for each declared site whose manifest somebody changes otherwise: the inventory wins next time.
-
-    What the verbs of ``auth`` change stays where the declaration does not speak of it.
-    """
-    domains = [
-        site_of(change.name)
-        for change in changes
-        if change.name.startswith("manifests/") and change.before and _ORIGIN.search(change.before)
-    ]
-    undone = "undoes this, if it is declared there" if verb.startswith("auth.") else "undoes this"
-    return [f"{domain} is declared in the inventory ({WHERE}): the next vsa site apply {undone}" for domain in domains]

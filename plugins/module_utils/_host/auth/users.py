@@ -18,14 +18,16 @@ from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
 from ..._core.proxy.locations import served
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
+from ..._core.result import as_module_result
+from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, parse
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..machine.files import read_text
-from ..proxy.desired import Change, Request
-from ..proxy.module import outcome_result, plan_result
 from ..proxy.nginx import AUTH_CONTAINER
+from ..proxy.steps import outcome_result, plan_result
 from ..proxy.transaction import Proxy
+from ..proxy.values import Change, Request
 from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.manifests import read_manifest, read_manifests
@@ -171,18 +173,16 @@ class _Auth:
 
     def _transact(self, said: Mapping[str, object]) -> dict[str, Any]:
         request = Request(
+            run=RunContext(self._id, self._options["actor"], self._options["verb"] or "auth.add"),
             templates=self._options["templates"] or {},
-            audit_id=self._id,
-            actor=self._options["actor"],
-            verb=self._options["verb"] or "auth.add",
             changes=(Change(self._domain, said),),
         )
         proxy = Proxy(Engine(), self._paths)
         if self._check:
             plan, desired = proxy.plan(request)
-            return plan_result(plan, desired, diff=self._diff)
+            return as_module_result(plan_result(plan, desired, diff=self._diff))
         prepared, outcome = proxy.apply(request)
-        return outcome_result(prepared.plan, prepared.desired, outcome, request, diff=self._diff)
+        return as_module_result(outcome_result(prepared, outcome, request.run, diff=self._diff))
 
     def _roll_back(self, route: str, text: str | None) -> None:
         if text is None:

@@ -22,8 +22,8 @@ from ..._core.errors import RefusedError
 __all__ = (
     "dump_yaml",
     "fsync_directory",
+    "fsync_files",
     "load_yaml",
-    "make_last",
     "point_link",
     "read_bytes",
     "read_json",
@@ -91,7 +91,7 @@ def dump_yaml(data: Any) -> str:
 
 
 def fsync_directory(path: Path) -> None:
-    """Make the entries of a directory last."""
+    """fsync the entries of a directory: new, renamed and removed files."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -104,8 +104,8 @@ def fsync_directory(path: Path) -> None:
 _MANY = 64
 
 
-def make_last(directory: Path, files: Sequence[Path | str]) -> None:
-    """Make the content of files, written before, last; all of them lie on the file system of ``directory``."""
+def fsync_files(directory: Path, files: Sequence[Path | str]) -> None:
+    """fsync the content of files. All of them are on the file system of ``directory``."""
     if len(files) > _MANY and _syncfs(directory):
         return
     for path in files:
@@ -127,16 +127,14 @@ def _syncfs(directory: Path) -> bool:
         os.close(handle)
 
 
-def write_new(path: Path | str, content: bytes, *, mode: int = 0o444, last: bool = True) -> None:
-    """Write a file that must not exist yet, and make its content last unless the caller does so for many at once."""
+def write_new(path: Path | str, content: bytes, *, mode: int = 0o444) -> None:
+    """Write a file that must not exist yet. There is no fsync: the caller does that for many files at once."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         os.fchmod(handle, mode)
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(handle, rest) :]
-        if last:
-            os.fsync(handle)
     finally:
         os.close(handle)
 

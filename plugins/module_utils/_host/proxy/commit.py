@@ -1,7 +1,58 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The second half of the transaction: switch to a tested generation, reload, prove; or roll back.
+"""The second half of the transaction: switch to a tested generation, reload, prove; roll back if that fails.
+
+Theory of operation
+-------------------
+
+What exists on disk, below data/nginx:
+
+* ``generations/<n>/`` is a complete configuration. It is finished once it has its generation.json, the record.
+* ``current`` is a link to the live generation: the last one that was proven. NGINX starts with it.
+* ``journal.json`` exists while a commit is under way. It names the base (the generation that was live before), the
+  generation that shall become live, and what the commit adds to the Docker engine.
+
+What exists in the container, on a tmpfs that is empty after each start:
+
+* The next link says which generation NGINX reads at its next reload. At a start the container makes it from
+  ``current``.
+* The workers serve one generation, and tell its number through a socket. Old workers finish their connections.
+
+A commit moves through these states. Each row says which step leads there (the name that ``on_step`` gets before the
+step), and what a kill directly after that step leaves behind.
+
+=============  ==========================================  =========  =========  ===========  =========================
+step           what the step does                          current    next link  NGINX        the next run
+=============  ==========================================  =========  =========  ===========  =========================
+(finish)       write the record; the plan is staged        base       base       base         removes the generation
+journal        write the journal                           base       base       base         rolls back
+effects        create networks, connect containers         base       base       base         rolls back, networks too
+switch         point the next link to the new generation   base       new        base         finishes the commit
+reload         send SIGHUP, fsync the generation           base       new        base or new  finishes the commit
+prove          ask NGINX and the sites                     base       new        new          finishes the commit
+keep           point ``current`` to the new generation     new        new        new          finishes the commit
+manifests      write /etc/vsa/sites, the Compose           new        new        new          finishes the commit
+               override; leave networks
+close          remove the journal, prune generations       new        new        new          has nothing to do
+=============  ==========================================  =========  =========  ===========  =========================
+
+Why this is safe at each point:
+
+* ``current`` changes only after the proof, and only after an fsync of the new generation. So whatever starts NGINX in
+  between (a crash, a reboot, a power cut) starts the base.
+* If NGINX restarts after ``switch``, its next link comes from ``current`` again, and so the next run rolls back.
+* A run repairs what an earlier run left, before it does anything else and under the same lock: Proxy.recover().
+  "Finishes the commit" means that it proves the generation first. If the proof fails, it rolls back.
+* Each step can be repeated: to finish or to roll back twice gives the same result.
+
+Two cases are different. If NGINX does not run, there is nothing to reload: the whole generation is tested in a
+container of its own and ``current`` changes at once. A container from before there was a next link reads ``current``
+at each reload, so there ``current`` changes before the reload too.
+
+A rollback (roll_back) runs the same way backwards: ``current`` and the next link point to the base, NGINX reloads and
+is proven, the networks are undone, the generation and the journal are removed. If that fails, the error is a
+NotRolledBackError, the journal stays, and the next run tries again.
 
 Note that this module is **private** to the collection.
 """
@@ -10,78 +61,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..._core.errors import InternalError, NotRolledBackError, RefusedError, RolledBackError, VsaError
-from ..._core.networks import EDGE, ula_subnet
 from ..._core.proxy.plan import culprit_line, manifest_file, site_of
-from ..machine.docker import Engine
-from ..machine.files import dump_yaml, read_text, write_atomically
+from ..._core.settings import Settings
+from ..machine.files import read_text, write_atomically
 from ..store.access_logs import remove_logs
-from ..store.certificates import certificate_problem, live_fingerprint
 from ..store.generations import Generations, Journal, Record
 from ..store.layout import Paths
-from ..store.settings import read_settings
-from .networks import leave_edges
-from .nginx import CONTAINER, Nginx
-from .probe import Answer, fetch_site, prove_closed, prove_refused, prove_sites, serving
+from .networks import connect_networks, leave_networks, plan_networks, undo_networks, write_override
+from .proving import neighbours_serving, newly_closed, prove_generation
+from .values import Outcome
 
-__all__ = ("Commit", "Outcome", "fetch")
+if TYPE_CHECKING:
+    from .protocols import ProxyEngine, ProxyNginx
+
+__all__ = ("Commit",)
 
 _RELOAD_SECONDS = 30.0
-_BACKEND_SECONDS = 10.0
 # A little more than keepalive_min_timeout of nginx.conf.
 _IDLE_SECONDS = 3.5
-_NO_BACKEND = (502, 504)
-# How many neighbours of a removed site are asked, before and after: each costs two handshakes.
-_MOST_NEIGHBOURS = 50
-
-
-@dataclass
-class Outcome:
-    """What a commit did. ``proven`` is false where NGINX does not run and the generation waits for its start."""
-
-    number: int
-    base: int
-    proven: bool = False
-    joined: list[list[str]] = field(default_factory=list)
-    answers: dict[str, Answer] = field(default_factory=dict)
-    neighbours: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def fetch(paths: Paths, domain: str, entry: Mapping[str, Any], *, address: str = "127.0.0.1") -> Answer:
-    """Fetch a site's first path as a client would; a 502 or 504 right after a reload gets time to resolve its name."""
-    settings = read_settings(paths)
-    bundle = Path(settings.ca_bundle) if settings.ca_bundle else None
-    deadline = time.monotonic() + _BACKEND_SECONDS
-    while True:
-        answer = fetch_site(
-            entry.get("served", domain),
-            path=entry.get("path", "/"),
-            address=address,
-            ca_bundle=bundle,
-            verify=entry["ca"] != "selfsigned",
-        )
-        if answer.status not in _NO_BACKEND or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.2)
-
-
-def _state_after_roll_back(record: Record) -> str:
-    return f"rolled back: generation {record.base} is live" if record.base else "rolled back: no generation is live"
 
 
 class Commit:
-    """Makes generations live on one host. All of it runs under the host's lock."""
+    """Makes generations live on one host. The caller holds the host's lock."""
 
     def __init__(
         self,
         paths: Paths,
-        engine: Engine,
-        nginx: Nginx,
+        engine: ProxyEngine,
+        nginx: ProxyNginx,
         generations: Generations,
         on_step: Callable[[str], None],
     ) -> None:
@@ -90,95 +100,74 @@ class Commit:
         self._nginx = nginx
         self._generations = generations
         self._on_step = on_step
-        self._checked: Mapping[str, str | None] = {}
 
-    def run(self, number: int, *, checked: Mapping[str, str | None] | None = None) -> Outcome:
-        """Commit a tested generation. RolledBackError when it is not proven, NotRolledBackError when that fails too.
+    def run(
+        self,
+        number: int,
+        *,
+        certificates: Mapping[str, str | None] | None = None,
+        settings: Settings | None = None,
+    ) -> Outcome:
+        """Make a tested generation live.
 
-        ``checked`` is given where the same run, under the same lock, has just staged and verified it: what is wrong
-        with the certificate of each of its changed sites.
+        ``certificates`` is given if the same run has just staged and verified the generation: it maps each changed site
+        to what is wrong with its certificate. Otherwise the generation is verified again.
+
+        RolledBackError if the generation is not proven and the base is live again; NotRolledBackError if the rollback
+        fails.
         """
         record = self._generations.record(number)
         if record is None:
             raise InternalError(f"generation {number} was never finished")
-        self._checked = checked or {}
-        wrong = self._generations.verify(number, record.files) if checked is None else []
-        if wrong:
-            self._generations.discard(number)
-            raise RefusedError(f"generation {number} was changed after its test", field="file", value=", ".join(wrong))
-        neighbours = self._neighbours(record)
-        journal = self._intended_effects(record)
+        if certificates is None:
+            self._refuse_if_changed(record)
+        neighbours = neighbours_serving(self._nginx, record)
+        journal = plan_networks(self._engine, self._nginx.container(), record)
         self._on_step("journal")
         self._generations.write_journal(journal)
         try:
             self._on_step("effects")
-            self._make_effects(journal)
+            connect_networks(self._engine, journal)
         except BaseException as error:
-            self._take_back(record, journal, str(error))
+            self._roll_back_after(record, journal, str(error))
             raise
-        return self.finish(record, journal, neighbours=neighbours)
+        return self.finish(record, journal, neighbours=neighbours, certificates=certificates, settings=settings)
 
-    def _address(self) -> str:
-        proxy = self._nginx.container()
-        return next((end.address for end in proxy.networks.values() if end.address), "") if proxy else ""
+    def _refuse_if_changed(self, record: Record) -> None:
+        """RefusedError if somebody changed a file of a generation since it was tested. The generation is removed."""
+        wrong = self._generations.verify(record.number, record.files)
+        if wrong:
+            self._generations.discard(record.number)
+            raise RefusedError(
+                f"generation {record.number} was changed after its test", field="file", value=", ".join(wrong)
+            )
 
-    def _neighbours(self, record: Record) -> list[str]:
-        """Return sites beside those that are removed that serve now, spread evenly where they are many."""
-        if not record.removed or self._nginx.master() is None:
-            return []
-        others = [domain for domain in sorted(record.sites) if domain not in record.changed]
-        asked = others[:: max(1, -(-len(others) // _MOST_NEIGHBOURS))]
-        return serving(asked, address=self._address(), marker=record.marker, generation=record.base, sites=record.sites)
+    def finish(
+        self,
+        record: Record,
+        journal: Journal,
+        *,
+        neighbours: list[str] | None = None,
+        certificates: Mapping[str, str | None] | None = None,
+        settings: Settings | None = None,
+    ) -> Outcome:
+        """Do everything from ``switch`` on, also for a commit that a killed run began. Rolls back if that fails.
 
-    def _intended_effects(self, record: Record) -> Journal:
-        proxy = self._nginx.container()
-        attached = []
-        if proxy is not None and proxy.running:
-            attached = [name for name in record.networks if name not in proxy.networks]
-        return Journal(
-            base=record.base,
-            to=record.number,
-            networks=[name for name in record.networks if self._engine.network(name) is None],
-            attached=attached,
-            joined=record.joins,
-        )
-
-    def _make_effects(self, journal: Journal) -> None:
-        for name in journal.networks:
-            self._engine.ensure_network(name, subnet6=ula_subnet(name), labels={"vsa.edge": "1"})
-        for name in journal.attached:
-            self._engine.connect(name, CONTAINER)
-        for network, container in journal.joined:
-            self._engine.connect(network, container)
-
-    def undo_effects(self, journal: Journal) -> None:
-        """Take back what a commit added to the engine."""
-        for network, container in journal.joined:
-            self._engine.disconnect(network, container)
-        for name in journal.attached:
-            self._engine.disconnect(name, CONTAINER)
-        for name in journal.networks:
-            self._engine.remove_network(name)
-
-    def finish(self, record: Record, journal: Journal, *, neighbours: list[str] | None = None) -> Outcome:
-        """Let NGINX serve a generation and prove it; make it the one to start with, or put the base back and say so.
-
-        ``neighbours`` are sites that served before and must serve afterwards. NGINX reads a link of its own, so until
-        the proof is there whatever starts NGINX anew starts the base.
+        ``neighbours`` are sites that served before the change and must serve after it.
         """
-        outcome = Outcome(number=record.number, base=record.base, joined=journal.joined, neighbours=neighbours or [])
+        outcome = Outcome(number=record.number, base=record.base, neighbours=neighbours or [])
         try:
-            problems = self._reload_and_prove(record, outcome)
+            problems = self._serve(record, outcome, certificates=certificates or {}, settings=settings)
         except BaseException as error:
-            self._take_back(record, journal, str(error))
+            self._roll_back_after(record, journal, str(error))
             raise
         if problems:
-            self._take_back(record, journal, problems[0])
+            self._roll_back_after(record, journal, problems[0])
             raise RolledBackError(
                 problems[0],
                 field="generation",
                 value=record.number,
-                state=_state_after_roll_back(record),
+                state=_state_after_rollback(record),
                 details=problems[1:6],
             )
         self._on_step("keep")
@@ -186,8 +175,8 @@ class Commit:
             self._generations.switch(record.number)
         self._on_step("manifests")
         self._write_manifests(record)
-        self._write_override(record)
-        outcome.notes += leave_edges(self._engine, record, self._generations.record(record.base))
+        write_override(self._paths, record.networks)
+        outcome.notes += leave_networks(self._engine, record, self._generations.record(record.base))
         self._on_step("close")
         self._generations.close_journal()
         self._generations.prune()
@@ -195,10 +184,21 @@ class Commit:
             outcome.notes += [f"{domain} is refused now" for domain in record.removed]
         return outcome
 
-    def _reload_and_prove(self, record: Record, outcome: Outcome) -> list[str]:
+    # -- serve the new generation ------------------------------------------------------------------------------------
+
+    def _serve(
+        self,
+        record: Record,
+        outcome: Outcome,
+        *,
+        certificates: Mapping[str, str | None],
+        settings: Settings | None,
+    ) -> list[str]:
+        """Let NGINX serve a generation and prove it. Returns what is wrong, empty if all is right."""
         master = self._nginx.master()
         if master is None:
-            problems = self._keep_for_the_start(record)
+            problems = self._keep_for_start(record)
+            # Somebody may have started NGINX meanwhile. Then it reads the new generation, and can be proven.
             master = self._nginx.master()
             if problems:
                 return problems
@@ -207,160 +207,91 @@ class Commit:
                     "NGINX is not running: the generation was tested apart and is live at its next start"
                 )
                 return []
-        before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
+        before = self._accepting(master)
         if self._nginx.generation(master) == record.number:
-            before = set()  # a killed run reloaded already
-            self._generations.settle(record)
+            # A killed run reloaded already.
+            before = set()
+            self._generations.fsync_generation(record)
         else:
-            ended = self._nginx.make_room(master)
-            if ended:
-                outcome.notes.append(f"{ended} workers of an older reload were ended to keep memory bounded")
-            offset = self._nginx.error_log_size()
-            self._on_step("switch")
-            if not self._nginx.point(master, record.number):
-                problems = self._keep_for_the_start(record)
-                if problems:
-                    return problems
-            self._on_step("reload")
-            self._nginx.reload(master)
-            self._generations.settle(record)  # meanwhile
-            self._on_step("prove")
-            problems = self._nginx.wait_for_generation(
-                master, record.number, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
-            )
+            problems = self._reload(master, record, outcome, before)
             if problems:
-                return [f"NGINX did not take generation {record.number}: {problems[0]}", *problems[1:]]
-        problems = self._prove_sites(record, outcome)
-        if not problems and self._newly_closed(record):
-            self._wait_for_the_old(master, before)
+                return problems
+        base = self._generations.record(record.base)
+        problems = prove_generation(
+            self._paths, self._nginx, record, base, outcome, certificates=certificates, settings=settings
+        )
+        if not problems and newly_closed(record, base):
+            self._wait_for_old_workers(master, before)
         outcome.proven = not problems
         return problems
 
-    def _keep_for_the_start(self, record: Record) -> list[str]:
-        """Make a generation the one that NGINX starts with, once the whole of it is tested."""
+    def _accepting(self, master: int) -> set[int]:
+        return {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
+
+    def _reload(self, master: int, record: Record, outcome: Outcome, before: set[int]) -> list[str]:
+        """Let a running NGINX read a generation, and wait until only the new workers accept connections."""
+        ended = self._nginx.end_oldest_workers(master)
+        if ended:
+            outcome.notes.append(f"{ended} workers of an older reload were ended to keep memory bounded")
+        log_offset = self._nginx.error_log_size()
+        self._on_step("switch")
+        if not self._nginx.set_next(master, record.number):
+            problems = self._keep_for_start(record)
+            if problems:
+                return problems
+        self._on_step("reload")
+        self._nginx.reload(master)
+        # NGINX starts its workers meanwhile.
+        self._generations.fsync_generation(record)
+        self._on_step("prove")
+        problems = self._nginx.wait_for_generation(
+            master, record.number, before=before, log_offset=log_offset, timeout=_RELOAD_SECONDS
+        )
+        if problems:
+            return [f"NGINX did not take generation {record.number}: {problems[0]}", *problems[1:]]
+        return []
+
+    def _keep_for_start(self, record: Record) -> list[str]:
+        """Point ``current`` to a generation that is not proven. If only a part of it was tested, test all of it now."""
         if not record.whole:
             result = self._nginx.test(record.number)
             if not result.good:
-                return [f"NGINX refuses generation {record.number}: {culprit_line(result.output, record.number)[2]}"]
-        self._generations.settle(record)
+                message = culprit_line(result.output, record.number)[2]
+                return [f"NGINX refuses generation {record.number}: {message}"]
+        self._generations.fsync_generation(record)
         self._generations.switch(record.number)
         return []
 
-    def _newly_closed(self, record: Record) -> bool:
-        """Say whether a path is behind a password now that was not before."""
-        base = self._generations.record(record.base)
-        earlier = base.sites if base else {}
-        return any(
-            set(record.sites[domain].get("closed") or ()) - set(earlier.get(domain, {}).get("closed") or ())
-            for domain in record.changed
-        )
+    def _wait_for_old_workers(self, master: int, before: set[int]) -> None:
+        """Wait until no old worker takes a new request: for a few seconds an idle connection may still bring one.
 
-    def _wait_for_the_old(self, master: int, before: set[int]) -> None:
-        """Wait until no worker of before would answer: for a moment an idle connection may still ask it something.
-
-        One that lives longer has only answers to finish.
+        An old worker that lives longer only finishes answers.
         """
         deadline = time.monotonic() + _IDLE_SECONDS
-        while any(worker.pid in before for worker in self._nginx.workers(master)) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if not any(worker.pid in before for worker in self._nginx.workers(master)):
+                return
             time.sleep(0.05)
 
-    def _prove_sites(self, record: Record, outcome: Outcome) -> list[str]:
-        address = self._address()
-        wanted = {}
-        for domain in record.changed:
-            authority = record.sites[domain]["ca"]
-            known = self._checked
-            problem = known[domain] if domain in known else certificate_problem(self._paths, domain, authority)
-            if problem:
-                outcome.notes.append(f"{domain} is not proven: {problem}")
-            else:
-                wanted[domain] = live_fingerprint(self._paths, domain, authority)
-        asked: dict[str, Any] = {
-            "address": address,
-            "marker": record.marker,
-            "generation": record.number,
-            "sites": record.sites,
-        }
-        problems = prove_sites(wanted, **asked)
-        base = self._generations.record(record.base)
-        before = base.sites if base else {}
-        claimed = {name for entry in record.sites.values() for name in entry["names"]}
-        gone = [name for domain in record.removed for name in before.get(domain, {}).get("names", [domain])]
-        problems += [wrong for name in gone if name not in claimed and (wrong := prove_refused(name, address=address))]
-        problems += prove_sites(dict.fromkeys(outcome.neighbours), **asked)
-        problems += [
-            wrong
-            for domain in record.changed
-            if domain in wanted
-            for path in record.sites[domain].get("closed") or ()
-            if (wrong := prove_closed(record.sites[domain].get("served", domain), path=path, address=address))
-        ]
-        if problems:
-            return problems
-        for domain in record.answering:
-            answer = outcome.answers[domain] = fetch(self._paths, domain, record.sites[domain])
-            if answer.status in _NO_BACKEND:
-                return [f"https://{domain}/ answers {answer.status}, though its container answered before the change"]
-        return []
-
-    def take_back(self, journal: Journal) -> None:
-        """Make the base live again, take effects back, and forget the generation. NotRolledBackError if that fails."""
-        if self._generations.live_number() == journal.to:
-            self._generations.switch(journal.base)
-        master = self._nginx.master()
-        if master is not None and journal.base:
-            self._serve_base(master, journal)
-        self.undo_effects(journal)
-        self._generations.discard(journal.to)
-        self._generations.close_journal()
-
-    def _serve_base(self, master: int, journal: Journal) -> None:
-        reads, served = self._nginx.reads(master), self._nginx.generation(master)
-        if journal.to not in (reads, served):
-            return
-        self._nginx.point(master, journal.base)
-        before = {worker.pid for worker in self._nginx.workers(master) if worker.accepting}
-        offset = self._nginx.error_log_size()
-        if served == journal.base:
-            before = set()
-        else:
-            self._nginx.make_room(master)
-            self._nginx.reload(master)
-        problems = self._nginx.wait_for_generation(
-            master, journal.base, before=before, log_offset=offset, timeout=_RELOAD_SECONDS
-        )
-        if problems:
-            raise NotRolledBackError(problems[0])
-
-    def _take_back(self, record: Record, journal: Journal, reason: str) -> None:
-        """Take everything back, and forget the generation. NotRolledBackError if that fails."""
-        try:
-            self.take_back(journal)
-            remove_logs(self._paths, set(record.logs))
-        except (VsaError, OSError) as error:
-            raise NotRolledBackError(
-                f"{reason}; and putting generation {record.base} back failed: {error}",
-                field="generation",
-                value=record.number,
-                state=f"current points to generation {self._generations.live_number()}, NGINX may serve another one",
-                hint="vsa vhost sync",
-            ) from error
-
     def _write_manifests(self, record: Record) -> None:
-        """Bring the manifests on disk to what the generation says of the sites that it changed.
+        """Write the manifests of the changed sites to /etc/vsa/sites, and remove those of the removed sites.
 
-        A site that is made anew is not half removed any more, whatever a removal that was interrupted noted.
+        If the removal of a site was interrupted and the site is live again, the journal of that removal goes too.
         """
-        for changed in record.changed if self._paths.unprovision.is_dir() else ():
-            (self._paths.unprovision / f"{changed}.json").unlink(missing_ok=True)
+        if self._paths.unprovision.is_dir():
+            for domain in record.changed:
+                (self._paths.unprovision / f"{domain}.json").unlink(missing_ok=True)
         base = self._generations.record(record.base)
-        # Without its record the base is still known by its names.
-        before = base.files if base else dict.fromkeys(self._generations.read(record.base).files, "")
+        if base is not None:
+            before: Mapping[str, str] = base.files
+        else:
+            # Without its record only the names of its files are known.
+            before = dict.fromkeys(self._generations.read(record.base).files, "")
         for name in sorted({*record.files, *before}):
-            domain = site_of(name)
-            if domain is None or name != manifest_file(domain) or record.files.get(name) == before.get(name):
+            site = site_of(name)
+            if site is None or name != manifest_file(site) or record.files.get(name) == before.get(name):
                 continue
-            path = self._paths.sites / f"{domain}.yml"
+            path = self._paths.sites / f"{site}.yml"
             if name not in record.files:
                 path.unlink(missing_ok=True)
                 continue
@@ -368,16 +299,52 @@ class Commit:
             if text is not None:
                 write_atomically(path, text, mode=0o644)
 
-    def _write_override(self, record: Record) -> None:
-        """Write the tenants' networks for Compose, so that a recreated proxy joins them again."""
-        tenants = [name for name in record.networks if name != EDGE]
-        if not tenants:
-            self._paths.override.unlink(missing_ok=True)
+    # -- roll back ---------------------------------------------------------------------------------------------------
+
+    def _roll_back_after(self, record: Record, journal: Journal, reason: str) -> None:
+        """Roll back because of ``reason``. NotRolledBackError if the rollback fails."""
+        try:
+            self.roll_back(journal)
+            remove_logs(self._paths, set(record.logs))
+        except (VsaError, OSError) as error:
+            raise NotRolledBackError(
+                f"{reason}; and the rollback to generation {record.base} failed: {error}",
+                field="generation",
+                value=record.number,
+                state=f"current points to generation {self._generations.live_number()}, NGINX may serve another one",
+                hint="vsa vhost sync",
+            ) from error
+
+    def roll_back(self, journal: Journal) -> None:
+        """Make the base live again, undo the networks, and remove the generation. NotRolledBackError if that fails."""
+        if self._generations.live_number() == journal.to:
+            self._generations.switch(journal.base)
+        master = self._nginx.master()
+        if master is not None and journal.base:
+            self._serve_base(master, journal)
+        undo_networks(self._engine, journal)
+        self._generations.discard(journal.to)
+        self._generations.close_journal()
+
+    def _serve_base(self, master: int, journal: Journal) -> None:
+        """Let a running NGINX serve the base again, if it reads or serves the new generation."""
+        served = self._nginx.generation(master)
+        if journal.to not in (self._nginx.next_generation(master), served):
             return
-        text = "# Written by vsa: the tenants' edge networks, for when the proxy is recreated.\n" + dump_yaml(
-            {
-                "services": {"nginx": {"networks": {name: {} for name in tenants}}},
-                "networks": {name: {"external": True} for name in tenants},
-            }
+        self._nginx.set_next(master, journal.base)
+        before = self._accepting(master)
+        log_offset = self._nginx.error_log_size()
+        if served == journal.base:
+            before = set()
+        else:
+            self._nginx.end_oldest_workers(master)
+            self._nginx.reload(master)
+        problems = self._nginx.wait_for_generation(
+            master, journal.base, before=before, log_offset=log_offset, timeout=_RELOAD_SECONDS
         )
-        write_atomically(self._paths.override, text, mode=0o644)
+        if problems:
+            raise NotRolledBackError(problems[0])
+
+
+def _state_after_rollback(record: Record) -> str:
+    return f"rolled back: generation {record.base} is live" if record.base else "rolled back: no generation is live"

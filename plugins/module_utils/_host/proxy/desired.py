@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a host's proxy should be: manifests on disk, the live generation and the words of a request, made into texts.
+"""Build the generation that a request leads to, from the state of the host: which manifests, which NGINX files.
 
-Only what changed is parsed and rendered: a text of the live generation is taken over where its manifest, the
-templates and the settings are the same and nobody touched it.
+Only what changed is parsed and rendered. The NGINX file of a site is taken from the live generation if its manifest,
+the templates and the settings are the same and nobody edited the file.
 Note that this module is **private** to the collection.
 """
 
@@ -15,100 +15,221 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._core.errors import RefusedError, shown
-from ..._core.networks import edge_network
 from ..._core.proxy.locations import locations
-from ..._core.proxy.plan import AUTH, MAIN, Generation, manifest_file, site_file, site_of, text_hash
-from ..._core.proxy.render import Renderer
+from ..._core.proxy.plan import AUTH, MAIN, manifest_file, site_file, site_of, text_hash
+from ..._core.proxy.render import Layout, Renderer
 from ..._core.settings import Settings
 from ..._core.site.manifest import Site, certificate_authority, parse, to_manifest
 from ..._core.site.requested import merge
 from ..machine.files import dump_yaml
-from ..store.layout import Paths
-from ..store.manifests import parse_manifest, read_manifest, read_manifests
+from ..store.host import Host
+from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED
 from ..store.passwords import missing
+from .values import Change, Desired, Request
 
-__all__ = (
-    "Change",
-    "Desired",
-    "Request",
-    "compose",
-    "opened",
-)
+__all__ = ("LAYOUT", "build_generation", "no_longer_protected")
 
+# Where things are inside the proxy's container.
+LAYOUT = Layout(root=CONTAINER_NGINX, letsencrypt=CONTAINER_CERTS, selfsigned=CONTAINER_SELFSIGNED)
 
 _KEPT = "its last good version stays live"
 _LEFT_OUT = "it is left out"
 
 
-@dataclass(frozen=True)
-class Change:
-    """Words about one site: fields said, fields unset, the ``whole`` site instead of them, or ``absent``."""
+@dataclass
+class _Draft:
+    """A generation while it is built; the fields are those of Desired."""
 
-    domain: str
-    said: Mapping[str, object] = field(default_factory=dict)
-    unset: tuple[str, ...] = ()
-    whole: Site | None = None
-    absent: bool = False
+    files: dict[str, str] = field(default_factory=dict)
+    sites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parsed: dict[str, Site] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+
+    def remove(self, domain: str) -> None:
+        """Take a site out again."""
+        del self.files[manifest_file(domain)]
+        del self.files[site_file(domain)]
+        del self.sites[domain]
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a run asks of the proxy.
+def build_generation(host: Host, request: Request, renderer: Renderer) -> Desired:
+    """Return the generation that a request leads to.
 
-    * ``sync``: take every manifest as it lies on disk; otherwise the live generation's, but for the sites in
-      ``changes``.
-    * ``answering``: domains whose backend answered in preflight, and which must not end in a 502 or 504.
-    * ``settings``: the host's settings as they will be, where the request is about to write them.
-    * ``held``: domains whose manifest NGINX refuses, with its words: their last good version is kept.
+    RefusedError if a requested value is not valid, or if two sites claim the same name.
     """
-
-    templates: Mapping[str, str]
-    audit_id: str
-    actor: str = "unknown"
-    verb: str = "vhost.sync"
-    changes: tuple[Change, ...] = ()
-    sync: bool = False
-    answering: tuple[str, ...] = ()
-    settings: Settings | None = None
-    held: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Desired:
-    """The texts wanted, the index of the sites, what was parsed for it and what the operator should know."""
-
-    files: dict[str, str]
-    sites: dict[str, dict[str, Any]]
-    parsed: dict[str, Site]
-    warnings: tuple[str, ...]
-    invalid: tuple[str, ...]
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """Return the edge networks that the proxy must be on."""
-        return tuple(sorted({edge_network(None), *(entry["network"] for entry in self.sites.values())}))
+    draft = _Draft()
+    good = _last_good_manifests(host, request)
+    texts = _choose_manifests(host, request, good, draft)
+    _render_sites(host, request, renderer, texts, good, draft)
+    _resolve_name_clashes(host, request, renderer, good, draft)
+    _add_shared_files(host, renderer, draft)
+    return Desired(
+        files=draft.files,
+        sites=draft.sites,
+        parsed=draft.parsed,
+        warnings=tuple(draft.warnings),
+        invalid=tuple(draft.invalid),
+    )
 
 
-def _same_site(text: str | None, site: Site) -> bool:
-    try:
-        return text is not None and parse_manifest(site.domain, text) == site
-    except RefusedError:
-        return False
+def _last_good_manifests(host: Host, request: Request) -> dict[str, str]:
+    """Return the manifest of every live site as the transaction wrote it.
+
+    If somebody edited or removed a manifest inside the live generation, take the copy in /etc/vsa/sites if that is the
+    one that was written, otherwise whichever of the two is valid: the site must not vanish with another site's change.
+    RefusedError if neither is valid, unless the request removes that site.
+    """
+    live = host.live
+    domains = {site_of(name) for name in live.hashes or live.files if name != MAIN}
+    good: dict[str, str] = {}
+    for domain in sorted(filter(None, domains)):
+        text = _last_good_manifest(host, domain)
+        if text is not None:
+            good[domain] = text
+        elif not _removes(host, request, domain):
+            raise RefusedError(
+                f"the live generation has lost the manifest of {domain}",
+                field="manifest",
+                value=f"sites/{domain}.yml",
+                hint="vsa vhost rollback, or write the manifest again",
+            )
+    return good
 
 
-def _changed(paths: Paths, change: Change, on_disk: str | None, last_good: str | None) -> tuple[Site, str]:
-    """Return a site after the words about it, and its manifest: as it lies there where they changed nothing."""
-    if change.whole is not None:
-        there = next((text for text in (on_disk, last_good) if _same_site(text, change.whole)), None)
-        return change.whole, there or dump_yaml(to_manifest(change.whole))
-    existing = read_manifest(paths, change.domain)
-    site = parse({**merge(existing, change.said, unset=change.unset), "domain": change.domain})
-    if existing is not None and on_disk is not None and parse(existing) == site:
+def _last_good_manifest(host: Host, domain: str) -> str | None:
+    name = manifest_file(domain)
+    copies = [text for text in (host.live.files.get(name), host.manifests.get(domain)) if text is not None]
+    for text in copies:
+        if text_hash(text) == host.live.hashes.get(name):
+            return text
+    for text in copies:
+        try:
+            host.parse(domain, text)
+        except RefusedError:
+            continue
+        return text
+    return None
+
+
+def _removes(host: Host, request: Request, domain: str) -> bool:
+    if request.sync:
+        return domain not in host.manifests
+    return any(change.absent and change.domain == domain for change in request.changes)
+
+
+def _choose_manifests(host: Host, request: Request, good: Mapping[str, str], draft: _Draft) -> dict[str, str]:
+    """Return the manifest that each site shall have, by domain; those of the requested changes are parsed already."""
+    if request.sync:
+        texts = dict(host.manifests)
+    else:
+        texts = dict(good)
+        draft.warnings += _unapplied_edits(host, request, good)
+    for change in request.changes:
+        if change.absent:
+            texts.pop(change.domain, None)
+        else:
+            site, text = _changed_manifest(host, change, good.get(change.domain))
+            draft.parsed[change.domain], texts[change.domain] = site, text
+    return texts
+
+
+def _unapplied_edits(host: Host, request: Request, good: Mapping[str, str]) -> list[str]:
+    """Return a warning for each manifest that somebody edited by hand and that this request leaves alone."""
+    others = {*host.manifests, *good} - {change.domain for change in request.changes}
+    return [
+        f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it"
+        for domain in sorted(others)
+        if host.manifests.get(domain) != good.get(domain)
+    ]
+
+
+def _changed_manifest(host: Host, change: Change, last_good: str | None) -> tuple[Site, str]:
+    """Return a site after its change, and its manifest. The text stays as somebody wrote it if it means the same."""
+    on_disk = host.manifests.get(change.domain)
+    if change.site is not None:
+        for text in (on_disk, last_good):
+            if text is not None and _means(host, text, change.site):
+                return change.site, text
+        return change.site, dump_yaml(to_manifest(change.site))
+    existing = host.site(change.domain)
+    before = None if existing is None else to_manifest(existing)
+    site = parse({**merge(before, change.requested, unset=change.unset), "domain": change.domain})
+    if on_disk is not None and site == existing:
         return site, on_disk
     return site, dump_yaml(to_manifest(site))
 
 
-def _index(site: Site, settings: Settings) -> dict[str, Any]:
+def _means(host: Host, text: str, site: Site) -> bool:
+    try:
+        return host.parse(site.domain, text) == site
+    except RefusedError:
+        return False
+
+
+def _render_sites(
+    host: Host,
+    request: Request,
+    renderer: Renderer,
+    texts: Mapping[str, str],
+    good: Mapping[str, str],
+    draft: _Draft,
+) -> None:
+    """Add each site with its NGINX file, its manifest and its entry of the index.
+
+    A manifest that is not valid is named in the warnings, and the site's last good version stays. RefusedError if the
+    request itself is about that site.
+    """
+    requested = {change.domain for change in request.changes}
+    for domain, wanted in sorted(texts.items()):
+        text: str | None = wanted
+        reusable = _is_reusable(host, renderer, domain, good)
+        if domain not in draft.parsed and not (reusable and wanted == good.get(domain)):
+            try:
+                draft.parsed[domain] = _parse_unless_refused(host, request, domain, wanted)
+            except RefusedError as error:
+                if domain in requested:
+                    raise
+                text = good.get(domain)
+                draft.invalid.append(domain)
+                draft.warnings.append(_invalid_warning(domain, error, kept=text is not None))
+        if text is None:
+            continue
+        if reusable and text == good.get(domain):
+            conf, entry = host.live.files[site_file(domain)], dict(host.index[domain])
+        else:
+            site = draft.parsed.get(domain) or host.parse(domain, text)
+            draft.parsed[domain] = site
+            conf, entry = renderer.site(site), _index_entry(site, renderer.settings)
+        draft.files[site_file(domain)] = conf
+        draft.files[manifest_file(domain)] = text
+        draft.sites[domain] = entry
+
+
+def _is_reusable(host: Host, renderer: Renderer, domain: str, good: Mapping[str, str]) -> bool:
+    """Say whether the live NGINX file of a site is what its last good manifest would be rendered to now."""
+    live = host.live
+    conf, manifest = live.files.get(site_file(domain)), good.get(domain)
+    if live.inputs != renderer.inputs or domain not in host.index or conf is None or manifest is None:
+        return False
+    conf_untouched = live.hashes.get(site_file(domain)) == text_hash(conf)
+    return conf_untouched and live.hashes.get(manifest_file(domain)) == text_hash(manifest)
+
+
+def _parse_unless_refused(host: Host, request: Request, domain: str, text: str) -> Site:
+    if domain in request.refused:
+        raise RefusedError("NGINX refuses it", field="vhost", value=request.refused[domain])
+    return host.parse(domain, text)
+
+
+def _invalid_warning(domain: str, error: RefusedError, *, kept: bool) -> str:
+    consequence = _KEPT if kept else _LEFT_OUT
+    return f"sites/{domain}.yml: {error.message} ({error.field} = {shown(error.value)}): {consequence}"
+
+
+def _index_entry(site: Site, settings: Settings) -> dict[str, Any]:
+    """Return what generation.json says about a site."""
+    paths = [route.path for route in site.routes]
     return {
         "names": list(site.names),
         "served": site.served,
@@ -117,27 +238,44 @@ def _index(site: Site, settings: Settings) -> dict[str, Any]:
         "ca": certificate_authority(site, settings),
         "containers": list(site.containers),
         "auth": list(site.auth),
-        # What a proof asks for: each must be closed to somebody without a password.
+        # The proof asks for each of these without a password, and each must be refused.
         "closed": [place.path for place in locations(site) if place.protected],
-        "path": next((route.path for route in site.routes if route.path == "/"), site.routes[0].path),
+        "path": "/" if "/" in paths else paths[0],
     }
 
 
-def opened(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each path of a site that is behind a password in one index and not in the next."""
-    return [
-        f"{domain}{protected} is no longer behind a password"
-        for domain, entry in sorted(before.items())
-        if domain in after
-        for protected in entry.get("auth") or ()
-        if protected not in (after[domain].get("auth") or ())
-    ]
+def _resolve_name_clashes(
+    host: Host, request: Request, renderer: Renderer, good: Mapping[str, str], draft: _Draft
+) -> None:
+    """Return sites to their last good version, or take them out, until no two sites claim the same name.
+
+    Of two sites the edited one loses. RefusedError unless the clash comes from manifests that a sync found.
+    """
+    requested = {change.domain for change in request.changes}
+    while True:
+        edited = {name for name in draft.sites if draft.files[manifest_file(name)] != good.get(name)}
+        clash = _first_clash(draft.sites, edited)
+        if clash is None:
+            return
+        domain, error = clash
+        if not request.sync or domain in requested or domain in draft.invalid:
+            raise error
+        kept = domain in host.index and domain in good
+        consequence = _KEPT if kept else _LEFT_OUT
+        draft.invalid.append(domain)
+        draft.warnings.append(f"sites/{domain}.yml: {error.message}: {consequence}")
+        if kept:
+            draft.files[manifest_file(domain)] = good[domain]
+            draft.files[site_file(domain)] = renderer.site(host.parse(domain, good[domain]))
+            draft.sites[domain] = dict(host.index[domain])
+        else:
+            draft.remove(domain)
 
 
-def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tuple[str, RefusedError] | None:
-    """Return the first site that claims another's name, with the error that says so; sites in ``last`` lose."""
+def _first_clash(sites: Mapping[str, Mapping[str, Any]], edited: set[str]) -> tuple[str, RefusedError] | None:
+    """Return the first site that claims a name of another site, with the error; ``edited`` sites come last."""
     owners: dict[str, str] = {}
-    for domain in sorted(sites, key=lambda name: (name in last, name)):
+    for domain in sorted(sites, key=lambda name: (name in edited, name)):
         for name in sites[domain]["names"]:
             owner = owners.setdefault(name, domain)
             if owner != domain:
@@ -150,134 +288,31 @@ def _double_name(sites: Mapping[str, Mapping[str, Any]], last: set[str]) -> tupl
     return None
 
 
-def _last_good(live: Generation, on_disk: Mapping[str, str], *, dropped: set[str]) -> dict[str, str]:
-    """Return the manifest of every live site as the transaction wrote it, or as near to it as can be had.
-
-    A manifest that was changed or removed inside the generation is taken from disk where that is the one recorded, else
-    from whichever of both is valid: the site must not vanish with somebody else's change. RefusedError where none is,
-    but for the sites ``dropped``, which the request may do without.
-    """
-    good: dict[str, str] = {}
-    domains = {site for name in live.hashes or live.files if name != MAIN and (site := site_of(name))}
-    for domain in sorted(domains):
-        name = manifest_file(domain)
-        candidates = [text for text in (live.files.get(name), on_disk.get(domain)) if text is not None]
-        written = [text for text in candidates if text_hash(text) == live.hashes.get(name)]
-        for text in (*written, *candidates):
-            try:
-                if not written:
-                    parse_manifest(domain, text)
-            except RefusedError:
-                continue
-            good[domain] = text
-            break
-        if domain not in good and domain not in dropped:
-            raise RefusedError(
-                f"the live generation has lost the manifest of {domain}",
-                field="manifest",
-                value=f"sites/{domain}.yml",
-                hint="vsa vhost rollback, or write the manifest anew",
-            )
-    return good
-
-
-def compose(
-    paths: Paths,
-    live: Generation,
-    known: Mapping[str, dict[str, Any]],
-    request: Request,
-    renderer: Renderer,
-    settings: Settings,
-) -> Desired:
-    """Return what the request makes of the host. ``known`` is the index of the live generation's sites.
-
-    Raises RefusedError where the words do not fit, or two sites claim one name.
-    """
-    on_disk = read_manifests(paths)
-    absent = {change.domain for change in request.changes if change.absent}
-    dropped = {*live.domains, *map(str, known)} - set(on_disk) if request.sync else absent
-    last_good = _last_good(live, on_disk, dropped=dropped)
-    warnings: list[str] = []
-    invalid: list[str] = []
-    parsed: dict[str, Site] = {}
-    texts = dict(on_disk) if request.sync else dict(last_good)
-    touched = {change.domain for change in request.changes}
-    if not request.sync:
-        warnings += [
-            f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it"
-            for domain in sorted({*on_disk, *last_good} - touched)
-            if on_disk.get(domain) != last_good.get(domain)
-        ]
-    for change in request.changes:
-        if change.absent:
-            texts.pop(change.domain, None)
-            continue
-        domain = change.domain
-        parsed[domain], texts[domain] = _changed(paths, change, on_disk.get(domain), last_good.get(domain))
-    files: dict[str, str] = {}
-    sites: dict[str, dict[str, Any]] = {}
-    for domain, manifest in sorted(texts.items()):
-        conf, text = live.files.get(site_file(domain)), manifest
-        reusable = (
-            live.inputs == renderer.inputs
-            and domain in known
-            and conf is not None
-            and live.hashes.get(site_file(domain)) == text_hash(conf)
-            and live.hashes.get(manifest_file(domain)) == text_hash(last_good.get(domain, ""))
-        )
-        if domain not in parsed and not (reusable and last_good.get(domain) == text):
-            try:
-                if domain in request.held:
-                    raise RefusedError("NGINX refuses it", field="vhost", value=request.held[domain])
-                parsed[domain] = parse_manifest(domain, text)
-            except RefusedError as error:
-                if domain in touched:
-                    raise
-                invalid.append(domain)
-                kept = domain in last_good
-                warnings.append(
-                    f"sites/{domain}.yml: {error.message} ({error.field} = {shown(error.value)}): "
-                    + (_KEPT if kept else _LEFT_OUT)
-                )
-                if not kept:
-                    continue
-                text = last_good[domain]
-                if not reusable:
-                    parsed[domain] = parse_manifest(domain, text)
-        if domain in parsed and not (reusable and last_good.get(domain) == text):
-            files[site_file(domain)] = renderer.site(parsed[domain])
-            sites[domain] = _index(parsed[domain], settings)
-        else:
-            files[site_file(domain)] = conf or ""
-            sites[domain] = dict(known[domain])
-        files[manifest_file(domain)] = text
-    while double := _double_name(sites, {name for name in sites if files[manifest_file(name)] != last_good.get(name)}):
-        domain, clash = double
-        if not request.sync or domain in touched or domain in invalid:
-            raise clash
-        invalid.append(domain)
-        kept = domain in known and domain in last_good
-        warnings.append(f"sites/{domain}.yml: {clash.message}: " + (_KEPT if kept else _LEFT_OUT))
-        if kept:
-            files[manifest_file(domain)] = last_good[domain]
-            files[site_file(domain)] = renderer.site(parse_manifest(domain, last_good[domain]))
-            sites[domain] = dict(known[domain])
-        else:
-            for mapping, key in ((files, manifest_file(domain)), (files, site_file(domain)), (sites, domain)):
-                del mapping[key]
-    files.update(renderer.pages)
-    warnings += [
-        f"{domain}{protected} has no password file: nobody is let in until vsa auth add"
-        for domain, entry in sites.items()
-        for protected in missing(paths, domain, entry.get("auth") or ())
-    ]
-    warnings += opened(known, sites)
-    any_auth = any(entry.get("auth") for entry in sites.values())
-    files[MAIN] = renderer.main(
-        any_http3=any(entry["http3"] for entry in sites.values()),
+def _add_shared_files(host: Host, renderer: Renderer, draft: _Draft) -> None:
+    """Add the files that all sites share, and the warnings about passwords."""
+    entries = draft.sites.values()
+    any_auth = any(entry.get("auth") for entry in entries)
+    draft.files.update(renderer.pages)
+    draft.files[MAIN] = renderer.main(
+        any_http3=any(entry["http3"] for entry in entries),
         any_auth=any_auth,
-        upstreams=sum(files[site_file(domain)].count("\nupstream ") for domain in sites),
+        upstreams=sum(draft.files[site_file(domain)].count("\nupstream ") for domain in draft.sites),
     )
     if any_auth:
-        files[AUTH] = renderer.auth()
-    return Desired(files=files, sites=sites, parsed=parsed, warnings=tuple(warnings), invalid=tuple(invalid))
+        draft.files[AUTH] = renderer.auth()
+    for domain, entry in draft.sites.items():
+        draft.warnings += [
+            f"{domain}{path} has no password file: nobody is let in until vsa auth add"
+            for path in missing(host.paths, domain, entry.get("auth") or ())
+        ]
+    draft.warnings += no_longer_protected(host.index, draft.sites)
+
+
+def no_longer_protected(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each path that asks for a password in one index of sites and no longer in the next one."""
+    lines = []
+    for domain in sorted({*before} & {*after}):
+        paths_after = after[domain].get("auth") or ()
+        opened = [path for path in before[domain].get("auth") or () if path not in paths_after]
+        lines += [f"{domain}{path} is no longer behind a password" for path in opened]
+    return lines

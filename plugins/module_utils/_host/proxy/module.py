@@ -1,170 +1,138 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module ``vhost`` between its options and the transaction: a request in, steps in the operator's words out.
+"""The module ``vhost``: from its request to the transaction, and from the outcome to its result.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
-from ..._core import forms
-from ..._core.errors import RefusedError
-from ..._core.proxy.plan import Plan
-from ..._core.site.requested import requested_fields
-from ..machine.arguments import audit_id
+from ..._core.errors import RefusedError, UsageError
+from ..._core.result import WOULD_CHANGE, Result, Step
+from ..._core.run_context import RunContext
 from ..machine.docker import Engine
+from ..store.host import Host, read_host
 from ..store.layout import Paths
-from .commit import Outcome, fetch
-from .desired import Change, Desired, Request
-from .probe import Answer
+from .steps import outcome_result, plan_result, site_step
 from .transaction import Proxy
+from .values import Change, Outcome, Prepared, Request
 
-__all__ = ("outcome_result", "plan_result", "run", "site_step", "step")
+__all__ = ("APPLY", "COMMIT", "PHASES", "PREPARE", "ROLLBACK", "VhostRequest", "run")
+
+APPLY = "apply"
+PREPARE = "prepare"
+COMMIT = "commit"
+ROLLBACK = "rollback"
+PHASES = (APPLY, PREPARE, COMMIT, ROLLBACK)
 
 
-def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None = None) -> dict[str, Any]:
-    """Carry out the module's options and return its result. Raises VsaError."""
+@dataclass(frozen=True)
+class VhostRequest:
+    """What a task of the module ``vhost`` requests.
+
+    * ``phase``: APPLY (both halves of the transaction), PREPARE (the first), COMMIT (the second), or ROLLBACK.
+    * ``change``: the change of one site, or None; with ``existing`` the site must have a manifest already.
+    * ``sync``: render every manifest of the host.
+    * ``answering``: the site's containers answered before, so 502 or 504 afterwards fails the transaction.
+    * ``base`` and ``plan``: for COMMIT, the generation that the plan was made on, and the hash of the plan.
+    * ``to``: for ROLLBACK, the generation to return to; None means the one before the live one.
+    """
+
+    run: RunContext
+    templates: Mapping[str, str]
+    phase: str = APPLY
+    change: Change | None = None
+    existing: bool = False
+    sync: bool = False
+    answering: bool = False
+    base: int | None = None
+    plan: str | None = None
+    to: int | None = None
+
+
+def run(
+    request: VhostRequest, *, check: bool, diff: bool, paths: Paths | None = None, proxy: Proxy | None = None
+) -> Result:
+    """Carry out a request. With ``check`` only say what would change; with ``diff`` return the unified diff."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
         raise RefusedError("this host has no reverse proxy yet", hint="vsa stack up reverse-proxy")
-    proxy = Proxy(Engine(), paths)
-    if options["existing"]:
-        _require(paths, forms.domain(options["domain"]))
-    request = _request(options)
-    if options["phase"] == "commit":
-        if check:
-            return {
-                "changed": True,
-                "schema": 1,
-                "steps": [step("would_change", f"the plan {options['plan']} would go live")],
-            }
-        committed = proxy.commit(base=options["base"], plan_hash=options["plan"])
-        return outcome_result(None, None, committed, request, diff=False)
+    proxy = proxy or Proxy(Engine(), paths)
+    if request.phase == COMMIT:
+        return _commit(proxy, request, check=check)
+    if request.phase == ROLLBACK:
+        return _rollback(proxy, request, check=check, diff=diff)
+    if request.change is None and not request.sync:
+        raise RefusedError("there is nothing to do", field="domain", expected="a domain, or sync")
+    host = read_host(paths)
+    if request.existing:
+        _refuse_unknown(host, request.change)
+    wanted = _transaction_request(request)
     if check:
-        plan, desired = proxy.plan_rollback(options["to"]) if options["phase"] == "rollback" else proxy.plan(request)
-        return plan_result(plan, desired, diff=diff)
-    if options["phase"] == "prepare":
-        prepared = proxy.prepare(request)
-        result = plan_result(prepared.plan, prepared.desired, diff=diff)
-        return {**result, "changed": False, "prepared": prepared.number}
-    if options["phase"] == "rollback":
-        prepared, outcome = proxy.rollback(options["to"], request)
-    else:
-        prepared, outcome = proxy.apply(request)
-    result = outcome_result(prepared.plan, prepared.desired, outcome, request, diff=diff)
-    if options["domain"] is not None and options["answering"]:
-        domain = request.changes[0].domain
-        answer = outcome.answers.get(domain) if outcome else None
-        answer = answer or fetch(paths, domain, prepared.desired.sites[domain])
-        result["steps"].append(site_step(domain, prepared.desired.sites[domain], answer))
+        return plan_result(*proxy.plan(wanted, host), diff=diff)
+    if request.phase == PREPARE:
+        prepared = proxy.prepare(wanted, host)
+        planned = plan_result(prepared.plan, prepared.desired, diff=diff)
+        return dataclasses.replace(planned, changed=False, data={**planned.data, "prepared": prepared.number})
+    prepared, outcome = proxy.apply(wanted, host)
+    result = outcome_result(prepared, outcome, request.run, diff=diff)
+    if request.change is not None and request.answering:
+        step = _ask_site(proxy, wanted, host, prepared, outcome)
+        result = dataclasses.replace(result, steps=(*result.steps, step))
     return result
 
 
-def _require(paths: Paths, domain: str) -> None:
-    if not (paths.sites / f"{domain}.yml").exists():
-        raise RefusedError(
-            "this host has no such site",
-            field="domain",
-            value=domain,
-            there_are=sorted(path.name.removesuffix(".yml") for path in paths.sites.glob("[!.]*.yml"))[:20],
-            hint="vsa site list",
-        )
+def _commit(proxy: Proxy, request: VhostRequest, *, check: bool) -> Result:
+    if check:
+        return Result(changed=True, steps=(Step("proxy", WOULD_CHANGE, f"the plan {request.plan} would go live"),))
+    if request.base is None or request.plan is None:
+        raise UsageError("a commit needs the plan that was prepared", field="plan", expected="base and plan")
+    outcome = proxy.commit(base=request.base, plan_hash=request.plan)
+    return outcome_result(None, outcome, request.run, diff=False)
 
 
-def _request(options: Mapping[str, Any]) -> Request:
-    changes: tuple[Change, ...] = ()
-    if options["domain"] is not None:
-        changes = (
-            Change(
-                domain=forms.domain(options["domain"]),
-                said=requested_fields(options),
-                unset=tuple(options["unset"] or ()),
-                absent=options["state"] == "absent",
-            ),
-        )
-    elif not options["sync"] and options["phase"] in ("apply", "prepare"):
-        raise RefusedError("there is nothing to do", field="domain", expected="a domain, or sync")
-    return Request(
-        templates=options["templates"] or {},
-        audit_id=audit_id(options["audit_id"]),
-        actor=options["actor"],
-        verb=options["verb"] or "vhost.apply",
-        changes=changes,
-        sync=options["sync"],
-        answering=tuple(change.domain for change in changes) if options["answering"] else (),
+def _rollback(proxy: Proxy, request: VhostRequest, *, check: bool, diff: bool) -> Result:
+    if check:
+        return plan_result(*proxy.plan_rollback(request.to), diff=diff)
+    prepared, outcome = proxy.rollback(request.to, request.run)
+    return outcome_result(prepared, outcome, request.run, diff=diff)
+
+
+def _refuse_unknown(host: Host, change: Change | None) -> None:
+    """RefusedError if the site has no manifest yet."""
+    if change is None or change.domain in host.manifests:
+        return
+    raise RefusedError(
+        "this host has no such site",
+        field="domain",
+        value=change.domain,
+        there_are=sorted(host.manifests)[:20],
+        hint="vsa site list",
     )
 
 
-def step(state: str, text: str, notes: tuple[str, ...] | list[str] = (), *, name: str = "proxy") -> dict[str, Any]:
-    """Return a step as results list it."""
-    return {"name": name, "state": state, "text": text, "notes": list(notes)}
+def _transaction_request(request: VhostRequest) -> Request:
+    changes = () if request.change is None else (request.change,)
+    domains = tuple(change.domain for change in changes)
+    return Request(
+        run=request.run,
+        templates=request.templates,
+        changes=changes,
+        sync=request.sync,
+        answering=domains if request.answering else (),
+    )
 
 
-def _joins(plan: Plan) -> list[str]:
-    return [f"{container} joined to {network}" for network, container in plan.joins]
-
-
-def _diff_of(plan: Plan, wanted: bool) -> dict[str, Any]:
-    return {"diff": {"prepared": plan.diff()}} if wanted else {}
-
-
-def plan_result(plan: Plan, desired: Desired, *, diff: bool) -> dict[str, Any]:
-    """Return the result of a run that only says what would change."""
-    text = f"generation {plan.base} → {plan.base + 1}: {plan.summary()}" if plan.changed else "nothing to change"
-    return {
-        "changed": plan.changed,
-        "schema": 1,
-        "base": plan.base,
-        "generation": plan.base,
-        "plan": plan.hash,
-        "invalid": list(desired.invalid),
-        "steps": [step("would_change" if plan.changed else "ok", text, [*_joins(plan), *desired.warnings])],
-        **_diff_of(plan, diff),
-    }
-
-
-def outcome_result(
-    plan: Plan | None, desired: Desired | None, outcome: Outcome | None, request: Request, *, diff: bool
-) -> dict[str, Any]:
-    """Return the result of a transaction; ``outcome`` is None where nothing was to be done."""
-    warnings = list(desired.warnings) if desired else []
-    if outcome is None:
-        base = plan.base if plan else 0
-        done = step("warning" if warnings else "ok", f"generation {base}: unchanged", warnings)
-        number = base
-    else:
-        base, number = outcome.base, outcome.number
-        proof = "tested, live, proven" if outcome.proven else "tested"
-        summary = plan.summary() if plan else "prepared before"
-        notes = [*(_joins(plan) if plan else []), *outcome.notes, *warnings]
-        done = step("changed", f"generation {base} → {number}: {summary}, {proof}", notes)
-    return {
-        "changed": outcome is not None,
-        "schema": 1,
-        "base": base,
-        "generation": number,
-        "plan": plan.hash if plan else None,
-        "audit_id": request.audit_id,
-        "invalid": list(desired.invalid) if desired else [],
-        "steps": [done],
-        **(_diff_of(plan, diff) if plan else {}),
-    }
-
-
-def site_step(domain: str, entry: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
-    """Say what the site's own URL gave: a status is the application's affair, a bad chain is worth a warning."""
-    url = f"https://{entry.get('served', domain)}{entry['path']}"
-    if answer.status is None:
-        return step("warning", f"{url} did not answer: {answer.error}", name="site")
-    if answer.chain is None:
-        chain = "chain verified"
-    elif entry["ca"] == "selfsigned":
-        chain = "self-signed: browsers will warn"
-    else:
-        chain = f"chain not verified: {answer.chain}"
-    state = "warning" if answer.chain is not None or answer.status in (502, 504) else "ok"
-    return step(state, f"{url} → {answer.status} in {answer.milliseconds} ms, {chain}", name="site")
+def _ask_site(proxy: Proxy, request: Request, host: Host, prepared: Prepared, outcome: Outcome | None) -> Step:
+    """Return the step that says how the changed site's own URL answers now."""
+    domain = request.changes[0].domain
+    entry = prepared.desired.sites[domain]
+    answer = outcome.answers.get(domain) if outcome else None
+    if answer is None:
+        answer = proxy.nginx.fetch(domain, entry, settings=host.settings)
+    return site_step(domain, entry, answer)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NGINX of the proxy's container: its processes, its configuration test, its reload and what it says of itself.
+"""The NGINX of the proxy's container: its processes, its configuration test, its reload and which generation it serves.
 
-Signals are sent to the process itself (pidfd), never through the engine's kill API: the engine takes that for a stop by
-hand, and the container then stays down after a crash or a reboot.
+Signals are sent to the process itself (pidfd), never through the engine's kill API. The engine takes a kill for a stop
+by hand, and the container then stays down after a crash or a reboot.
 Sources: https://nginx.org/en/docs/control.html, pidfd_open(2).
 Note that this module is **private** to the collection.
 """
@@ -15,13 +15,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import RefusedError
-from ..machine.docker import Container, Engine, ExecResult
+from ..machine.docker import Container, ExecResult
 from ..store.layout import (
     CONTAINER_ACME,
     CONTAINER_CONF,
@@ -32,6 +33,11 @@ from ..store.layout import (
     Paths,
 )
 
+if TYPE_CHECKING:
+    from ..._core.settings import Settings
+    from .protocols import ProxyEngine
+    from .values import Answer
+
 __all__ = ("AUTH_CONTAINER", "CONTAINER", "DEFAULT_IMAGE", "Nginx", "TestResult", "Worker")
 
 CONTAINER = "vsa-nginx"
@@ -40,7 +46,7 @@ DEFAULT_IMAGE = "nginx:1.30.7"
 
 _CONF = "nginx.conf"
 
-# Two sets of old workers beside the present one: the memory limit is made for one set more.
+# Two sets of old workers beside the present one: the container's memory limit has room for one set more.
 _MOST_SETS = 3
 
 
@@ -55,14 +61,14 @@ class Worker:
 
 @dataclass(frozen=True)
 class TestResult:
-    """The verdict of ``nginx -t`` with its words."""
+    """The result of ``nginx -t``, with NGINX's output."""
 
     good: bool
     output: str
 
 
 def _send(pid: int, number: signal.Signals) -> bool:
-    """Send a signal to exactly the process that has the pid now; a process that is gone is no error."""
+    """Send a signal to the process that has a pid now. Returns False if there is no such process."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -77,29 +83,39 @@ def _send(pid: int, number: signal.Signals) -> bool:
 
 
 class Nginx:
-    """The proxy's NGINX. All reads are taken anew at every call."""
+    """The proxy's NGINX. Nothing is cached: each call looks again."""
 
-    def __init__(self, engine: Engine, paths: Paths, *, proc: Path = Path("/proc")) -> None:
+    def __init__(self, engine: ProxyEngine, paths: Paths, *, proc: Path = Path("/proc")) -> None:
         self._engine = engine
         self._paths = paths
         self._proc = proc
 
     def container(self) -> Container | None:
-        """Return the proxy's container, running or not."""
+        """Return the proxy's container, running or not; None if it does not exist."""
         return self._engine.container(CONTAINER)
 
     def master(self) -> int | None:
-        """Return the pid of the master process, or None where NGINX does not run."""
+        """Return the pid of the master process, None if NGINX does not run."""
         found = self.container()
-        return found.pid if found and found.running and found.pid else None
+        if found is None or not found.running:
+            return None
+        return found.pid or None
+
+    def address(self) -> str:
+        """Return an address of the proxy's container, empty if it has none."""
+        found = self.container()
+        networks = found.networks.values() if found else ()
+        return next((endpoint.address for endpoint in networks if endpoint.address), "")
 
     def image(self) -> str:
-        """Return the image that the proxy runs or ran, by id where its container exists."""
+        """Return the id of the image that the proxy runs or ran; the default image if its container does not exist."""
         found = self.container()
         return found.image_id if found else DEFAULT_IMAGE
 
-    def test(self, generation: int, *, main: str = "nginx.conf") -> TestResult:
-        """Run ``nginx -t`` on a generation: in the running container, else in one of its own with the same mounts."""
+    # -- configuration test ------------------------------------------------------------------------------------------
+
+    def test(self, generation: int, *, main: str = _CONF) -> TestResult:
+        """Run ``nginx -t`` on a generation: in the running container, otherwise in a container of its own."""
         argv = ["nginx", "-t", "-q", "-c", f"{CONTAINER_NGINX}/generations/{generation}/{main}"]
         if self.master() is not None:
             result = self._engine.exec(CONTAINER, argv)
@@ -108,7 +124,7 @@ class Nginx:
         return TestResult(good=result.code == 0, output=result.output)
 
     def test_once(self, argv: list[str], *, image: str) -> ExecResult:
-        """Run a command of NGINX in a container of its own with the proxy's mounts."""
+        """Run an NGINX command in a container of its own that has the proxy's mounts."""
         paths = self._paths
         return self._engine.run_once(
             image,
@@ -125,28 +141,37 @@ class Nginx:
             tmpfs={"/run": "", "/var/cache/nginx": ""},
         )
 
+    # -- workers -----------------------------------------------------------------------------------------------------
+
     def workers(self, master: int) -> list[Worker]:
         """Return the workers of a master, oldest first."""
-        found = []
         try:
             children = (self._proc / str(master) / "task" / str(master) / "children").read_text().split()
         except FileNotFoundError:
             return []
-        for child in children:
-            try:
-                title = (self._proc / child / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                # After the command in parentheses: state is field 3, starttime field 22 of proc(5).
-                fields = (self._proc / child / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if "worker process" in title:
-                found.append(Worker(int(child), int(fields[19]), accepting="shutting down" not in title))
+        found = [worker for worker in map(self._worker, children) if worker is not None]
         return sorted(found, key=lambda worker: (worker.started, worker.pid))
+
+    def _worker(self, pid: str) -> Worker | None:
+        """Return a worker process, None if the process is gone or no worker."""
+        try:
+            title = self._title(pid)
+            # After the command in parentheses: state is field 3, starttime field 22 of proc(5).
+            fields = (self._proc / pid / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        if "worker process" not in title:
+            return None
+        return Worker(int(pid), int(fields[19]), accepting="shutting down" not in title)
+
+    def _title(self, pid: int | str) -> str:
+        return (self._proc / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
     def sets_of_workers(self, master: int) -> list[list[Worker]]:
         """Return the workers grouped by the reload that made them, oldest set first.
 
-        Workers of one reload are forked within a few ticks of each other; two reloads never are, for each is proven.
+        The workers of one reload are forked within a few clock ticks. Those of two reloads never are, because each
+        reload is proven before the next one.
         """
         groups: list[list[Worker]] = []
         for worker in self.workers(master):
@@ -156,39 +181,41 @@ class Nginx:
                 groups.append([worker])
         return groups
 
-    def make_room(self, master: int) -> int:
-        """End the oldest sets of workers that linger behind long connections, so that a reload makes no fourth set.
+    def end_oldest_workers(self, master: int) -> int:
+        """End the oldest sets of workers that wait for long connections, so that a reload makes no fourth set.
 
         Returns how many workers were ended.
         """
         groups = self.sets_of_workers(master)
+        surplus = max(0, len(groups) - _MOST_SETS + 1)
         ended = 0
-        for group in groups[: max(0, len(groups) - _MOST_SETS + 1)]:
+        for group in groups[:surplus]:
             for worker in group:
-                if not worker.accepting:
-                    ended += _send(worker.pid, signal.SIGTERM)
+                if not worker.accepting and _send(worker.pid, signal.SIGTERM):
+                    ended += 1
         return ended
 
-    def reads(self, master: int) -> int:
-        """Return the number of the generation that a reload reads, 0 where that cannot be told."""
+    # -- reload ------------------------------------------------------------------------------------------------------
+
+    def next_generation(self, master: int) -> int:
+        """Return the number of the generation that the next reload reads, 0 if that is unknown."""
         try:
-            with self._links(master) as folder:
+            with self._link_folder(master) as folder:
                 target = os.readlink(_CONF, dir_fd=folder)
         except OSError:
             return 0
         number = target.removeprefix(f"{CONTAINER_NGINX}/generations/").removesuffix(f"/{_CONF}")
         return int(number) if number.isdigit() else 0
 
-    def point(self, master: int, number: int) -> bool:
-        """Let the next reload read a generation, in one rename. A container that starts anew reads ``current``.
+    def set_next(self, master: int, number: int) -> bool:
+        """Make the next reload read a generation, in one rename. A container that starts anew reads ``current``.
 
-        Returns False where the container was made before there was this link: it reads ``current`` at every reload.
+        Returns False if the container is from before there was this link: it reads ``current`` at each reload.
         """
-        title = (self._proc / str(master) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        if f" {CONTAINER_CONF} " not in title:
+        if f" {CONTAINER_CONF} " not in self._title(master):
             return False
         fresh = f".{_CONF}.new"
-        with self._links(master) as folder:
+        with self._link_folder(master) as folder:
             with suppress(FileNotFoundError):
                 os.unlink(fresh, dir_fd=folder)
             os.symlink(f"{CONTAINER_NGINX}/generations/{number}/{_CONF}", fresh, dir_fd=folder)
@@ -196,10 +223,10 @@ class Nginx:
         return True
 
     @contextmanager
-    def _links(self, master: int) -> Iterator[int]:
-        """Open the folder of the link that NGINX reads, through the master's root.
+    def _link_folder(self, master: int) -> Iterator[int]:
+        """Open the folder of the link that NGINX reads, through the master's root directory.
 
-        No link on the way is followed: of the container's making, it could lead to anywhere on the host.
+        No symbolic link on the way is followed: the container could make one that leads anywhere on the host.
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         folder = os.open(self._proc / str(master) / "root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -213,14 +240,14 @@ class Nginx:
             os.close(folder)
 
     def reload(self, master: int) -> None:
-        """Ask the master to read its configuration again."""
+        """Tell the master to read its configuration again."""
         if not _send(master, signal.SIGHUP):
             raise RefusedError("NGINX went away before it could be reloaded", hint="docker logs vsa-nginx")
 
     def generation(self, master: int, *, timeout: float = 2.0) -> int | None:
-        """Return the generation that a worker serves now, or None where none answers.
+        """Return the number of the generation that a worker serves now, None if no worker answers.
 
-        The socket lies on the container's tmpfs, so it is reached through the master's root.
+        The socket is on the container's tmpfs, so it is reached through the master's root directory.
         """
         path = self._proc / str(master) / "root" / STATUS_SOCKET.lstrip("/")
         try:
@@ -234,18 +261,20 @@ class Nginx:
         except OSError:
             return None
         head, _blank, body = answer.partition(b"\r\n\r\n")
-        word = body.split()[:1]
-        return int(word[0]) if b" 200 " in head.split(b"\r\n")[0] and word and word[0].isdigit() else None
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            return None
+        words = body.split()
+        return int(words[0]) if words and words[0].isdigit() else None
 
     def error_log_size(self) -> int:
-        """Return where the error log ends now."""
+        """Return the size of the error log in bytes."""
         try:
             return (self._paths.logs / "error.log").stat().st_size
         except FileNotFoundError:
             return 0
 
     def errors_since(self, offset: int) -> list[str]:
-        """Return the lines of level emerg or alert that came after an offset of the error log."""
+        """Return the lines of level emerg or alert that the error log has after an offset."""
         try:
             with (self._paths.logs / "error.log").open("rb") as stream:
                 stream.seek(offset)
@@ -257,27 +286,86 @@ class Nginx:
     def wait_for_generation(
         self, master: int, number: int, *, before: set[int], log_offset: int, timeout: float
     ) -> list[str]:
-        """Wait until only workers of a generation accept connections. Returns an empty list, or why it is not so.
+        """Wait until only workers of a generation accept connections. Returns why they do not, or an empty list.
 
-        ``before`` are the pids of the workers that accepted before the reload. NGINX leaves them 100 ms beside the new
-        ones, in which they get most of the new connections: they are told to finish as soon as there are as many new
-        ones. The master has SIGCHLD blocked until it has told them too, so it takes none of them for a crash.
+        ``before`` are the pids of the workers that accepted connections before the reload. NGINX keeps these workers
+        for 100 ms beside the new ones, and they get most of the new connections during that time. So they are told to
+        finish as soon as there are as many new workers. The master blocks SIGCHLD until it has told them too, so it
+        does not take one that ends for a crash.
         """
         deadline = time.monotonic() + timeout
-        told = False
+        finishing = False
         while True:
             accepting = [worker for worker in self.workers(master) if worker.accepting]
             old = [worker for worker in accepting if worker.pid in before]
-            if not told and old and len(accepting) - len(old) >= len(before):
-                told = True
+            if not finishing and old and len(accepting) - len(old) >= len(before):
+                finishing = True
                 for worker in old:
                     _send(worker.pid, signal.SIGQUIT)
             served = self.generation(master)
             if served == number and accepting and not old:
                 return []
-            refused = [line for line in self.errors_since(log_offset) if "[emerg]" in line]
+            refused = [_emerg_message(line) for line in self.errors_since(log_offset) if "[emerg]" in line]
             if refused:
-                return [line.split("[emerg]")[-1].partition("#")[2].partition(": ")[2].strip() for line in refused[:3]]
+                return refused[:3]
             if time.monotonic() > deadline:
                 return [f"after {timeout:.0f} s generation {served} is served, not {number}"]
             time.sleep(0.005)
+
+    # -- probes (probe.py is imported when they run, so that a run without a change does not load TLS and HTTP) --------
+
+    def serving(
+        self, domains: Collection[str], *, marker: str, generation: int, sites: Mapping[str, Mapping[str, Any]]
+    ) -> list[str]:
+        """Return the domains that are answered by their own server block now."""
+        if not domains:
+            return []
+        from .probe import serving
+
+        return serving(domains, address=self.address(), marker=marker, generation=generation, sites=sites)
+
+    def prove_sites(
+        self,
+        wanted: Mapping[str, str | None],
+        *,
+        marker: str,
+        generation: int,
+        sites: Mapping[str, Mapping[str, Any]],
+    ) -> list[str]:
+        """Return a line for each site that its own server block does not serve with the certificate on disk."""
+        if not wanted:
+            return []
+        from .probe import prove_sites
+
+        return prove_sites(wanted, address=self.address(), marker=marker, generation=generation, sites=sites)
+
+    def prove_refused(self, names: Collection[str]) -> list[str]:
+        """Return a line for each name that NGINX still answers on TLS."""
+        if not names:
+            return []
+        from .probe import prove_refused
+
+        address = self.address()
+        problems = [prove_refused(name, address=address) for name in names]
+        return [problem for problem in problems if problem]
+
+    def prove_closed(self, places: Collection[tuple[str, str]]) -> list[str]:
+        """Return a line for each (name, path) that is open to somebody without a password."""
+        if not places:
+            return []
+        from .probe import prove_closed
+
+        address = self.address()
+        problems = [prove_closed(name, path=path, address=address) for name, path in places]
+        return [problem for problem in problems if problem]
+
+    def fetch(self, domain: str, entry: Mapping[str, Any], *, settings: Settings) -> Answer:
+        """Fetch a site's first path as a client would."""
+        from .probe import fetch
+
+        return fetch(domain, entry, settings=settings)
+
+
+def _emerg_message(line: str) -> str:
+    """Return NGINX's message in a line of the error log, without level, process and thread."""
+    return line.split("[emerg]")[-1].partition("#")[2].partition(": ")[2].strip()

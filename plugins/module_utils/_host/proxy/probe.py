@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof from outside NGINX: a site answers on TLS from its own server block, with the certificate that lies on disk.
+"""Probes from outside NGINX: does a site answer on TLS from its own server block, with the certificate on disk.
 
 Note that this module is **private** to the collection.
 """
@@ -13,14 +13,18 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..._core.settings import Settings
+from .values import Answer
+
 __all__ = (
-    "Answer",
+    "NO_BACKEND",
+    "fetch",
     "fetch_site",
     "prove_closed",
     "prove_refused",
@@ -29,6 +33,15 @@ __all__ = (
     "serving",
 )
 
+# How long a backend has to become reachable after a reload, in which NGINX resolves its name again.
+_BACKEND_SECONDS = 10.0
+# What NGINX answers if a backend does not.
+NO_BACKEND = (502, 504)
+# What a protected path answers without a password: asks for one, is not on the allow list, is over a rate limit, or is
+# in maintenance.
+_CLOSED = (401, 403, 429, 503)
+_AT_ONCE = 8
+
 
 def _unverified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -36,6 +49,31 @@ def _unverified() -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _verified(ca_bundle: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_bundle is not None and ca_bundle.exists():
+        context.load_verify_locations(cafile=str(ca_bundle))
+    return context
+
+
+@contextmanager
+def _connected(name: str, address: str, context: ssl.SSLContext, timeout: float) -> Iterator[ssl.SSLSocket]:
+    """Open a TLS connection to port 443 of an address, with a name as SNI."""
+    with (
+        socket.create_connection((address, 443), timeout=timeout) as plain,
+        context.wrap_socket(plain, server_hostname=name) as tls,
+    ):
+        yield tls
+
+
+def _get(tls: ssl.SSLSocket, *head: str) -> http.client.HTTPResponse:
+    tls.sendall("\r\n".join((*head, "Connection: close", "", "")).encode("ascii"))
+    answer = http.client.HTTPResponse(tls)
+    answer.begin()
+    return answer
 
 
 def prove_site(
@@ -49,38 +87,29 @@ def prove_site(
     timeout: float = 5.0,
     context: ssl.SSLContext | None = None,
 ) -> str | None:
-    """Ask a site for its mark through TLS with SNI. Returns None when all is right, else what is wrong, one line.
+    """Ask a site for its marker through TLS with SNI. Returns None if all is right, otherwise one line that says why.
 
-    ``name`` is the one that the site is served under, where that is not its domain.
+    ``name`` is the name that the site is served under, if that is not its domain.
     The certificate is compared with the one on disk (``fingerprint``, hexadecimal SHA-256), not verified.
     """
+    name = name or domain
     try:
-        with (
-            socket.create_connection((address, 443), timeout=timeout) as plain,
-            (context or _unverified()).wrap_socket(plain, server_hostname=name or domain) as tls,
-        ):
-            served = hashlib.sha256(tls.getpeercert(binary_form=True) or b"").hexdigest()
-            head = (
-                "GET /.well-known/vsa/marker HTTP/1.1",
-                f"Host: {name or domain}",
-                f"X-VSA-Marker: {marker}",
-                "Connection: close",
-            )
-            tls.sendall("\r\n".join((*head, "", "")).encode("ascii"))
-            answer = http.client.HTTPResponse(tls)
-            answer.begin()
+        with _connected(name, address, context or _unverified(), timeout) as tls:
+            certificate = tls.getpeercert(binary_form=True) or b""
+            request = ("GET /.well-known/vsa/marker HTTP/1.1", f"Host: {name}", f"X-VSA-Marker: {marker}")
+            answer = _get(tls, *request)
             body = answer.read(1000).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         return f"{domain} does not answer on TLS: {error}"
     if answer.status != 200 or body != f"{generation} {domain}":
         return f"{domain} is not answered by its own server block: status {answer.status}, {body[:80]!r}"
-    if fingerprint is not None and served != fingerprint:
+    if fingerprint is not None and hashlib.sha256(certificate).hexdigest() != fingerprint:
         return f"{domain} is served with another certificate than the one on disk"
     return None
 
 
 def prove_sites(
-    wanted: dict[str, str | None],
+    wanted: Mapping[str, str | None],
     *,
     address: str,
     marker: str,
@@ -88,67 +117,61 @@ def prove_sites(
     sites: Mapping[str, Mapping[str, Any]],
     timeout: float = 5.0,
 ) -> list[str]:
-    """Prove many sites (domain to fingerprint), eight at a time. Returns what is wrong, empty when all is right.
+    """Prove many sites at once. Returns one line for each site that is wrong.
 
-    ``sites`` is the index of the generation, which says under which name each is served.
+    ``wanted`` maps each domain to the fingerprint of its certificate, ``sites`` is the index of the generation.
     """
     context = _unverified()
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        results = pool.map(
-            lambda item: prove_site(
-                item[0],
-                address=address,
-                marker=marker,
-                generation=generation,
-                fingerprint=item[1],
-                name=_served(sites, item[0]),
-                timeout=timeout,
-                context=context,
-            ),
-            wanted.items(),
+
+    def prove(domain: str) -> str | None:
+        return prove_site(
+            domain,
+            address=address,
+            marker=marker,
+            generation=generation,
+            fingerprint=wanted[domain],
+            name=_served_name(sites, domain),
+            timeout=timeout,
+            context=context,
         )
-        return [wrong for wrong in results if wrong]
 
-
-def _served(sites: Mapping[str, Mapping[str, Any]], domain: str) -> str:
-    # A generation of an earlier version does not say: its sites are served under their domain.
-    return str(sites.get(domain, {}).get("served", domain))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return [problem for problem in pool.map(prove, wanted) if problem]
 
 
 def serving(
     domains: Iterable[str], *, address: str, marker: str, generation: int, sites: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Return those of the domains that are answered by their own server block now, asked eight at a time."""
-    wanted = list(domains)
+    """Return the domains that are answered by their own server block now."""
+    asked = list(domains)
 
-    def wrong(domain: str) -> str | None:
-        name = _served(sites, domain)
+    def prove(domain: str) -> str | None:
+        name = _served_name(sites, domain)
         return prove_site(domain, name=name, address=address, marker=marker, generation=generation, fingerprint=None)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return [domain for domain, said in zip(wanted, pool.map(wrong, wanted), strict=True) if said is None]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        problems = list(pool.map(prove, asked))
+    return [domain for domain, problem in zip(asked, problems, strict=True) if problem is None]
 
 
-def prove_refused(domain: str, *, address: str, timeout: float = 5.0) -> str | None:
-    """Ask for a name that no site claims any more. Returns None when the handshake is refused, else what is wrong."""
+def _served_name(sites: Mapping[str, Mapping[str, Any]], domain: str) -> str:
+    # The record of a generation from an earlier version does not say: its sites are served under their domain.
+    return str(sites.get(domain, {}).get("served", domain))
+
+
+def prove_refused(name: str, *, address: str, timeout: float = 5.0) -> str | None:
+    """Ask for a name that no site claims any more. Returns None if NGINX refuses it, otherwise what is wrong."""
     try:
-        with (
-            socket.create_connection((address, 443), timeout=timeout) as plain,
-            _unverified().wrap_socket(plain, server_hostname=domain),
-        ):
-            return f"{domain} is still answered on TLS"
+        with _connected(name, address, _unverified(), timeout):
+            return f"{name} is still answered on TLS"
     except ssl.SSLError:
         return None
     except OSError as error:
         return f"the proxy does not answer on {address}:443: {error}"
 
 
-# To somebody without a password: asked for one, not on the allow list, over a limit, in maintenance.
-_CLOSED = (401, 403, 429, 503)
-
-
 def prove_closed(domain: str, *, path: str, address: str, timeout: float = 5.0) -> str | None:
-    """Ask for a protected path without a password. Returns None when it is closed, else what is wrong, one line."""
+    """Ask for a protected path without a password. Returns None if the path is closed, otherwise what is wrong."""
     try:
         status = _status(domain, path, address, _unverified(), timeout)
     except (OSError, http.client.HTTPException) as error:
@@ -156,53 +179,48 @@ def prove_closed(domain: str, *, path: str, address: str, timeout: float = 5.0) 
     return None if status in _CLOSED else f"{domain}{path} answers {status} to somebody without a password"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a site's own URL gave: ``status`` is None where nothing came, ``chain`` None when verified, else why not."""
+def fetch(domain: str, entry: Mapping[str, Any], *, settings: Settings, address: str = "127.0.0.1") -> Answer:
+    """Fetch a site's first path as a client would; ``entry`` is the site's entry in the index of its generation.
 
-    status: int | None
-    milliseconds: int
-    chain: str | None
-    error: str | None = None
-
-
-def _context(ca_bundle: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_bundle is not None and ca_bundle.exists():
-        context.load_verify_locations(cafile=str(ca_bundle))
-    return context
+    A backend that answers 502 or 504 right after a reload gets some time, in which NGINX resolves its name again.
+    """
+    bundle = Path(settings.ca_bundle) if settings.ca_bundle else None
+    deadline = time.monotonic() + _BACKEND_SECONDS
+    while True:
+        answer = fetch_site(
+            entry.get("served", domain),
+            path=entry.get("path", "/"),
+            address=address,
+            ca_bundle=bundle,
+            verify=entry["ca"] != "selfsigned",
+        )
+        if answer.status not in NO_BACKEND or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.2)
 
 
 def fetch_site(
     domain: str, *, path: str, address: str, ca_bundle: Path | None, verify: bool = True, timeout: float = 15.0
 ) -> Answer:
-    """Fetch one path of a site as a client would, connecting to ``address``; verify the chain unless told not to.
+    """Fetch one path of a site from an address as a client would, and verify the certificate chain if ``verify``.
 
-    Where the chain does not verify the site is asked again without, so that the answer says both.
+    If the chain cannot be verified, the site is asked again without verification, so that the answer says both.
     """
     chain: str | None = None if verify else "not verified"
+    context = _verified(ca_bundle) if verify else _unverified()
     started = time.monotonic()
+    status, problem = None, None
     try:
-        status = _status(domain, path, address, _context(ca_bundle) if verify else _unverified(), timeout)
-    except ssl.SSLCertVerificationError as error:
-        chain = error.verify_message
         try:
+            status = _status(domain, path, address, context, timeout)
+        except ssl.SSLCertVerificationError as error:
+            chain = error.verify_message
             status = _status(domain, path, address, _unverified(), timeout)
-        except (OSError, http.client.HTTPException) as second:
-            return Answer(None, round((time.monotonic() - started) * 1000), chain, str(second))
     except (OSError, http.client.HTTPException) as error:
-        return Answer(None, round((time.monotonic() - started) * 1000), chain, str(error))
-    return Answer(status, round((time.monotonic() - started) * 1000), chain)
+        problem = str(error)
+    return Answer(status, round((time.monotonic() - started) * 1000), chain, problem)
 
 
 def _status(domain: str, path: str, address: str, context: ssl.SSLContext, timeout: float) -> int:
-    with (
-        socket.create_connection((address, 443), timeout=timeout) as plain,
-        context.wrap_socket(plain, server_hostname=domain) as tls,
-    ):
-        head = (f"GET {path} HTTP/1.1", f"Host: {domain}", "User-Agent: vsa", "Accept: */*", "Connection: close")
-        tls.sendall("\r\n".join((*head, "", "")).encode("ascii"))
-        answer = http.client.HTTPResponse(tls)
-        answer.begin()
-        return answer.status
+    with _connected(domain, address, context, timeout) as tls:
+        return _get(tls, f"GET {path} HTTP/1.1", f"Host: {domain}", "User-Agent: vsa", "Accept: */*").status

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first half of the transaction: a plan is written as a new generation and NGINX tests it; nothing live is touched.
+"""The first half of the transaction: write a plan as a new generation and let NGINX test it. Nothing live is touched.
 
 Note that this module is **private** to the collection.
 """
@@ -9,53 +9,47 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import InternalError, RefusedError
 from ..._core.proxy.plan import MAIN, Plan, culprit_line, site_of
 from ..._core.proxy.render import GENERATION
+from ..._core.run_context import RunContext
 from ..store.access_logs import log_names, remove_logs
 from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_NGINX, Paths
-from .nginx import Nginx, TestResult
+
+if TYPE_CHECKING:
+    from .nginx import TestResult
+    from .protocols import ProxyNginx
 
 __all__ = ("NginxRefusedError", "Staging")
 
-# One test of a generation costs a start of nginx -t; beyond this many changed sites NGINX's own words must do.
+# Each site that is tested by itself costs a run of nginx -t. With more changed sites than these the message of the
+# first test has to do.
 _MOST_PROBES = 50
+_PROBE = "probe.conf"
 
-
-def _include(number: object) -> str:
-    """Return the line of the main file that reads all sites."""
-    return f"include {CONTAINER_NGINX}/generations/{number}/sites/*.conf;"
-
-
-def _new_main(plan: Plan) -> bool:
-    """Say whether the main file is another one, or an operator's own that reads the sites in a way of its own."""
-    return any(change.name == MAIN for change in plan.changes) or _include(GENERATION) not in plan.files[MAIN]
-
-
-def _tested(plan: Plan) -> dict[str, str]:
-    """Return the files that a test of what changed reads: those of the changed sites, and all that are no site's."""
-    changed = set(plan.sites_changed)
-    return {name: text for name, text in plan.files.items() if (domain := site_of(name)) is None or domain in changed}
+_Index = Mapping[str, Mapping[str, Any]]
 
 
 class NginxRefusedError(RefusedError):
-    """NGINX does not take a generation; ``domain`` is the site that is to blame, where one is, ``words`` NGINX's."""
+    """NGINX refuses a generation. ``domain`` is the site that is to blame, None if unknown; ``output`` the message."""
 
-    def __init__(self, message: str, *, domain: str | None, words: str, **named: Any) -> None:
+    def __init__(self, message: str, *, domain: str | None, output: str, **named: Any) -> None:
         super().__init__(message, **named)
         self.domain = domain
-        self.words = words
+        self.output = output
 
 
 class Staging:
     """Stages and tests plans on one host."""
 
-    def __init__(self, paths: Paths, nginx: Nginx, generations: Generations, on_step: Callable[[str], None]) -> None:
+    def __init__(
+        self, paths: Paths, nginx: ProxyNginx, generations: Generations, on_step: Callable[[str], None]
+    ) -> None:
         self._paths = paths
         self._nginx = nginx
         self._generations = generations
@@ -64,42 +58,32 @@ class Staging:
     def stage(
         self,
         plan: Plan,
-        sites: dict[str, dict[str, Any]],
+        sites: _Index,
         *,
-        origin: dict[str, Any],
+        run: RunContext,
         answering: list[str],
         meanwhile: Callable[[], None] = lambda: None,
         whole: bool = True,
     ) -> int:
-        """Write and test a plan, and return the number of its generation. On any failure nothing of it remains.
+        """Write and test a plan, and return the number of its generation. If that fails, nothing of it remains.
 
-        ``sites`` is the index that the record keeps, ``origin`` its audit_id, actor and verb; ``meanwhile`` may refuse
-        the plan while NGINX tests it. RefusedError names the site that NGINX refuses, and the line. Without ``whole``
-        only the sites that change are tested, where a running NGINX is to read the rest anyway before it takes any.
+        * ``sites``: the index of the sites for generation.json.
+        * ``meanwhile`` is called while NGINX tests; it may refuse the plan.
+        * ``whole``: test all sites. Otherwise test only the changed ones. That is enough if NGINX runs: it reads all
+          of them at the reload before it uses any.
+
+        NginxRefusedError names the site that NGINX refuses, and the line.
         """
-        if not whole:
-            whole = _new_main(plan) or self._nginx.master() is None
+        whole = whole or _main_is_new(plan) or self._nginx.master() is None
         number = self._generations.next_number()
-        time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
         logs_before = log_names(self._paths)
         self._on_step("stage")
-        first = plan.files if whole else _tested(plan)
         try:
             self._generations.open(number)
-            hashes = self._generations.write(number, first)
-            self._on_step("test")
-            with ThreadPoolExecutor(max_workers=1) as pool:
-                # NGINX reads the new files in a process of its own; what else they need is done beside it.
-                test = pool.submit(self._nginx.test, number) if whole else pool.submit(self._test_changed, number, plan)
-                rest = {name: text for name, text in plan.files.items() if name not in first}
-                hashes |= self._generations.write(number, rest)
-                meanwhile()
-                sites = self._stamped(plan, sites, {"generation": number, "time": time, **origin})
-                wrong = self._generations.verify(number, hashes)
-            if wrong:
-                raise InternalError(f"what was staged is not what was meant: {', '.join(wrong)}")
-            self._judge(test.result(), number, plan)
+            hashes = self._write_and_test(number, plan, meanwhile, whole=whole)
             self._on_step("finish")
+            time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+            origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor, "verb": run.verb}
             self._generations.finish(
                 Record(
                     number=number,
@@ -110,7 +94,7 @@ class Staging:
                     inputs=plan.inputs,
                     marker=plan.marker,
                     files=hashes,
-                    sites=sites,
+                    sites=self._with_last_change(plan, sites, {"generation": number, "time": time, **origin}),
                     changed=list(plan.sites_changed),
                     removed=list(plan.sites_removed),
                     networks=list(plan.networks),
@@ -127,61 +111,90 @@ class Staging:
             raise
         return number
 
-    def _stamped(
-        self, plan: Plan, sites: dict[str, dict[str, Any]], stamp: dict[str, Any]
-    ) -> dict[str, dict[str, Any]]:
-        """Return the index of the sites with who changed each of them last: this run, or whoever it was before."""
+    def _write_and_test(self, number: int, plan: Plan, meanwhile: Callable[[], None], *, whole: bool) -> dict[str, str]:
+        """Write the files of a plan, test them, and return their hashes.
+
+        The files that the test reads are written first. The others are written while NGINX tests.
+        """
+        first = dict(plan.files) if whole else _files_of_changed_sites(plan)
+        rest = {name: text for name, text in plan.files.items() if name not in first}
+        hashes = self._generations.write(number, first)
+        self._on_step("test")
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            if whole:
+                test = pool.submit(self._nginx.test, number)
+            else:
+                test = pool.submit(self._test_sites, number, plan.sites_changed)
+            hashes |= self._generations.write(number, rest)
+            meanwhile()
+            wrong = self._generations.verify(number, hashes)
+        if wrong:
+            raise InternalError(f"what was staged is not what was meant: {', '.join(wrong)}")
+        result = test.result()
+        if not result.good:
+            raise self._refusal(result, number, plan)
+        return hashes
+
+    def _with_last_change(self, plan: Plan, sites: _Index, stamp: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the index of the sites with the last change of each: this run's ``stamp``, or the one from before."""
         base = self._generations.record(plan.base)
         before = base.sites if base else {}
-        touched = {site_of(change.name) for change in plan.changes}
-        return {
-            domain: {**entry, "last_change": stamp if domain in touched else before.get(domain, {}).get("last_change")}
-            for domain, entry in sites.items()
-        }
+        changed = {site_of(change.name) for change in plan.changes}
+        stamped = {}
+        for domain, entry in sites.items():
+            last_change = stamp if domain in changed else before.get(domain, {}).get("last_change")
+            stamped[domain] = {**entry, "last_change": last_change}
+        return stamped
 
-    def _judge(self, result: TestResult, number: int, plan: Plan) -> None:
-        if result.good:
-            return
-        domain, line, words = culprit_line(result.output, number)
-        if domain is None:
-            domain = self._culprit(number, plan)
-        place = (
-            f"sites/{domain}.conf:{line}" if domain and line else (f"sites/{domain}.conf" if domain else "nginx.conf")
-        )
-        raise NginxRefusedError(
-            f"NGINX refuses {domain or 'the main file'}: {words}",
+    def _refusal(self, result: TestResult, number: int, plan: Plan) -> NginxRefusedError:
+        """Return the error for a test that failed."""
+        domain, line, message = culprit_line(result.output, number)
+        domain = domain or self._find_culprit(number, plan)
+        place = f"sites/{domain}.conf" if domain else MAIN
+        return NginxRefusedError(
+            f"NGINX refuses {domain or 'the main file'}: {message}",
             domain=domain,
-            words=words,
+            output=message,
             field="vhost",
-            value=place,
+            value=f"{place}:{line}" if domain and line else place,
             details=[text for text in result.output.splitlines() if text.strip()][:5],
             hint=f"vsa vhost show {domain}" if domain else None,
         )
 
-    def _culprit(self, number: int, plan: Plan) -> str | None:
-        """Test the changed sites one by one beside those that were live, and return the first that is refused."""
-        changed = plan.sites_changed
-        kept = sorted(
-            domain
-            for name in plan.files
-            if name.startswith("sites/") and (domain := site_of(name)) and domain not in changed
-        )
-        for domain in changed[:_MOST_PROBES]:
-            if not self._probe(number, (*kept, domain)).good:
+    def _find_culprit(self, number: int, plan: Plan) -> str | None:
+        """Test the changed sites one by one beside those that were live, and return the first that NGINX refuses."""
+        unchanged = set(map(site_of, plan.files)) - {None, *plan.sites_changed}
+        others = sorted(domain for domain in unchanged if domain)
+        for domain in plan.sites_changed[:_MOST_PROBES]:
+            if not self._test_sites(number, (*others, domain)).good:
                 return domain
         return None
 
-    def _test_changed(self, number: int, plan: Plan) -> TestResult:
-        return self._probe(number, plan.sites_changed)
-
-    def _probe(self, number: int, domains: Iterable[str]) -> TestResult:
-        """Test the main file with some of the sites."""
+    def _test_sites(self, number: int, domains: Iterable[str]) -> TestResult:
+        """Test the main file with some of the sites only."""
         directory = self._generations.directory(number)
         main = (directory / MAIN).read_text(encoding="utf-8")
-        lines = "\n".join(_include(number).replace("*", domain) for domain in domains)
-        probe = directory / "probe.conf"
-        probe.write_text(main.replace(_include(number), lines), encoding="utf-8")
+        includes = "\n".join(_include(number, domain) for domain in domains)
+        probe = directory / _PROBE
+        probe.write_text(main.replace(_include(number, "*"), includes), encoding="utf-8")
         try:
-            return self._nginx.test(number, main=probe.name)
+            return self._nginx.test(number, main=_PROBE)
         finally:
             probe.unlink()
+
+
+def _include(number: object, domain: str) -> str:
+    """Return the line of the main file that includes a site; ``*`` stands for all sites."""
+    return f"include {CONTAINER_NGINX}/generations/{number}/sites/{domain}.conf;"
+
+
+def _main_is_new(plan: Plan) -> bool:
+    """Say whether the main file changes, or is an operator's own that includes the sites in another way."""
+    changes = any(change.name == MAIN for change in plan.changes)
+    return changes or _include(GENERATION, "*") not in plan.files[MAIN]
+
+
+def _files_of_changed_sites(plan: Plan) -> dict[str, str]:
+    """Return the files that a test of the changed sites reads: their own, and those that belong to no site."""
+    read = {None, *plan.sites_changed}
+    return {name: text for name, text in plan.files.items() if site_of(name) in read}

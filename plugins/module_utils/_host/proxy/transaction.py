@@ -1,11 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxy transaction: stage a generation, test it, switch, reload, prove; and roll back on any
-failure.
+"""The proxy transaction: plan, stage and test a generation, then switch, reload and prove; roll back if that fails.
 
-One lock per host. A kill at any instant leaves the old or the new generation live, and the next run finishes or takes
-back what the journal says was under way. See docs/adr/0002 for why it is so.
+One lock per host, held from recover() to the end of the commit. commit.py explains what a kill leaves, and who repairs
+it; docs/adr/0002 explains why it is built like that.
 Note that this module is **private** to the collection.
 """
 
@@ -13,130 +12,138 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..._core.errors import RefusedError, RolledBackError
-from ..._core.networks import EDGE
-from ..._core.proxy.plan import MAIN, Plan, make_plan, unnumber
-from ..._core.proxy.render import Layout, Renderer
-from ..._core.site.declared import undone_notes
-from ..machine.docker import Engine
+from ..._core.proxy.plan import MAIN, Plan, make_plan, undone_notes, unnumber
+from ..._core.proxy.render import Renderer
+from ..._core.run_context import RunContext
 from ..machine.lock import host_lock
 from ..store.certificates import certificate_problem
 from ..store.generations import Generations, Record
-from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED, Paths
+from ..store.host import Host, read_host
+from ..store.layout import Paths
 from ..store.passwords import make_missing
 from ..store.passwords import missing as missing_users
-from ..store.settings import read_settings
-from .commit import Commit, Outcome
-from .desired import Desired, Request, compose, opened
+from .commit import Commit
+from .desired import LAYOUT, build_generation, no_longer_protected
 from .nginx import AUTH_CONTAINER, Nginx
 from .staging import NginxRefusedError, Staging
+from .values import Desired, Outcome, Prepared, Request
 
-__all__ = ("Prepared", "Proxy")
+if TYPE_CHECKING:
+    from .protocols import ProxyEngine, ProxyNginx
 
-# Each costs a test by NGINX; where more manifests than these are refused the cause is not in them.
-_MOST_HELD = 10
+__all__ = ("Proxy",)
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """A plan, and the number of the generation that was staged and tested for it; 0 where nothing is to be done.
-
-    ``certificates`` says what is wrong with those of the changed sites, None where they were not looked at.
-    """
-
-    plan: Plan
-    desired: Desired
-    number: int = 0
-    certificates: Mapping[str, str | None] | None = None
-
-
-def _origin(request: Request) -> dict[str, str]:
-    return {"audit_id": request.audit_id, "actor": request.actor, "verb": request.verb}
+# How many manifests a sync leaves out because NGINX refuses them. Each costs a test; if NGINX refuses more than these,
+# the cause is probably not in the manifests.
+_MOST_REFUSED = 10
+# These verbs tell the operator in their own words that the next `vsa site apply` undoes a change.
+_OWN_UNDONE_NOTES = ("site.apply", "site.unprovision")
 
 
 class Proxy:
     """The transaction engine of one host.
 
-    ``on_step`` is called with a step's name before each step that leaves a trace: tests kill the process there.
+    * ``nginx`` and ``engine`` may be fakes, see protocols.py.
+    * ``on_step`` is called with a step's name before each step that leaves a trace: tests kill the process there.
+
+    A verb that has read the host before (for a preflight, say) hands its Host over. The transaction uses it if nothing
+    changed in the meantime; otherwise, or without one, it reads the host itself, once and under the lock.
     """
 
-    def __init__(self, engine: Engine, paths: Paths, *, on_step: Callable[[str], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        engine: ProxyEngine,
+        paths: Paths,
+        *,
+        nginx: ProxyNginx | None = None,
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> None:
         self.paths = paths
         self.engine = engine
-        self.nginx = Nginx(engine, paths)
+        self.nginx: ProxyNginx = nginx or Nginx(engine, paths)
         self.generations = Generations(paths)
         self._staging = Staging(paths, self.nginx, self.generations, on_step)
         self._commit = Commit(paths, engine, self.nginx, self.generations, on_step)
 
-    def plan(self, request: Request) -> tuple[Plan, Desired]:
-        """Return what a request would change; touches nothing and needs no lock."""
-        number = self.generations.live_number()
-        record = self.generations.record(number)
-        live = self.generations.read_with(number, record)
-        settings = request.settings or read_settings(self.paths)
-        marker = live.marker or secrets.token_hex(16)
-        renderer = Renderer(
-            templates=request.templates,
-            settings=settings,
-            layout=Layout(root=CONTAINER_NGINX, letsencrypt=CONTAINER_CERTS, selfsigned=CONTAINER_SELFSIGNED),
-            marker=marker,
-        )
-        desired = compose(self.paths, live, record.sites if record else {}, request, renderer, settings)
-        joins = self._missing_joins(desired, tuple(change.domain for change in request.changes))
+    # -- what would change ---------------------------------------------------------------------------------------------
+
+    def plan(self, request: Request, host: Host | None = None) -> tuple[Plan, Desired]:
+        """Return what a request would change. Touches nothing and needs no lock."""
+        return self._plan(request, self._current(host))
+
+    def _current(self, host: Host | None) -> Host:
+        """Return a host that was read before if it is still current, otherwise read it."""
+        if host is not None and host.is_current():
+            return host
+        return read_host(self.paths)
+
+    def _plan(self, request: Request, host: Host) -> tuple[Plan, Desired]:
+        marker = host.live.marker or secrets.token_hex(16)
+        settings = request.settings or host.settings
+        renderer = Renderer(templates=request.templates, settings=settings, layout=LAYOUT, marker=marker)
+        desired = build_generation(host, request, renderer)
         plan = make_plan(
-            live, desired.files, inputs=renderer.inputs, marker=marker, networks=desired.networks, joins=joins
+            host.live,
+            desired.files,
+            inputs=renderer.inputs,
+            marker=marker,
+            networks=desired.networks,
+            joins=self._missing_joins(desired, [change.domain for change in request.changes]),
         )
-        if request.verb not in ("site.apply", "site.unprovision"):  # these say it in words of their own
-            undone = undone_notes(plan.changes, verb=request.verb)
+        if request.run.verb not in _OWN_UNDONE_NOTES:
+            undone = undone_notes(plan.changes, verb=request.run.verb)
             desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone))
         return plan, desired
 
-    def _missing_joins(self, desired: Desired, domains: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    def _missing_joins(self, desired: Desired, domains: list[str]) -> tuple[tuple[str, str], ...]:
+        """Return (network, container) of each running container of these sites that is not on its site's network."""
         joins = []
         for domain in domains:
             entry = desired.sites.get(domain)
-            for name in entry["containers"] if entry else ():
+            if entry is None:
+                continue
+            for name in entry["containers"]:
                 found = self.engine.container(name)
-                if found and found.running and entry and entry["network"] not in found.networks:
+                if found and found.running and entry["network"] not in found.networks:
                     joins.append((entry["network"], name))
         return tuple(dict.fromkeys(joins))
 
-    def apply(self, request: Request) -> tuple[Prepared, Outcome | None]:
-        """Prepare and commit under one lock; the outcome is None where nothing was to be done."""
-        with host_lock(self.paths.lock):
-            return self.apply_locked(request)
+    # -- both halves in one run ----------------------------------------------------------------------------------------
 
-    def apply_locked(self, request: Request) -> tuple[Prepared, Outcome | None]:
+    def apply(self, request: Request, host: Host | None = None) -> tuple[Prepared, Outcome | None]:
+        """Prepare and commit under one lock. The outcome is None if nothing had to change."""
+        with host_lock(self.paths.lock):
+            return self.apply_locked(request, host)
+
+    def apply_locked(self, request: Request, host: Host | None = None) -> tuple[Prepared, Outcome | None]:
         """Prepare and commit; the caller holds the host's lock."""
         self.recover()
-        prepared = self._prepare_sync(request) if request.sync else self._prepare(request, whole=False)
+        host = self._current(host)
+        prepared = self._prepare(request, host, whole=request.sync)
         if not prepared.number:
             return prepared, None
-        return prepared, self._commit.run(prepared.number, checked=prepared.certificates)
+        settings = request.settings or host.settings
+        return prepared, self._commit.run(prepared.number, certificates=prepared.certificates, settings=settings)
 
-    def prepare(self, request: Request) -> Prepared:
-        """Stage and test, and leave the generation for a commit: the first half for a fleet."""
+    # -- the halves apart: a fleet prepares on every host before it commits on any -------------------------------------
+
+    def prepare(self, request: Request, host: Host | None = None) -> Prepared:
+        """Stage and test a generation, and leave it for a commit."""
         with host_lock(self.paths.lock):
             self.recover()
-            return self._prepare_sync(request) if request.sync else self._prepare(request)
+            return self._prepare(request, self._current(host), whole=True)
 
     def commit(self, *, base: int, plan_hash: str) -> Outcome:
-        """Make a prepared generation live: the second half. RefusedError where base or plan have moved since."""
+        """Make a prepared generation live. RefusedError if the host changed since it was prepared."""
         with host_lock(self.paths.lock):
             self.recover(sweep=False)
             live = self.generations.live_number()
-            number = next(
-                (
-                    number
-                    for number in self.generations.numbers()
-                    if number > live and (record := self.generations.record(number)) and record.plan == plan_hash
-                ),
-                0,
-            )
+            number = self._prepared_number(live, plan_hash)
             if live != base or not number:
                 raise RefusedError(
                     "the plan is stale: this host has changed since it was prepared",
@@ -147,23 +154,39 @@ class Proxy:
                 )
             return self._commit.run(number)
 
-    def rollback(self, number: int | None, request: Request) -> tuple[Prepared, Outcome | None]:
-        """Make an earlier generation's files the newest generation; None means the one before the live one."""
+    def _prepared_number(self, live: int, plan_hash: str) -> int:
+        """Return the number of the generation that was prepared for a plan, 0 if there is none."""
+        for number in self.generations.numbers():
+            record = self.generations.record(number) if number > live else None
+            if record is not None and record.plan == plan_hash:
+                return number
+        return 0
+
+    # -- back to an earlier generation ---------------------------------------------------------------------------------
+
+    def rollback(self, number: int | None, run: RunContext) -> tuple[Prepared, Outcome | None]:
+        """Make a new generation with the files of an earlier one; None means the one before the live one.
+
+        This reads neither the settings nor the manifests in /etc/vsa: it must work if somebody broke them.
+        """
         with host_lock(self.paths.lock):
             self.recover()
             plan, desired = self.plan_rollback(number)
             if not plan.changed:
                 return Prepared(plan, desired), None
-            prepared = Prepared(
-                plan, desired, self._staging.stage(plan, desired.sites, origin=_origin(request), answering=[])
-            )
-            return prepared, self._commit.run(prepared.number)
+            staged = self._staging.stage(plan, desired.sites, run=run, answering=[])
+            return Prepared(plan, desired, staged), self._commit.run(staged)
 
     def plan_rollback(self, number: int | None) -> tuple[Plan, Desired]:
-        """Return what a rollback would change. RefusedError when the generation is gone, damaged or lacks something."""
+        """Return what a rollback would change.
+
+        RefusedError if the generation does not exist, was edited, or needs a certificate or users that are gone.
+        """
         live = self.generations.live_number()
         earlier = [kept for kept in self.generations.numbers() if kept < live]
-        wanted = number if number is not None else (earlier[-1] if earlier else 0)
+        wanted = number
+        if wanted is None:
+            wanted = earlier[-1] if earlier else 0
         record = self.generations.record(wanted)
         if wanted not in earlier or record is None:
             raise RefusedError(
@@ -173,56 +196,98 @@ class Proxy:
                 there_are=[str(kept) for kept in earlier],
                 hint="vsa vhost history",
             )
-        damaged = self.generations.verify(wanted, record.files)
-        if damaged:
+        edited = self.generations.verify(wanted, record.files)
+        if edited:
             raise RefusedError(
-                f"generation {wanted} was changed by hand since", field="to", value=wanted, details=damaged
+                f"generation {wanted} was changed by hand since", field="to", value=wanted, details=edited
             )
         return self._plan_copy(record)
 
+    def _plan_copy(self, record: Record) -> tuple[Plan, Desired]:
+        """Return the plan of a new generation with the files of an earlier one."""
+        live = self.generations.read(self.generations.live_number())
+        old = self.generations.read(record.number)
+        missing = self._missing_for(record, set(live.domains))
+        if missing:
+            raise RefusedError(
+                f"generation {record.number} needs what is no longer there",
+                field="to",
+                value=record.number,
+                details=missing,
+            )
+        files = dict(old.files)
+        files[MAIN] = unnumber(files[MAIN], record.number)
+        desired = Desired(files, record.sites, parsed={}, warnings=(), invalid=())
+        # If the network of a tenant was removed, a site that comes back has to be connected to its containers again.
+        returning = [domain for domain in record.sites if domain not in live.domains]
+        plan = make_plan(
+            live,
+            files,
+            inputs=record.inputs,
+            marker=record.marker,
+            networks=desired.networks,
+            joins=self._missing_joins(desired, returning),
+        )
+        present = self.generations.record(live.number)
+        opened = no_longer_protected(present.sites if present else {}, record.sites)
+        return plan, dataclasses.replace(desired, warnings=(*undone_notes(plan.changes), *opened))
+
+    def _missing_for(self, record: Record, live: set[str]) -> list[str]:
+        """Return what an earlier generation needs and the host no longer has: certificates and users."""
+        missing = []
+        for domain, entry in sorted(record.sites.items()):
+            problem = None if domain in live else certificate_problem(self.paths, domain, entry["ca"])
+            if problem:
+                missing.append(f"{domain}: {problem}")
+        for domain, entry in sorted(record.sites.items()):
+            gone = missing_users(self.paths, domain, entry.get("auth") or ())
+            missing += [f"{domain}: the users of {path} were removed" for path in gone]
+        return missing
+
+    # -- after a kill --------------------------------------------------------------------------------------------------
+
     def recover(self, *, sweep: bool = True) -> None:
-        """Finish or take back what a killed run left, then sweep away what was never committed."""
+        """Finish or roll back what a killed run left, then remove generations that were never committed."""
         journal = self.generations.journal()
         if journal is not None:
             master = self.nginx.master()
-            reads = self.nginx.reads(master) if master is not None else 0
+            read_next = self.nginx.next_generation(master) if master is not None else 0
             record = self.generations.record(journal.to)
-            if journal.to in (self.generations.live_number(), reads) and record is not None:
-                # A change that does not work is taken back, as its own run would have done; this run goes on.
+            if record is not None and journal.to in (self.generations.live_number(), read_next):
+                # A generation that cannot be proven is rolled back, as its own run would have done. This run goes on.
                 with suppress(RolledBackError):
                     self._commit.finish(record, journal)
             else:
-                self._commit.take_back(journal)
+                self._commit.roll_back(journal)
         if sweep:
             self.generations.sweep()
 
-    def _prepare_sync(self, request: Request) -> Prepared:
-        """Prepare what the manifests say; one that NGINX refuses keeps its last good version, and blocks nobody."""
+    # -- the first half ------------------------------------------------------------------------------------------------
+
+    def _prepare(self, request: Request, host: Host, *, whole: bool) -> Prepared:
+        """Stage and test; a sync leaves out manifests that NGINX refuses: their last good version stays live."""
         while True:
             try:
-                return self._prepare(request)
+                return self._stage(request, host, whole=whole)
             except NginxRefusedError as error:
-                if error.domain is None or error.domain in request.held or len(request.held) >= _MOST_HELD:
+                known = error.domain is None or error.domain in request.refused
+                if not request.sync or known or len(request.refused) >= _MOST_REFUSED:
                     raise
-                request = dataclasses.replace(request, held={**request.held, error.domain: error.words})
+                refused = {**request.refused, str(error.domain): error.output}
+                request = dataclasses.replace(request, refused=refused)
 
-    def _prepare(self, request: Request, *, whole: bool = True) -> Prepared:
-        plan, desired = self.plan(request)
+    def _stage(self, request: Request, host: Host, *, whole: bool) -> Prepared:
+        plan, desired = self._plan(request, host)
         if not plan.changed:
             return Prepared(plan, desired)
-        touched = {change.domain for change in request.changes if not change.absent}
-        for domain, entry in desired.sites.items():
-            if entry.get("auth"):
-                if domain in touched:
-                    self._refuse_without_auth(domain)
-                # A path without its file would only answer 503: an empty one locks it just as well, and says so.
-                make_missing(self.paths, domain, entry["auth"])
+        requested = {change.domain for change in request.changes if not change.absent}
+        self._make_password_files(desired, requested)
         problems: dict[str, str | None] = {}
 
         def check_certificates() -> None:
             for domain in plan.sites_changed:
                 problem = problems[domain] = certificate_problem(self.paths, domain, desired.sites[domain]["ca"])
-                if problem and domain in touched:
+                if problem and domain in requested:
                     raise RefusedError(
                         f"the certificate of {domain} cannot be served: {problem}",
                         field="certificate",
@@ -233,49 +298,26 @@ class Proxy:
         number = self._staging.stage(
             plan,
             desired.sites,
-            origin=_origin(request),
+            run=request.run,
             answering=[domain for domain in request.answering if domain in desired.sites],
             meanwhile=check_certificates,
             whole=whole,
         )
         return Prepared(plan, desired, number, problems)
 
-    def _refuse_without_auth(self, domain: str) -> None:
-        if self.engine.container(AUTH_CONTAINER) is None:
-            raise RefusedError(
-                f"the reverse proxy of this host has no container {AUTH_CONTAINER} yet, which checks passwords",
-                field="auth",
-                value=domain,
-                hint="vsa stack up reverse-proxy",
-            )
+    def _make_password_files(self, desired: Desired, requested: set[str]) -> None:
+        """Make an empty password file for each protected path that has none: without a file the path answers 503.
 
-    def _plan_copy(self, record: Record) -> tuple[Plan, Desired]:
-        live, old = self.generations.read(self.generations.live_number()), self.generations.read(record.number)
-        files = {name: unnumber(text, record.number) if name == MAIN else text for name, text in old.files.items()}
-        missing = [
-            f"{domain}: {problem}"
-            for domain in sorted(record.sites)
-            if domain not in live.domains
-            and (problem := certificate_problem(self.paths, domain, record.sites[domain]["ca"]))
-        ]
-        missing += [
-            f"{domain}: the users of {protected} were removed"
-            for domain, entry in sorted(record.sites.items())
-            for protected in missing_users(self.paths, domain, entry.get("auth") or ())
-        ]
-        if missing:
-            raise RefusedError(
-                f"generation {record.number} needs what is no longer there",
-                field="to",
-                value=record.number,
-                details=missing,
-            )
-        networks = tuple(sorted({EDGE, *(entry["network"] for entry in record.sites.values())}))
-        desired = Desired(files, record.sites, parsed={}, warnings=(), invalid=())
-        # A site that comes back finds its containers again, also where its tenant's network had gone with it.
-        back = tuple(domain for domain in record.sites if domain not in live.domains)
-        joins = self._missing_joins(desired, back)
-        plan = make_plan(live, files, inputs=record.inputs, marker=record.marker, networks=networks, joins=joins)
-        present = self.generations.record(live.number)
-        warnings = (*undone_notes(plan.changes), *opened(present.sites if present else {}, record.sites))
-        return plan, dataclasses.replace(desired, warnings=warnings)
+        RefusedError if a requested site has a protected path and the container that checks passwords does not exist.
+        """
+        for domain, entry in desired.sites.items():
+            if not entry.get("auth"):
+                continue
+            if domain in requested and self.engine.container(AUTH_CONTAINER) is None:
+                raise RefusedError(
+                    f"the reverse proxy of this host has no container {AUTH_CONTAINER} yet, which checks passwords",
+                    field="auth",
+                    value=domain,
+                    hint="vsa stack up reverse-proxy",
+                )
+            make_missing(self.paths, domain, entry["auth"])

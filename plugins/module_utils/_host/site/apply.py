@@ -18,16 +18,20 @@ from typing import Any
 
 from ..._core.errors import RefusedError, UsageError
 from ..._core.proxy.plan import Generation, manifest_file
+from ..._core.result import Result, as_module_result
+from ..._core.run_context import RunContext
+from ..._core.settings import Settings
 from ..._core.site.declared import WHERE, clashes, differing_fields, in_one, parse_declared
 from ..._core.site.manifest import Site, to_manifest
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..machine.files import dump_yaml, write_atomically
 from ..machine.lock import host_lock
-from ..proxy.commit import Outcome, fetch
-from ..proxy.desired import Change, Request
-from ..proxy.module import outcome_result, plan_result, site_step, step
+from ..proxy.nginx import Nginx
+from ..proxy.probe import fetch
+from ..proxy.steps import outcome_result, plan_result, site_step
 from ..proxy.transaction import Proxy
+from ..proxy.values import Change, Outcome, Request
 from ..store.generations import Record
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifests
@@ -67,7 +71,7 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     live, record = _live(proxy)
     work = _look(options, live, record, paths, attached=engine.attached())
     touched = [work.sites[domain] for domain in work.touched]
-    checked = check_sites(engine, paths, proxy.nginx, touched, of=len(work.sites), check=check)
+    checked = check_sites(engine, paths, Nginx(engine, paths), touched, of=len(work.sites), check=check)
     steps = [_declared_step(work), *_settings_step(settings, check=check), *checked.steps]
     certificates = bring_certificates(
         paths, list(work.sites.values()), settings.settings, record=record, touched=set(work.touched), check=check
@@ -76,16 +80,16 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     request = _request(options, work, checked, settings)
     if check:
         plan, desired = proxy.plan(request)
-        made, outcome = plan_result(plan, desired, diff=diff), None
+        made, outcome = as_module_result(plan_result(plan, desired, diff=diff)), None
         made["changed"] |= "mended" in work.states.values() or any(domain not in live.domains for domain in work.pruned)
     else:
         made, outcome = _commit(proxy, request, settings, diff=diff)
         made["changed"] |= _mend_manifests(paths, proxy, work, made)
     steps += [*made["steps"], *_undeclared_step(work, check=check)]
     if outcome is not None:
-        steps += _site_steps(paths, proxy, request, outcome)
+        steps += _site_steps(proxy, request, settings.settings, outcome)
     changed = made["changed"] or certificates.changed or bool(settings.words)
-    return {**made, "changed": changed, "steps": steps, "audit_id": request.audit_id, **_summary(work)}
+    return {**made, "changed": changed, "steps": steps, "audit_id": request.run.audit_id, **_summary(work)}
 
 
 def _live(proxy: Proxy) -> tuple[Generation, Record | None]:
@@ -158,12 +162,10 @@ def _state(
 
 
 def _request(options: Mapping[str, Any], work: _Work, checked: Checked, settings: SettingsChange) -> Request:
-    declared = [Change(domain, whole=site) for domain, site in work.sites.items() if work.states[domain] != "unchanged"]
+    declared = [Change(domain, site=site) for domain, site in work.sites.items() if work.states[domain] != "unchanged"]
     return Request(
+        run=RunContext(audit_id(options["audit_id"]), options["actor"], options["verb"] or "site.apply"),
         templates=options["templates"] or {},
-        audit_id=audit_id(options["audit_id"]),
-        actor=options["actor"],
-        verb=options["verb"] or "site.apply",
         changes=(*declared, *(Change(domain, absent=True) for domain in work.pruned)),
         answering=tuple(domain for domain in work.touched if domain in checked.answering),
         settings=settings.settings if settings.words else None,
@@ -180,7 +182,7 @@ def _commit(
     except BaseException:
         roll_back_settings(proxy.paths, settings)
         raise
-    return outcome_result(prepared.plan, prepared.desired, outcome, request, diff=diff), outcome
+    return as_module_result(outcome_result(prepared, outcome, request.run, diff=diff)), outcome
 
 
 def _mend_manifests(paths: Paths, proxy: Proxy, work: _Work, made: dict[str, Any]) -> bool:
@@ -206,7 +208,7 @@ def _mend_manifests(paths: Paths, proxy: Proxy, work: _Work, made: dict[str, Any
 
 def _declared_step(work: _Work) -> dict[str, Any]:
     if not work.sites:
-        return step("ok", "no site is declared for this host", name="declared")
+        return _step("ok", "no site is declared for this host", name="declared")
     count = len(work.sites)
     states = list(work.states.values())
     counted = [
@@ -215,13 +217,13 @@ def _declared_step(work: _Work) -> dict[str, Any]:
         if state in states
     ]
     text = f"{count} site{'s' if count > 1 else ''}: {', '.join(counted)}"
-    return step("ok", text, some(work.notes), name="declared")
+    return _step("ok", text, some(work.notes), name="declared")
 
 
 def _settings_step(settings: SettingsChange, *, check: bool) -> list[dict[str, Any]]:
     if not settings.words:
         return []
-    return [step("would_change" if check else "changed", " · ".join(settings.words), name="settings")]
+    return [_step("would_change" if check else "changed", " · ".join(settings.words), name="settings")]
 
 
 def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
@@ -229,11 +231,11 @@ def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
         names = ", ".join(some(work.pruned))
         kept = [f"certificates, containers and logs stay: vsa site unprovision --domain {work.pruned[0]}"]
         words = f"would be taken out of the proxy: {names}" if check else f"taken out of the proxy: {names}"
-        return [step("would_change" if check else "changed", words, kept, name="prune")]
+        return [_step("would_change" if check else "changed", words, kept, name="prune")]
     if work.undeclared:
         text = f"not declared, and left alone: {', '.join(some(work.undeclared))}"
         return [
-            step(
+            _step(
                 "warning",
                 text,
                 ["vsa site apply --prune removes them, vsa site export declares them"],
@@ -243,14 +245,16 @@ def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
     return []
 
 
-def _site_steps(paths: Paths, proxy: Proxy, request: Request, outcome: Outcome) -> list[dict[str, Any]]:
+def _site_steps(proxy: Proxy, request: Request, settings: Settings, outcome: Outcome) -> list[dict[str, Any]]:
     """Say what each new or changed site's own address gave; of many only how many answered well, and which did not."""
     record = _live(proxy)[1]
     index = record.sites if record else {}
     answers = {
-        domain: outcome.answers.get(domain) or fetch(paths, domain, index[domain]) for domain in request.answering
+        domain: outcome.answers.get(domain) or fetch(domain, index[domain], settings=settings)
+        for domain in request.answering
     }
-    steps = {domain: site_step(domain, index[domain], answer) for domain, answer in answers.items()}
+    made = Result(steps=tuple(site_step(domain, index[domain], answer) for domain, answer in answers.items()))
+    steps = dict(zip(answers, as_module_result(made).get("steps", []), strict=True))
     if len(steps) <= _EACH:
         return list(steps.values())
     bad = [
@@ -259,7 +263,12 @@ def _site_steps(paths: Paths, proxy: Proxy, request: Request, outcome: Outcome) 
         if answer.status in (None, 502, 504) or (answer.chain and index[domain]["ca"] != "selfsigned")
     ]
     text = f"{len(steps) - len(bad)} of {len(steps)} new or changed sites answer well"
-    return [step("warning" if bad else "ok", text, some(bad), name="site")]
+    return [_step("warning" if bad else "ok", text, some(bad), name="site")]
+
+
+def _step(state: str, text: str, notes: tuple[str, ...] | list[str] = (), *, name: str) -> dict[str, Any]:
+    """Return a step as results list it."""
+    return {"name": name, "state": state, "text": text, "notes": list(notes)}
 
 
 def _summary(work: _Work) -> dict[str, Any]:

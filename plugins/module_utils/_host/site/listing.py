@@ -15,7 +15,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.cert.status import judge, rfc3339
 from ..._core.errors import RefusedError, UsageError, VsaError
-from ..._core.proxy.plan import manifest_file, site_of
+from ..._core.proxy.plan import manifest_file
 from ..._core.proxy.render import DEFAULT_PROFILE
 from ..._core.settings import Settings
 from ..._core.site.declared import declaration
@@ -32,7 +32,7 @@ from ..store.manifests import parse_manifest, read_manifest, read_manifests
 from ..store.settings import read_settings
 from .preflight import check_containers, check_names, detect_container
 
-__all__ = ("check_site", "export_sites", "list_sites", "list_vhosts")
+__all__ = ("check_site", "export_sites", "list_sites")
 
 
 def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
@@ -239,62 +239,3 @@ def export_sites(*, paths: Paths | None = None) -> dict[str, Any]:
         except RefusedError as error:
             invalid.append({"domain": domain, "problem": error.message})
     return {"changed": False, "schema": 1, "vsa_sites": declared, "unreadable": invalid}
-
-
-def list_vhosts(
-    domain: object, *, templates: Mapping[str, str] | None = None, paths: Paths | None = None
-) -> dict[str, Any]:
-    """Return the result of the module ``vhost_info``."""
-    paths = paths or Paths()
-    wanted = None if domain is None else forms.domain(domain)
-    generations = Generations(paths)
-    live = generations.read(generations.live_number())
-    record = generations.record(live.number)
-    if wanted is not None and wanted not in live.domains:
-        raise RefusedError(
-            "no site of this name is live", field="domain", value=wanted, there_are=list(live.domains)[:20]
-        )
-    drift = list(live.drifted)
-    vhosts = []
-    for name in live.domains if wanted is None else (wanted,):
-        index = record.sites.get(name, {}) if record else {}
-        entry: dict[str, Any] = {
-            "domain": name,
-            "names": index.get("names", [name]),
-            "network": index.get("network"),
-            "ca": index.get("ca"),
-            "containers": index.get("containers", []),
-            "drift": any(site_of(file) == name for file in drift),
-            "last_change": index.get("last_change"),
-        }
-        if wanted is not None:
-            from ..proxy.explain import explain  # a provision is not to pay for its imports
-
-            entry |= explain(paths, live, name, templates)
-        vhosts.append(entry)
-    return {
-        "changed": False,
-        "schema": 1,
-        "generation": live.number,
-        "vhosts": vhosts,
-        "drift": drift,
-        "generations": [_generation(generations, number, live.number) for number in reversed(generations.numbers())],
-    }
-
-
-def _generation(generations: Generations, number: int, live: int) -> dict[str, Any]:
-    record = generations.record(number)
-    if record is None:
-        return {"number": number, "live": number == live}
-    return {
-        "number": number,
-        "live": number == live,
-        "base": record.base,
-        "time": record.time,
-        "actor": record.actor,
-        "verb": record.verb,
-        "audit_id": record.audit_id,
-        "summary": record.summary,
-        "changed": record.changed,
-        "removed": record.removed,
-    }

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core.errors import VsaError
+from ..._core.result import as_module_result
+from ..._core.run_context import RunContext
+from ..._core.site.requested import requested_fields
 from ..store.layout import Paths
 from .listing import check_site
 
@@ -41,7 +44,8 @@ def _bring_live(
 ) -> dict[str, Any]:
     """Return the result that the module ``vhost`` would have, told the same; the host's trail says it was that."""
     from ..audit.audited import audited  # whoever only checks pays for neither
-    from ..proxy.module import run
+    from ..proxy.module import VhostRequest, run
+    from ..proxy.values import Change
 
     found = checked.get("detected") or options
     told = {
@@ -55,4 +59,14 @@ def _bring_live(
         "existing": False,
         "sync": False,
     }
-    return audited(lambda: run(told, check=check, diff=diff, paths=paths), told, module="vhost", check=check)
+    request = VhostRequest(
+        run=RunContext(told["audit_id"], told["actor"], told["verb"] or "vhost.apply"),
+        templates=told["templates"] or {},
+        change=Change(told["domain"], requested_fields(told), tuple(told["unset"] or ())),
+        answering=told["answering"],
+    )
+
+    def provision() -> dict[str, Any]:
+        return as_module_result(run(request, check=check, diff=diff, paths=paths))
+
+    return audited(provision, told, module="vhost", check=check)

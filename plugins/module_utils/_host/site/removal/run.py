@@ -19,12 +19,13 @@ from ...._core import forms
 from ...._core.errors import NotRolledBackError, RefusedError, UsageError, VsaError
 from ...._core.networks import EDGE
 from ...._core.proxy.plan import site_file
+from ...._core.run_context import RunContext
 from ...cert.chain import remove_lineage
 from ...machine.arguments import audit_id
 from ...machine.docker_site import SiteEngine
 from ...machine.lock import host_lock
-from ...proxy.desired import Change, Request
 from ...proxy.transaction import Proxy
+from ...proxy.values import Change, Request
 from ...store.access_logs import site_logs
 from ...store.generations import Generations
 from ...store.layout import Paths
@@ -91,10 +92,8 @@ class _Removal:
 
     def _request(self) -> Request:
         return Request(
+            run=RunContext(self._audit_id, self._options["actor"], self._options["verb"] or "site.unprovision"),
             templates=self._options["templates"] or {},
-            audit_id=self._audit_id,
-            actor=self._options["actor"],
-            verb=self._options["verb"] or "site.unprovision",
             changes=(Change(self._domain, absent=True),),
         )
 

@@ -22,6 +22,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan impor
     site_file,
     site_of,
     text_hash,
+    undone_notes,
     unnumber,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import number_generation
@@ -286,3 +287,25 @@ def test_culprit_line(version: str, case: str) -> None:
 )
 def test_culprit_line_of_what_is_not_nginx(output: str, words: str) -> None:
     assert culprit_line(output, 7) == (None, None, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "noted"),
+    [
+        ("manifests/a.example.yml", "schema: 1\norigin: declared\n", True),
+        ("manifests/a.example.yml", "schema: 1\n", False),
+        ("manifests/a.example.yml", "schema: 1\n# origin: declared\n", False),
+        ("manifests/a.example.yml", None, False),
+        ("sites/a.example.conf", "origin: declared\n", False),
+    ],
+)
+def test_a_change_of_a_declared_site_is_noted(name: str, before: str | None, noted: bool) -> None:
+    notes = undone_notes([FileChange(name, before, "other")])
+    assert bool(notes) is noted
+    assert all("a.example is declared" in note for note in notes)
+
+
+def test_what_auth_changes_is_undone_only_where_it_is_declared() -> None:
+    changes = [FileChange("manifests/a.example.yml", "origin: declared\n", "other")]
+    assert undone_notes(changes, verb="site.provision")[0].endswith("apply undoes this")
+    assert undone_notes(changes, verb="auth.add")[0].endswith("apply undoes this, if it is declared there")

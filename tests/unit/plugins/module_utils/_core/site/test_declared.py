@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import FileChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.declared import (
     clashes,
     declaration,
     differing_fields,
     in_one,
     parse_declared,
-    undone_notes,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Route, Site, parse, to_manifest
 
@@ -110,28 +108,6 @@ def test_a_name_belongs_to_one_site() -> None:
 def test_what_differs_between_two_sites() -> None:
     typed = Site("shop.example.com", (Route("/", "web-2", 3000),), profile="sse")
     assert differing_fields(typed, SHOP) == ["routes", "profile", "origin"]
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "noted"),
-    [
-        ("manifests/a.example.yml", "schema: 1\norigin: declared\n", True),
-        ("manifests/a.example.yml", "schema: 1\n", False),
-        ("manifests/a.example.yml", "schema: 1\n# origin: declared\n", False),
-        ("manifests/a.example.yml", None, False),
-        ("sites/a.example.conf", "origin: declared\n", False),
-    ],
-)
-def test_a_change_of_a_declared_site_is_noted(name: str, before: str | None, noted: bool) -> None:
-    notes = undone_notes([FileChange(name, before, "other")])
-    assert bool(notes) is noted
-    assert all("a.example is declared" in note for note in notes)
-
-
-def test_what_auth_changes_is_undone_only_where_it_is_declared() -> None:
-    changes = [FileChange("manifests/a.example.yml", "origin: declared\n", "other")]
-    assert undone_notes(changes, verb="site.provision")[0].endswith("apply undoes this")
-    assert undone_notes(changes, verb="auth.add")[0].endswith("apply undoes this, if it is declared there")
 
 
 def test_a_protected_path_is_opened_by_name_only() -> None:

@@ -11,7 +11,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.manifests import read_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 

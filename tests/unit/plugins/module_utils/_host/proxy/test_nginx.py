@@ -126,12 +126,12 @@ def ended(processes: Sequence[subprocess.Popen[bytes]], wanted: Sequence[int]) -
         ([[WORKER, LEAVING], [LEAVING], [WORKER]], [1]),
     ],
 )
-def test_make_room_ends_the_oldest_sets_before_a_fourth_would_exist(
+def test_end_oldest_workers_ends_the_oldest_sets_before_a_fourth_would_exist(
     root: Path, sleepers: list[subprocess.Popen[bytes]], sets: list[list[str]], gone: list[int]
 ) -> None:
     titles = [(title, 1000 * number) for number, group in enumerate(sets) for title in group]
     children = [(process.pid, *title) for process, title in zip(sleepers, titles, strict=False)]
-    assert nginx(root, *children).make_room(MASTER) == len(gone)
+    assert nginx(root, *children).end_oldest_workers(MASTER) == len(gone)
     assert ended(sleepers, gone) == gone
 
 
@@ -277,10 +277,10 @@ def master_with_link(
 
 def test_what_a_reload_reads_is_a_link_in_the_container(root: Path) -> None:
     it = master_with_link(root)
-    assert it.reads(MASTER) == 0
+    assert it.next_generation(MASTER) == 0
     for number in (7, 8, 12345):
-        assert it.point(MASTER, number)
-        assert it.reads(MASTER) == number
+        assert it.set_next(MASTER, number)
+        assert it.next_generation(MASTER) == number
     folder = root / "proc" / str(MASTER) / "root/run/vsa"
     assert [entry.name for entry in folder.iterdir()] == ["nginx.conf"]
     assert (folder / "nginx.conf").readlink() == Path("/etc/nginx/vsa/generations/12345/nginx.conf")
@@ -290,7 +290,7 @@ def test_what_a_reload_reads_is_a_link_in_the_container(root: Path) -> None:
 def test_a_link_that_leads_elsewhere_is_no_generation(root: Path, target: str) -> None:
     it = master_with_link(root)
     (root / "proc" / str(MASTER) / "root/run/vsa/nginx.conf").symlink_to(target)
-    assert it.reads(MASTER) == 0
+    assert it.next_generation(MASTER) == 0
 
 
 @pytest.mark.parametrize("place", ["run", "run/vsa"])
@@ -301,14 +301,14 @@ def test_a_container_cannot_lead_the_link_out_of_itself(root: Path, place: str) 
     inside.rename(outside)
     inside.symlink_to(outside)
     with pytest.raises(OSError, match=r"[Nn]ot a directory|symbolic"):
-        it.point(MASTER, 7)
+        it.set_next(MASTER, 7)
     assert [entry.name for entry in outside.rglob("*") if entry.is_symlink()] == []
 
 
 def test_a_container_of_before_reads_current(root: Path) -> None:
     it = master_with_link(root, title="nginx: master process nginx -c /etc/nginx/vsa/current/nginx.conf -g daemon off;")
-    assert it.point(MASTER, 7) is False
-    assert it.reads(MASTER) == 0
+    assert it.set_next(MASTER, 7) is False
+    assert it.next_generation(MASTER) == 0
 
 
 def test_a_refused_reload_is_said_in_nginx_own_words_at_once(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is listed of a host's sites and of what is live, with everything that may be wrong with them."""
+"""What is listed of a host's sites, with everything that may be wrong with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_sites, list_vhosts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import list_sites
 
 from certs import make_pair, put_pair
 from hosttree import HostTree, provide
@@ -140,42 +140,3 @@ def test_without_an_engine_the_state_of_containers_is_not_known(host: HostTree) 
     listed = list_sites(A, paths=host.paths, engine=cast(Engine, Silent()))
     assert listed["sites"][0]["routes"][0]["state"] is None
     assert listed["sites"][0]["problems"] == []
-
-
-# -- what is live -----------------------------------------------------------------------------------------------------
-
-
-def test_vhosts(host: HostTree) -> None:
-    listed = list_vhosts(None, paths=host.paths)
-    assert [entry["domain"] for entry in listed["vhosts"]] == [A, B]
-    assert listed["vhosts"][1]["names"] == [B, "www.b.example"]
-    assert not any("text" in entry for entry in listed["vhosts"])
-    assert listed["drift"] == []
-    assert [(it["number"], it["live"], it["summary"]) for it in listed["generations"]] == [
-        (2, True, "1 file added"),
-        (1, False, "6 files added"),
-    ]
-
-
-def test_one_vhost_with_its_text(host: HostTree) -> None:
-    listed = list_vhosts(A, paths=host.paths)
-    assert [entry["domain"] for entry in listed["vhosts"]] == [A]
-    assert listed["vhosts"][0]["text"] == (host.live / f"sites/{A}.conf").read_text()
-    with pytest.raises(RefusedError) as caught:
-        list_vhosts("c.example", paths=host.paths)
-    assert caught.value.there_are == [A, B]
-
-
-@pytest.mark.parametrize(
-    ("name", "drift"), [(f"sites/{A}.conf", [True, False]), ("nginx.conf", [False, False])], ids=["a site", "main"]
-)
-def test_drift_is_told(host: HostTree, name: str, drift: list[bool]) -> None:
-    host.break_open(name, "# by hand\n")
-    listed = list_vhosts(None, paths=host.paths)
-    assert listed["drift"] == [name]
-    assert [entry["drift"] for entry in listed["vhosts"]] == drift
-
-
-def test_vhosts_of_an_empty_host(tmp_path: Path) -> None:
-    listed = list_vhosts(None, paths=HostTree(tmp_path).paths)
-    assert (listed["generation"], listed["vhosts"], listed["drift"], listed["generations"]) == (0, [], [], [])
