@@ -97,7 +97,7 @@ def test_a_refusal_says_what_where_state_and_next(vsa) -> None:
     assert done.stdout == ""
     assert timeless(done.stderr).splitlines()[-5:] == [
         "✘ vps-01  refused.example.com: no running container is named web-1",
-        "  field      container = web-1",
+        "  field      --container = web-1",
         "  there are  web-2, blog-app",
         "  nothing was changed · audit <id>",
         "  try        vsa site provision --domain shop.example.com --container web-2 --port 3000",

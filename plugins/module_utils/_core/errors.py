@@ -9,6 +9,9 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
+
+from .hints import Hint, as_mapping, playbook_command
 
 __all__ = (
     "EXIT_DUE",
@@ -88,7 +91,9 @@ class VsaError(ValueError):
     * ``message``: what is wrong, one line, without the value of a secret.
     * ``field`` and ``value``: where, as the operator wrote it (``routes/1/path``, ``container``).
     * ``expected``: what would be right; ``there_are``: the candidates that exist.
-    * ``state``: what state the host is in now; ``hint``: the next command to try.
+    * ``state``: what state the host is in now.
+    * ``hint``: the next command to try. A verb of VSA is a :class:`Hint`, or several of them to choose from. Text is
+      for what is the same at every door (a path, ``docker ps``).
     * ``details``: further lines, e.g. NGINX's own words.
     * ``steps``: what had been done before, as results list it; whoever knows of it adds it.
     """
@@ -104,7 +109,7 @@ class VsaError(ValueError):
         expected: str | None = None,
         there_are: list[str] | tuple[str, ...] = (),
         state: str = NOTHING_CHANGED,
-        hint: str | None = None,
+        hint: str | Hint | Sequence[Hint] | None = None,
         details: list[str] | tuple[str, ...] = (),
         exit_code: int | None = None,
     ) -> None:
@@ -122,19 +127,36 @@ class VsaError(ValueError):
             self.exit_code = exit_code
 
     def as_result(self) -> dict[str, object]:
-        """Return the keys that a module hands to ``fail_json``, in the shape that the wrapper renders."""
+        """Return the keys that a module hands to ``fail_json``.
+
+        ``vsa_error`` has the hint twice: ``try`` is text for a reader of Ansible's output, ``hint`` a list of mappings
+        from which the wrapper writes its own command.
+        """
         words = (
             ("field", self.field),
             ("value", None if self.value is None else shown(self.value)),
             ("expected", self.expected),
             ("there_are", self.there_are),
-            ("try", self.hint),
+            ("try", self._hint_text()),
+            ("hint", [as_mapping(hint) for hint in self._hints()]),
             ("details", self.details),
         )
         error = {"message": self.message, "state": self.state, **{key: value for key, value in words if value}}
         where = f" ({self.field} = {shown(self.value)!r})" if self.field and self.value is not None else ""
         steps = {"steps": self.steps} if self.steps else {}
         return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error, **steps}
+
+    def _hints(self) -> Sequence[Hint]:
+        """Return the hints that are values."""
+        if self.hint is None or isinstance(self.hint, str):
+            return ()
+        return (self.hint,) if isinstance(self.hint, Hint) else self.hint
+
+    def _hint_text(self) -> str:
+        """Return the hint in the words of Ansible's door."""
+        if isinstance(self.hint, str):
+            return self.hint
+        return ", or ".join(playbook_command(hint) for hint in self._hints())
 
 
 class UsageError(VsaError):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vsa.ansible.failure import REPORT_IT
+from vsa.command.flags import in_own_words
 from vsa.command.options import Group
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
 from vsa.verbs import audit, auth, bootstrap, cert, completion, site, stack, vhost
@@ -99,7 +100,8 @@ def _fail(words: list[str], error: VsaError) -> int:
     from vsa.output.document import failure_document
     from vsa.output.screen import Screen
 
-    found: dict[str, Any] = error.as_result()["vsa_error"]  # type: ignore[assignment]
+    result: dict[str, Any] = error.as_result()
+    found = in_own_words(result["vsa_error"], root=cli)
     screen = Screen(json="--json" in words)
     if screen.json:
         screen.document(failure_document(found, verb=_verb(words), exit_code=error.exit_code))

@@ -31,6 +31,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     worst_exit,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
 
@@ -45,6 +46,7 @@ __all__ = (
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
     "PROFILES",
+    "Hint",
     "InternalError",
     "RefusedError",
     "UsageError",
@@ -52,6 +54,7 @@ __all__ = (
     "audit_id",
     "checked",
     "collections_root",
+    "parse_hint",
     "setting",
     "site_fields",
     "version",

@@ -14,6 +14,7 @@ import click
 
 from vsa.ansible.inventory import one_host, read_groups, select
 from vsa.ansible.run import Run
+from vsa.command.flags import in_own_words, with_flag
 from vsa.command.options import said
 from vsa.command.verb import Spec, config
 from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
@@ -60,8 +61,9 @@ def performed(
         recording.ended(report, code=code, took=time.monotonic() - began)
     if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
         report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
+    _word_errors(context, report)
     _note_due(spec, report)
-    _conclude(spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
+    _conclude(context, spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
     if spec.names is not None:
         _remember(spec.names, report)
     return report
@@ -94,7 +96,15 @@ def _execute(
 
 
 def _conclude(
-    spec: Spec, run: Run, report: Report, screen: Screen, *, audit_id: str, subject: str | None, began: float
+    context: click.Context,
+    spec: Spec,
+    run: Run,
+    report: Report,
+    screen: Screen,
+    *,
+    audit_id: str,
+    subject: str | None,
+    began: float,
 ) -> None:
     """Print what stands at the end: the document, or the table, the errors, the summary and the last line."""
     took = time.monotonic() - began
@@ -114,7 +124,8 @@ def _conclude(
         screen.line(spec.shows(report.hosts))
     for host, result in report.hosts.items():
         if result.error and (not tabled or screen.json or result.exit_code != EXIT_UNREACHABLE):
-            screen.error(blocks.error(result.error, host=host, subject=subject, audit_id=audit_id))
+            error = with_flag(result.error, command=context.command)
+            screen.error(blocks.error(error, host=host, subject=subject, audit_id=audit_id))
     if report.error:
         screen.error(blocks.error(report.error, host=None, subject=None, audit_id=audit_id))
     if spec.shows is None:
@@ -136,6 +147,16 @@ def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
     hosts = None if groups is None else select(groups, run.limit)
     one_host(hosts, limit=run.limit, single=single)
     return hosts
+
+
+def _word_errors(context: click.Context, report: Report) -> None:
+    """Turn the hints of all errors into ``vsa`` commands."""
+    root = context.find_root().command
+    if report.error:
+        report.error = in_own_words(report.error, root=root)
+    for host in report.hosts.values():
+        if host.error:
+            host.error = in_own_words(host.error, root=root)
 
 
 def _note_due(spec: Spec, report: Report) -> None:

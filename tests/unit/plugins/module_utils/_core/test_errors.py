@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError, worst_exit
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 
 
 @pytest.mark.parametrize(
@@ -65,10 +66,25 @@ def test_exit_codes(error: type[VsaError], code: int) -> None:
         ),
         ({"field": "port"}, "it is wrong", {"message": "it is wrong", "state": "nothing was changed", "field": "port"}),
         (
-            {"state": "half done", "hint": "vsa vhost sync", "there_are": ("a", "b"), "details": ("c",)},
+            {"state": "half done", "hint": "docker ps", "there_are": ("a", "b"), "details": ("c",)},
             "it is wrong",
-            {"message": "it is wrong", "state": "half done", "try": "vsa vhost sync", "there_are": ["a", "b"],
+            {"message": "it is wrong", "state": "half done", "try": "docker ps", "there_are": ["a", "b"],
              "details": ["c"]},
+        ),
+        (
+            {"hint": Hint("vhost.sync")},
+            "it is wrong",
+            {"message": "it is wrong", "state": "nothing was changed", "try": "ansible-playbook flowbiz.vsa.vhost.sync",
+             "hint": [{"verb": "vhost.sync", "fields": {}}]},
+        ),
+        (
+            {"hint": (Hint("cert.status"), Hint("cert.issue", {"domain": "a.example"}))},
+            "it is wrong",
+            {"message": "it is wrong", "state": "nothing was changed",
+             "try": "ansible-playbook flowbiz.vsa.cert.status, or "
+                    "ansible-playbook flowbiz.vsa.cert.issue -e domain=a.example",
+             "hint": [{"verb": "cert.status", "fields": {}},
+                      {"verb": "cert.issue", "fields": {"domain": "a.example"}}]},
         ),
         (
             {"field": "domain", "value": "a\nb\x1b[0m"},

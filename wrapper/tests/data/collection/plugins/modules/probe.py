@@ -48,7 +48,13 @@ def main() -> None:
         "value": "web-1",
         "there_are": ["web-2", "blog-app"],
         "state": "nothing was changed",
-        "try": "vsa site provision --domain shop.example.com --container web-2 --port 3000",
+        "try": "ansible-playbook flowbiz.vsa.site.provision -e domain=shop.example.com -e site_container=web-2",
+        "hint": [
+            {
+                "verb": "site.provision",
+                "fields": {"domain": "shop.example.com", "container": "web-2", "port": 3000},
+            }
+        ],
     }
     codes = {"refused": 3, "rolledback": 4, "halfdone": 6, "internal": 1, "usage": 2}
     if label in codes:

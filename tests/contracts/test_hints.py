@@ -1,0 +1,71 @@
+"""Each hint in the code names a verb and options that exist at both doors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+import vsa_tree
+from vsa.cli import cli
+
+Written = tuple[Path, ast.Call]
+
+
+def _is_hint(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Hint"
+
+
+def _written() -> list[Written]:
+    """Return each place where a hint is made, apart from the one that reads a hint back."""
+    places = []
+    for path in (*vsa_tree.below("plugins", ".py"), *vsa_tree.below("wrapper/src", ".py")):
+        if path.name == "hints.py":
+            continue
+        calls = [node for node in ast.walk(ast.parse(vsa_tree.text(path))) if _is_hint(node)]
+        places += [(path, call) for call in calls if isinstance(call, ast.Call)]
+    return places
+
+
+HINTS = _written()
+
+
+def _parts(call: ast.Call) -> tuple[str, list[str]]:
+    """Return the verb and the names of the options; both have to be written literally."""
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    verb = call.args[0] if call.args else named["verb"]
+    fields = call.args[1] if len(call.args) > 1 else named.get("fields")
+    assert isinstance(verb, ast.Constant), ast.unparse(call)
+    if fields is None:
+        return str(verb.value), []
+    assert isinstance(fields, ast.Dict), ast.unparse(call)
+    assert all(isinstance(key, ast.Constant) for key in fields.keys), ast.unparse(call)
+    return str(verb.value), [str(key.value) for key in fields.keys if isinstance(key, ast.Constant)]
+
+
+def _options_of_role(verb: str) -> set[str]:
+    """Return what a playbook of the verb understands: the options of its entry point, or the variables it reads."""
+    noun, _, name = verb.replace("-", "_").partition(".")
+    playbook = vsa_tree.text(Path("playbooks") / noun / f"{name}.yml" if name else Path(f"playbooks/{noun}.yml"))
+    specs = yaml.safe_load(vsa_tree.text(Path("roles") / noun / "meta/argument_specs.yml"))["argument_specs"]
+    known = set(specs.get(name or "main", {}).get("options", {}))
+    return {option.removeprefix(f"{noun}_") for option in known} | {
+        word.removeprefix(f"{noun}_") for word in playbook.replace('"', " ").replace("(", " ").split()
+    }
+
+
+@pytest.mark.parametrize(("path", "call"), HINTS, ids=[f"{path}:{call.lineno}" for path, call in HINTS])
+def test_a_hint_exists_at_both_doors(path: Path, call: ast.Call) -> None:
+    verb, fields = _parts(call)
+    command: click.Command = cli
+    for word in verb.split("."):
+        assert isinstance(command, click.Group), f"{path}: {verb}"
+        command = command.commands[word]
+    flags = {str(parameter.name) for parameter in command.params} | {"limit"}
+    settable = "settings" in flags
+    for field in fields:
+        assert field in flags or (settable and field in _options_of_role(verb)), f"{path}: {verb} has no {field}"
+        assert field == "limit" or field in _options_of_role(verb), f"{path}: {verb} has no {field} at Ansible's door"

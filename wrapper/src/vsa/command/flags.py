@@ -1,0 +1,98 @@
+"""Fields and flags. The one table is what the verbs declare: a parameter of Click has the name of the role's option.
+
+So a hint of the core is written as a ``vsa`` command, and a field of an error is named as the operator types it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from vsa.core import Hint, parse_hint, site_fields
+
+__all__ = ("command_line", "in_own_words", "with_flag")
+
+
+def command_line(hint: Hint, *, root: click.Command) -> str:
+    """Return a hint as the ``vsa`` command to type."""
+    parameters = _parameters(_command(root, hint.verb))
+    arguments: list[str] = []
+    options: list[str] = []
+    for field, value in hint.fields.items():
+        if isinstance(parameters.get(field), click.Argument):
+            arguments.append(shlex.quote(str(value)))
+        else:
+            options += _typed(_flag(field, parameters), value)
+    beginning = "the same with" if hint.same else " ".join(("vsa", *hint.verb.split(".")))
+    line = " ".join((beginning, *arguments, *options))
+    return f"{line}, {hint.note}" if hint.note else line
+
+
+def in_own_words(error: Mapping[str, Any], *, root: click.Command) -> dict[str, Any]:
+    """Return an error whose hint is the ``vsa`` command to type, instead of the value that a module returned."""
+    worded = dict(error)
+    hints = _hints(worded.pop("hint", None))
+    if hints:
+        worded["try"] = ", or ".join(command_line(hint, root=root) for hint in hints)
+    return worded
+
+
+def with_flag(error: Mapping[str, Any], *, command: click.Command) -> dict[str, Any]:
+    """Return an error whose field is named by its flag, if the command has one for the field."""
+    field = error.get("field")
+    parameters = _parameters(command)
+    if isinstance(field, str) and (isinstance(parameters.get(field), click.Option) or _is_setting(field, parameters)):
+        return {**error, "field": _flag(field, parameters)}
+    return dict(error)
+
+
+def _command(root: click.Command, verb: str) -> click.Command | None:
+    """Return the command of a verb, or None if this wrapper does not know the verb."""
+    command: click.Command | None = root
+    for word in verb.split("."):
+        command = command.commands.get(word) if isinstance(command, click.Group) else None
+    return command
+
+
+def _parameters(command: click.Command | None) -> dict[str, click.Parameter]:
+    return {str(parameter.name): parameter for parameter in command.params} if command else {}
+
+
+def _is_setting(field: str, parameters: Mapping[str, click.Parameter]) -> bool:
+    """Say whether a field is typed as ``--set FIELD=VALUE``."""
+    return "settings" in parameters and field not in parameters and field in site_fields()
+
+
+def _flag(field: str, parameters: Mapping[str, click.Parameter]) -> str:
+    if _is_setting(field, parameters):
+        return f"--set {field}"
+    names = parameters[field].opts if field in parameters else []
+    long_names = [name for name in names if name.startswith("--")]
+    return long_names[0] if long_names else f"--{field.replace('_', '-')}"
+
+
+def _typed(flag: str, value: object) -> list[str]:
+    """Return the words that say a value: a switch alone, a list by repeating the flag."""
+    if flag.startswith("--set "):
+        field = flag.removeprefix("--set ")
+        return ["--set", shlex.quote(f"{field}={','.join(_texts(value))}")]
+    if value is True:
+        return [flag]
+    return [word for text in _texts(value) for word in (flag, shlex.quote(text))]
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [str(item) for item in value]
+    return [str(value)]
+
+
+def _hints(found: object) -> list[Hint]:
+    """Return the hints in an error that came from elsewhere."""
+    if not isinstance(found, list):
+        return []
+    parsed = [parse_hint(entry) for entry in found]
+    return [hint for hint in parsed if hint is not None]

@@ -1,0 +1,77 @@
+"""Flags: a hint as the command to type, and the field of an error as it was typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vsa.cli import cli
+from vsa.command.flags import command_line, in_own_words, with_flag
+from vsa.core import Hint
+
+
+@pytest.mark.parametrize(
+    ("hint", "command"),
+    [
+        (Hint("vhost.sync"), "vsa vhost sync"),
+        (
+            Hint("site.provision", {"domain": "a.example", "container": "web-2", "port": 3000}),
+            "vsa site provision --domain a.example --container web-2 --port 3000",
+        ),
+        (
+            Hint("site.provision", {"aliases": ["a.example", "b.example"]}, same=True),
+            "the same with --alias a.example --alias b.example",
+        ),
+        (Hint("site.provision", {"hsts": "off", "domain": "a.example"}),
+         "vsa site provision --set hsts=off --domain a.example"),
+        (Hint("site.provision", {"allow": ["10.0.0.0/8", "::1"]}, same=True),
+         "the same with --set allow=10.0.0.0/8,::1"),
+        (Hint("site.show", {"domain": "a.example"}), "vsa site show a.example"),
+        (Hint("stack.logs", {"lines": 5, "name": "reverse-proxy"}), "vsa stack logs reverse-proxy --lines 5"),
+        (Hint("cert.issue", {"domain": "a.example", "force": True}), "vsa cert issue --domain a.example --force"),
+        (Hint("site.apply", {"limit": "vps-01"}, same=True), "the same with --limit vps-01"),
+        (Hint("bootstrap", {"email": "a b"}, note="once more"), "vsa bootstrap --email 'a b', once more"),
+        (Hint("site.later", {"some_field": 1}), "vsa site later --some-field 1"),
+    ],
+)  # fmt: skip
+def test_at_the_wrappers_door(hint: Hint, command: str) -> None:
+    assert command_line(hint, root=cli) == command
+
+
+@pytest.mark.parametrize(
+    ("error", "worded"),
+    [
+        ({"message": "no"}, {"message": "no"}),
+        ({"message": "no", "try": "docker ps"}, {"message": "no", "try": "docker ps"}),
+        (
+            {"message": "no", "try": "ansible-playbook …", "hint": [{"verb": "site.list", "fields": {}}]},
+            {"message": "no", "try": "vsa site list"},
+        ),
+        (
+            {"hint": [{"verb": "cert.status"}, {"verb": "site.show", "fields": {"domain": "a.example"}}]},
+            {"try": "vsa cert status, or vsa site show a.example"},
+        ),
+        ({"try": "docker ps", "hint": "vsa site list"}, {"try": "docker ps"}),
+        ({"try": "docker ps", "hint": [3]}, {"try": "docker ps"}),
+    ],
+)
+def test_an_error_in_own_words(error: dict[str, Any], worded: dict[str, Any]) -> None:
+    assert in_own_words(error, root=cli) == worded
+
+
+@pytest.mark.parametrize(
+    ("verb", "field", "named"),
+    [
+        ("provision", "container", "--container"),
+        ("provision", "aliases", "--alias"),
+        ("provision", "hsts", "--set hsts"),
+        ("provision", "sites/a.example/port", "sites/a.example/port"),
+        ("provision", "daemon", "daemon"),
+        ("show", "domain", "domain"),
+        ("provision", None, None),
+    ],
+)
+def test_the_field_as_typed(verb: str, field: str | None, named: str | None) -> None:
+    command = cli.commands["site"].commands[verb]
+    assert with_flag({"field": field}, command=command)["field"] == named
