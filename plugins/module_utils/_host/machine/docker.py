@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._core.errors import RefusedError, RolledBackError
+from ..._core.hints import Hint
 
 __all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
@@ -125,7 +126,7 @@ class Engine:
             import docker.errors
         except ImportError as error:
             raise RefusedError(
-                "the Docker SDK for Python is missing on this host", details=[str(error)], hint="vsa bootstrap"
+                "the Docker SDK for Python is missing on this host", details=[str(error)], hint=Hint("bootstrap")
             ) from error
         self._errors = docker.errors
         self._docker = docker
@@ -143,7 +144,9 @@ class Engine:
             raise RolledBackError(f"Docker would not {what}: {error.explanation or error}") from error
         except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise RefusedError(
-                "the Docker engine of this host does not answer", details=[f"to {what}: {error}"], hint="vsa bootstrap"
+                "the Docker engine of this host does not answer",
+                details=[f"to {what}: {error}"],
+                hint=Hint("bootstrap"),
             ) from error
 
     def container(self, name: str) -> Container | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import docker
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import (
     Container,
@@ -129,4 +130,4 @@ def test_output(result: ExecResult, output: str) -> None:
 def test_an_engine_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="does not answer") as caught:
         Engine(base_url=f"unix://{tmp_path}/nobody.sock")
-    assert caught.value.hint == "vsa bootstrap"
+    assert caught.value.hint == Hint("bootstrap")
