@@ -200,3 +200,50 @@ def test_a_tenants_stack(proxy_vps: rig.Vps, playbook: Playbook) -> None:
     assert changed(playbook("flowbiz.vsa.stack.up", given), proxy_vps.name) > 0
     assert proxy_vps.run("sed -n s/^HELLO_SECRET=//p /srv/hello/hello/env/.env").stdout.strip() == secret
     playbook("flowbiz.vsa.stack.down", {"stack_name": "hello"})
+
+
+def networks_of(vps: rig.Vps, container: str) -> list[str]:
+    form = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    return vps.run(["docker", "inspect", "--format", form, container]).stdout.split()
+
+
+def test_a_variable_set_by_the_command(proxy_vps: rig.Vps, vsa: Playbook) -> None:
+    before = proxy_vps.run(["cat", ENV]).stdout
+    done = vsa("stack", "up", "reverse-proxy", "--set", "NGINX_MEMORY=900m", "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "env/.env would be written" in done.stdout
+    assert proxy_vps.run(["cat", ENV]).stdout == before
+
+
+def test_the_site_of_a_stack_is_its_tenants(proxy_vps: rig.Vps, playbook: Playbook) -> None:
+    given = {"stack_name": "guest", "stack_source": str(STACKS)}
+    others = "cd /etc/vsa/sites && for f in $(ls | grep -v ^guest); do echo $f; cat $f; done"
+    before = proxy_vps.run(others).stdout
+
+    refused = playbook("flowbiz.vsa.stack.up", given, words=["-v"])
+    assert '"vsa_exit": 3' in refused.stdout, refused.stdout
+    assert "the variable GUEST_DOMAIN is not set" in refused.stdout
+    assert proxy_vps.run("test -e /srv/guest", check=False).returncode == 1
+
+    named = {**given, "stack_env": {"GUEST_DOMAIN": "guest.vsa.test"}}
+    checked = playbook("flowbiz.vsa.stack.up", named, words=["--check", "-v"])
+    assert checked.returncode == 0, checked.stdout
+    assert "guest.vsa.test would be provisioned after the start" in checked.stdout
+
+    assert changed(playbook("flowbiz.vsa.stack.up", named), proxy_vps.name) > 0
+    try:
+        assert networks_of(proxy_vps, "guest-web") == ["flowbiz_ext_guest"]
+        served = "/srv/platform/reverse-proxy/data/nginx/current/sites/guest.vsa.test.conf"
+        assert "server guest-web.flowbiz_ext_guest:3000 " in proxy_vps.run(["cat", served]).stdout
+        manifest = proxy_vps.run("cat /etc/vsa/sites/guest.vsa.test.yml").stdout
+        assert "tenant: guest\n" in manifest
+        assert "origin" not in manifest, "the site was not declared in an inventory"
+        assert proxy_vps.run(["docker", "exec", "vsa-nginx", *_curl("guest.vsa.test")]).stdout == "200"
+        assert proxy_vps.run(others).stdout == before, "no other site was touched"
+
+        # The variable is in env/.env now, so that nobody needs to repeat it.
+        assert changed(playbook("flowbiz.vsa.stack.up", given), proxy_vps.name) == 0
+        assert networks_of(proxy_vps, "guest-web") == ["flowbiz_ext_guest"]
+    finally:
+        playbook("flowbiz.vsa.site.unprovision", {"domain": "guest.vsa.test", "site_keep_container": True})
+        playbook("flowbiz.vsa.stack.down", {"stack_name": "guest"})

@@ -103,6 +103,10 @@ WORDS = [
     ("vhost history", {}),
     ("vhost rollback --to 41", {"vhost_to": 41}),
     ("stack up reverse-proxy", {"stack_name": "reverse-proxy"}),
+    (
+        "stack up hello --set HELLO_DOMAIN=hello.example.com --set A=1 --set EMPTY= --set A=b=c",
+        {"stack_name": "hello", "stack_env": {"HELLO_DOMAIN": "hello.example.com", "A": "b=c", "EMPTY": ""}},
+    ),
     ("stack down reverse-proxy -y", {"stack_name": "reverse-proxy"}),
     ("stack list", {}),
     ("stack ps", {}),
@@ -212,6 +216,9 @@ DOORS = {
     "--allow": ["site", "maintenance", "on", "--domain=a.example", "--allow={}"],
     "show": ["site", "show", "--", "{}"],
     "stack": ["stack", "up", "--", "{}"],
+    "stack --set": ["stack", "up", "x", "--set={}"],
+    "stack --set name": ["stack", "up", "x", "--set={}=x"],
+    "stack --set value": ["stack", "up", "x", "--set=NAME={}"],
     "--service": ["stack", "logs", "x", "--service={}"],
     "--lines": ["stack", "logs", "x", "--lines={}"],
     "--to": ["vhost", "rollback", "--to={}"],
@@ -225,13 +232,19 @@ DOORS = {
     "--reason": ["cert", "revoke", "-y", "--domain=a.example", "--reason={}"],
     "--docker-source": ["bootstrap", "--docker-source={}"],
 }
-# What is of the form after all: a number is a container's or tenant's name, and "*a" a pattern of hosts.
+# What is of the form after all: a number is a container's or tenant's name, and "*a" a pattern of hosts. A variable's
+# value is a plain word, which no quoting, template or command can follow from.
 HARMLESS = {
     "--container": {"0", "1e3", "0x50", "1_000", "nan", "080", "65536", "3.5"},
     "--route container": {"0", "1e3", "0x50", "1_000", "nan", "080", "65536", "3.5", "a:b"},
     "--tenant": {"0", "65536", "1e3", "0x50", "080", "nan"},
     "stack": {"0", "65536", "1e3", "0x50", "080", "nan"},
     "--service": {"0", "65536", "1e3", "0x50", "080", "nan"},
+    "stack --set name": {"nan"},
+    "stack --set value": {
+        "-rf", "--", "../etc", "a/../b", "/etc/passwd", "..", ".", "a/b", "%2e%2e", "", "0", "-1", "65536", "3.5",
+        "1e3", "0x50", "+80", "080", "nan", "1_000"
+    },
     "--route path": {"/etc/passwd"},
     "--strip-prefix": {"/etc/passwd"},
     "--set body_size": {"0", "65536"},
@@ -274,6 +287,24 @@ def test_a_refused_value_is_named_with_its_field_and_form(runs: list[Run], capsy
         "  expected   shop.example.com\n"
         "  nothing was changed\n"
     )
+    assert runs == []
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("hunter2", "--set\n"),
+        ("DB_PASSWORD=hunter 2", "--set DB_PASSWORD\n"),
+        ("DB PASSWORD=hunter2", "--set = DB PASSWORD\n"),
+    ],
+)
+def test_a_refused_variable_is_named_and_its_value_is_not_shown(
+    runs: list[Run], capsys: pytest.CaptureFixture[str], word: str, named: str
+) -> None:
+    assert cli.main(["-i", "hosts.yml", "stack", "up", "hello", "--set", word]) == 2
+    printed = capsys.readouterr().err
+    assert f"  field      {named}" in printed
+    assert "hunter" not in printed
     assert runs == []
 
 

@@ -64,7 +64,7 @@ _DIGITS = re.compile(r"[1-9][0-9]{0,4}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?:1[0-5])\$[./A-Za-z0-9]{53}")
 _STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _PATH_PART = re.compile(r"[A-Za-z0-9_.-]+")
 
 # bcrypt hashes the first 72 bytes of a password and ignores the rest.

@@ -34,6 +34,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PRO
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import env_value
 
 __all__ = (
     "EXIT_DUE",
@@ -62,6 +63,8 @@ __all__ = (
 )
 
 
+# Values that no error shows: they are secrets, or may be.
+_SECRET_FORMS = ("password", "env_value")
 _SETTINGS = ("alert_command", "alert_url", "dns_plugin", "loki_url")
 
 
@@ -72,7 +75,7 @@ def audit_id() -> str:
 
 def checked(form: str, value: str, *, field: str) -> Any:
     """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, ``user``,
-    ``password`` (which no error shows), or a setting.
+    ``password`` and ``env_value`` (which no error shows), or a setting.
 
     Raises :class:`UsageError` that names the field as typed, the value and the expected form: at this door a value that
     is not of its form is a usage error, for no host was asked.
@@ -83,11 +86,12 @@ def checked(form: str, value: str, *, field: str) -> Any:
         special: dict[str, Callable[..., Any]] = {
             "route": requested.parse_route,
             "certificate_name": cert_note.certificate_name,
+            "env_value": env_value,
         }
         read = special.get(form) or getattr(forms, form)
         return read(value, field=field)
     except errors.VsaError as error:
-        shown = None if form == "password" else value
+        shown = None if form in _SECRET_FORMS else value
         raise UsageError(error.message, field=field, value=shown, expected=error.expected) from error
 
 

@@ -19,6 +19,7 @@ __all__ = (
     "Said",
     "Setting",
     "StackName",
+    "Variable",
     "Verb",
     "Whole",
     "option",
@@ -28,7 +29,6 @@ __all__ = (
 _SAID = "vsa.said"
 _PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
 _LIMIT = re.compile(rf"(?!-){_PATTERN}(?:[,:]{_PATTERN})*")
-_STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 CA_HELP = "letsencrypt, staging, selfsigned, or the https URL of an ACME directory"
 
 
@@ -127,6 +127,23 @@ class Setting(click.ParamType[Any]):
         return [CompletionItem(f"{name}=") for name in site_fields() if name.startswith(incomplete)]
 
 
+class Variable(click.ParamType[Any]):
+    """``NAME=VALUE`` of a stack's environment file: a pair of the name and a plain value."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the pair, or raise a usage error that names the variable and does not show its value."""
+        del ctx
+        if not isinstance(value, str):
+            return value
+        field = _typed(param)
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise UsageError("this sets no variable", field=field, expected=self.name)
+        return checked("variable", name, field=field), checked("env_value", text, field=f"{field} {name}")
+
+
 class StackName(click.ParamType[Any]):
     """The name of a stack, or of one of its services."""
 
@@ -135,10 +152,7 @@ class StackName(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the name, or raise a usage error."""
         del ctx
-        if not _STACK.fullmatch(value):
-            expected = "lower-case letters, digits and inner hyphens, at most 63"
-            raise UsageError("this is not a stack's name", field=_typed(param), value=value, expected=expected)
-        return value
+        return checked("stack_name", value, field=_typed(param))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the known stacks that begin so."""

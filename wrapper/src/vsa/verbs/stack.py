@@ -8,16 +8,19 @@ from typing import Any
 import click
 
 from vsa.ansible.run import Run, Where
-from vsa.command.options import Group, StackName, Whole, option
+from vsa.command.options import Group, StackName, Variable, Whole, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, confirm, where
 
 __all__ = ("down", "group", "list_stacks", "logs", "ps", "up")
 
 
-def up(to: Where, *, name: str) -> Run:
-    """Return the run that brings a stack up and waits until it is healthy."""
-    return to.run("flowbiz.vsa.stack.up", stack_name=name)
+def up(to: Where, *, name: str, variables: Mapping[str, str] | None = None) -> Run:
+    """Return the run that brings a stack up and waits until it is healthy.
+
+    ``variables`` are set in the stack's env/.env before the start.
+    """
+    return to.run("flowbiz.vsa.stack.up", stack_name=name, stack_env=variables or None)
 
 
 def down(to: Where, *, name: str) -> Run:
@@ -45,15 +48,29 @@ _NAME = click.argument("name", type=StackName())
 
 @click.group("stack", cls=Group)
 def group() -> None:
-    """Stacks: the reverse proxy and whatever else runs by Compose."""
+    """Stacks: the reverse proxy, and other folders of Compose services."""
 
 
-@group.command("up", examples=("vsa stack up reverse-proxy", "vsa stack up reverse-proxy --limit vps-01 --check"))
+@group.command(
+    "up",
+    examples=(
+        "vsa stack up reverse-proxy --limit vps-01 --check",
+        "vsa stack up reverse-proxy --set NGINX_IMAGE=nginx:1.31.0",
+    ),
+)
 @_NAME
+@option(
+    "--set",
+    "variables",
+    type=Variable(),
+    multiple=True,
+    help="Set a variable of env/.env on the host, repeatable. Not for secrets: other users of this machine can see it.",
+)
 @click.pass_context
-def _up(context: click.Context, name: str) -> int:
+def _up(context: click.Context, name: str, variables: tuple[tuple[str, str], ...]) -> int:
     """Bring a stack up, or change it to what its files say, and wait until it is healthy."""
-    return perform(context, Spec(name="stack.up"), up(where(context), name=name), subject=name)
+    run = up(where(context), name=name, variables=dict(variables))
+    return perform(context, Spec(name="stack.up"), run, subject=name)
 
 
 @group.command("down", examples=("vsa stack down reverse-proxy --limit vps-01", "vsa stack down reverse-proxy -y"))
@@ -86,10 +103,10 @@ def _ps(context: click.Context, name: str | None) -> int:
 )
 @_NAME
 @option("--service", type=StackName(), metavar="NAME", help="Only this service.")
-@option("--lines", type=Whole(1, 10_000), help="How many of each container.")
+@option("--lines", type=Whole(1, 10_000), help="How many lines of each container.")
 @click.pass_context
 def _logs(context: click.Context, name: str, service: str | None, lines: int | None) -> int:
-    """Print the last lines that a stack's containers wrote."""
+    """Print the last log lines of a stack's containers."""
     run = logs(where(context), name=name, service=service, lines=lines)
     return perform(context, Spec(name="stack.logs", shows=_lines), run, subject=name)
 
