@@ -154,8 +154,14 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import (
+    RUN_SPEC,
+    TEMPLATES_SPEC,
+    run_context,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import SITE_SPEC
 
 
@@ -167,9 +173,25 @@ def run(module: AnsibleModule) -> dict[str, object]:
 
         return provision_site(options, check=check, diff=module._diff)
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import unprovision
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import (
+        RemovalRequest,
+        remove_site_from_host,
+    )
 
-    return audited(lambda: unprovision(options, check=check, diff=module._diff), options, module="site", check=check)
+    request = RemovalRequest(
+        run=run_context(options, verb="site.unprovision"),
+        domain=forms.domain(options["domain"]),
+        templates=options["templates"] or {},
+        keep_container=options["keep_container"],
+        keep_cert=options["keep_cert"],
+        purge=options["purge"],
+    )
+    return audited(
+        lambda: as_module_result(remove_site_from_host(request, check=check, diff=module._diff)),
+        options,
+        module="site",
+        check=check,
+    )
 
 
 def main() -> None:

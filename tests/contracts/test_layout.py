@@ -42,8 +42,6 @@ UNTESTED = {
     "site/apply.py",
     "site/apply_checks.py",
     "site/provision.py",
-    "site/removal/run.py",
-    "site/removal/words.py",
     "store/cert_options.py",
 }
 

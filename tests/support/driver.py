@@ -4,7 +4,7 @@
 """Runs on a VPS: calls the transaction engine as the modules do, with faults that no module offers.
 
 Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback,
-unprovision with the module's ``options``), ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``,
+unprovision with ``options`` of its request), ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``,
 ``base``, ``plan``, ``to``; and the faults ``kill`` (die by SIGKILL before that step), ``stop`` (stop NGINX before that
 step), ``empty`` (truncate that staged file before the test). With ``--ready`` it prints a line before it reads: whoever
 measures need not count the start of Python.
@@ -68,13 +68,16 @@ def main() -> None:
     try:
         call = wanted["call"]
         if call == "unprovision":
-            # Imported here: the other calls are not to pay for it.
-            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import unprovision
+            # Imported here, so that the other calls do not load it.
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import (
+                RemovalRequest,
+                remove_site_from_host,
+            )
 
-            own = {"keep_container": False, "keep_cert": False, "purge": False, "audit_id": run.audit_id}
-            named = {"domain": wanted["domain"], "templates": wanted["templates"], "actor": "test", "verb": None}
-            options = {**own, **named, **wanted.get("options", {})}
-            result = unprovision(options, check=wanted.get("check", False), diff=False, on_step=on_step)
+            removal = RemovalRequest(run, wanted["domain"], wanted["templates"], **wanted.get("options", {}))
+            check = wanted.get("check", False)
+            result = as_module_result(remove_site_from_host(removal, check=check, diff=False, on_step=on_step))
         elif call == "commit":
             outcome = proxy.commit(base=wanted["base"], plan_hash=wanted["plan"])
             result = {"number": outcome.number}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ("CHANGED", "OK", "RESULT_SCHEMA", "WARNING", "WOULD_CHANGE", "Result", "Step", "as_module_result")
+__all__ = ("CHANGED", "OK", "RESULT_SCHEMA", "WARNING", "WOULD_CHANGE", "Result", "Step", "as_module_result", "joined")
 
 RESULT_SCHEMA = 1
 
@@ -47,6 +47,19 @@ class Result:
     steps: tuple[Step, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     diff: str | None = None
+
+
+def joined(first: Result, second: Result) -> Result:
+    """Return the result of two parts of a verb, in the order in which they were done.
+
+    If both have the same key in their data, the second part's value counts.
+    """
+    return Result(
+        changed=first.changed or second.changed,
+        steps=(*first.steps, *second.steps),
+        data={**first.data, **second.data},
+        diff=second.diff if second.diff is not None else first.diff,
+    )
 
 
 def as_module_result(result: Result) -> dict[str, Any]:

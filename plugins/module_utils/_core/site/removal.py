@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes with a site that is removed, and what never does: containers that others use, data that others mount.
+"""Which containers and which data go with a removed site. Containers and data that others use always stay.
 
 Note that this module is **private** to the collection.
 """
@@ -13,17 +13,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ("Data", "Held", "Mount", "Verdict", "judge", "mentions", "own_data")
+__all__ = ("ContainerInfo", "Decision", "Mount", "OwnData", "decide", "mentions", "own_data")
 
-# The proxy is on every edge network, so it is nobody's peer.
+# The proxy is on every edge network, so no container shares anything with it.
 _PROXY = "vsa-nginx"
 _IN_USE = ("running", "restarting", "paused")
 _NAME = r"[A-Za-z0-9_.-]"
+_MOST_LISTED = 3
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume (``name``, ``driver``) or a directory of the host (``source`` alone) at ``target`` in a container."""
+    """A mount at ``target`` in a container.
+
+    A volume has ``name`` and ``driver``. A directory of the host has its path in ``source`` and no name.
+    """
 
     source: str
     name: str = ""
@@ -32,8 +36,8 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A container as far as it matters here. ``shares_with`` is the container whose network it lives in."""
+class ContainerInfo:
+    """What matters about a container here. ``shares_with`` is the container whose network namespace it lives in."""
 
     name: str
     id: str
@@ -47,71 +51,93 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """``going`` are the containers that may go; ``shared`` says of the others who shares them."""
+class Decision:
+    """The containers that go, and for each container that stays the reasons why it is shared."""
 
-    going: tuple[Held, ...] = ()
+    going: tuple[ContainerInfo, ...] = ()
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def judge(
-    wanted: Iterable[str], containers: Sequence[Held], *, routed: Mapping[str, Sequence[str]], edge: str
-) -> Verdict:
-    """Decide which of the site's containers (``wanted``) may go.
+def decide(
+    names: Iterable[str], containers: Sequence[ContainerInfo], *, routed: Mapping[str, Sequence[str]], edge: str
+) -> Decision:
+    """Decide which containers of a site may go. ``containers`` are all of the host, ``edge`` is the site's network.
 
-    One stays that another manifest routes to (``routed``: its name to those manifests), that has a peer on a network
-    other than ``edge`` or inside its own, or whose Compose project has other services in use. Containers that go
-    together are no peers; one that stays is everybody's again.
+    A container stays in three cases:
+
+    * another manifest routes to it (``routed`` maps its name to those manifests);
+    * another container is on one of its networks other than ``edge``, or in its network namespace;
+    * other services of its Compose project are in use.
+
+    Two containers that go together do not keep each other. One that stays keeps the other, so the decision is made
+    again until nothing changes.
     """
-    names = set(wanted)
+    candidates = set(names)
     shared: dict[str, tuple[str, ...]] = {}
     while True:
-        going = [held for held in containers if held.name in names and held.name not in shared]
-        leaving = {held.name for held in going}
-        others = [held for held in containers if held.name not in leaving and held.name != _PROXY]
-        found = {held.name: tuple(_reasons(held, others, routed, edge)) for held in going}
-        stay = {name: reasons for name, reasons in found.items() if reasons}
-        if not stay:
-            return Verdict(tuple(sorted(going, key=lambda held: held.name)), dict(sorted(shared.items())))
-        shared.update(stay)
+        going = [info for info in containers if info.name in candidates and info.name not in shared]
+        leaving = {info.name for info in going}
+        others = [info for info in containers if info.name not in leaving and info.name != _PROXY]
+        staying = {}
+        for info in going:
+            reasons = tuple(_reasons(info, others, routed, edge))
+            if reasons:
+                staying[info.name] = reasons
+        if not staying:
+            return Decision(tuple(sorted(going, key=lambda info: info.name)), dict(sorted(shared.items())))
+        shared.update(staying)
 
 
-def _reasons(held: Held, others: Sequence[Held], routed: Mapping[str, Sequence[str]], edge: str) -> Iterator[str]:
-    yield from (f"{manifest} routes to it" for manifest in routed.get(held.name, ()))
-    for network in held.networks:
-        peers = sorted(other.name for other in others if network in other.networks)
-        if peers and network not in (edge, "none"):
+def _reasons(
+    info: ContainerInfo, others: Sequence[ContainerInfo], routed: Mapping[str, Sequence[str]], edge: str
+) -> Iterator[str]:
+    """Yield each reason why a container is shared."""
+    for manifest in routed.get(info.name, ()):
+        yield f"{manifest} routes to it"
+    for network in info.networks:
+        if network in (edge, "none"):
+            continue
+        if peers := _names(other for other in others if network in other.networks):
             yield f"{_listed(peers)} on its network {network}"
-    inside = sorted(
-        other.name
-        for other in others
-        if other.shares_with in (held.id, held.name) or held.shares_with in (other.id, other.name)
-    )
-    if inside:
+    if inside := _names(other for other in others if _same_namespace(info, other)):
         yield f"{_listed(inside)} in the same network namespace"
-    project = sorted(
-        other.name for other in others if held.project and other.project == held.project and other.status in _IN_USE
-    )
-    if project:
-        yield f"{_listed(project)} of its Compose project {held.project}"
+    if project := _names(other for other in others if _same_project(info, other)):
+        yield f"{_listed(project)} of its Compose project {info.project}"
 
 
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more} {'is' if len(names) == 1 else 'are'}"
+def _same_namespace(one: ContainerInfo, other: ContainerInfo) -> bool:
+    return other.shares_with in (one.id, one.name) or one.shares_with in (other.id, other.name)
+
+
+def _same_project(one: ContainerInfo, other: ContainerInfo) -> bool:
+    return bool(one.project) and other.project == one.project and other.status in _IN_USE
+
+
+def _names(containers: Iterable[ContainerInfo]) -> list[str]:
+    return sorted(info.name for info in containers)
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = ", ".join(names[:_MOST_LISTED])
+    if len(names) > _MOST_LISTED:
+        text += f" and {len(names) - _MOST_LISTED} more"
+    return f"{text} is" if len(names) == 1 else f"{text} are"
 
 
 def mentions(name: str, text: str, data: Any = None) -> bool:
-    """Say whether a manifest that cannot be read as one may route to a container: its text or a value says the name.
+    """Say whether an invalid manifest may route to a container: its text or one of its values contains the name.
 
-    ``data`` is what YAML makes of it, where it makes something: there an escaped letter is a letter.
+    ``data`` is the parsed YAML, if it could be parsed: there an escaped letter is a letter.
     """
     word = re.compile(rf"(?<!{_NAME}){re.escape(name)}(?!{_NAME})")
-    # A text of two bytes a letter has a zero byte after each.
-    return bool(word.search(text.replace("\0", ""))) or any(word.search(value) for value in _texts(data))
+    # In UTF-16 each ASCII letter has a zero byte beside it.
+    if word.search(text.replace("\0", "")):
+        return True
+    return any(word.search(value) for value in _texts(data))
 
 
 def _texts(data: Any, depth: int = 8) -> Iterator[str]:
+    """Yield every text in parsed YAML."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, Mapping) and depth:
@@ -124,40 +150,46 @@ def _texts(data: Any, depth: int = 8) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Data:
-    """``volumes`` and ``places`` are a site's alone; ``refused`` says why what its containers mount besides stays."""
+class OwnData:
+    """``volumes`` and ``places`` belong to the removed site alone. ``refused`` says why each other mount stays."""
 
     volumes: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def own_data(mounts: Iterable[Mount], others: Sequence[Held]) -> Data:
-    """Decide which of the mounts of containers that go are theirs alone; ``others`` are all other containers.
+def own_data(mounts: Iterable[Mount], others: Sequence[ContainerInfo]) -> OwnData:
+    """Decide which mounts of removed containers belong to them alone. ``others`` are all other containers.
 
-    A volume is, where no other container mounts it and it lies on this host. A directory is, where it lies below
-    /srv/<tenant>/<app>, not of the tenant ``platform``, and no other container mounts it, a part of it or what it is a
-    part of.
+    A volume does if no other container mounts it and its driver is local. A directory does if it is below
+    /srv/<tenant>/<app>, its tenant is not ``platform``, and no other container mounts it, a part of it, or a directory
+    above it.
     """
     volumes, places, refused = set(), set(), {}
     for mount in mounts:
         key = mount.name or mount.source
-        users = sorted({held.name for held in others if any(_overlap(mount, other) for other in held.mounts)})
-        if users:
-            refused[key] = f"{_listed(users).rpartition(' ')[0]} mounts it too"
-        elif mount.name:
-            if mount.driver == "local":
-                volumes.add(mount.name)
-            else:
-                refused[key] = f"its driver is {mount.driver or 'not known'}, not local"
-        elif why := _not_ours(mount.source):
+        why = _why_not_own(mount, others)
+        if why:
             refused[key] = why
+        elif mount.name:
+            volumes.add(mount.name)
         else:
             places.add(mount.source)
-    return Data(tuple(sorted(volumes)), tuple(sorted(places)), dict(sorted(refused.items())))
+    return OwnData(tuple(sorted(volumes)), tuple(sorted(places)), dict(sorted(refused.items())))
+
+
+def _why_not_own(mount: Mount, others: Sequence[ContainerInfo]) -> str | None:
+    """Return why a mount stays, or None if it belongs to the removed containers alone."""
+    users = _names(info for info in others if any(_overlap(mount, other) for other in info.mounts))
+    if users:
+        return f"{_listed(users).rpartition(' ')[0]} mounts it too"
+    if mount.name:
+        return None if mount.driver == "local" else f"its driver is {mount.driver or 'not known'}, not local"
+    return _why_not_ours(mount.source)
 
 
 def _overlap(one: Mount, other: Mount) -> bool:
+    """Say whether two mounts are the same volume, or directories of which one contains the other."""
     if one.name or other.name:
         return one.name == other.name
     first, second = _parts(one.source), _parts(other.source)
@@ -168,7 +200,8 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
-def _not_ours(source: str) -> str | None:
+def _why_not_ours(source: str) -> str | None:
+    """Return why a directory is not one of an app's, or None."""
     parts = _parts(source)
     if ".." in parts or not source.startswith("/") or parts[:1] != ["srv"] or len(parts) < 3:
         return "it is no directory below /srv/<tenant>/<app>"

@@ -1,106 +1,170 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fields of a site that an operator asks for: read from text, and merged into the manifest that the site has.
+"""The fields of a site that an operator requests: read from text, checked together, and merged into the manifest.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
 from ..errors import RefusedError, UsageError
 from .fields import LIST, SWITCH
-from .manifest import FIELDS, NEVER_UNSET, SCHEMA
+from .manifest import FIELDS, NEVER_UNSET, SCHEMA, Site, parse, to_manifest
 
-__all__ = ("merge", "parse_route", "parse_setting", "parse_upstream", "requested_fields")
+__all__ = (
+    "merge",
+    "parse_route",
+    "parse_setting",
+    "parse_upstream",
+    "refuse_contradictions",
+    "requested_fields",
+    "requested_site",
+)
+
+# What stands for routes, or changes them, without being a field of the manifest.
+_FOR_ROUTES = ("container", "port", "strip_prefix")
 
 
 def parse_route(text: str, *, field: str = "route") -> dict[str, object]:
-    """Return the mapping of ``PATH=CONTAINER:PORT[:PROFILE]``; the parts have passed their forms."""
+    """Return the mapping of ``PATH=CONTAINER:PORT[:PROFILE]``. RefusedError if a part has not its form."""
     path, equals, target = text.partition("=")
     name, *rest = target.split(":")
     if not equals or len(rest) not in (1, 2):
         raise RefusedError("this is not a route", field=field, value=text, expected="PATH=CONTAINER:PORT[:PROFILE]")
-    return {
+    route: dict[str, object] = {
         "path": forms.path(path, field=field),
         "container": forms.container(name, field=field),
         "port": forms.port(rest[0], field=field),
-        **({"profile": forms.profile(rest[1], field=field)} if len(rest) > 1 else {}),
     }
+    if len(rest) > 1:
+        route["profile"] = forms.profile(rest[1], field=field)
+    return route
 
 
 def parse_upstream(text: str, *, field: str = "upstream") -> list[dict[str, object]]:
-    """Return the routes of Ansible's door: ``NAME:PORT[:PROFILE]``, or a comma list of ``PATH=NAME:PORT[:PROFILE]``."""
-    return [parse_route(part if "=" in part else f"/={part}", field=field) for part in text.split(",")]
+    """Return the routes of ``NAME:PORT[:PROFILE]``, or of a comma list of ``PATH=NAME:PORT[:PROFILE]``."""
+    parts = [part if "=" in part else f"/={part}" for part in text.split(",")]
+    return [parse_route(part, field=field) for part in parts]
 
 
 def parse_setting(text: str) -> tuple[str, object]:
-    """Return field and value of ``FIELD=VALUE``: lists by comma, switches as on/off, true/false or yes/no.
+    """Return field and value of ``FIELD=VALUE``: a list by commas, a switch as on/off, true/false or yes/no.
 
-    Raises UsageError for what is no field, and RefusedError for a value that is not of the field's form.
+    UsageError if there is no such field. RefusedError if the value has not the form of the field.
     """
     name, equals, value = text.partition("=")
-    if name == "routes" or name not in FIELDS or not equals:
+    if not equals:
+        raise UsageError("this sets nothing", field="set", value=text, expected="FIELD=VALUE")
+    if name == "routes" or name not in FIELDS:
         raise UsageError(
-            "there is no such field to set" if equals else "this sets nothing",
+            "there is no such field to set",
             field="set",
-            value=text if not equals else name,
-            expected=", ".join(key for key in FIELDS if key != "routes") if equals else "FIELD=VALUE",
+            value=name,
+            expected=", ".join(key for key in FIELDS if key != "routes"),
             hint="--route PATH=CONTAINER:PORT" if name == "routes" else None,
         )
     if not value:
         raise UsageError("there is no value after =", field=f"set {name}", value=text, hint=f"--unset {name}")
-    read: object = value
-    if FIELDS[name].kind == SWITCH:
-        read = forms.switch(value, field=f"set {name}")
-    elif FIELDS[name].kind == LIST:
-        read = value.split(",")
-    return name, _plain(FIELDS[name].read(read, f"set {name}"))
+    field = FIELDS[name]
+    typed: object = value
+    if field.kind == SWITCH:
+        typed = forms.switch(value, field=f"set {name}")
+    elif field.kind == LIST:
+        typed = value.split(",")
+    checked = field.read(typed, f"set {name}")
+    return name, list(checked) if isinstance(checked, tuple) else checked
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def requested_fields(options: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields that the options of a task request. Routes that are text become mappings.
+
+    UsageError if two options contradict each other.
+    """
+    refuse_contradictions(options)
+    requested = {key: options[key] for key in (*FIELDS, *_FOR_ROUTES) if options.get(key) is not None}
+    if options.get("upstream") is not None:
+        requested["routes"] = parse_upstream(str(options["upstream"]))
+    elif "routes" in requested:
+        requested["routes"] = [
+            parse_route(route, field=f"routes/{number}") if isinstance(route, str) else route
+            for number, route in enumerate(requested["routes"])
+        ]
+    return requested
 
 
-def _strip(routes: object, paths: object) -> list[object]:
-    """Return routes with ``strip_prefix`` said for those at ``paths``. UsageError where no route has such a path."""
-    known = [dict(route) for route in routes if isinstance(route, Mapping)] if isinstance(routes, (list, tuple)) else []
-    wanted = list(paths) if isinstance(paths, (list, tuple)) else [paths]
-    there = [str(route.get("path")) for route in known]
-    for path in wanted:
-        if path not in there:
-            raise UsageError("no route of the site has this path", field="strip_prefix", value=path, there_are=there)
-    return [{**route, "strip_prefix": True} if route.get("path") in wanted else route for route in known]
+def refuse_contradictions(options: Mapping[str, Any]) -> None:
+    """Raise UsageError if two options contradict each other, whatever the host has. None means: not requested.
+
+    The options are those of a site (the fields of a manifest, ``upstream``, ``container``, ``port``, ``unset``), and
+    ``detect`` with ``external_port``.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    container = [name for name in ("container", "port") if name in given]
+    if "upstream" in given and (container or "routes" in given):
+        raise UsageError(
+            "say either upstream, or routes, or container and port", field="upstream", value=given["upstream"]
+        )
+    if "routes" in given and container:
+        raise UsageError("say either routes, or container and port", field=container[0], value=given[container[0]])
+    _refuse_half_detection(given)
+    for name in given.get("unset", ()):
+        if name in given:
+            raise UsageError("a field is both said and unset", field="unset", value=name, expected="one of the two")
 
 
-def _typed(route: Mapping[str, Any]) -> str:
-    """Return a route of a manifest as one would type it."""
-    profile = f":{route['profile']}" if route.get("profile") else ""
-    stripped = f" --strip-prefix {route['path']}" if route.get("strip_prefix") else ""
-    return f"--route {route['path']}={route['container']}:{route['port']}{profile}{stripped}"
+def _refuse_half_detection(given: Mapping[str, Any]) -> None:
+    """Raise UsageError if a container is to be detected without a port, or beside the name of a container."""
+    detect = bool(given.get("detect"))
+    if detect and "external_port" not in given:
+        raise UsageError("to detect a container its published port is needed", field="external_port")
+    if not detect and "external_port" in given:
+        raise UsageError("say detect beside it", field="external_port", value=given["external_port"])
+    named = [name for name in ("container", "routes", "upstream") if name in given]
+    if detect and named:
+        raise UsageError("say either detect, or what the container is", field="detect", value="true")
 
 
-# Words about a site that are no fields of its manifest.
-_SHORT = ("container", "port", "strip_prefix")
+def requested_site(
+    existing: Site | None, domain: str, requested: Mapping[str, object], *, unset: Sequence[str] = ()
+) -> Site:
+    """Return a site with the requested fields. ``existing`` is the site as its manifest has it, None if it is new."""
+    if existing is not None and not requested and not unset:
+        return existing
+    manifest = merge(None if existing is None else to_manifest(existing), requested, unset=unset)
+    return parse({**manifest, "domain": domain})
 
 
 def merge(
-    existing: Mapping[str, object] | None,
-    said: Mapping[str, object],
-    *,
-    unset: list[str] | tuple[str, ...] = (),
+    existing: Mapping[str, object] | None, requested: Mapping[str, object], *, unset: Sequence[str] = ()
 ) -> dict[str, object]:
-    """Return the manifest after words typed: what they do not say stays, lists replace lists, ``unset`` drops a field.
+    """Return a manifest with the requested fields. All other fields stay; a requested list replaces the present one.
 
-    Besides the fields of a manifest ``said`` may have ``container`` and ``port``: the single route ``/``. On a site
-    with other routes they would have to guess, so they are refused there. ``strip_prefix`` lists paths of its routes.
+    ``requested`` may also have ``container`` and ``port``, which mean the single route ``/``, and ``strip_prefix``, a
+    list of paths of routes. ``container`` and ``port`` are refused if the site has other routes: they would be lost.
     """
     result = {key: value for key, value in (existing or {}).items() if value is not None}
-    short = {key: said[key] for key in ("container", "port") if said.get(key) is not None}
+    requested = {key: value for key, value in requested.items() if value is not None}
+    refuse_contradictions({**requested, "unset": tuple(unset)})
+    _refuse_unset(unset)
+    for name in unset:
+        result.pop(name, None)
+    result.update({key: value for key, value in requested.items() if key not in _FOR_ROUTES})
+    single = {key: value for key, value in requested.items() if key in ("container", "port")}
+    if single:
+        result["routes"] = [_single_route(_mappings(result.get("routes")), single)]
+    if requested.get("strip_prefix"):
+        result["routes"] = _strip(_mappings(result.get("routes")), requested["strip_prefix"])
+    result["schema"] = SCHEMA
+    return result
+
+
+def _refuse_unset(unset: Iterable[str]) -> None:
+    """Raise UsageError for a field that cannot return to a default."""
     for name in unset:
         if name not in FIELDS or name in NEVER_UNSET:
             raise UsageError(
@@ -110,40 +174,44 @@ def merge(
                 expected=", ".join(key for key in FIELDS if key not in NEVER_UNSET),
                 hint="vsa auth remove" if name == "auth" else None,
             )
-        if said.get(name) is not None:
-            raise UsageError("a field is both said and unset", field="unset", value=name)
-        result.pop(name, None)
-    result.update({key: value for key, value in said.items() if value is not None and key not in _SHORT})
-    if short and said.get("routes") is not None:
-        raise UsageError("say either routes, or container and port", field="container", value=short.get("container"))
-    if short:
-        routes = list((existing or {}).get("routes") or [])  # type: ignore[call-overload]
-        paths = [route.get("path") if isinstance(route, Mapping) else None for route in routes]
-        if paths not in ([], ["/"]):
-            raise RefusedError(
-                "this site has other routes than /, so its routes must be said whole",
-                field=next(iter(short)),
-                value=next(iter(short.values())),
-                there_are=[_typed(route) for route in routes if isinstance(route, Mapping)],
-            )
-        result["routes"] = [{**(dict(routes[0]) if routes else {"path": "/"}), **short}]
-    if said.get("strip_prefix"):
-        result["routes"] = _strip(result.get("routes"), said["strip_prefix"])
-    result["schema"] = SCHEMA
-    return result
 
 
-def requested_fields(options: Mapping[str, Any]) -> dict[str, object]:
-    """Return the fields that a task's options name, without those left out; texts of routes become mappings."""
-    said = {key: options[key] for key in (*FIELDS, *_SHORT) if options.get(key) is not None}
-    upstream = options.get("upstream")
-    if upstream is not None:
-        if any(key in said for key in ("routes", "container", "port")):
-            raise UsageError("say either upstream, or routes, or container and port", field="upstream", value=upstream)
-        said["routes"] = parse_upstream(str(upstream))
-    elif "routes" in said:
-        said["routes"] = [
-            parse_route(route, field=f"routes/{number}") if isinstance(route, str) else route
-            for number, route in enumerate(said["routes"])
-        ]
-    return said
+def _mappings(routes: object) -> list[dict[str, Any]]:
+    """Return the routes that are mappings; whatever else stands there is refused when the manifest is parsed."""
+    if not isinstance(routes, (list, tuple)):
+        return []
+    return [dict(route) for route in routes if isinstance(route, Mapping)]
+
+
+def _single_route(routes: Sequence[Mapping[str, Any]], requested: Mapping[str, object]) -> dict[str, object]:
+    """Return the route ``/`` with another container or port. RefusedError if the site has other routes."""
+    if [route.get("path") for route in routes] not in ([], ["/"]):
+        name, value = next(iter(requested.items()))
+        raise RefusedError(
+            "this site has other routes than /, so its routes must be said whole",
+            field=name,
+            value=value,
+            there_are=[_typed(route) for route in routes],
+        )
+    present = routes[0] if routes else {"path": "/"}
+    return {**present, **requested}
+
+
+def _typed(route: Mapping[str, Any]) -> str:
+    """Return a route of a manifest as an operator types it."""
+    text = f"--route {route['path']}={route['container']}:{route['port']}"
+    if route.get("profile"):
+        text += f":{route['profile']}"
+    if route.get("strip_prefix"):
+        text += f" --strip-prefix {route['path']}"
+    return text
+
+
+def _strip(routes: Sequence[Mapping[str, Any]], paths: object) -> list[dict[str, Any]]:
+    """Return the routes with ``strip_prefix`` for those at ``paths``. UsageError if no route has such a path."""
+    wanted = list(paths) if isinstance(paths, (list, tuple)) else [paths]
+    there = [str(route.get("path")) for route in routes]
+    for path in wanted:
+        if path not in there:
+            raise UsageError("no route of the site has this path", field="strip_prefix", value=path, there_are=there)
+    return [{**route, "strip_prefix": True} if route.get("path") in wanted else dict(route) for route in routes]

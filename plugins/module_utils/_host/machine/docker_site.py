@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the removal of a site asks of the engine besides: who is beside a container, what it holds, and its end.
+"""What only the removal of a site needs of the engine: container info, what a container wrote, and removals.
 
 Note that this module is **private** to the collection.
 """
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.site.removal import Held, Mount
+from ..._core.site.removal import ContainerInfo, Mount
 from .docker import Engine
 
 __all__ = ("SiteEngine", "Written")
@@ -23,19 +23,19 @@ _PROJECT = "com.docker.compose.project"
 
 @dataclass(frozen=True)
 class Written:
-    """What a container holds in its writable layer: bytes, and how many paths with the first of them."""
+    """The writable layer of a container: its bytes, the number of its paths, and the first of these paths."""
 
     bytes: int
     count: int
     paths: tuple[str, ...]
 
 
-def _held(entry: Mapping[str, Any]) -> Held:
+def _container_info(entry: Mapping[str, Any]) -> ContainerInfo:
     mode = str((entry.get("HostConfig") or {}).get("NetworkMode") or "")
     labels = entry.get("Labels") or {}
-    # A container has one name of its own; the others, with a second slash, are old links to it.
+    # A container has one name of its own. The names with a second slash are old links to it.
     own = [name.lstrip("/") for name in entry.get("Names") or () if name.count("/") == 1]
-    return Held(
+    return ContainerInfo(
         name=own[0] if own else entry["Id"],
         id=entry["Id"],
         image=str(entry.get("Image") or ""),
@@ -58,31 +58,31 @@ def _held(entry: Mapping[str, Any]) -> Held:
 
 
 class SiteEngine(Engine):
-    """The engine, with what only the removal of a site needs."""
+    """The engine with the calls that only the removal of a site needs."""
 
-    def held(self) -> list[Held]:
-        """Return every container, the stopped too, in one call."""
+    def container_infos(self) -> list[ContainerInfo]:
+        """Return every container of the host, also the stopped ones, in one call."""
         with self._translated("list containers"):
-            return [_held(entry) for entry in self._api.containers(all=True)]
+            return [_container_info(entry) for entry in self._api.containers(all=True)]
 
-    def written(self, held: Held, *, most: int = 3) -> Written:
-        """Return what a container holds beside its image and its volumes: it is lost with the container."""
-        with self._translated(f"look into the container {held.name}"):
+    def written(self, container: ContainerInfo, *, most: int = 3) -> Written:
+        """Return what a container wrote outside of its volumes. It is lost with the container."""
+        with self._translated(f"look into the container {container.name}"):
             try:
-                found = self._api.containers(all=True, size=True, filters={"id": held.id})
-                changes = self._api.diff(held.id) or []
+                found = self._api.containers(all=True, size=True, filters={"id": container.id})
+                changes = self._api.diff(container.id) or []
             except self._errors.NotFound:
                 return Written(0, 0, ())
-        # A directory that only holds what changed is no change of its own, and neither is a place that something is
-        # mounted on; kind 2 is what was deleted.
+        # Kind 2 is a deleted path. A directory above a changed path is listed too, and so is the target of a mount;
+        # both are left out.
         paths = sorted(entry["Path"] for entry in changes if entry.get("Kind") != 2)
         parents = {posixpath.dirname(path) for path in paths}
-        parents |= {mount.target.rstrip("/") for mount in held.mounts}
+        parents |= {mount.target.rstrip("/") for mount in container.mounts}
         leaves = [path for path in paths if path not in parents]
         return Written(int(found[0].get("SizeRw") or 0) if found else 0, len(leaves), tuple(leaves[:most]))
 
     def remove_container(self, identity: str) -> None:
-        """Stop a container, with the time that it asks for, and remove it; its volumes stay. Gone already is fine."""
+        """Stop a container, with the time that it asks for, and remove it. Its volumes stay. No error if it is gone."""
         with self._translated(f"remove the container {identity[:12]}"), self._patient(900):
             try:
                 self._api.stop(identity)
@@ -91,7 +91,7 @@ class SiteEngine(Engine):
                 return
 
     def volume(self, name: str) -> dict[str, str] | None:
-        """Return the options of a volume (``device`` where its data lie elsewhere), or None where there is none."""
+        """Return the options of a volume, None if there is no such volume. ``device`` names data that are elsewhere."""
         with self._translated(f"inspect the volume {name}"):
             try:
                 return dict(self._api.inspect_volume(name).get("Options") or {})
@@ -99,7 +99,7 @@ class SiteEngine(Engine):
                 return None
 
     def remove_volume(self, name: str) -> None:
-        """Remove a volume that no container mounts; gone already is fine."""
+        """Remove a volume that no container mounts. No error if it is gone."""
         with self._translated(f"remove the volume {name}"), self._patient(900):
             try:
                 self._api.remove_volume(name)

@@ -9,13 +9,15 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 from ..._core.errors import RefusedError
 from ..._core.site.manifest import Site, parse
 from ..machine.files import load_yaml, read_text
 from .layout import Paths
 
-__all__ = ("parse_manifest", "read_manifest", "read_manifests")
+__all__ = ("manifest_files", "parse_manifest", "read_manifest", "read_manifests")
 
 _SUFFIX = ".yml"
 # A file that cannot be read is no YAML either: it is reported as invalid when its text is parsed.
@@ -41,6 +43,16 @@ def _read(path: str) -> str:
         return read_text(path) or ""
     except (UnicodeDecodeError, OSError):
         return _UNREADABLE
+
+
+def manifest_files(paths: Paths, domain: str) -> list[Path]:
+    """Return the file of a site's manifest if it exists, and temporary copies that an interrupted write left."""
+    form = re.compile(rf"{re.escape(domain)}\.yml|\.{re.escape(domain)}\.yml\.[A-Za-z0-9_]{{8}}")
+    try:
+        names = sorted(os.listdir(paths.sites))
+    except FileNotFoundError:
+        return []
+    return [paths.sites / name for name in names if form.fullmatch(name)]
 
 
 def parse_manifest(domain: str, text: str) -> Site:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data of a removed site: volumes and directories that are its containers' alone. Anything else is refused.
+"""The data of a removed site: volumes and directories that belong to its containers alone. All else is refused.
 
 Note that this module is **private** to the collection.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...._core.site.removal import Held, Mount, own_data
+from ...._core.site.removal import ContainerInfo, Mount, own_data
 from ...machine.docker_site import SiteEngine
 
 _STACK = ("compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml", "stack.yml")
@@ -24,7 +24,7 @@ __all__ = ("Purge", "carry_out", "plan_purge")
 
 @dataclass(frozen=True)
 class Purge:
-    """``volumes`` and ``places`` go; ``refused`` maps what stays to why."""
+    """The volumes and directories (``places``) that go. ``refused`` says of each other mount why it stays."""
 
     volumes: tuple[str, ...]
     places: tuple[str, ...]
@@ -32,17 +32,18 @@ class Purge:
 
     @property
     def words(self) -> list[str]:
-        """Return what goes, in words."""
+        """Return what goes, for the operator."""
         return [*(f"volume {name}" for name in self.volumes), *self.places]
 
 
 def _mount_points(proc: Path) -> list[str]:
-    """Return where something is mounted on this host. Source: proc_pid_mountinfo(5), field 5, spaces as \\040."""
+    """Return the mount points of this host. Source: proc_pid_mountinfo(5), field 5; a space is written as \\040."""
     lines = (proc / "self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     return [line.split()[4].replace("\\040", " ") for line in lines]
 
 
-def _unsafe(place: str, mounted: list[str]) -> str | None:
+def _why_unsafe(place: str, mounted: list[str]) -> str | None:
+    """Return why a directory must not be removed, or None."""
     path = Path(place)
     if not path.is_symlink() and not path.exists():
         return None
@@ -57,9 +58,9 @@ def _unsafe(place: str, mounted: list[str]) -> str | None:
 
 
 def plan_purge(
-    engine: SiteEngine, mounts: Iterable[Mount], others: Iterable[Held], *, proc: Path = Path("/proc")
+    engine: SiteEngine, mounts: Iterable[Mount], others: Iterable[ContainerInfo], *, proc: Path = Path("/proc")
 ) -> Purge:
-    """Return what of the mounts of removed containers goes. ``others`` are the containers that stay."""
+    """Return which mounts of removed containers go. ``others`` are the containers that stay."""
     decided = own_data(mounts, tuple(others))
     refused = dict(decided.refused)
     volumes, places = [], []
@@ -73,7 +74,7 @@ def plan_purge(
             volumes.append(name)
     mounted = _mount_points(proc) if decided.places else []
     for place in decided.places:
-        why = _unsafe(place, mounted)
+        why = _why_unsafe(place, mounted)
         if why:
             refused[place] = why
         elif Path(place).exists():
@@ -82,7 +83,7 @@ def plan_purge(
 
 
 def carry_out(engine: SiteEngine, purge: Purge) -> None:
-    """Remove the data, and the app's and the tenant's directory if empty then. Raises VsaError or OSError."""
+    """Remove the data, then the directories of the app and of the tenant if they are empty. VsaError or OSError."""
     for name in purge.volumes:
         engine.remove_volume(name)
     for place in purge.places:

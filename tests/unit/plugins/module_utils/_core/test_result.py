@@ -10,6 +10,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import (
     Result,
     Step,
     as_module_result,
+    joined,
 )
 
 
@@ -39,3 +40,13 @@ def test_the_dictionary_is_json() -> None:
     result = Result(changed=True, steps=(Step("proxy", CHANGED, "generation 2", ("a", "b")),), data={"generation": 2})
     mapping = as_module_result(result)
     assert json.loads(json.dumps(mapping)) == mapping
+
+
+def test_two_parts_of_a_verb_are_joined_in_their_order() -> None:
+    first = Result(steps=(Step("preflight", OK, "a"),), data={"site": {}, "generation": 1})
+    second = Result(changed=True, steps=(Step("proxy", CHANGED, "b"),), data={"generation": 2}, diff="+x")
+    both = joined(first, second)
+    assert [step.name for step in both.steps] == ["preflight", "proxy"]
+    assert (both.changed, both.data, both.diff) == (True, {"site": {}, "generation": 2}, "+x")
+    assert joined(second, first).diff == "+x"
+    assert joined(second, first).changed

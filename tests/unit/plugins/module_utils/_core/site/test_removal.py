@@ -7,31 +7,31 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import (
-    Held,
+    ContainerInfo,
     Mount,
-    judge,
+    decide,
     mentions,
     own_data,
 )
 
 EDGE = "flowbiz_ext_acme"
-PROXY = Held("vsa-nginx", "n" * 64, networks=("flowbiz_ext", EDGE), project="reverse-proxy")
+PROXY = ContainerInfo("vsa-nginx", "n" * 64, networks=("flowbiz_ext", EDGE), project="reverse-proxy")
 
 
-def held(name: str, *networks: str, **more: object) -> Held:
-    return Held(name, f"id-{name}", networks=networks or (EDGE,), **more)  # type: ignore[arg-type]
+def info(name: str, *networks: str, **more: object) -> ContainerInfo:
+    return ContainerInfo(name, f"id-{name}", networks=networks or (EDGE,), **more)  # type: ignore[arg-type]
 
 
 # name of the case, wanted, containers beside the proxy, manifests that route, who goes, words about who stays
 CASES = [
-    ("one alone", ["web"], [held("web")], {}, ["web"], {}),
-    ("a neighbour on the edge is no peer", ["web"], [held("web"), held("other")], {}, ["web"], {}),
-    ("another manifest", ["web"], [held("web")], {"web": ["the site b.test"]}, [], {"web": "the site b.test routes"}),
-    ("a peer elsewhere", ["web"], [held("web", EDGE, "app"), held("db", "app")], {}, [], {"web": "db is on its"}),
+    ("one alone", ["web"], [info("web")], {}, ["web"], {}),
+    ("a neighbour on the edge is no peer", ["web"], [info("web"), info("other")], {}, ["web"], {}),
+    ("another manifest", ["web"], [info("web")], {"web": ["the site b.test"]}, [], {"web": "the site b.test routes"}),
+    ("a peer elsewhere", ["web"], [info("web", EDGE, "app"), info("db", "app")], {}, [], {"web": "db is on its"}),
     (
         "a stopped peer is one",
         ["web"],
-        [held("web", EDGE, "app"), held("db", "app", status="exited")],
+        [info("web", EDGE, "app"), info("db", "app", status="exited")],
         {},
         [],
         {"web": "db is on its network app"},
@@ -39,7 +39,7 @@ CASES = [
     (
         "two that go together are no peers",
         ["front", "pocketbase"],
-        [held("front", EDGE, "app"), held("pocketbase", EDGE, "app")],
+        [info("front", EDGE, "app"), info("pocketbase", EDGE, "app")],
         {},
         ["front", "pocketbase"],
         {},
@@ -47,7 +47,7 @@ CASES = [
     (
         "one that stays keeps the other",
         ["front", "pocketbase"],
-        [held("front", EDGE, "app"), held("pocketbase", EDGE, "app")],
+        [info("front", EDGE, "app"), info("pocketbase", EDGE, "app")],
         {"front": ["the site b.test"]},
         [],
         {"front": "the site b.test", "pocketbase": "front is on its network app"},
@@ -55,7 +55,7 @@ CASES = [
     (
         "a Compose project with another service in use",
         ["web"],
-        [held("web", project="shop"), held("worker", "none", project="shop")],
+        [info("web", project="shop"), info("worker", "none", project="shop")],
         {},
         [],
         {"web": "worker is of its Compose project shop"},
@@ -63,7 +63,7 @@ CASES = [
     (
         "a Compose project whose other service has ended",
         ["web"],
-        [held("web", project="shop"), held("job", "none", project="shop", status="exited")],
+        [info("web", project="shop"), info("job", "none", project="shop", status="exited")],
         {},
         ["web"],
         {},
@@ -71,22 +71,22 @@ CASES = [
     (
         "another tenant's edge network is another network",
         ["web"],
-        [held("web", EDGE, "flowbiz_ext"), held("blog", "flowbiz_ext")],
+        [info("web", EDGE, "flowbiz_ext"), info("blog", "flowbiz_ext")],
         {},
         [],
         {"web": "blog is on its network flowbiz_ext"},
     ),
-    ("the proxy is nobody's peer", ["web"], [held("web", EDGE, "flowbiz_ext")], {}, ["web"], {}),
+    ("the proxy is nobody's peer", ["web"], [info("web", EDGE, "flowbiz_ext")], {}, ["web"], {}),
     (
         "somebody lives in its network namespace",
         ["web"],
-        [held("web"), held("sidecar", "none", shares_with="id-web")],
+        [info("web"), info("sidecar", "none", shares_with="id-web")],
         {},
         [],
         {"web": "sidecar is in the same network namespace"},
     ),
-    ("gone already", ["web"], [held("other")], {}, [], {}),
-    ("no network is none in common", ["a"], [held("a", "none"), held("b", "none")], {}, ["a"], {}),
+    ("gone already", ["web"], [info("other")], {}, [], {}),
+    ("no network is none in common", ["a"], [info("a", "none"), info("b", "none")], {}, ["a"], {}),
 ]
 
 
@@ -94,13 +94,17 @@ CASES = [
     ("wanted", "containers", "routed", "going", "shared"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
 def test_who_goes(
-    wanted: list[str], containers: list[Held], routed: dict[str, list[str]], going: list[str], shared: dict[str, str]
+    wanted: list[str],
+    containers: list[ContainerInfo],
+    routed: dict[str, list[str]],
+    going: list[str],
+    shared: dict[str, str],
 ) -> None:
-    verdict = judge(wanted, [PROXY, *containers], routed=routed, edge=EDGE)
-    assert [one.name for one in verdict.going] == going
-    assert set(verdict.shared) == set(shared)
+    decision = decide(wanted, [PROXY, *containers], routed=routed, edge=EDGE)
+    assert [one.name for one in decision.going] == going
+    assert set(decision.shared) == set(shared)
     for name, words in shared.items():
-        assert any(words in reason for reason in verdict.shared[name]), verdict.shared
+        assert any(words in reason for reason in decision.shared[name]), decision.shared
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ OWN = Mount("/srv/acme/shop/data", target="/data")
     ],
 )
 def test_which_data_is_a_sites_alone(mount: Mount, others: list[Mount], goes: bool, why: str) -> None:
-    data = own_data([mount], [Held("other", "x", mounts=tuple(others))])
+    data = own_data([mount], [ContainerInfo("other", "x", mounts=tuple(others))])
     assert bool(data.volumes or data.places) is goes
     assert why in "".join(data.refused.values())
     assert bool(data.refused) is not goes

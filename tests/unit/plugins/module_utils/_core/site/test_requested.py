@@ -155,7 +155,7 @@ def test_merge(existing: Any, said: dict[str, Any], unset: tuple[str, ...], resu
         (LEAST, {}, ("nonsense",), UsageError, "unset"),
         (LEAST, {"tenant": "acme"}, ("tenant",), UsageError, "unset"),
         (None, {"routes": [WEB], "container": "web-1"}, (), UsageError, "container"),
-        (None, {"routes": [WEB], "port": 1}, (), UsageError, "container"),
+        (None, {"routes": [WEB], "port": 1}, (), UsageError, "port"),
         (LEAST, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
         (None, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
         (FULL, {"port": 4000}, (), RefusedError, "port"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import Held, Mount
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import ContainerInfo, Mount
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal import data as purging
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.data import Purge, carry_out, plan_purge
 
@@ -43,7 +43,7 @@ def proc(tmp_path: Path, *points: str) -> Path:
 
 
 def plan(tmp_path: Path, source: Path, *points: str) -> Purge:
-    others: list[Held] = []
+    others: list[ContainerInfo] = []
     return plan_purge(NoVolumes(), [Mount(str(source))], others, proc=proc(tmp_path, "/", *points))  # type: ignore[arg-type]
 
 
