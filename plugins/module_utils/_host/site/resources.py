@@ -124,7 +124,7 @@ class SiteResources:
         )
 
 
-def files_of(paths: Paths, domain: str) -> dict[str, tuple[str, ...]]:
+def _files_of(paths: Paths, domain: str) -> dict[str, tuple[str, ...]]:
     """Return the present files of a site, by the name of their row in FILES."""
     return {row.name: tuple(str(path) for path in row.find(paths, domain)) for row in FILES}
 
@@ -141,7 +141,7 @@ def find_resources(host: Host, engine: SiteEngine, domain: str) -> SiteResources
     return SiteResources(
         domain=domain,
         live=site_file(domain) in host.live.files,
-        files=files_of(host.paths, domain),
+        files=_files_of(host.paths, domain),
         journal=journal,
         origin=origin,
         names=tuple(dict.fromkeys(names)),
@@ -288,7 +288,7 @@ def remains(
     found = [
         f"generation {live.number}: {name}" for name in (site_file(domain), manifest_file(domain)) if name in live.files
     ]
-    for name, files in files_of(host.paths, domain).items():
+    for name, files in _files_of(host.paths, domain).items():
         # The journal is closed after this proof.
         if name != "journal" and not (name == "certificate" and keep_certificate):
             found += files
