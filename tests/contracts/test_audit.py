@@ -6,16 +6,21 @@ in tests/integration/test_audit.py.
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -24,8 +29,10 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
+from click.testing import CliRunner
 
 import vsa_tree
+from vsa.ansible.run import Run
 from vsa.cli import cli
 
 CANARY = "cAnArY-9d2e81c4"
@@ -40,33 +47,23 @@ EXEMPT = {
     "audit rebuild": "the trail itself",
     "audit ship": "the trail itself",
 }
-# What a verb needs to become a run; a verb that is not here needs nothing.
+# What is typed for a verb if the first example of its help does not do, each with its reason.
 WORDS = {
-    "site provision": ["--domain", "a.example.com", "--container", "web-1", "--port", "3000"],
-    "site maintenance": ["on", "--domain", "a.example.com"],
-    "site show": ["a.example.com"],
-    "vhost show": ["a.example.com"],
-    "stack up": ["reverse-proxy"],
-    "site unprovision": ["--domain", "a.example.com", "-y"],
-    "stack down": ["reverse-proxy", "-y"],
-    "stack logs": ["reverse-proxy"],
-    "cert issue": ["--domain", "a.example.com"],
-    "cert revoke": ["--domain", "a.example.com", "-y"],
-    "auth add": ["--domain", "a.example.com", "--user", "alice", "--generate"],
-    "auth remove": ["--domain", "a.example.com", "--user", "alice"],
+    # The example asks for a password.
+    "auth add": ["--domain", "shop.example.com", "--user", "alice", "--generate"],
 }
+# What is said at Ansible's door if it is not what the wrapper hands over: the short names, and files of the controller.
 EXTRA = {
-    "site provision": {"domain": "a.example.com", "upstream": "web-1:3000"},
-    "site unprovision": {"domain": "a.example.com"},
-    "site maintenance": {"domain": "a.example.com", "maintenance": "on"},
-    "site show": {"site_domain": "a.example.com"},
-    "vhost show": {"vhost_domain": "a.example.com"},
-    "cert issue": {"domain": "a.example.com"},
-    "cert revoke": {"domain": "a.example.com"},
-    "auth add": {"domain": "a.example.com", "auth_user": "alice", "auth_password_file": "/proc/sys/kernel/ostype"},
-    "auth remove": {"domain": "a.example.com", "auth_user": "alice"},
-    **{f"stack {verb}": {"stack_name": "reverse-proxy"} for verb in ("up", "down", "logs")},
+    "site provision": {"domain": "shop.example.com", "upstream": "web-1:3000"},
+    "site unprovision": {"domain": "shop.example.com"},
+    "site maintenance": {"domain": "shop.example.com", "maintenance": "on"},
+    "cert issue": {"domain": "shop.example.com"},
+    "cert revoke": {"domain": "old.example.com"},
+    "auth add": {"domain": "shop.example.com", "auth_user": "alice", "auth_password_file": "/proc/sys/kernel/ostype"},
+    "auth remove": {"domain": "shop.example.com", "auth_user": "alice"},
 }
+# Options of the examples that say on which host or in which way, with how many words each.
+WAYS = {"-i": 2, "--inventory": 2, "-l": 2, "--limit": 2, "--local": 1, "--check": 1, "--diff": 1, "--json": 1, "-y": 1}
 
 
 def verbs() -> list[str]:
@@ -78,6 +75,40 @@ def verbs() -> list[str]:
         else:
             found.append(noun)
     return [verb for verb in found if verb not in EXEMPT]
+
+
+def typed(verb: str) -> list[str]:
+    """Return the words that are typed after a verb: those of the first example in its help, and a yes."""
+    if verb in WORDS:
+        return WORDS[verb]
+    command: Any = cli
+    for name in verb.split():
+        command = command.commands[name]
+    words = shlex.split(command.examples[0].partition(" > ")[0])[1 + len(verb.split()) :]
+    kept = []
+    while words:
+        count = WAYS.get(words[0], 0)
+        kept += [] if count else [words[0]]
+        words = words[count or 1 :]
+    return [*kept, "-y"]
+
+
+def handed_over(verb: str) -> Mapping[str, Any]:
+    """Return the extra variables of a verb: a row of EXTRA, else those that the wrapper makes of the words typed."""
+    if verb in EXTRA:
+        return EXTRA[verb]
+    performed: list[Run] = []
+    module = importlib.import_module(f"vsa.verbs.{verb.split()[0]}")
+
+    def keep(_context: Any, _spec: Any, run: Run, **_subject: Any) -> int:
+        performed.append(run)
+        return 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "perform", keep)
+        CliRunner().invoke(cli, [*verb.split(), "--local", *typed(verb)], catch_exceptions=False)
+    assert performed, f"`vsa {verb} {shlex.join(typed(verb))}` makes no run: give the verb a row in WORDS or EXTRA"
+    return performed[0].extravars
 
 
 PLAYBOOKS = vsa_tree.verbs()
@@ -125,11 +156,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     }
     (folder / "tmp").mkdir()
 
+    extravars = {verb: handed_over(verb) for verb in PLAYBOOKS}
+
     def call(verb: str, door: str) -> None:
         if door == "vsa":
-            words = ["vsa", *verb.split(), "-i", "hosts.yml", "-l", "vps-w", *WORDS.get(verb, [])]
+            words = ["vsa", *verb.split(), "-i", "hosts.yml", "-l", "vps-w", *typed(verb)]
         else:
-            extra = [word for key, value in EXTRA.get(verb, {}).items() for word in ("-e", f"{key}={value}")]
+            extra = ["-e", json.dumps(dict(extravars[verb]))]
             name = "flowbiz.vsa." + verb.replace(" ", ".").replace("-", "_")
             words = ["ansible-playbook", "-i", "hosts.yml", "-l", "vps-p", "-e", "@secrets.yml", *extra, name]
         found.ended[verb, door] = subprocess.run(
