@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 
 def _remove_orphans() -> None:
-    """Remove what a session left behind that was killed: its scope carries the number of its process."""
+    """Remove the leftovers of killed sessions. The scope of a session contains the number of its process."""
     for scope in rig.scopes():
         found = re.fullmatch(r"it(\d+)", scope)
         if found and not Path("/proc", found[1]).exists():
@@ -37,7 +37,7 @@ def _remove_orphans() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _rig() -> Iterator[None]:
-    """The engine runs, and whatever this session makes in it vanishes with it."""
+    """Start the engine, and remove everything that this session made in the engine at the end."""
     rig.engine_up()
     _remove_orphans()
     before = os.environ.get("VSA_RIG_SCOPE")
@@ -58,7 +58,7 @@ def services(_rig: None) -> rig.Services:
 
 @pytest.fixture(scope="session")
 def proxy_vps(services: rig.Services) -> rig.Vps:
-    """One VPS for the session: bootstrapped, reverse proxy up, containers web-1 and web-2 on flowbiz_ext."""
+    """One VPS for the session: bootstrapped, with the reverse proxy, and with web-1 and web-2 on flowbiz_ext."""
     return rig.proxy_host(f"{_SCOPE}-proxy")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trail of the controller and that of a real host: one id, whichever door, and no secret in either."""
+"""The trails of the controller and of a real host: both have one id at every door, and neither contains a secret."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_change_leaves_one_id_in_both_trails_and_in_the_generation(both: Both,
     assert any("audit.test" in (change.diff or "") for change in proxy.changes)
     finished = both.here()[-1]
     assert (finished.status, finished.changed, finished.target) == ("ok", True, "audit.test")
-    # The host names the controller that did it.
+    # The host's record names the controller that made the change.
     assert proxy.controller.name == finished.controller.name
     assert proxy.actor.user == finished.actor.user
     assert proxy.controller.id != finished.controller.id
@@ -133,7 +133,7 @@ def test_a_secret_reaches_neither_trail_nor_the_journal(both: Both, playbook: Ru
     )
     assert CANARY not in journal
     found = both.vps.run(f"grep -rls {CANARY} /var/log /var/lib/vsa /etc/vsa /srv /root /tmp || true").stdout.split()
-    # The stack's own environment is where it belongs, and where the version to return to is kept.
+    # The environment of the stack is in its own file, and in the copy that a rollback needs.
     assert {Path(file).name for file in found} <= {".env", "good.json"}
     assert {both.vps.run(["stat", "-c", "%a", file]).stdout.strip() for file in found} <= {"600", "640"}
     written = [file for file in both.state.rglob("*") if file.is_file()]
@@ -165,7 +165,7 @@ def test_the_wrapper_is_ended_at_any_moment(both: Both, vsa: Run, number: signal
     time.sleep(after)
     process.send_signal(number)
     process.wait(60)
-    # An Ansible whose wrapper was killed goes on to its next line of output.
+    # If the wrapper was killed, Ansible continues until its next line of output.
     deadline = time.monotonic() + 60
     while any((both.state / "vsa/audit-runs").glob("*")) and time.monotonic() < deadline:
         assert vsa("site", "list").returncode == 0

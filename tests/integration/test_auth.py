@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Basic auth on a real host: who is let in, at which spelling of a path, for how long, and when the check is down."""
+"""Basic auth on a real host: who may pass, at which spelling of a path, for how long, and if the check is down."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 SITE, OPEN = "auth.vsa.test", "beside.vsa.test"
 WWW = f"www.{SITE}"
 FILES = f"/srv/platform/reverse-proxy/data/htpasswd/{SITE}"
-# Asks on one connection, once for each line of standard input.
+# Sends one request per line of standard input, all on one connection.
 _HELD = r"""
 import base64, http.client, socket, ssl, sys
 context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
@@ -42,7 +42,7 @@ PASSWORD = "cAnArY-pässwörd 5"
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy with a site of three routes and one beside it, nothing of both behind a password."""
+    """A proxy with a site of three routes and a neighbour site. No path of the two sites is behind a password."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -62,7 +62,7 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 @pytest.fixture(autouse=True)
 def nothing_protected(host: ProxyHost) -> Iterator[None]:
-    """Each test starts with an open site, and with a check that has time for it."""
+    """Each test starts with an open site, and with a check that is not busy."""
     yield
     manifest = host.run("cat", f"/etc/vsa/sites/{SITE}.yml")
     fields = [name for name in _EXTRA if f"{name}:" in manifest]
@@ -80,7 +80,7 @@ def _add(vsa: Run, user: str = "alice", *words: str, password: str = PASSWORD) -
 
 @contextmanager
 def _held(host: ProxyHost, credential: str) -> Iterator[Callable[[], int]]:
-    """One connection that is kept: each call asks on it and returns the status."""
+    """A connection that stays open: each call sends a request on this connection and returns the status."""
     with subprocess.Popen(
         ["docker", "exec", "-i", host.vps.name, "python3", "-c", _HELD, SITE, credential],
         stdin=subprocess.PIPE,
@@ -121,7 +121,7 @@ def test_who_has_the_password_is_let_in(vsa: Run, host: ProxyHost) -> None:
     for header in ("Basic", "Basic !!!", "Bearer x", "Basic " + "A" * 2000, "Digest username=alice"):
         assert host.get(SITE, "/admin/", "-H", f"Authorization: {header}")[0] == 401
     assert host.status(SITE, "/") == host.status(SITE, "/adminx") == 200
-    # The backend does not learn the password.
+    # The backend does not see the password.
     answer = json.loads(host.get(SITE, "/admin/x", "-u", f"alice:{PASSWORD}")[1])
     assert "authorization" not in {name.lower() for name in answer["headers"]}
     kept = json.loads(host.get(SITE, "/x", "-H", "Authorization: Bearer of-the-app")[1])
@@ -140,7 +140,7 @@ def test_the_same_password_changes_nothing_and_another_one_counts_at_once(vsa: R
     _add(vsa, password="another one")
     assert host.get(SITE, "/", "-u", f"alice:{PASSWORD}")[0] == 401
     assert host.get(SITE, "/", "-u", "alice:another one")[0] == 200
-    # A further user, or another password, is no matter of the proxy.
+    # Another user or another password needs no transaction of the proxy.
     _add(vsa, "bob")
     assert host.live() == live
     assert host.get(SITE, "/", "-u", f"bob:{PASSWORD}")[0] == 200
@@ -154,13 +154,13 @@ def test_every_spelling_of_a_protected_path_is_closed(vsa: Run, host: ProxyHost)
     table = {
         "/admin": 401,
         "/admin/": 401,
-        "/admin/reports/1": 401,  # a route of its own, below
+        "/admin/reports/1": 401,  # another route, below the protected path
         "/admin%2f": 401,
         "/%61dmin/": 401,
         "//admin/": 401,
         "/./admin/": 401,
         "/admin/./x": 401,
-        # What NGINX takes for another path and a backend may not is refused, whoever asks.
+        # NGINX reads another path here than a backend may read: the request is refused for every user.
         "/Admin/": 404,
         "/ADMIN": 404,
         "/admin;v=1/x": 404,
@@ -183,7 +183,7 @@ def test_every_spelling_of_a_protected_path_is_closed(vsa: Run, host: ProxyHost)
     assert host.get(SITE, "/admin/", "-u", f"alice:{PASSWORD}")[0] == 200
     assert host.get(SITE, "/admin", "-u", f"alice:{PASSWORD}")[0] == 200
     assert json.loads(host.get(SITE, "/admin/reports/1", "-u", f"alice:{PASSWORD}")[1])["app"] == "web-2"
-    # Whoever may pass at one path may not at the other.
+    # The users of one path may not pass at the other path.
     assert host.get(SITE, "/api/v2", "-u", f"alice:{PASSWORD}")[0] == 401
     assert host.get(SITE, "/admin/", "-u", "bob:of bob")[0] == 401
     assert host.get(SITE, "/api/v2", "-u", "bob:of bob")[0] == 200
@@ -197,12 +197,12 @@ def test_who_is_shut_out_is_so_at_once(vsa: Run, host: ProxyHost) -> None:
         assert ask() == 200
         done = vsa("auth", "remove", "--domain", SITE, "--user", "alice")
         assert done.returncode == 0, done.stderr
-        assert ask() == 401  # on the very connection on which it was let in
+        assert ask() == 401  # on the same connection on which the user could pass before
     assert host.get(SITE, "/", "-u", f"alice:{PASSWORD}")[0] == 401
     assert host.get(SITE, "/", "-u", "bob:of bob")[0] == 200
     again = vsa("auth", "remove", "--domain", SITE, "--user", "alice")
     assert "unchanged in" in again.stdout.splitlines()[-1]
-    # The last one to go leaves the door shut, not open.
+    # Without its last user the path stays closed.
     assert "nobody may pass" in vsa("auth", "remove", "--domain", SITE, "--user", "bob").stdout
     assert host.get(SITE, "/", "-u", "bob:of bob")[0] == 401
     listed = json.loads(vsa("auth", "list", "--domain", SITE, "--json").stdout)
@@ -218,7 +218,7 @@ def test_who_is_shut_out_is_so_at_once(vsa: Run, host: ProxyHost) -> None:
 def test_a_terminal_asks_twice_and_shows_no_password(host: ProxyHost, tmp_path: Path) -> None:
     words = ("auth", "add", "--domain", SITE, "--user", "alice")
     with on_a_terminal(host.vps, words, folder=tmp_path) as terminal:
-        # Nothing typed: it asks again. Two that differ: it says so, and begins anew.
+        # If nothing is typed, the prompt asks again. If the two passwords differ, the prompt says so and starts again.
         for asked, typed in (
             ("Password: ", "\n"),
             ("Password: ", f"{PASSWORD}\n"),
@@ -319,20 +319,20 @@ _LIMIT = {"rate_limit": "1r/m", "rate_burst": 0}
 def test_p7_a_challenge_is_answered_ahead_of_all(
     host: ProxyHost, said: dict[str, object], own: int, other: int | None
 ) -> None:
-    """P7: auth, lists or redirects block the challenge. ``own`` and ``other`` are how two names answer otherwise."""
+    """P7: auth, lists or redirects block the challenge. ``own`` and ``other``: what two names answer otherwise."""
     answer = host.drive(domain=SITE, said={**said, "auth": ["/"]})
     assert "error" not in answer, answer
     place = "/srv/platform/reverse-proxy/data/acme/.well-known/acme-challenge"
     host.run("sh", "-c", f"mkdir -p {place} && echo token-7 > {place}/probe")
     for name, status in ((SITE, own), (WWW, other)):
         if status is None:
-            # Nobody's, over HTTP all the same: its certificate may come before its site does.
+            # No site has this name, but the challenge is answered over HTTP: a certificate may exist before its site.
             assert host.get(name, "/.well-known/acme-challenge/probe", https=False) == (200, "token-7\n")
             continue
         for https in (True, False, True, False):
             got = host.get(name, "/.well-known/acme-challenge/probe", https=https)
             assert got == (200, "token-7\n"), (name, https)
-        # Nobody has a password yet, so nobody is let in; of two requests one is beyond the rate.
+        # No user has a password yet, so nobody may pass. One of two requests exceeds the rate.
         assert [host.get(name, "/", "-u", "alice:x")[0] for _ in range(2)][-1] == status, name
         assert host.get(name, "/", https=False)[0] == 301
     host.run("rm", f"{place}/probe")
@@ -349,7 +349,7 @@ def test_without_the_check_nobody_new_is_let_in(vsa: Run, host: ProxyHost) -> No
         assert host.get(SITE, "/", "-u", f"alice:{PASSWORD}")[0] == 200  # remembered
         assert host.status(SITE) == 401
         assert host.status(OPEN) == 200
-        # NGINX starts and reloads without it, and remembers nobody then.
+        # NGINX starts and reloads without the check, and then remembers no user.
         host.run("docker", "restart", "vsa-nginx")
         host.wait_until(f"curl -sk --resolve {OPEN}:443:127.0.0.1 https://{OPEN}/ -o /dev/null")
         assert host.get(SITE, "/", "-u", f"alice:{PASSWORD}")[0] == 503
@@ -357,7 +357,7 @@ def test_without_the_check_nobody_new_is_let_in(vsa: Run, host: ProxyHost) -> No
         host.run("docker", "start", "vsa-auth")
     ask = f"curl -sk --resolve {SITE}:443:127.0.0.1 -o /dev/null -w '%{{http_code}}' -u 'bob:of bob' https://{SITE}/"
     host.wait_until(f"[ $({ask}) = 200 ]")
-    # Killed, it comes back by itself, also over the socket that it left.
+    # After a kill the check starts again by itself, although its old socket still exists.
     pid = host.run("docker", "inspect", "-f", "{{.State.Pid}}", "vsa-auth").strip()
     host.run("sh", "-c", f"pkill -9 -P {pid}; kill -9 {pid}")
     host.wait_until(f"[ $(docker inspect -f '{{{{.State.Pid}}}}' vsa-auth) != {pid} ]")
@@ -376,7 +376,7 @@ def test_too_many_logins_are_put_off(vsa: Run, host: ProxyHost) -> None:
     host.drive(domain=SITE, said={"trusted_proxies": [gateway]})
 
     def ask(*addresses: str) -> list[str]:
-        """Guess once from each address, all at the same time, and return the statuses."""
+        """Send one wrong password from each address, all at the same time, and return the statuses."""
         words = ["-sk", "-o", "/dev/null", "-w", "%{http_code} ", "--resolve", f"{SITE}:443:127.0.0.1"]
         guesses = [
             [*words, "-H", f"X-Forwarded-For: {address}", "-u", f"alice:{address}", f"https://{SITE}/{number}"]
@@ -385,7 +385,7 @@ def test_too_many_logins_are_put_off(vsa: Run, host: ProxyHost) -> None:
         argv = [word for number, guess in enumerate(guesses) for word in (*(["--next"] if number else []), *guess)]
         return host.run("curl", "--parallel", "--parallel-immediate", "--parallel-max", "40", *argv).split()
 
-    # One IPv6 network counts as one client, whichever of its addresses asks.
+    # All addresses of one IPv6 network count as one client.
     seen = ask(*(f"2001:db8:1:2::{number:x}" for number in range(1, 41)))
     assert {*seen} == {"401", "429"}
     assert seen.count("401") >= 10
@@ -443,7 +443,7 @@ def test_what_is_refused_changes_nothing(vsa: Run, host: ProxyHost, tmp_path: Pa
     assert "auth_requestt" in done.stdout
     assert host.run("ls", FILES, check=False) == ""
     assert host.disk() == before
-    # The other door, as it should be, and not for real.
+    # The other door: first a correct call, with --check.
     done = rig.playbook("flowbiz.vsa.auth.add", host.vps, extra=extra, words=["--check"], check=False)
     assert done.returncode == 0, done.stdout
     assert host.disk() == before
@@ -465,7 +465,7 @@ def test_a_generated_password_is_shown_once_and_lies_nowhere(vsa: Run, host: Pro
         assert secret not in host.run("journalctl", "--no-pager", "-q")
         for container in ("vsa-nginx", "vsa-auth"):
             assert secret not in host.run("sh", "-c", f"docker logs {container} 2>&1")
-        # Nor on the controller: its trail, and where private files lie while a verb runs.
+        # The controller has no copy either: neither in its trail, nor in the directory of private files.
         places = [str(rig.cache_dir("state")), "/dev/shm"]
         found = subprocess.run(["grep", "-rlsF", "--", secret, *places], capture_output=True, text=True)
         assert found.stdout == ""

@@ -1,4 +1,4 @@
-"""Bootstrap of a fresh Debian 13 host, in the order in which a host lives: bare, made ready, changed, broken, repaired.
+"""Bootstrap of a fresh Debian 13 host, in the order of a host's life: bare, made ready, changed, broken, repaired.
 
 All tests of this file share one host, and each leaves it working.
 """
@@ -39,7 +39,7 @@ def bare() -> Iterator[rig.Vps]:
 
 @pytest.fixture(scope="module")
 def first(bare: rig.Vps) -> Outcome:
-    """What the first real run, as root over SSH, did."""
+    """The output of the first real run, as root over SSH."""
     return bootstrap(bare, variables={"bootstrap_email": "ops@example.com"})
 
 
@@ -137,7 +137,7 @@ def test_the_engine_runs_with_our_daemon_json(host: rig.Vps) -> None:
     assert {"Base": "172.20.0.0/14", "Size": 24} in info["DefaultAddressPools"]
     written = daemon_json(host)
     assert written["log-opts"] == {"max-size": "10m", "max-file": "3"}
-    # Debian 13 has Docker 26, which filters IPv6 only where both are said.
+    # Debian 13 has Docker 26, which filters IPv6 only if both keys are set.
     assert written["ip6tables"] is True
     assert written["experimental"] is True
     assert host.run("test -e /etc/docker/daemon.json.vsa-old", check=False).returncode == 1

@@ -1,4 +1,4 @@
-"""Bootstrap of Debian 12, whose own packages have no Compose v2: refusals, all but the engine, Docker's repository.
+"""Bootstrap of Debian 12, which has no package of Compose v2: refusals, a run without the engine, Docker's repository.
 
 One host in the order of its life, as the user ops with sudo. Docker's own repository is out of a test's reach, so the
 rig serves a signed stand-in of the same layout, made of Debian 13's packages.
@@ -29,7 +29,7 @@ def host() -> Iterator[rig.Vps]:
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[dict[str, object]]:
-    """The stand-in for Docker's repository, as the variable that names it."""
+    """The variable that names the stand-in for Docker's repository."""
     image, name = "vsa-rig-docker-repository:1", rig.scoped("docker-repository")
     rig.images(image)
     docker("rm", "--force", name, check=False)
@@ -43,7 +43,7 @@ def repository() -> Iterator[dict[str, object]]:
 
 
 def installed(vps: rig.Vps) -> set[str]:
-    """The packages that are there whole: a removed one keeps its configuration and its line."""
+    """The packages that are fully installed. A removed package keeps its configuration and its line in dpkg's list."""
     rows = vps.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n"]).stdout.splitlines()
     return {row.split()[1] for row in rows if row.startswith("ii")}
 
@@ -98,7 +98,7 @@ def test_an_old_engine_is_configured_where_it_is_the_operators_own(host: rig.Vps
     assert {task.split(" | ")[0] for task in outcome.changed} == {"Daemon", "Network"}
     assert daemon_json(host)["ip6tables"] is True
     assert json_of(host, "docker info --format '{{json .}}'")["LiveRestoreEnabled"] is True
-    # 20.10 cannot check a file beforehand: the restart finds out, and the way back is the same.
+    # Docker 20.10 cannot check a file beforehand: the restart fails, and the rollback is the same.
     options = {"bootstrap_engine_enabled": False, "bootstrap_daemon_options": {"no-such-key": 1}}
     broken = bootstrap(host, user="ops", variables=options)
     assert broken.message.startswith("rolled back: the engine does not come up"), broken.text
@@ -121,7 +121,7 @@ def test_dockers_own_repository_replaces_it_when_asked(host: rig.Vps, repository
 
 def test_from_then_on_the_source_need_not_be_said(host: rig.Vps) -> None:
     before = watched(host)
-    # Nor is the repository asked again: apt knows it.
+    # The repository is not added again either: apt knows it.
     outcome = bootstrap(host, user="ops", variables=NOWHERE)
     assert outcome.code == 0, outcome.text
     assert outcome.changed == ()

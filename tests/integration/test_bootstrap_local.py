@@ -29,7 +29,7 @@ _INVENTORY = {"ansible_connection": "local", "ansible_python_interpreter": "/usr
 
 
 def controller() -> bytes:
-    """A tar archive with Ansible, what it imports, and the collection: an installation below /opt/vsa."""
+    """A tar archive with Ansible, its dependencies, and the collection: an installation below /opt/vsa."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", dereference=True) as archive:
         for name in _PACKAGES:
@@ -51,7 +51,7 @@ def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[rig.Vps]:
-    """A fresh host with nothing but the Python that the tool itself needs, and the tool."""
+    """A fresh host with the tool, and with the Python that the tool needs."""
     vps = rig.Vps.create(rig.scoped("bootstrap-local"), "13")
     vps.run("apt-get update -q && apt-get install -y -q --no-install-recommends python3")
     vps.run(["tar", "-x", "-C", "/"], input=controller())

@@ -1,4 +1,4 @@
-"""Certificates from a real ACME server: kept, issued, refused, renewed, and shown as they are served."""
+"""Certificates from a real ACME server: kept, issued, refused, renewed, and compared with what the proxy serves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def host(proxy_vps: rig.Vps) -> rig.Vps:
 
 
 def issue(vsa: Run, domain: str, *words: str) -> tuple[int, dict[str, Any]]:
-    """Return the exit code of ``vsa cert issue`` and what it says of the host."""
+    """Return the exit code of ``vsa cert issue``, and the result of the host."""
     done = vsa("cert", "issue", "--domain", domain, "--json", *words)
     assert done.stdout, done.stderr
     return done.returncode, next(iter(json.loads(done.stdout)["hosts"].values()))
@@ -81,7 +81,7 @@ def test_the_cas_own_words(host: rig.Vps, vsa: Run) -> None:
     assert "it could not validate elsewhere.vsa.test: Get" in error["message"]
     assert error["state"] == "nothing was changed"
     assert host.run(f"test -e {LIB}/vsa-attempts/elsewhere.vsa.test.json", check=False).returncode == 0
-    # The CA counts failures; the site that cannot be validated is remembered with its words.
+    # The CA counts failures. The host remembers the site that could not be validated, with the CA's own text.
     assert "could not validate" in host.run(f"cat {LIB}/vsa-attempts/elsewhere.vsa.test.json").stdout
 
 
@@ -131,7 +131,7 @@ def test_a_site_serves_its_certificate_and_a_forced_one_at_once(host: rig.Vps, v
 
 
 def test_what_the_loop_renews_is_served_soon(host: rig.Vps, vsa: Run) -> None:
-    """P4: renewed, and never loaded."""
+    """P4: a certificate is renewed, but NGINX never loads it."""
     before = serial(host)
     host.run("docker exec vsa-nginx sh -c 'kill -TERM $(pgrep -f nginx-reloader.sh)'", check=False)
     host.run(
@@ -177,7 +177,7 @@ def test_a_lineage_that_was_restored_as_plain_files(host: rig.Vps, vsa: Run) -> 
 
 
 def test_a_rehearsal_saves_nothing(host: rig.Vps) -> None:
-    """The dry run that goes before every further try at Let's Encrypt, here at the rig's own CA."""
+    """The dry run before each further try at Let's Encrypt, here against the rig's own CA."""
     before = serial(host)
     done = host.run(
         "docker exec vsa-certbot /bin/sh /opt/vsa/certbot.sh certonly --non-interactive --agree-tos --webroot "

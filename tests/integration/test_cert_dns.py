@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A wildcard, validated by DNS: certbot's own plugin, a real name server that takes updates (Knot), a real CA."""
+"""A wildcard, validated by DNS: Certbot's own plugin, a real name server that accepts updates (Knot), a real CA."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ zone:
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[CertHost]:
-    """A host that is its own name server for a zone, and whose certbot has the plugin."""
+    """A host that is the name server of a zone, and whose Certbot has the DNS plugin."""
     made = CertHost(proxy_vps, lambda *words: rig.vsa(*words, vps=proxy_vps, check=False))
     made.run("command -v knotd || { apt-get update -qq && apt-get install -y -qq --no-install-recommends knot; }")
     proxy_vps.put("/etc/knot/knot.conf", KNOT)
@@ -91,7 +91,7 @@ def test_a_wildcard_is_issued_renewed_and_kept(host: CertHost) -> None:
 
 
 def test_credentials_that_are_wrong(host: CertHost) -> None:
-    """The name server's own words, and nothing is left."""
+    """The error quotes the name server, and no file is left behind."""
     text = host.run("cat /etc/vsa/dns/rfc2136.ini")
     host.vps.put("/etc/vsa/dns/rfc2136.ini", text.replace(KEY, "d3Jvbmc="), mode=0o600)
     try:

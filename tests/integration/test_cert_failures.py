@@ -33,7 +33,7 @@ DOMAIN = "fault.vsa.test"
 ISSUE = ("cert", "issue", "--domain", DOMAIN, "--force")
 RENEW = ("cert", "renew", "--domain", DOMAIN, "--force")
 LIVE = f"{LIB}/live/{DOMAIN}"
-# A command after it runs where nobody holds certbot's lock.
+# The command that follows runs only if nobody holds Certbot's lock.
 CERTBOT_LOCK = f"flock -n {LIB}/vsa-certbot.lock"
 KEPT = "the certificate of before is still served"
 Run = Callable[..., CompletedProcess[str]]
@@ -50,18 +50,18 @@ def host(proxy_vps: rig.Vps) -> Iterator[CertHost]:
 
 @pytest.fixture
 def before(host: CertHost) -> Iterator[str]:
-    """The serial number that is served before the fault; no record of failures stays behind."""
+    """The serial number of the certificate before the fault. Removes the record of failures at the end."""
     host.hurry()
     yield host.served(DOMAIN)
     host.run(f"rm -f {LIB}/vsa-attempts/{DOMAIN}.json")
 
 
-# -- the CA says no, or nothing ------------------------------------------------------------------
+# -- the CA refuses, or does not answer -------------------------------------------------------------------------------
 
 
 @contextmanager
 def wrong_dns(host: CertHost) -> Iterator[None]:
-    """Let the name lead to an address where nobody answers."""
+    """Let the name lead to an address that does not answer."""
     host.vps.services().add_dns(DOMAIN, ipv4="198.18.77.9")
     try:
         yield
@@ -71,10 +71,10 @@ def wrong_dns(host: CertHost) -> Iterator[None]:
 
 @contextmanager
 def full_disk(host: CertHost) -> Iterator[None]:
-    """Let certbot's state lie on a file system without room; certbot runs in a container of its own, which sees it."""
+    """Put Certbot's state on a full file system. Certbot runs in a container of its own and sees this file system."""
     keep = "/root/letsencrypt-keep"
     host.run("docker stop -t 1 vsa-certbot")
-    # Its present content, to the kilobyte, and nothing more.
+    # The file system has room for the present content, to the kilobyte, and no more.
     host.run(f"mkdir -p {keep} && cp -a {LIB}/. {keep}/")
     host.run(f"mount -t tmpfs -o size=$(( $(du -sk {keep} | cut -f1) + 4 ))k,mode=0750,gid=101 tmpfs {LIB}")
     host.run(f"cp -a {keep}/. {LIB}/; dd if=/dev/zero of={LIB}/filled bs=1k 2>/dev/null || true")
@@ -125,12 +125,12 @@ def test_a_fault_leaves_the_old_state_serving(
     assert host.status(DOMAIN)["state"] == "ok"
 
 
-# -- a CA that limits, through a proxy that counts -----------------------------------------------
+# -- a CA with rate limits, behind a proxy that counts requests -------------------------------------------------------
 
 
 @pytest.fixture
 def limited(host: CertHost, tmp_path: Path) -> Iterator[tuple[str, faultproxy.Proxy]]:
-    """The address of the CA behind a proxy with faults, and the proxy."""
+    """The address of a proxy that injects faults before the CA, and this proxy."""
     services = host.vps.services()
     with ExitStack() as stack:
         name = "pebble-limited.test"
@@ -166,7 +166,7 @@ RATE = {
 
 
 def test_p5_a_rate_limit_is_obeyed(host: CertHost, before: str, limited: tuple[str, faultproxy.Proxy]) -> None:
-    """P5: retries burn rate limits. 429 with Retry-After: asked once, and not again before the time it said."""
+    """P5: retries burn rate limits. After a 429 with Retry-After the CA is not asked again before that time."""
     address, proxy = limited
     headers = {"Content-Type": "application/problem+json", "Retry-After": "3600", "Replay-Nonce": "x"}
 
@@ -198,7 +198,7 @@ def test_a_ca_that_answers_rubbish(host: CertHost, before: str, limited: tuple[s
 
 
 def test_bad_nonces(host: CertHost, before: str) -> None:
-    """Half of all nonces are rejected, validations are slow, authorizations are not reused: it works, or it says so."""
+    """The CA rejects half of all nonces, validates slowly, reuses no authorization: the verb works or says why."""
     hostile = rig.services("hostile")
     bundle = host.run("cat /etc/vsa/acme-ca.pem")
     host.vps.put("/etc/vsa/acme-ca.pem", bundle + hostile.ca_bundle)
@@ -216,11 +216,11 @@ def test_bad_nonces(host: CertHost, before: str) -> None:
     assert host.run(f"cat {LIB}/vsa-attempts/{DOMAIN}.json", check=False) == "", "nothing that the CA counts"
 
 
-# -- the host's own state is damaged -------------------------------------------------------------
+# -- the host's own state is damaged ----------------------------------------------------------------------------------
 
 
 def test_the_account_key_is_lost(host: CertHost, before: str) -> None:
-    """A renewal names the account that is gone; an issue makes another."""
+    """If the ACME account is lost, a renewal names it, and an issue makes another account."""
     host.run(f"mv {LIB}/accounts /root/accounts-keep")
     try:
         renewed = host.vsa(*RENEW)
@@ -263,7 +263,7 @@ def test_damaged_files_are_seen_and_mended(host: CertHost, before: str, damage: 
 
 
 def test_no_second_lineage_is_made(host: CertHost, before: str) -> None:
-    """Without its renewal configuration certbot would make fault.vsa.test-0001, which no site serves."""
+    """Without the renewal configuration, Certbot would make the lineage fault.vsa.test-0001, which no site serves."""
     host.run(f"rm {LIB}/renewal/{DOMAIN}.conf")
     ended = host.vsa(*ISSUE)
     assert ended.code == 0, ended
@@ -289,7 +289,7 @@ def test_a_second_lineage_is_named_and_can_go(host: CertHost, before: str) -> No
 
 @pytest.mark.parametrize("offset", ["+100d", "-3h"], ids=["ahead", "behind"])
 def test_a_clock_that_is_wrong(host: CertHost, before: str, offset: str, tmp_path: Path) -> None:
-    """Python on the host sees another time: by it the certificate has expired, or what is issued is not valid yet."""
+    """Python on the host sees another time: the certificate has expired then, or a new one is not valid yet."""
     host.run(
         "command -v faketime >/dev/null || { apt-get update -qq; apt-get install -y -qq faketime; } >/dev/null 2>&1"
     )
@@ -305,7 +305,7 @@ def test_a_clock_that_is_wrong(host: CertHost, before: str, offset: str, tmp_pat
     assert host.served(DOMAIN) == before == host.on_disk(DOMAIN)
 
 
-# -- at the same time ----------------------------------------------------------------------------
+# -- at the same time -------------------------------------------------------------------------------------------------
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -324,7 +324,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def test_ctrl_c_while_the_ca_is_asked(host: CertHost, before: str, tmp_path: Path) -> None:
-    """The operator has the prompt back at once; what was begun on the host ends whole, and holds nothing afterwards."""
+    """The operator gets the prompt back at once. The run on the host ends completely, and holds no lock afterwards."""
     ca = host.vps.services().container
     with on_a_terminal(host.vps, ISSUE, folder=tmp_path) as terminal:
         host.run(f"timeout 60 sh -c 'while {CERTBOT_LOCK} true; do sleep 0.05; done'")
@@ -349,7 +349,7 @@ def test_ctrl_c_while_the_ca_is_asked(host: CertHost, before: str, tmp_path: Pat
 
 
 def test_two_issues_at_once(host: CertHost) -> None:
-    """Two runs for a new name: one asks the CA, the other keeps what the first brought."""
+    """Two runs for a new name: one asks the CA, and the other keeps the certificate of the first."""
     domain = "twice.vsa.test"
     host.vps.add_dns(domain, ipv6=False)
     first, second = at_once(lambda: host.issue(domain), lambda: host.issue(domain))
@@ -360,7 +360,7 @@ def test_two_issues_at_once(host: CertHost) -> None:
 
 
 def test_a_renewal_during_an_issue(host: CertHost, before: str) -> None:
-    """The renewal loop comes round while an operator issues: one after the other, and the last one is served."""
+    """The renewal loop runs while an operator issues: one waits for the other, and the last certificate is served."""
     loop = (
         "docker exec vsa-certbot /bin/sh /opt/vsa/certbot.sh renew --quiet --no-random-sleep-on-renew --force-renewal "
         f"--cert-name {DOMAIN} --deploy-hook '/bin/sh /opt/vsa/certbot-deployed.sh'"

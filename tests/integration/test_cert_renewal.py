@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renewed in time, served at once, and somebody is told where that fails; further names, and revocation."""
+"""Renewal in time, served at once, with an alert if the renewal fails; further names, and revocation."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_status_says_all(host: CertHost) -> None:
     assert "Pebble" in found["issuer"]
     assert found["served_fingerprint"] == found["fingerprint"]
     assert 0.9 < found["fraction_left"] <= 1
-    # Pebble offers ARI: the day is its own.
+    # Pebble offers ARI, so Pebble says the day.
     assert found["renews_by"] == "ari"
     assert found["ari"]["start"][:10] <= found["renews"] <= found["ari"]["end"][:10]
 
 
 def test_p4_what_is_renewed_is_served_within_60_seconds(host: CertHost) -> None:
-    """P4: renewed, and never loaded. Nobody helps: the loop's own command, its deploy hook, the reloader."""
+    """P4: a certificate is renewed, but NGINX never loads it. Loop, deploy hook and reloader work alone here."""
     before = host.served(DOMAIN)
     host.run(
         "docker exec vsa-certbot /bin/sh /opt/vsa/certbot.sh renew --quiet --no-random-sleep-on-renew --force-renewal "
@@ -92,7 +92,7 @@ def test_renew_says_what_it_did(host: CertHost) -> None:
     ids=["6 days, young", "6 days, past half", "45 days, young", "45 days, past two thirds"],
 )
 def test_p6_no_fixed_day_counts(host: CertHost, old_ca: Pair, life: float, age: float, due: bool) -> None:
-    """P6: shorter certificates break fixed schedules. What is due is renewed, what is not is left alone."""
+    """P6: shorter certificates break fixed schedules. A certificate that is due is renewed; any other is not."""
     host.put_pair(DOMAIN, age=age, life=life, issuer=old_ca)
     found = host.status(DOMAIN)
     assert found["state"] == ("due" if due else "ok")
@@ -110,7 +110,7 @@ def test_exit_code_says_what_is_due(host: CertHost, old_ca: Pair) -> None:
     assert host.vsa("cert", "status", "--domain", DOMAIN, "--exit-code").code == 7
 
 
-# -- the renewal on the host itself --------------------------------------------------------------
+# -- the renewal on the host itself -----------------------------------------------------------------------------------
 
 HOOK = r"""
 import http.server
@@ -126,7 +126,7 @@ http.server.HTTPServer(("127.0.0.1", 9099), Handler).serve_forever()
 
 @pytest.fixture(scope="module")
 def hooks(host: CertHost) -> Iterator[CertHost]:
-    """Both alert hooks of the host's settings, each with a file that they write to."""
+    """Both alert hooks of the host's settings. Each writes to a file of its own."""
     settings = host.run("cat /etc/vsa/vsa.yml")
     host.run("rm -f /root/told /root/webhook")
     host.vps.put("/usr/local/bin/vsa-test-alert", "#!/bin/sh\n{ cat; echo; } >>/root/told\n", mode=0o755)
@@ -155,7 +155,7 @@ def test_the_timer_is_installed_once(host: CertHost) -> None:
 
 
 def test_p4_a_certificate_that_is_late_is_told(hooks: CertHost, old_ca: Pair) -> None:
-    """P4: renewal fails silently. Past two thirds of its life, and the CA is down: both hooks are told, once."""
+    """P4: renewal fails silently. The CA is down past two thirds of its life: both hooks are called, once."""
     host = hooks
     host.vsa("cert", "renew", "--domain", DOMAIN, "--force")
     host.run("systemctl start vsa-cert-renew")
@@ -176,7 +176,7 @@ def test_p4_a_certificate_that_is_late_is_told(hooks: CertHost, old_ca: Pair) ->
         assert DOMAIN in messages[0]["text"]
     assert "cannot be asked" in host.run(f"cat {LOG}")
     assert "a-secret" not in host.run(f"cat {LOG}; journalctl -u vsa-cert-renew --no-pager")
-    # The CA is back: what was late is renewed, without a controller, and nobody is told anything more.
+    # The CA is back: the late certificate is renewed without a controller, and no hook is called again.
     host.run("systemctl start vsa-cert-renew")
     assert host.status(DOMAIN)["state"] == "ok"
     host.wait_served(DOMAIN, host.on_disk(DOMAIN))
@@ -205,11 +205,11 @@ def test_by_cron_instead_and_gone_again(host: CertHost) -> None:
     )
 
 
-# -- further names, revocation -------------------------------------------------------------------
+# -- further names, revocation ----------------------------------------------------------------------------------------
 
 
 def test_further_names_are_kept(host: CertHost) -> None:
-    """Through renewals and later provisions, until somebody takes them back."""
+    """Further names stay through renewals and later provisions, until somebody unsets them."""
     extra = f"api.{DOMAIN}"
     host.vps.add_dns(extra, ipv6=False)
     ended = host.issue(DOMAIN, "--san", extra)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites that an inventory declares, applied as operators do it, by both doors."""
+"""Sites that an inventory declares, applied as an operator applies them, by both doors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def site(container: str = "web-1", **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy without sites; the ones that the tests made go afterwards."""
+    """A proxy without sites. Sites that the tests made are removed at the end."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -78,12 +78,12 @@ def run(vsa: Run, inventory: Path) -> Callable[..., dict[str, Any]]:
 
 
 def of_host(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what the one host said."""
+    """Return the result of the only host."""
     return next(iter(answer["hosts"].values()))
 
 
 def steps(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return its steps by name."""
+    """Return the steps of the host by name."""
     return {step["name"]: step for step in of_host(answer)["steps"]}
 
 
@@ -140,7 +140,7 @@ def test_one_bad_declaration_changes_nothing(
     said = "\n".join(of_host(refused)["error"]["details"])
     for words in ("bad.declared.test/routes/0/container = a;b", "bad.declared.test/hsts = yes", "worse declared"):
         assert words in said
-    # What is of its form may still not fit the host; that is found before a CA is asked or a setting written.
+    # A valid declaration may still not fit the host. This is found before a CA is asked or a setting is written.
     declare(
         bootstrap_email="other@declared.test",
         vsa_sites={
@@ -321,7 +321,7 @@ def test_two_hosts_each_in_its_own_transaction(
         assert ProxyHost(other).status("fleet-1.declared.test") == 200
         assert [entry["changed"] for entry in apply()["hosts"].values()] == [False, False]
 
-        # One host's mistake is its own: the other one is made what is declared for it.
+        # A mistake on one host does not stop the other host: its sites become what is declared.
         (tmp_path / "host_vars" / f"{host.vps.name}.yml").write_text(yaml.safe_dump({"vsa_sites": {"x": site()}}))
         changed = {"vsa_sites": {"fleet-1.declared.test": site("web-2")}}
         (tmp_path / "host_vars" / f"{other.name}.yml").write_text(yaml.safe_dump(changed))

@@ -1,4 +1,4 @@
-"""NGINX itself accepts every configuration made of words that the forms accepted, without a warning.
+"""NGINX accepts every configuration made of values that the forms accepted, without a warning.
 
 The words are the very ones of tests/unit/plugins/module_utils/_core/test_forms_hostile.py, where each configuration was
 read back and means what was asked for. Many sites go into one generation, and one ``nginx -t`` tests it.
@@ -33,14 +33,14 @@ NAMES = [f"{number:02d}{LONGEST[2:]}" for number in range(100)]
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """NGINX, genuine or its stand-in."""
+    """The image of NGINX, genuine or a stand-in."""
     rig.engine_up()
     rig.images(IMAGE)
     return IMAGE
 
 
 def says(image: str, tree: Path, sites: Iterable[Site], settings: Settings | None = None) -> tuple[int, str]:
-    """Write a generation and return NGINX's exit code and words about it."""
+    """Write a generation, and return the exit code and the output of NGINX's test."""
     for folder in ("sites", "manifests"):
         (tree / "generations/1" / folder).mkdir(parents=True)
     for name, text in generation_files(sites, make_renderer(settings=settings)).items():
@@ -62,7 +62,7 @@ def test_what_the_forms_accept_nginx_accepts(image: str, tmp_path: Path, name: s
 
 
 def extremes() -> Iterator[Site]:
-    """Return sites at the ends of every form."""
+    """Return sites with the longest and shortest values of every form."""
     domain, *aliases = NAMES
     yield make_site(domain, aliases=aliases, upstream=f"{LONGEST_LABEL}.{LONGEST_LABEL}:65535", tenant="t" * 32)
     yield make_site(
@@ -110,7 +110,7 @@ def test_settings_of_a_host(image: str, tmp_path: Path, timeout: str, valid: str
 
 
 def test_what_the_forms_refuse_would_have_been_refused_or_worse(image: str, tmp_path: Path) -> None:
-    # The test of the test: a word that got past its form is seen by NGINX.
+    # This tests the test: NGINX reports a value that its form should have refused.
     renderer_sees = make_site("shop.test")
     object.__setattr__(renderer_sees, "domain", "shop .test server")
     code, words = says(image, tmp_path, [renderer_sees])

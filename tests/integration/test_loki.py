@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit trail arrives in a real Loki, whatever happens to Loki, to the way there, or to the trail.
+"""The audit trail arrives in a real Loki, whatever happens to Loki, to the network, or to the trail.
 
 Faults on the way are injected by a proxy before that Loki; the answers that are not injected are its own. It is 2.2.1,
 which refuses what Loki 3 takes (any line older than the newest of its stream), so the hard cases are its everyday.
@@ -79,7 +79,7 @@ def _loki(name: str, *switches: str) -> rig.Loki:
 
 @pytest.fixture(scope="module")
 def loki(_rig: None) -> Iterator[rig.Loki]:
-    """One Loki for the tests that leave it running; each test is a writer of its own there."""
+    """One Loki for the tests that do not stop it. Each test writes to a stream of its own."""
     found = _loki("shared")
     yield found
     found.remove()
@@ -105,7 +105,7 @@ def writer() -> str:
 
 @pytest.fixture
 def way(loki: rig.Loki) -> Iterator[Proxy]:
-    """A proxy before the shared Loki."""
+    """A proxy that injects faults before the shared Loki."""
     with proxy(loki.url) as found:
         yield found
 
@@ -115,12 +115,12 @@ def _send(trail: TrailFolder, url: str, writer: str, **named: Any) -> ShipResult
 
 
 def _got(loki: rig.Loki, writer: str, *, late: str = ".*") -> list[str]:
-    """The lines of one writer as Loki has them, oldest first."""
+    """Return the lines of one writer in Loki, oldest first."""
     return [line for _, _, line in loki.query(f'{{job="vsa-audit",writer="{writer}",late=~"{late}"}}')]
 
 
 def _once(lines: list[str]) -> list[str]:
-    """What a query that tells duplicates by the record's hash shows."""
+    """Return the result of a query that removes duplicates by the record's hash."""
     return list({json.loads(line)["hash"]: line for line in lines}.values())
 
 
@@ -293,7 +293,7 @@ def test_loki_is_left_alone_for_as_long_as_it_asks(way: Proxy, loki: rig.Loki, t
 def test_lokis_own_rate_limit(trail: TrailFolder) -> None:
     small = _loki("slow", "-distributor.ingestion-rate-limit-mb=0.05", "-distributor.ingestion-burst-size-mb=0.06")
     try:
-        # More than its burst size at once: the same push again would be refused for ever.
+        # The push is larger than Loki's burst size: Loki would refuse the same push for ever.
         trail.add(150, size=1000)
         refused = _send(trail, small.url, "w")
         assert "429" in str(refused.error)
@@ -317,7 +317,7 @@ def test_an_answer_that_is_lost_loses_nothing(way: Proxy, loki: rig.Loki, trail:
     done = _send(trail, way.url, writer)
     assert (done.sent, done.skipped, done.pending, done.error) == (25, (), 0, None)
     assert sorted(_once(_got(loki, writer))) == sorted(trail.lines)
-    # Loki 2.2.1 refuses all but the last of those that it has; they are late ones then, and the new ones are not.
+    # Loki 2.2.1 refuses all records that it has, but the last. These records become late records; new records do not.
     assert _got(loki, writer, late="") == trail.lines
     assert set(_got(loki, writer, late="1")) <= set(trail.lines[:20])
 
@@ -329,7 +329,7 @@ def _listener() -> socket.socket:
 
 
 def test_a_black_hole_costs_two_seconds_and_no_more(way: Proxy, trail: TrailFolder, writer: str) -> None:
-    """An address nobody has, a server that accepts and says nothing, one that says a byte at a time."""
+    """An unused address, a server that accepts and does not answer, and a server that sends one byte at a time."""
     trail.add(2000, size=500)
     with _listener() as mute:
         unused = "http://198.18.77.9:3100"  # below the rig's first address
@@ -347,7 +347,7 @@ def test_a_black_hole_costs_two_seconds_and_no_more(way: Proxy, trail: TrailFold
 
 
 def test_a_resolver_that_hangs_costs_two_seconds_and_no_more(trail: TrailFolder, tmp_path: Path) -> None:
-    """No timeout of a socket bounds getaddrinfo: here it asks a name server that never answers."""
+    """No socket timeout limits getaddrinfo. Here getaddrinfo asks a name server that never answers."""
     trail.add(2)
     script = f"""
 import socket, sys, time
@@ -377,7 +377,7 @@ print(time.monotonic() - began)
 def test_a_slow_loki_gets_smaller_pushes_until_they_come_to_an_end(
     way: Proxy, loki: rig.Loki, trail: TrailFolder, writer: str
 ) -> None:
-    """What never fits into the deadline must not be tried for ever."""
+    """A push that never fits into the deadline must not be tried for ever."""
     trail.add(300)
 
     def slow(seen: Any) -> Fault | None:
@@ -394,7 +394,7 @@ def test_a_slow_loki_gets_smaller_pushes_until_they_come_to_an_end(
 
 
 def test_too_old_lines_go_to_the_backfill_stream(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """Loki takes nothing older than a week: it arrives as of now, in order, and its line says when it was."""
+    """Loki refuses records older than a week. They arrive with the current time; the line has the real time."""
     now = time.time_ns()
     old = trail.add(20, at=(now - 30 * _DAY + number * 1_000_000 for number in range(20)))
     fresh = trail.add(5)
@@ -404,14 +404,14 @@ def test_too_old_lines_go_to_the_backfill_stream(loki: rig.Loki, trail: TrailFol
     assert [line for *_, line in late] == old
     assert _got(loki, writer, late="") == fresh
     assert all(abs(stamp - now) < 60_000_000_000 for _, stamp, _ in late)
-    # The same again, later: behind what the stream has.
+    # The same records again, later: older than the end of the stream.
     more = trail.add(5, at=(now - 20 * _DAY + number for number in range(5)))
     assert _send(trail, loki.url, writer).pending == 0
     assert _got(loki, writer, late="1") == old + more
 
 
 def test_a_push_with_too_old_and_other_lines(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """Loki takes what it can of such a push and does not say what: some are there twice then, none is missing."""
+    """Loki accepts a part of such a push and does not say which: some records arrive twice, none is missing."""
     border = time.time_ns() - 7 * _DAY
     trail.add(20, at=(border + (number - 10) * 600_000_000_000 for number in range(20)))
     assert _send(trail, loki.url, writer).pending == 0
@@ -438,7 +438,7 @@ def test_the_clock_is_far_ahead(loki: rig.Loki, trail: TrailFolder, writer: str)
 
 
 def test_runs_side_by_side_are_a_little_out_of_order(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """A record's time is taken before the trail's lock is: no reason for the backfill stream."""
+    """A record gets its time before the trail is locked: a small disorder does not make a record late."""
     now = time.time_ns()
     trail.add(6, at=(now + shift for shift in (0, -3_000_000_000, 1000, -1000, 1000, 0)))
     assert _send(trail, loki.url, writer).sent == 6
@@ -496,7 +496,7 @@ def test_what_is_no_record_is_passed_over(loki: rig.Loki, trail: TrailFolder, wr
 
 
 def test_a_refusal_of_everything_skips_nothing(way: Proxy, loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """A proxy's or another server's 400 would otherwise let the whole trail be passed over."""
+    """Otherwise a 400 of a proxy or of another server would skip the whole trail."""
     trail.add(100)
     way.faults = lambda seen: Fault(status=400, text="bad request")
     for _ in range(3):
@@ -512,7 +512,7 @@ def test_a_refusal_of_everything_skips_nothing(way: Proxy, loki: rig.Loki, trail
 def test_one_line_that_is_refused_for_an_unknown_reason(
     way: Proxy, loki: rig.Loki, trail: TrailFolder, writer: str
 ) -> None:
-    """It is passed over as soon as Loki takes another one, and not before."""
+    """The record is skipped as soon as Loki accepts another record, and not before."""
     (bad,) = trail.add(1)
     way.faults = lambda seen: Fault(status=400, text="odd") if bad in _lines_of(seen) else None
     for _ in range(2):
@@ -560,7 +560,7 @@ def test_credentials(
     secret.write_text(content)
     secret.chmod(0o600)
     trail.add(1)
-    # A proxy that shows what it refuses.
+    # A proxy that quotes what it refuses.
     way.next(Fault(status=403, text=f"forbidden: Authorization: {header} {content}"))
     done = _send(trail, way.url, writer, auth_file=secret, auth=kind)
     assert done.pending == 1
@@ -607,7 +607,7 @@ def test_another_loki_gets_the_whole_trail(loki: rig.Loki, own_loki: rig.Loki, t
 
 
 def test_a_long_outage_is_made_up_for_in_bounded_runs(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """Ten megabytes: no run sends more than its share, and none takes longer than its time."""
+    """Ten megabytes: no run sends more than its share, and no run exceeds its time limit."""
     trail.add(2500, size=4000)
     took, sent = [], []
     while True:
@@ -626,7 +626,7 @@ def test_a_long_outage_is_made_up_for_in_bounded_runs(loki: rig.Loki, trail: Tra
 
 
 def test_the_runbooks_queries_find_real_records(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
-    """Every query of docs/runbooks/loki.md, as it stands there, over records as the callback writes them."""
+    """Every query of docs/runbooks/loki.md, run over records that the callback wrote."""
     alice = Record(
         id="01938c5a-7d7b-7cc3-98c4-dc0c0c07398f",
         kind="started",
@@ -669,7 +669,7 @@ def test_the_runbooks_queries_find_real_records(loki: rig.Loki, trail: TrailFold
 
 
 def test_what_the_callback_wrote_while_loki_was_down(own_loki: rig.Loki, tmp_path: Path) -> None:
-    """The whole way, from ansible-playbook to Loki: two records a run, each there once, and no run fails."""
+    """From ansible-playbook to Loki: each run has two records, each record arrives once, and no run fails."""
     play = tmp_path / "play.yml"
     play.write_text("- {hosts: localhost, gather_facts: false, tasks: [{name: Say, ansible.builtin.debug: {}}]}\n")
     environment = {
@@ -699,7 +699,7 @@ def test_what_the_callback_wrote_while_loki_was_down(own_loki: rig.Loki, tmp_pat
 
 
 def test_no_secret_reaches_loki(own_loki: rig.Loki, tmp_path: Path) -> None:
-    """An unknown extra variable, and what a task made of it in a diff, stand nowhere in what was pushed."""
+    """No push contains an unknown extra variable, nor the diff that a task made from this variable."""
     task = "{name: Write, ansible.builtin.copy: {content: '{{ api_token }}', dest: out, mode: '0600'}}"
     (tmp_path / "play.yml").write_text(f"- {{hosts: localhost, gather_facts: false, tasks: [{task}]}}\n")
     environment = {

@@ -24,7 +24,7 @@ MAIL, PASSWORD = "admin@promoflash.test", "only-for-this-test-1"
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps, vsa_of: Callable[..., CompletedProcess[str]]) -> Iterator[ProxyHost]:
-    """The reference case, provisioned as an operator does."""
+    """The reference case, provisioned as an operator does it."""
     try:
         proxy_vps.load_images(IMAGE)
     except rig.RigError as problem:
@@ -49,19 +49,19 @@ def host(proxy_vps: rig.Vps, vsa_of: Callable[..., CompletedProcess[str]]) -> It
 
 @pytest.fixture(scope="module")
 def vsa_of() -> Callable[..., CompletedProcess[str]]:
-    """The command, for fixtures that live longer than one test."""
+    """The command ``vsa``, for fixtures that live longer than one test."""
     return rig.vsa
 
 
 class Client:
-    """Talks to the site from outside the VPS."""
+    """A client of the site, outside the VPS."""
 
     def __init__(self, host: ProxyHost) -> None:
         self.address = host.vps.ip
         self.token = ""
 
     def call(self, method: str, path: str, document: Any = None) -> tuple[int, Any]:
-        """Send JSON and return the status and what came back."""
+        """Send JSON, and return the status and the answer."""
         body = b"" if document is None else json.dumps(document).encode()
         head = [f"{method} {path} HTTP/1.1", f"Host: {SITE}", f"Content-Length: {len(body)}", "Connection: close"]
         head += ["Content-Type: application/json", *([f"Authorization: {self.token}"] if self.token else [])]
@@ -86,7 +86,7 @@ def _unchunked(rest: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def client(host: ProxyHost) -> Client:
-    """A superuser, logged in through the proxy, with a collection that everybody may use."""
+    """A superuser who logged in through the proxy, and a collection that everybody may use."""
     client = Client(host)
     status, answer = client.call(
         "POST", "/api/collections/_superusers/auth-with-password", {"identity": MAIL, "password": PASSWORD}
@@ -143,12 +143,12 @@ def test_the_realtime_stream_brings_changes_at_once(client: Client) -> None:
             event = _event(stream)
             seen = time.monotonic()
             assert json.loads(event["data"])["record"]["text"] == f"event {number}"
-            # It is sent while the record is made: it cannot come 200 ms after the answer.
+            # PocketBase sends the event while it creates the record, so the event cannot come 200 ms later.
             assert seen - answered <= 0.2, (asked, answered, seen)
 
 
 def _event(stream: Any) -> dict[str, str]:
-    """Return the next event of a stream: lines ``name:value`` until an empty one; sizes of chunks are skipped."""
+    """Return the next event of a stream: lines ``name:value`` until an empty line. Chunk sizes are skipped."""
     found: dict[str, str] = {}
     while line := stream.readline().decode().strip("\r\n"):
         name, colon, value = line.partition(":")

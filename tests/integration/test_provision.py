@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site provisioned as operators do it, by both doors, with certificates from a real ACME server."""
+"""A site that is provisioned as an operator does it, by both doors, with certificates from a real ACME server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOP = "shop.vsa.test"
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy without sites; the ones that the tests made go afterwards."""
+    """A proxy without sites. Sites that the tests made are removed at the end."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -94,7 +94,7 @@ def test_with_a_good_certificate_it_is_one_module(playbook: Run, host: ProxyHost
     (tmp_path / "site.conf.j2").write_text("server { nonsense; }\n", encoding="utf-8")
     refused = playbook("site.yml", {**named, "site_vhost_templates_dir": str(tmp_path)})
     assert refused.returncode != 0
-    # What was found before the transaction is said beside why that failed.
+    # The result contains the earlier findings beside the cause of the failure.
     assert "web-1:3000 answers" in refused.stdout
     assert "nonsense" in refused.stdout
     assert host.disk() == before
@@ -141,7 +141,7 @@ def test_routes_pass_paths_on_unchanged(vsa: Run, host: ProxyHost) -> None:
     for asked, expected in table.items():
         status, body = host.get(SHOP, asked)
         if expected is None:
-            # A path that climbs means one thing to NGINX and may mean another to a backend: test_site_routes has them.
+            # NGINX and a backend may read a path that climbs differently: see test_site_routes.
             assert status == 400
             continue
         answer = json.loads(body)
@@ -158,7 +158,7 @@ def test_websocket_and_streams_pass(host: ProxyHost) -> None:
     assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer[1]  # RFC 6455, section 1.3
     status, body = host.get(SHOP, "/stream", "-N", "--max-time", "1")
     assert status == 200
-    assert 2 <= body.count("data:") <= 6  # one every 0.2 s, each as soon as it was written
+    assert 2 <= body.count("data:") <= 6  # one event every 0.2 s, each as soon as the backend wrote it
 
 
 def test_aliases_are_covered_and_lead_to_the_domain(vsa: Run, host: ProxyHost) -> None:
@@ -233,7 +233,7 @@ def test_a_container_is_detected_by_its_published_port(vsa: Run, host: ProxyHost
     none = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "8124")
     assert none["exit_code"] == 3
     assert "found-1 publishes 8123 → 3000" in _host_of(none)["error"]["there_are"]
-    # The proxy's own ports are nobody's.
+    # No site may use the proxy's own ports.
     own = _provision(vsa, "found.vsa.test", "--detect", "--external-port", "443")
     assert own["exit_code"] == 3
     host.remove("found.vsa.test")
@@ -387,7 +387,7 @@ def test_history_and_rollback(vsa: Run, host: ProxyHost) -> None:
 
 
 def test_forwarded_headers_of_a_client_are_discarded(host: ProxyHost) -> None:
-    """P19: the real client address is lost, or believed from anybody."""
+    """P19: the real client address is lost, or a forged address is believed."""
     forged = (
         "-H",
         "X-Forwarded-For: 203.0.113.99",
@@ -402,7 +402,7 @@ def test_forwarded_headers_of_a_client_are_discarded(host: ProxyHost) -> None:
 
 @pytest.mark.parametrize("family", ["ip", "ip6"])
 def test_the_clients_own_address_arrives(host: ProxyHost, family: str) -> None:
-    """P19, with IPv4 and IPv6: asked from outside the VPS, the backend sees who asked."""
+    """P19, with IPv4 and IPv6: the backend sees the address of a client outside the VPS."""
     address = getattr(host.vps, family)
     if not address:
         pytest.skip("the rig's network has no IPv6 here")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A hundred reloads of 1,000 TLS sites, under load and with streams held: no request fails, memory stays bounded."""
+"""A hundred reloads of 1,000 TLS sites, under load and with open streams: no request fails, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PSS = (
     "master=$(docker inspect -f '{{.State.Pid}}' vsa-nginx); for pid in $master $(ps -o pid= --ppid $master); do "
     "awk '/^Pss:/ {print $2}' /proc/$pid/smaps_rollup; done 2>/dev/null | awk '{sum += $1} END {print int(sum / 1024)}'"
 )
-# What the container's group of processes needs, ten times a second until standard input ends, as `docker stats` counts:
-# without the file cache, which goes first. The largest is printed in MiB.
+# Measures the memory of the container ten times a second until standard input ends. Counts as `docker stats` does:
+# without the file cache, which the kernel frees first. Prints the largest value in MiB.
 _PEAK = r"""
 import pathlib, sys, threading, time
 pid = sys.argv[1]
@@ -40,7 +40,7 @@ while not ended.wait(0.1):
     peak = max(peak, int((group / usage).read_text()) - int(stat[field]))
 print(peak >> 20)
 """
-# A stream for two minutes; some of them at once, so that each worker has one and its whole set is held.
+# A stream of two minutes. Several start at once, so that each worker has a stream and the whole set stays alive.
 _HELD = f"curl -skN --max-time 120 --resolve {STREAMING}:443:127.0.0.1 'https://{STREAMING}/stream?count=1200&ms=100'"
 _SETS = "ps -o cmd= --ppid $(docker inspect -f '{{.State.Pid}}' vsa-nginx) | grep -c 'worker process'"
 
@@ -64,7 +64,7 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 @contextmanager
 def needing(host: ProxyHost) -> Iterator[list[int]]:
-    """Watch the memory of the proxy's container meanwhile; afterwards the list has its peak."""
+    """Watch the memory of the proxy's container during the block. Afterwards the list has the peak."""
     seen: list[int] = []
     master = host.run("docker", "inspect", "-f", "{{.State.Pid}}", "vsa-nginx").strip()
     argv = ["docker", "exec", "-i", host.vps.name, "python3", "-c", _PEAK, master]
@@ -80,7 +80,7 @@ def test_a_hundred_reloads_lose_no_request_and_keep_memory_bounded(host: ProxyHo
     workers = int(host.run("sh", "-c", _SETS))
     limit = int(host.run("docker", "inspect", "-f", "{{.HostConfig.Memory}}", "vsa-nginx")) >> 20
     rest, most, sets = int(host.run("sh", "-c", _PSS)), 0, 0
-    # It ends by itself should this test be killed.
+    # The program ends by itself if this test is killed.
     argv = ["wrk", "-t1", "-c16", "-d900s", "--timeout", "30s", f"https://{LOADED}/"]
     with (
         needing(host) as peak,
@@ -102,6 +102,6 @@ def test_a_hundred_reloads_lose_no_request_and_keep_memory_bounded(host: ProxyHo
     found = re.search(r"(\d+) requests in", output)
     assert found
     assert int(found[1]) > 10 * RELOADS
-    # Three sets of workers, and the configuration under way: well within the container's limit.
+    # Three sets of workers and the new configuration: well below the container's limit.
     assert most < 5 * rest
     assert peak[0] < 0.8 * limit

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the other tests take for granted about their hosts, on the rig itself."""
+"""The rig's hosts have what the other tests rely on."""
 
 from __future__ import annotations
 

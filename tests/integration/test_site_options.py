@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be said of a site besides its routes, each seen from the client's side."""
+"""The options of a site besides its routes, each seen from the client's side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BEHIND_6 = "2001:db8:9::9"
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy with backends; the sites of this file go afterwards."""
+    """A proxy with backends. The sites of this file are removed at the end."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -36,14 +36,14 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 
 def _make(host: ProxyHost, **said: Any) -> None:
-    """Make the site of this file anew, with nothing but these words."""
+    """Make the site of this file again, with these options alone."""
     host.remove(SITE)
     made = host.provision(SITE, said=said)
     assert made.get("proven"), made
 
 
 def _ask(host: ProxyHost, name: str, path: str, *more: str, family: str = "ip") -> tuple[int, dict[str, str], str]:
-    """Ask from outside the VPS: status, headers and body."""
+    """Send a request from outside the VPS, and return status, headers and body."""
     address = getattr(host.vps, family)
     target = f"[{address}]" if ":" in address else address
     where = [word for port in (80, 443) for word in ("--resolve", f"{name}:{port}:{target}")]
@@ -88,7 +88,7 @@ def test_www_either_way(vsa: Run, host: ProxyHost) -> None:
         for scheme in ("http", "https"):
             status, headers, _body = _ask(host, other, f"{scheme}://{other}/a%2Fb?c=d")
             assert (status, headers["location"]) == (301, f"https://{served}/a%2Fb?c=d")
-    # Challenges are answered under both, over HTTP and HTTPS.
+    # Both names answer challenges, over HTTP and HTTPS.
     place = "/srv/platform/reverse-proxy/data/acme/.well-known/acme-challenge"
     host.run("sh", "-c", f"mkdir -p {place} && echo proof > {place}/token")
     for name in ("example.vsa.test", "www.example.vsa.test"):
@@ -141,7 +141,7 @@ def test_the_rate_holds_for_each_address_by_itself(host: ProxyHost) -> None:
 
 
 def test_an_ipv6_network_has_one_rate(host: ProxyHost) -> None:
-    """One customer has 2^64 addresses; bytes of 0 and of line ends are like any other."""
+    """One customer has 2^64 addresses. Zero bytes and line ends in an address are bytes like any other."""
     own = _own_address(host, "ip")
     for rate in ("1r/m", "2r/m"):
         _make(host, rate_limit=rate, rate_burst=2, trusted_proxies=[own])
@@ -156,7 +156,7 @@ def test_an_ipv6_network_has_one_rate(host: ProxyHost) -> None:
 def test_p19_behind_a_trusted_proxy_the_real_address_counts_everywhere(
     host: ProxyHost, family: str, client: str
 ) -> None:
-    """P19: the real client address is lost. IPv4 and IPv6: towards the backend, in the log, for allow lists."""
+    """P19: the real client address is lost. IPv4 and IPv6: in the backend's headers, in the log, in allow lists."""
     own = _own_address(host, family)
     forwarded = ("-H", f"X-Forwarded-For: 192.0.2.1, {client}")
     _make(host, allow=[client])
@@ -169,7 +169,7 @@ def test_p19_behind_a_trusted_proxy_the_real_address_counts_everywhere(
     assert _ask(host, SITE, "/", family=family)[0] == 403
     log = host.run("tail", "-n", "2", f"/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log")
     assert json.loads(log.splitlines()[0])["client"] == client
-    # The redirect's log too.
+    # The log of the redirect has the address too.
     _ask(host, SITE, f"http://{SITE}/redirected", *forwarded, family=family)
     log = host.run("tail", "-n", "1", f"/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log")
     assert (json.loads(log)["uri"], json.loads(log)["client"]) == ("/redirected", client)
@@ -177,7 +177,7 @@ def test_p19_behind_a_trusted_proxy_the_real_address_counts_everywhere(
 
 @pytest.mark.parametrize("family", ["ip", "ip6"])
 def test_p19_without_one_the_connections_address_counts(host: ProxyHost, family: str) -> None:
-    """P19, the common case: a forged header changes nothing, and the backend sees who asked."""
+    """P19, the common case: a forged header changes nothing, and the backend sees the client's address."""
     own = _own_address(host, family)
     _make(host)
     forged = ("-H", f"X-Forwarded-For: {BEHIND}", "-H", f"X-Real-IP: {BEHIND}", "-H", f"Forwarded: for={BEHIND}")
@@ -225,7 +225,7 @@ def test_maintenance(vsa: Run, host: ProxyHost) -> None:
     status, headers, body = _ask(host, SITE, "/app/", "-H", "Accept: application/json")
     assert (status, headers["content-type"]) == (503, "application/json")
     assert json.loads(body)["error"] == "maintenance"
-    # A challenge is answered meanwhile, and the next transaction still proves the site.
+    # During maintenance a challenge is answered, and the next transaction still proves the site.
     place = "/srv/platform/reverse-proxy/data/acme/.well-known/acme-challenge"
     host.run("sh", "-c", f"mkdir -p {place} && echo proof > {place}/token")
     for scheme in ("http", "https"):
@@ -264,7 +264,7 @@ def test_the_proxys_own_errors_have_a_page_and_a_backends_pass(host: ProxyHost) 
     assert "retry-after" not in headers
     host.run("docker", "rm", "-f", "brief-1")
     status, headers, body = _ask(host, SITE, "/", "-X", "DELETE")
-    # Its address is nobody's now, or its name no longer has one.
+    # The container's address is unused now, or its name does not resolve.
     assert status in (502, 504)
     assert (headers["content-type"], "does not answer" in body) == ("text/html", True)
     for accept, kind in (
@@ -275,7 +275,7 @@ def test_the_proxys_own_errors_have_a_page_and_a_backends_pass(host: ProxyHost) 
     ):
         status, headers, _body = _ask(host, SITE, "/", "-H", f"Accept: {accept}")
         assert (status in (502, 504), headers["content-type"]) == (True, kind), accept
-    # The pages are nobody's to ask for.
+    # A client cannot request the pages directly.
     for path in ("/.well-known/vsa/unavailable", "/.well-known/vsa/maintenance", "/unavailable.html"):
         assert _ask(host, SITE, path)[0] in (404, 502)
     assert host.run("ls", f"{NGINX}/current/").split() == [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""P20: defaults break applications: buffered streams, dropped sockets, 60 s, 413. What a profile promises, measured.
+"""P20: defaults break applications: buffered streams, dropped sockets, 60 s, 413. Measures what a profile promises.
 
 The waits here are short, with ``timeout`` lowered where it has to be shown what decides; ``make test-long`` waits in
 full.
@@ -28,7 +28,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A site with a route for each profile, and one whose backends may be silent for two seconds at most."""
+    """A site with a route for each profile, and a site whose backends may be silent for two seconds at most."""
     host = ProxyHost(proxy_vps)
     host.restart_web("web-1")
     routes = [{"path": f"/{name}/", "container": "web-1", "port": 3000, "profile": name} for name in PROFILES]
@@ -43,11 +43,11 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 @pytest.mark.parametrize("path", ["/stream", *(f"/{name}/stream" for name in PROFILES)])
 def test_p20_what_is_streamed_is_here_at_once(host: ProxyHost, path: str) -> None:
-    """The first byte within 200 ms of when the backend wrote it, and every later one too."""
+    """Every byte arrives within 200 ms after the backend wrote it."""
     delays = list(events(host.vps.ip, SITE, f"{path}?count=5&ms=100"))
     assert len(delays) == 5
     assert delays[0] <= 0.2, delays
-    assert sorted(delays)[-2] <= 0.2, delays  # one of them may meet a pause of a busy machine
+    assert sorted(delays)[-2] <= 0.2, delays  # a pause of a busy machine may delay one byte
     assert min(delays) >= 0
 
 
@@ -55,7 +55,7 @@ def test_p20_a_websocket_outlives_silence_and_a_reload(host: ProxyHost) -> None:
     idle = WebSocket(host.vps.ip, SITE, "/websocket/ws")
     short = WebSocket(host.vps.ip, SHORT, "/websocket/ws")
     assert idle.echo("before") == "before"
-    # On a site that says so it ends after two seconds: it is the timeout that decides.
+    # On a site with a timeout of two seconds the connection ends after two seconds.
     closed = short.seconds_until_closed(8)
     assert closed is not None
     assert 1.5 <= closed <= 4
@@ -70,7 +70,7 @@ def test_p20_uploads_reach_the_backend_while_they_come(host: ProxyHost) -> None:
     assert (status, seen["body_bytes"]) == (200, 70 * MIB)
     assert seen["body_began"] - seen["began"] <= 0.5, "nothing of it waits for the rest"
     assert seen["body_ended"] - seen["sent"] <= 0.5
-    # The profile web takes 64 MiB and hands a body over once it is whole.
+    # The profile web accepts 64 MiB, and passes a body on when it is complete.
     assert upload(host.vps.ip, SITE, "/web/x", size=65 * MIB)[0] == 413
     status, seen = upload(host.vps.ip, SITE, "/web/x", size=MIB, seconds=1)
     assert (status, seen["body_bytes"]) == (200, MIB)
@@ -90,7 +90,7 @@ def test_p20_an_answer_may_be_slow_to_start(host: ProxyHost, name: str) -> None:
     assert 1.9 <= seconds <= 3.4
 
 
-# -- in full: started together, since they only wait -----------------------------------------------------------------
+# -- the long tests: started together, because they only wait ---------------------------------------------------------
 
 
 def _idle(host: ProxyHost) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def _dropped(host: ProxyHost) -> float | None:
 
 @pytest.fixture(scope="module")
 def waits(host: ProxyHost) -> Iterator[dict[str, Future[Any]]]:
-    """What takes minutes, all under way."""
+    """The checks that take minutes, all started."""
     address = host.vps.ip
     jobs: dict[str, Callable[[], Any]] = {
         "idle": lambda: _idle(host),

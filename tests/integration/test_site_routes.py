@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where requests go and what a backend gets of them, byte for byte: tables of requests, the expectation beside each."""
+"""The container that a request reaches, and the bytes that the container gets: tables of requests and expectations."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 
 def _raw(host: ProxyHost, target: str, *, method: str = "GET") -> tuple[int, dict[str, Any]]:
-    """Ask with a request line as it is typed here: a client library would tidy it up."""
+    """Send this request line unchanged: a client library would normalise it."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
@@ -74,7 +74,7 @@ def _raw(host: ProxyHost, target: str, *, method: str = "GET") -> tuple[int, dic
         ("/api/v2/x", "web-1", "/api/v2/x"),
         ("/apix", "web-1", "/apix"),
         ("/other/api/", "web-1", "/other/api/"),
-        # What was typed arrives.
+        # The path arrives as the client sent it.
         ("/api/x%2Fy", "web-2", "/api/x%2Fy"),
         ("/api/x%2fy", "web-2", "/api/x%2fy"),
         ("/api%2fx", "web-2", "/api%2fx"),
@@ -90,11 +90,11 @@ def _raw(host: ProxyHost, target: str, *, method: str = "GET") -> tuple[int, dic
         ("/caf\xc3\xa9", "web-1", "/caf\xc3\xa9"),
         ("/100%25/%2525", "web-1", "/100%25/%2525"),
         ('/"quoted"/<x>|{y}', "web-1", '/"quoted"/<x>|{y}'),
-        # Queries are nobody's but the backend's.
+        # Only the backend reads the query.
         ("/api/x?", "web-2", "/api/x?"),
         ("/api/x?a=%2F..%2f&b=/../c&d=//e?f", "web-2", "/api/x?a=%2F..%2f&b=/../c&d=//e?f"),
         ("/?/../x", "web-1", "/?/../x"),
-        # Stripped: the prefix goes, once; the rest arrives as it was typed.
+        # The prefix is stripped once, and the rest arrives as the client sent it.
         ("/strip/", "web-2", "/"),
         ("/strip/x", "web-2", "/x"),
         ("/strip/strip/x", "web-2", "/strip/x"),
@@ -114,14 +114,14 @@ def test_requests_arrive_byte_for_byte(host: ProxyHost, target: str, app: str, p
 @pytest.mark.parametrize(
     "target",
     [
-        # Matched by where it leads to, and passed on as typed, each of these would be one route to NGINX and another to
-        # a backend that reads paths its own way.
+        # NGINX matches the decoded path and passes on the raw path. So NGINX would choose one route for each of these,
+        # and a backend that reads paths in its own way would see another route.
         "/api/../admin/x", "/api%2f../admin/x", "/api/..%2fadmin/x", "/api/%2e%2e/admin/x", "/api/.%2E/admin/x",
         "/api/%2e./admin/x", "/admin/..", "/admin/..%2f", "/admin/..?x", "/admin/..#x", "/api/x#/../../admin/",
         "/api/..;/admin/x", "/api/..%3b/admin/x",
         "/api/..%5cadmin/x", "/api%5c..%5cadmin/x", "/api\\..\\admin/x", "/api/x/../../admin/", "/strip/../admin/x",
         "/..", "/%2e%2e/x",
-        # The spelling of a prefix that is stripped is that of the route.
+        # A stripped prefix must be spelled as in the route.
         "/%73trip/x", "//strip/x", "/strip%2fx",
         "/api/%00",
     ],

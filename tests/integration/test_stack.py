@@ -1,4 +1,4 @@
-"""Stacks on a real host: up, up again, refused, rolled back, down."""
+"""A stack on a real host: up, up again, refused, rolled back, down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Playbook = Callable[..., CompletedProcess[str]]
 
 
 def changed(done: CompletedProcess[str], host: str) -> int:
-    """Return how many tasks changed a host."""
+    """Return the number of tasks that changed a host."""
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(rf"(?m)^{re.escape(host)} .*changed=(\d+)", done.stdout)
     assert found, done.stdout
@@ -27,7 +27,7 @@ def changed(done: CompletedProcess[str], host: str) -> int:
 
 
 def everything(vps: rig.Vps) -> list[str]:
-    """Return the containers, and each file of the stacks with its time; no logs, nor the lock (it names its holder)."""
+    """Return the containers, and each file of the stacks with its time; no logs and no lock (it names its holder)."""
     listed = vps.run("docker ps --no-trunc --format '{{.ID}} {{.Names}}'; find /srv/platform -ls").stdout
     return [line for line in listed.splitlines() if "/logs/" not in line and not line.endswith("/.lock")]
 
@@ -37,7 +37,7 @@ def image_of(vps: rig.Vps, container: str) -> str:
 
 
 def make_image(vps: rig.Vps, name: str, script: str | None) -> None:
-    """Make an image of NGINX whose program is ``script``, or the genuine one with another id."""
+    """Make an image of NGINX whose program is ``script``, or the genuine image with another id."""
     vps.run("docker rm -f h-image", check=False)
     vps.run("docker create --name h-image nginx:1.30.7")
     if script is not None:
@@ -48,7 +48,7 @@ def make_image(vps: rig.Vps, name: str, script: str | None) -> None:
 
 @pytest.fixture
 def up(proxy_vps: rig.Vps, playbook: Playbook) -> Iterator[Callable[..., CompletedProcess[str]]]:
-    """Bring the reverse proxy up with variables of its own; at the end it is as the session has it."""
+    """Bring the reverse proxy up with other variables; at the end, restore the variables of the session."""
 
     def run(**env: str) -> CompletedProcess[str]:
         return playbook("flowbiz.vsa.stack.up", {"stack_name": "reverse-proxy", "stack_env": env}, words=["-v"])

@@ -1,4 +1,4 @@
-"""The reloader beside NGINX: whatever happens to it, a renewed certificate is loaded and logs are rotated."""
+"""The reloader beside NGINX: after every fault, a renewed certificate is loaded and logs are rotated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import rig
 
 LIB = "/srv/platform/reverse-proxy"
-# In brackets, or the shell that looks would find itself.
+# Brackets, because otherwise the shell that searches would find itself.
 _TITLE = "tr '\\0' ' ' <$p/cmdline 2>/dev/null"
 PROCESSES = f"for p in /proc/[0-9]*; do {_TITLE} | grep -q [n]ginx-reloader && echo ${{p#/proc/}}; done"
 
@@ -20,7 +20,7 @@ def inside(vps: rig.Vps, script: str) -> str:
 
 
 def workers(vps: rig.Vps) -> str:
-    """Return the worker that answers; another one answers after a reload."""
+    """Return the worker that answers; after a reload another worker answers."""
     return inside(vps, "curl -s --max-time 2 --unix-socket /run/vsa-status.sock http://v/generation")
 
 
@@ -32,12 +32,12 @@ def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:
 
 
 def serving(vps: rig.Vps) -> None:
-    """Wait until NGINX serves and its reloader has looked about."""
+    """Wait until NGINX serves and the reloader has done its first round."""
     wait_for(lambda: bool(workers(vps)) and bool(inside(vps, "cat /run/vsa/reloader")), 90, "NGINX does not serve")
 
 
 def renewed(vps: rig.Vps) -> None:
-    """Do what certbot's deploy hook does."""
+    """Write the flag file, as Certbot's deploy hook does."""
     vps.run("docker exec vsa-certbot /bin/sh /opt/vsa/certbot-deployed.sh")
 
 
@@ -58,7 +58,7 @@ def restart_engine(vps: rig.Vps) -> None:
 
 
 def crash_for_a_while(vps: rig.Vps) -> None:
-    """Let NGINX fail to start a few times: what a sidecar that shares its namespace did not survive."""
+    """Let NGINX fail to start a few times. A sidecar that shares NGINX's namespace did not survive this."""
     vps.run(f"mv {LIB}/data/nginx/current {LIB}/data/nginx/away")
     kill_nginx(vps)
     time.sleep(4)
@@ -82,7 +82,7 @@ def test_a_renewal_is_loaded_after(proxy_vps: rig.Vps, mishap: Callable[[rig.Vps
     mishap(proxy_vps)
     wait_for(lambda: proxy_vps.run("docker info", check=False).returncode == 0, 90, "the engine does not answer")
     serving(proxy_vps)
-    # Two reloads that were asked for lie a minute apart: a reload of an earlier test must not be waited for.
+    # Two requested reloads are a minute apart: this test must not wait because of an earlier test's reload.
     inside(proxy_vps, f"kill -9 $({PROCESSES})")
     serving(proxy_vps)
     before = workers(proxy_vps)
@@ -106,12 +106,12 @@ def test_the_hosts_lock_is_waited_for(proxy_vps: rig.Vps) -> None:
 def test_logs_are_rotated_without_losing_a_line(proxy_vps: rig.Vps) -> None:
     log = f"{LIB}/logs/nginx/rotated.vsa.test.access.log"
     proxy_vps.run(f"rm -f {log}*; head -c 110000000 /dev/zero | tr '\\0' '\\n' > {log}; chown 101 {log}")
-    # Its file is looked at every minute, or when it starts.
+    # The reloader checks its file every minute, and when it starts.
     inside(proxy_vps, f"kill -9 $({PROCESSES})")
     try:
         wait_for(lambda: proxy_vps.run(f"test -e {log}", check=False).returncode != 0, 20, "it was not rotated")
         assert proxy_vps.run(f"stat -c %s {log}.*").stdout.strip() == "110000000"
-        # Later it is compressed, and beyond the number kept the oldest go.
+        # Later the log is compressed, and the oldest logs beyond the limit are removed.
         names = " ".join(f"{log}.{1700000000 + number}" for number in range(20))
         proxy_vps.run(
             f"touch -d '2 hours ago' {log}.* && for f in {names}; do echo x > $f; touch -d '2 hours ago' $f; done"
@@ -126,7 +126,7 @@ def test_logs_are_rotated_without_losing_a_line(proxy_vps: rig.Vps) -> None:
 
 
 def test_nginx_reopens_its_logs(proxy_vps: rig.Vps) -> None:
-    """What is written after a rotation lands in the new file."""
+    """After a rotation, new lines are in the new file."""
     log = f"{LIB}/logs/nginx/error.log"
     proxy_vps.run(f"head -c 110000000 /dev/zero | tr '\\0' '\\n' >> {log}")
     inside(proxy_vps, f"kill -9 $({PROCESSES})")

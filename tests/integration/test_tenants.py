@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tenants of one host: no connection between them, nobody's content under another's name, and many of them."""
+"""Tenants of one host: no connection between them, no content under another tenant's name, and many tenants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from proxyhost import ProxyHost
 
 OVERRIDE = "/srv/platform/reverse-proxy/compose.override.yml"
 
-# Asks two sites in turn, a new connection each, and counts by site who answered; ends when standard input does.
+# Requests two sites in turn, on a new connection each time, and counts by site who answered, until standard input ends.
 _ASKING = r"""
 import collections, http.client, json, socket, ssl, sys, threading
 context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
@@ -47,7 +47,7 @@ for thread in threads: thread.join()
 print(json.dumps(counts))
 """
 
-# Tries to open a TCP connection to each address or name; prints those that it could open.
+# Tries to open a TCP connection to each address or name, and prints the ones that could be opened.
 _CONNECTING = r"""
 import concurrent.futures, json, socket, sys
 def can(target):
@@ -89,7 +89,7 @@ def start(host: ProxyHost, name: str, *words: str) -> None:
 
 
 def make(host: ProxyHost, tenant: str) -> str:
-    """Make a tenant with a container on a network of its app and a site, which VSA joins; returns the domain."""
+    """Make a tenant with a container, a network of its app, and a site. VSA joins the container. Returns the domain."""
     domain = f"{tenant}.tenants.vsa.test"
     host.run("docker", "network", "create", f"own-{tenant}", check=False)
     start(host, f"{tenant}-web", "--network", f"own-{tenant}")
@@ -112,7 +112,7 @@ def can_open(host: ProxyHost, container: str, targets: list[str]) -> list[str]:
 
 @contextmanager
 def asking(host: ProxyHost, *domains: str) -> Iterator[dict[str, dict[str, int]]]:
-    """Ask sites without pause meanwhile; afterwards the mapping has, by site, who answered how often."""
+    """Request the sites without pause during the block. Afterwards the mapping has, by site, who answered how often."""
     seen: dict[str, dict[str, int]] = {}
     words = ["docker", "exec", "-i", host.vps.name, "python3", "-c", _ASKING, *domains]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -126,7 +126,7 @@ def asking(host: ProxyHost, *domains: str) -> Iterator[dict[str, dict[str, int]]
 
 
 def test_a_tenant_can_open_no_connection_to_another(host: ProxyHost) -> None:
-    """P15: no isolation between tenants. By address, IPv4 and IPv6, and by every name that there is."""
+    """P15: no isolation between tenants. Tries addresses, IPv4 and IPv6, and every name that exists."""
     for tenant in ("ann", "bob"):
         make(host, tenant)
     edge = ends(host, "bob-web")["flowbiz_ext_bob"]
@@ -134,10 +134,10 @@ def test_a_tenant_can_open_no_connection_to_another(host: ProxyHost) -> None:
     targets = [edge["IPAddress"], edge["GlobalIPv6Address"], *names]
     assert all(targets)
     assert can_open(host, "ann-web", targets) == []
-    # The same from within: what is tried is right, and another container of the tenant gets through.
+    # The counter-check: the addresses are right, and another container of the same tenant can connect.
     start(host, "bob-2", "--network", "flowbiz_ext_bob")
     assert can_open(host, "bob-2", targets) == targets
-    # Neither through the addresses that the host and the proxy have on the other's network.
+    # The addresses of the host and of the proxy on the other tenant's network do not lead there either.
     proxy = ends(host, "vsa-nginx")["flowbiz_ext_bob"]
     assert can_open(host, "ann-web", [edge["Gateway"], proxy["IPAddress"], proxy["GlobalIPv6Address"]]) == []
     host.run("docker", "rm", "-f", "bob-2")
@@ -148,7 +148,7 @@ def test_a_tenant_can_open_no_connection_to_another(host: ProxyHost) -> None:
 
 
 def test_two_tenants_swap_addresses_and_neither_shows_the_others_body(host: ProxyHost) -> None:
-    """P3: a stale address shows another tenant's content. Under load, with the very addresses swapped.
+    """P3: a stale address shows another tenant's content. Under load, the two containers swap their addresses.
 
     Both sites go, and come back with each other's range of addresses, as Docker may hand it out once it is free.
     """
@@ -171,7 +171,7 @@ def test_two_tenants_swap_addresses_and_neither_shows_the_others_body(host: Prox
             for tenant in tenants:
                 make(host, tenant)
             assert addresses() == before[::-1]
-            # And both restarted at once, in the other order.
+            # Both containers restart at once, in the other order.
             host.run("docker", "stop", "-t", "1", *(f"{tenant}-web" for tenant in tenants))
             host.run("docker", "start", *(f"{tenant}-web" for tenant in reversed(tenants)))
     for tenant, other in (("ann", "bob"), ("bob", "ann")):
@@ -185,18 +185,18 @@ def test_two_tenants_swap_addresses_and_neither_shows_the_others_body(host: Prox
 def test_a_network_is_left_with_the_last_site_by_whichever_verb(host: ProxyHost) -> None:
     domain = make(host, "cid")
     assert "flowbiz_ext_cid" in host.run("cat", OVERRIDE)
-    # The manifest is removed by hand and the host synchronised; the container is still there.
+    # The manifest is removed by hand, and the host is synchronised. The container still exists.
     host.run("rm", f"/etc/vsa/sites/{domain}.yml")
     notes = host.drive(sync=True)["notes"]
     assert "the proxy left flowbiz_ext_cid, which stays: cid-web on it" in notes
     assert "flowbiz_ext_cid" not in ends(host, "vsa-nginx")
     assert "flowbiz_ext_cid" not in host.run("cat", OVERRIDE, check=False)
-    # A rollback brings the site, the network and the proxy's place on it back.
+    # A rollback restores the site, the network, and the proxy's connection to the network.
     assert host.drive("rollback")["proven"]
     host.wait_for(domain, '"app": "cid-web"', seconds=15)
     result = host.unprovision(domain)
     assert "network flowbiz_ext_cid" in result["removed"]
-    # After the network went, too: the container is another one now, and is joined again.
+    # The same after the network was removed: the container is a new one, and VSA joins it again.
     start(host, "cid-web", "--network", "own-cid")
     host.certificate(domain)
     assert host.drive("rollback")["proven"]
@@ -205,7 +205,7 @@ def test_a_network_is_left_with_the_last_site_by_whichever_verb(host: ProxyHost)
 
 
 def test_a_site_that_moves_to_a_tenant_takes_its_container_along(host: ProxyHost) -> None:
-    """P15: what stayed on the common network could still be reached from there."""
+    """P15: a container that stays on the common network can still be reached from there."""
     host.run("docker", "network", "create", "own-eve")
     start(host, "eve-web", "--network", "own-eve")
     domain = "eve.tenants.vsa.test"
@@ -230,7 +230,7 @@ def test_a_network_that_somebody_else_made_stays(host: ProxyHost) -> None:
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_many_tenants_and_the_proxy_is_recreated(host: ProxyHost, count: int) -> None:
-    """Each has a network, a container and a site; all serve, and again after the proxy was made anew."""
+    """Each tenant has a network, a container and a site. All sites are served, also after the proxy was recreated."""
     tenants = [f"many-{number}" for number in range(count)]
     script = (
         "for t in $@; do d=$t.tenants.vsa.test; printf '{schema: 1, domain: %s, tenant: %s, ca: selfsigned, routes: "

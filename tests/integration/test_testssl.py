@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""testssl.sh, the Debian package, finds nothing worse than LOW on a provisioned site. It runs on the host itself."""
+"""testssl.sh (the Debian package, run on the host) finds nothing worse than LOW on a provisioned site."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import pytest
 import rig
 
 DOMAIN = "scanned.demo.test"
-# WARN is testssl.sh's word for what it could not look at, with this OpenSSL for one.
+# testssl.sh says WARN if it could not check something, for example because of this OpenSSL.
 _BAD = ("MEDIUM", "HIGH", "CRITICAL", "FATAL")
-# Not of the site: the rig's CA names no revocation list in its certificates; Let's Encrypt does.
+# This concerns the rig's CA, not the site: the rig's CA names no revocation list, Let's Encrypt does.
 _OF_THE_RIG = {"cert_revocation": "Neither CRL nor OCSP URI provided"}
 _REPORT = "/root/testssl.json"
 
 
 @pytest.fixture(scope="module")
 def site(proxy_vps: rig.Vps) -> Iterator[str]:
-    """A site with a certificate of the rig's CA, and testssl.sh beside it."""
+    """A site with a certificate of the rig's CA, and testssl.sh on the host."""
     proxy_vps.add_dns(DOMAIN)
     rig.vsa("site", "provision", "--domain", DOMAIN, "--container", "web-1", "--port", "3000", vps=proxy_vps)
     proxy_vps.run("command -v testssl || apt-get install -y -qq testssl.sh")
@@ -37,7 +37,7 @@ def scan(proxy_vps: rig.Vps, site: str) -> Callable[..., dict[str, dict[str, Any
 
     def run(*checks: str, timeout: float) -> dict[str, dict[str, Any]]:
         argv = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--overwrite", "--jsonfile", _REPORT]
-        # The rig's CA stands in no browser; --nodns keeps the scan on this host.
+        # No browser knows the rig's CA. --nodns keeps the scan on this host.
         argv += ["--add-ca", "/etc/vsa/acme-ca.pem", "--nodns", "none", "--ip", "127.0.0.1", *checks, f"{site}:443"]
         proxy_vps.run(argv, check=False, timeout=timeout)
         return {entry["id"]: entry for entry in json.loads(proxy_vps.run(["cat", _REPORT]).stdout)}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The proxy transaction on a real VPS: whatever goes wrong, every other site answers and the host is whole."""
+"""The proxy transaction on a real VPS: after every failure, all other sites answer and the host is consistent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _with_zone(key: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: object) -> Iterator[ProxyHost]:
-    """A proxy with one site that must answer whatever the tests do."""
+    """A proxy with one site that must always answer."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -44,7 +44,7 @@ def host(proxy_vps: object) -> Iterator[ProxyHost]:
 
 @pytest.fixture(autouse=True)
 def _whole_afterwards(host: ProxyHost) -> Iterator[None]:
-    """After every test the neighbour answers, NGINX serves what is live, and nothing is under way."""
+    """After every test the neighbour answers, NGINX serves the live generation, and no change is under way."""
     yield
     host.wait_for(NEIGHBOUR)
     assert host.served() == host.live()
@@ -96,7 +96,7 @@ def test_killed_before_a_step_another_sites_run_converges_too(host: ProxyHost, s
     assert host.provision(SITE, kill=step) == {"killed": True}
     other = host.provision("other.vsa.test")
     assert other["proven"]
-    # Old or new, but whole: the manifest on disk, the file in the generation and what is served agree.
+    # Either the old or the new state, completely: manifest, file of the generation and served content agree.
     served = host.status(SITE) == 200
     on_disk = host.run("ls", f"/etc/vsa/sites/{SITE}.yml", check=False) != ""
     assert served == on_disk
@@ -120,7 +120,7 @@ def test_a_reload_that_does_not_take_is_rolled_back(host: ProxyHost) -> None:
 
 
 def test_what_is_not_proven_is_not_what_nginx_starts_with(host: ProxyHost) -> None:
-    """A power cut between the reload and the proof: the generation of before comes up, and the next run is clean."""
+    """A power cut between the reload and the proof: the old generation starts, and the next run is clean."""
     live = host.live()
     assert host.provision(SITE, kill="keep") == {"killed": True}
     assert (host.served() > live, host.live()) == (True, live)
@@ -132,7 +132,7 @@ def test_what_is_not_proven_is_not_what_nginx_starts_with(host: ProxyHost) -> No
     host.remove(SITE)
 
 
-# Each alone is well, both together are not: two upstreams of one name.
+# Each file is valid alone, but not both together: two upstreams have the same name.
 _CLASHING = TEMPLATES | {
     "site.conf.j2": TEMPLATES["site.conf.j2"]
     + '{% if site.domain in ("neighbour.vsa.test", "changing.vsa.test") %}\n'
@@ -142,7 +142,7 @@ _CLASHING = TEMPLATES | {
 
 @pytest.fixture
 def _clashing(host: ProxyHost) -> Iterator[None]:
-    """Half of a clash is live; afterwards it is gone."""
+    """One of the two clashing files is live. It is removed at the end."""
     assert host.drive(sync=True, templates=_CLASHING)["proven"]
     yield
     assert "error" not in host.drive(sync=True)
@@ -150,7 +150,7 @@ def _clashing(host: ProxyHost) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_clashing")
 def test_a_clash_with_a_site_that_does_not_change_is_rolled_back(host: ProxyHost) -> None:
-    """Only what changed is tested first; NGINX reads the rest before it takes any of it, and refuses all."""
+    """Only the changed sites are tested first. The reload reads all sites, and refuses the whole configuration."""
     before, live = host.disk(), host.live()
     with host.asking(NEIGHBOUR) as seen:
         result = host.provision(SITE, templates=_CLASHING)
@@ -161,7 +161,7 @@ def test_a_clash_with_a_site_that_does_not_change_is_rolled_back(host: ProxyHost
 
 
 def test_a_main_file_that_reads_the_sites_otherwise_is_tested_whole(host: ProxyHost) -> None:
-    """An operator's own: the changed sites cannot be picked out of it."""
+    """If the main file is an operator's own, the changed sites cannot be tested alone."""
     own = TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"].replace("/sites/*.conf;", "/sites/*.con[f];")}
     assert host.drive(sync=True, templates=own)["proven"]
     made = host.provision(SITE, templates=own)
@@ -175,7 +175,7 @@ def test_a_main_file_that_reads_the_sites_otherwise_is_tested_whole(host: ProxyH
 
 @pytest.mark.usefixtures("_clashing")
 def test_a_prepared_generation_was_tested_whole(host: ProxyHost) -> None:
-    """A fleet commits on no host before it is prepared on all, so a clash has to show before."""
+    """A fleet prepares on all hosts before it commits on any. So ``prepare`` has to find a clash."""
     said = {"container": "web-1", "port": 3000, "ca": "selfsigned"}
     host.certificate(SITE)
     assert host.drive("prepare", domain=SITE, said=said, templates=_CLASHING)["error"] == "NginxRefusedError"
@@ -184,7 +184,7 @@ def test_a_prepared_generation_was_tested_whole(host: ProxyHost) -> None:
 @pytest.mark.usefixtures("_clashing")
 @pytest.mark.parametrize("clashes", [True, False])
 def test_nginx_that_goes_away_meanwhile_starts_with_a_whole_test(host: ProxyHost, clashes: bool) -> None:
-    """It cannot read the rest any more, so everything is tested apart before it may start with it."""
+    """If NGINX does not run, no reload reads the rest. So the whole is tested before NGINX may start with it."""
     live = host.live()
     domain = SITE if clashes else "other.vsa.test"
     result = host.provision(domain, templates=_CLASHING, stop="journal")
@@ -199,7 +199,7 @@ def test_nginx_that_goes_away_meanwhile_starts_with_a_whole_test(host: ProxyHost
 
 
 def test_a_changed_rate_limit_takes(host: ProxyHost) -> None:
-    """Zone names carry a hash of their parameters, so the trap above cannot close on a site."""
+    """Zone names contain a hash of their parameters. So the failure above cannot happen to a site."""
     for rate in ("10r/s", "20r/s", "30r/m"):
         assert host.provision(SITE, said={"rate_limit": rate})["proven"]
     host.remove(SITE)
@@ -239,7 +239,7 @@ def test_a_stale_plan_is_refused(host: ProxyHost) -> None:
 
 
 def test_a_full_disk_while_staging_changes_nothing(host: ProxyHost) -> None:
-    # The container keeps its own view of the mounted parent: only what is staged here goes to the small disk.
+    # The container keeps its own view of the mounted parent: only what is staged here uses the small disk.
     keep = f"{NGINX}/generations"
     host.run("sh", "-c", f"mkdir -p /root/keep && cp -a {keep}/. /root/keep/ && mount -t tmpfs -o size=4k tmpfs {keep}")
     try:
@@ -306,7 +306,7 @@ def test_an_alias_of_another_tenant_never_answers(host: ProxyHost) -> None:
 
 
 def test_a_killed_master_comes_back_and_serves(host: ProxyHost) -> None:
-    """A signal from outside the engine's API does not mark the container as stopped; no stale socket is in the way."""
+    """A signal outside the engine's API does not mark it as stopped. No stale socket prevents a restart."""
     host.run("sh", "-c", "kill -9 $(docker inspect -f '{{.State.Pid}}' vsa-nginx)")
     host.wait_for(NEIGHBOUR)
     assert host.provision(SITE)["proven"]
@@ -325,7 +325,7 @@ def test_reloads_under_keep_alive_load_lose_no_request(host: ProxyHost) -> None:
 
 
 def test_old_workers_behind_streams_stay_bounded(host: ProxyHost) -> None:
-    """Ten reloads with streams held leave no more than three sets of workers."""
+    """Ten reloads with open streams leave no more than three sets of workers."""
     count = "ps -o cmd= --ppid $(docker inspect -f '{{.State.Pid}}' vsa-nginx) | grep -c 'worker process'"
     per_set = int(host.run("sh", "-c", count))
     for number in range(10):
@@ -343,7 +343,7 @@ def test_old_workers_behind_streams_stay_bounded(host: ProxyHost) -> None:
 
 @pytest.mark.parametrize("damage", ["truncate -s 100", "rm -f"])
 def test_a_broken_certificate_hurts_its_own_site_alone(host: ProxyHost, damage: str) -> None:
-    """Also when NGINX starts: files named directly would stop the whole proxy."""
+    """This holds for the start of NGINX too: files that are named directly would stop the whole proxy."""
     assert host.provision(SITE)["proven"]
     place = f"/srv/platform/reverse-proxy/data/selfsigned/{SITE}"
     host.run("sh", "-c", f"{damage} {place}/fullchain.pem")
@@ -381,7 +381,7 @@ def test_a_dead_backend_is_no_failure_of_a_transaction(host: ProxyHost) -> None:
 
 
 def test_a_backend_that_answered_before_must_answer_after(host: ProxyHost) -> None:
-    """Preflight saw it answer; behind the proxy it does not, so the change is rolled back."""
+    """The backend answered in the preflight, but not behind the proxy, so the change is rolled back."""
     before = host.live()
     result = host.provision(SITE, "web-1", 3999, answering=[SITE])
     assert result["error"] == "RolledBackError"
@@ -390,7 +390,7 @@ def test_a_backend_that_answered_before_must_answer_after(host: ProxyHost) -> No
 
 
 def test_a_hand_edited_manifest(host: ProxyHost) -> None:
-    """Valid: live with the next sync. Invalid: named, its last good version stays, and nobody is blocked."""
+    """A valid manifest is live with the next sync. An invalid one is named, and its last good version stays live."""
     assert host.provision(SITE)["proven"]
     path = f"/etc/vsa/sites/{SITE}.yml"
     host.run("sed", "-i", "s/container: web-1/container: web-2/", path)
@@ -456,7 +456,7 @@ def test_five_generations_are_kept(host: ProxyHost) -> None:
 
 
 def test_a_container_that_reads_current_is_served_until_it_is_made_anew(host: ProxyHost, vsa: Run) -> None:
-    """Made before NGINX read a link of its own: what changes until the stack is brought up again goes the old way."""
+    """A container from before NGINX read a link of its own: until it is recreated, changes work in the old way."""
     reads = ("docker", "exec", "vsa-nginx", "readlink", "/run/vsa/nginx.conf")
     old = "s|/run/vsa/nginx.conf|/etc/nginx/vsa/current/nginx.conf|"
     up = "docker compose up -d --wait nginx"
@@ -471,7 +471,7 @@ def test_a_container_that_reads_current_is_served_until_it_is_made_anew(host: Pr
         assert failed["error"] == "RolledBackError"
         assert (host.served(), host.status(SITE)) == (host.live(), 200)
     assert seen["bad"] == []
-    # It brings the vhosts in line first.
+    # `stack up` synchronises the vhosts first.
     host.run("sed", "-i", "s/container: web-1/container: web-2/", f"/etc/vsa/sites/{SITE}.yml")
     done = vsa("stack", "up", "reverse-proxy")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site removed from a real host: the host is as it was before, the neighbours never noticed, others' things stay."""
+"""A site removed from a real host: the host is as before the site; neighbours and shared resources are unchanged."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ STEPS = (
     *(pytest.param(step, marks=pytest.mark.long) for step in ("journal", "manifests", "auth", "manifest", "proof")),
 )
 
-# The renewal loop looks after the lineages that other tests left on the host, whenever it likes.
+# The renewal loop may change the lineages of other tests on the host at any moment.
 _OTHERS_LINEAGE = re.compile(rf"/letsencrypt/(?:renewal|live|archive)/(?!(?:www\.)?{re.escape(SITE)})")
 
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy with one site that must answer whatever the tests do."""
+    """A proxy with one site that must always answer."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -46,7 +46,7 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
 
 @pytest.fixture(autouse=True)
 def _whole_afterwards(host: ProxyHost) -> Iterator[None]:
-    """After every test the neighbour answers, NGINX serves what is live, and nothing is under way."""
+    """After every test the neighbour answers, NGINX serves the live generation, and no change is under way."""
     yield
     host.wait_for(NEIGHBOUR)
     assert host.served() == host.live()
@@ -54,7 +54,7 @@ def _whole_afterwards(host: ProxyHost) -> Iterator[None]:
 
 
 def start(host: ProxyHost, *words: str, name: str = "leaving-1") -> str:
-    """Start a backend on the common edge network, unless the words say another, and return its id."""
+    """Start a backend, on the common edge network unless the options name another network, and return its id."""
     host.run("docker", "rm", "-f", name, check=False)
     network = () if "--network" in words else ("--network", "flowbiz_ext")
     made = host.run("docker", "run", "-d", "--name", name, *network, *words, "-e", f"APP_NAME={name}", "vsa-demo-web:1")
@@ -78,9 +78,9 @@ def differing(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[
 
 
 def test_the_host_is_as_it_was_before(vsa: Run, host: ProxyHost) -> None:
-    """With a certificate of a CA, an alias, a tenant, volumes, a directory of its own, and a stream held open."""
+    """A site with a CA's certificate, an alias, a tenant, volumes, a directory of its own, and an open stream."""
     host.vps.add_dns(SITE, ALIAS)
-    # A first certificate leaves the account at the CA, which is the host's.
+    # The first certificate makes the host's account at the CA, and the account stays.
     assert vsa("cert", "issue", "--domain", SITE).returncode == 0
     assert host.unprovision(SITE)["changed"]
     before = host.snapshot()
@@ -116,7 +116,7 @@ def test_the_host_is_as_it_was_before(vsa: Run, host: ProxyHost) -> None:
     ):
         assert text in done.stdout, done.stdout
     assert [host.status(name) for name in (SITE, ALIAS)] == [0, 0]
-    # An old worker still holds the stream: it must not make the log anew when logs are reopened.
+    # An old worker still holds the stream. It must not create the log again when logs are reopened.
     host.run("sh", "-c", "kill -USR1 $(docker inspect -f '{{.State.Pid}}' vsa-nginx)")
     host.run("docker", "network", "rm", "apart")
     host.run("sleep", "0.5")
@@ -138,13 +138,13 @@ def test_what_is_kept_stays_as_it_is(host: ProxyHost) -> None:
     result = host.unprovision(SITE, keep_container=True, keep_cert=True)
     assert steps(result)["certificate"]["text"] == "kept, as asked"
     assert {"container leaving-1, as asked", "its certificate"} <= set(result["kept"])
-    # VSA had put it on the edge network, so it takes it off again.
+    # VSA had joined the container to the edge network, so VSA disconnects the container.
     assert "leaving-1 left flowbiz_ext, which it had joined for the site" in steps(result)["containers"]["notes"]
     assert state_of(host) == before
     assert "flowbiz_ext" not in host.snapshot()["container leaving-1"]
     assert host.run("ls", f"{CERTS}/selfsigned/{SITE}/fullchain.pem", check=False) != ""
     assert host.unprovision(SITE, keep_container=True, keep_cert=True)["changed"] is False
-    # A domain that is no site any more, but has leftovers: they go.
+    # The domain has no site any more, but leftovers: the leftovers are removed.
     assert host.unprovision(SITE)["changed"] is True
     assert host.run("ls", f"{CERTS}/selfsigned/{SITE}", check=False) == ""
     assert state_of(host) == before
@@ -213,7 +213,7 @@ def test_killed_before_a_step_the_same_again_goes_on(host: ProxyHost, step: str)
 
 
 def test_a_site_that_is_made_anew_is_not_half_removed(host: ProxyHost) -> None:
-    """What an interrupted removal noted must not take a container along that is no longer the site's."""
+    """The journal of an interrupted removal must not remove a container that no longer belongs to the site."""
     start(host)
     host.provision(SITE, "leaving-1")
     assert host.unprovision(SITE, kill="certificate") == {"killed": True}
@@ -232,7 +232,7 @@ def test_a_transaction_that_fails_leaves_everything(host: ProxyHost) -> None:
     broken = TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"] + "\nno_such_directive on;\n"}
     result = host.drive("unprovision", domain=SITE, templates=broken)
     assert (result["vsa_exit"], "no_such_directive" in result["msg"]) == (3, True)
-    # One that passes the test and fails the reload: a zone whose key is another.
+    # This file passes the test and fails the reload: its zone has another key.
     line = "limit_req_status 429;\n    limit_req_zone {} zone=trap:1m rate=1r/s;"
     zones = [
         TEMPLATES | {"nginx.conf.j2": TEMPLATES["nginx.conf.j2"].replace("limit_req_status 429;", line.format(key))}
@@ -270,7 +270,7 @@ def test_an_alias_is_no_site(host: ProxyHost) -> None:
 
 
 def test_a_site_that_never_went_live_and_one_beside_it(host: ProxyHost) -> None:
-    """A manifest that was only written, an invalid one, and a timer of somebody's own."""
+    """A manifest that was never live, an invalid manifest, and a timer that somebody else wrote."""
     path = f"/etc/vsa/sites/{SITE}.yml"
     for text in (f"schema: 1\\ndomain: {SITE}\\nroutes: [{{path: /, container: nobody, port: 1}}]", "no: [YAML"):
         host.run("sh", "-c", f"printf '{text}\\n' >{path}; echo '# {SITE}' >/etc/systemd/system/own.timer")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The verbs of vhost as operators use them: manifests edited by hand, what is live and why, and pain P1."""
+"""The verbs of vhost as an operator uses them: manifests edited by hand, what is live and why, and P1."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SELFSIGNED = "/srv/platform/reverse-proxy/data/selfsigned"
 
 @pytest.fixture(scope="module")
 def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
-    """A proxy without sites; the ones that the tests made go afterwards."""
+    """A proxy without sites. Sites that the tests made are removed at the end."""
     host = ProxyHost(proxy_vps)
     for name in ("web-1", "web-2"):
         host.restart_web(name)
@@ -88,7 +88,7 @@ def test_an_invalid_manifest_is_named_skipped_and_tells_by_the_exit_code(
 
 @pytest.mark.usefixtures("sites")
 def test_a_manifest_that_nginx_refuses_blocks_nobody(host: ProxyHost) -> None:
-    """A manifest of the right form that NGINX does not take: an operator's template may be wrong about a field."""
+    """A valid manifest that NGINX refuses: an operator's template may handle a field wrongly."""
     mine = TEMPLATES["site.conf.j2"] + "{% if site.rate_limit %}\nno_such_directive on;\n{% endif %}\n"
     templates = {**TEMPLATES, "site.conf.j2": mine}
     _edit(host, BAD, "$a rate_limit: 10r/s")
@@ -104,7 +104,7 @@ def test_a_manifest_that_nginx_refuses_blocks_nobody(host: ProxyHost) -> None:
 def test_p1_one_sites_bad_config_never_takes_the_others_down_also_at_the_next_restart(
     host: ProxyHost, vsa: Run
 ) -> None:
-    """Everything that can be wrong about a site at once: the others serve, are changed, and serve after a restart."""
+    """One site is wrong in every way. The others are served, can be changed, and are served after a restart."""
     ruined = [f"p1-{kind}.vhosts.test" for kind in ("manifest", "conf", "key", "chain", "backend")]
     assert "error" not in host.provision(GOOD, "web-1")
     for domain in ruined:
@@ -117,12 +117,12 @@ def test_p1_one_sites_bad_config_never_takes_the_others_down_also_at_the_next_re
         "sh", "-c", f"echo nonsense >{SELFSIGNED}/{key}/privkey.pem; truncate -s 90 {SELFSIGNED}/{chain}/fullchain.pem"
     )
     host.run("docker", "rm", "-f", "web-2")
-    # A site that NGINX would refuse never gets as far as the disk that it starts from.
+    # A site that NGINX would refuse never gets into the generation that NGINX starts from.
     broken = {**TEMPLATES, "site.conf.j2": TEMPLATES["site.conf.j2"] + "no_such_directive on;\n"}
     refused = host.provision(THIRD, "web-1", templates=broken)
     assert "no_such_directive" in json.dumps(refused)
 
-    # The conf edited in place is the one thing that would stop NGINX: the next change of anything writes it anew.
+    # Only the file that was edited in place would stop NGINX: the next change of any site writes the file again.
     done = vsa("site", "provision", "--domain", GOOD, "--profile", "sse")
     assert done.returncode == 0, done.stdout + done.stderr
     host.run("docker", "restart", "vsa-nginx")

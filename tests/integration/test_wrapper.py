@@ -27,7 +27,7 @@ Vsa = Callable[..., object]
 
 @pytest.fixture(scope="module")
 def site(proxy_vps: rig.Vps) -> str:
-    """What provisioning a site printed."""
+    """The output of provisioning a site."""
     proxy_vps.add_dns(DOMAIN)
     done = rig.vsa(*PROVISION, vps=proxy_vps, check=False)
     assert done.returncode == 0, done.stderr
