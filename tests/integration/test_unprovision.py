@@ -257,7 +257,8 @@ def test_a_later_step_that_fails_is_said_and_goes_on_later(host: ProxyHost) -> N
     result = host.unprovision(SITE)
     assert (result["error"], result["vsa_exit"]) == ("NotRolledBackError", 6)
     assert result["vsa_error"]["state"].startswith(f"{SITE} is half removed: proxy, auth, certificate, containers done")
-    assert f"vsa site unprovision --domain {SITE}" in result["vsa_error"]["try"]
+    assert result["vsa_error"]["hint"][0]["verb"] == "site.unprovision"
+    assert f"flowbiz.vsa.site.unprovision -e domain={SITE}" in result["vsa_error"]["try"]
     host.run("rmdir", log)
     assert steps(host.unprovision(SITE))["proof"]["state"] == "ok"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import forms
 from ..errors import RefusedError, VsaError, shown
+from ..hints import Hint
 from .manifest import DECLARED, FIELDS, Site, parse, to_manifest
 
 __all__ = (
@@ -116,7 +117,7 @@ def clashes(sites: Mapping[str, Site], others: Mapping[str, str]) -> list[VsaErr
                         f"{name} already belongs to the site {owner}",
                         field=f"{WHERE}/{domain}{'' if name == domain else '/aliases'}",
                         value=name,
-                        hint=f"vsa site show {owner}",
+                        hint=Hint("site.show", {"domain": owner}),
                     )
                 )
     return wrong

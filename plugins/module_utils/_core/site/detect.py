@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import RefusedError
+from ..hints import Hint
 
 __all__ = ("Publication", "detect")
 
@@ -53,7 +54,12 @@ def detect(publications: Iterable[Publication], *, external_port: int, port: int
             field="external_port",
             value=external_port,
             there_are=_listed(matching),
-            hint=f"--container {found[0][0]} --port {found[0][1]}",
+            hint=Hint(
+                "site.provision",
+                {"container": found[0][0], "port": found[0][1]},
+                same=True,
+                note="instead of the detection",
+            ),
         )
     name, inner = found[0]
     if port is not None and port != inner:

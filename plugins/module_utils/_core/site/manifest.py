@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .. import forms
 from ..errors import RefusedError
+from ..hints import Hint
 from ..networks import edge_network
 from .fields import LIST, NUMBER, ROUTES, SWITCH, TEXT, list_of, number, row, rows_of, switch, text
 
@@ -401,5 +402,5 @@ def refuse_double_names(site: Site, others: Mapping[str, str]) -> None:
                 f"{name} already belongs to the site {owner}",
                 field="domain" if name == site.domain else "aliases" if name in site.aliases else "www",
                 value=name,
-                hint=f"vsa site show {owner}",
+                hint=Hint("site.show", {"domain": owner}),
             )

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import forms
 from ..errors import RefusedError, UsageError
+from ..hints import Hint
 from .fields import LIST, SWITCH
 from .manifest import FIELDS, NEVER_UNSET, SCHEMA, Site, parse, to_manifest
 
@@ -28,6 +29,7 @@ __all__ = (
 
 # What stands for routes, or changes them, without being a field of the manifest.
 _FOR_ROUTES = ("container", "port", "strip_prefix")
+_ROUTES = Hint("site.provision", {"routes": "PATH=CONTAINER:PORT"}, same=True)
 
 
 def parse_route(text: str, *, field: str = "route") -> dict[str, object]:
@@ -66,10 +68,15 @@ def parse_setting(text: str) -> tuple[str, object]:
             field="set",
             value=name,
             expected=", ".join(key for key in FIELDS if key != "routes"),
-            hint="--route PATH=CONTAINER:PORT" if name == "routes" else None,
+            hint=_ROUTES if name == "routes" else None,
         )
     if not value:
-        raise UsageError("there is no value after =", field=f"set {name}", value=text, hint=f"--unset {name}")
+        raise UsageError(
+            "there is no value after =",
+            field=f"set {name}",
+            value=text,
+            hint=Hint("site.provision", {"unset": name}, same=True),
+        )
     field = FIELDS[name]
     typed: object = value
     if field.kind == SWITCH:
@@ -172,7 +179,7 @@ def _refuse_unset(unset: Iterable[str]) -> None:
                 field="unset",
                 value=name,
                 expected=", ".join(key for key in FIELDS if key not in NEVER_UNSET),
-                hint="vsa auth remove" if name == "auth" else None,
+                hint=Hint("auth.remove") if name == "auth" else None,
             )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, VsaError
+from ..._core.hints import Hint
 from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifests
@@ -36,7 +37,7 @@ def list_auth(domain: object, *, paths: Paths | None = None) -> dict[str, Any]:
             field="domain",
             value=wanted,
             there_are=sorted({*manifests, *live})[:20],
-            hint="vsa site list",
+            hint=Hint("site.list"),
         )
     entries = []
     for name in sorted({*manifests, *files, *live}) if wanted is None else [wanted]:

@@ -16,6 +16,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
+from ..._core.hints import Hint
 from ..._core.proxy.locations import served
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
 from ..._core.result import as_module_result
@@ -40,7 +41,7 @@ def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | N
     """Carry out the module's options and return its result. Raises VsaError."""
     paths = paths or Paths()
     if not paths.htpasswd.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint="vsa stack up reverse-proxy")
+        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
     auth = _Auth(options, paths, check=check, diff=diff)
     with locked(paths):
         return auth.add() if options["state"] == "present" else auth.remove()
@@ -155,7 +156,7 @@ class _Auth:
                 field="domain",
                 value=self._domain,
                 there_are=sorted(read_manifests(self._paths))[:20],
-                hint="vsa site list",
+                hint=Hint("site.list"),
             )
         return parse(manifest)
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 from ..._core.cert.certbot_output import Problem, not_due, read_failure
 from ..._core.cert.status import DIRECTORIES, Attempts, Decision, Facts, authority_label, directory_url, rfc3339
 from ..._core.errors import RefusedError, RolledBackError
+from ..._core.hints import Hint
 from .certbot import Certbot
 from .wanted import Wanted, time_now
 
@@ -83,15 +84,23 @@ def not_issued(wanted: Wanted, facts: Facts | None, problem: Problem, *, rehears
     details = list(problem.details)
     if rehearsal:
         details.append("this was a rehearsal after an earlier failure: Let's Encrypt itself was not asked")
-    hints = {
+    hints: dict[str, str | Hint] = {
         "challenge": f"let {problem.name or wanted.domain} lead to this host on port 80, then try again",
         "rate_limit": f"wait until {rfc3339(problem.retry_after)}" if problem.retry_after else "wait, then try again",
-        "unreachable": "vsa cert issue again once the CA answers; a private CA needs ca_bundle in the host's settings",
+        "unreachable": Hint(
+            "cert.issue",
+            {"domain": wanted.domain},
+            note="once the CA answers; a private CA needs ca_bundle in the host's settings",
+        ),
         "busy": "wait for the other run, then try again",
-        "plugin": f"CERTBOT_IMAGE=certbot/dns-{wanted.dns}:v5.5.0 in env/.env of the stack, vsa stack up reverse-proxy",
+        "plugin": Hint(
+            "stack.up",
+            {"name": "reverse-proxy"},
+            note=f"with CERTBOT_IMAGE=certbot/dns-{wanted.dns}:v5.5.0 in env/.env of the stack",
+        ),
         "disk": "df -h /srv, make room, then try again",
         "nonce": "try again: the CA counts no failure for it",
-        "account": f"vsa cert issue --domain {wanted.domain} --force, which makes a new account",
+        "account": Hint("cert.issue", {"domain": wanted.domain, "force": True}, note="which makes a new account"),
     }
     kind = RolledBackError if problem.kind in ("unreachable", "other", "disk", "nonce", "account") else RefusedError
     raise kind(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..._core.cert.status import Attempts, attempts_from, attempts_record
 from ..._core.errors import RefusedError
+from ..._core.hints import Hint
 from ..machine.files import read_json, read_text, write_atomically
 from ..store.layout import Paths
 
@@ -72,7 +73,7 @@ class Certbot:
                 "the CA bundle of the host's settings is not there",
                 field="ca_bundle",
                 value=ca_bundle,
-                hint="vsa bootstrap",
+                hint=Hint("bootstrap"),
             )
         return write_atomically(target, text, mode=0o644)
 
@@ -132,7 +133,7 @@ class Certbot:
         paths = self._paths
         scripts = paths.proxy / "bin"
         if not (scripts / "certbot.sh").is_file():
-            raise RefusedError("this host has no certbot yet", hint="vsa stack up reverse-proxy")
+            raise RefusedError("this host has no certbot yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
         logs = paths.proxy / "logs/certbot"
         return self._engine.run_once(
             found.image_id if found else DEFAULT_IMAGE,

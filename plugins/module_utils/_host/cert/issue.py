@@ -25,6 +25,7 @@ from ..._core.cert.status import (
     time_left,
 )
 from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError
+from ..._core.hints import Hint
 from ..machine.docker import Engine
 from ..store.cert_options import write_note
 from ..store.certificates import certificate_directory
@@ -134,7 +135,7 @@ def _must_wait(wanted: Wanted, facts: Facts | None, attempts: Attempts, decision
         field="domain",
         value=wanted.domain,
         state=STATE_KEPT if facts else NOTHING_CHANGED,
-        hint=f"vsa cert issue --domain {wanted.domain} --ca staging",
+        hint=Hint("cert.issue", {"domain": wanted.domain, "ca": "staging"}),
         details=[f"last failure: {attempts.error}"] if attempts.error else [],
     )
 
@@ -149,7 +150,7 @@ def _checked(
             field="domain",
             value=wanted.domain,
             state="there is no certificate that could be served",
-            hint=f"vsa cert issue --domain {wanted.domain} --force",
+            hint=Hint("cert.issue", {"domain": wanted.domain, "force": True}),
         )
     verdict = judge(fresh, names=wanted.names, now=time_now())
     if verdict.state in ("mismatch", "expired"):
@@ -158,7 +159,7 @@ def _checked(
             field="domain",
             value=wanted.domain,
             state=f"it lies in {certificate_directory(paths, wanted.domain, wanted.authority)}",
-            hint=f"vsa cert issue --domain {wanted.domain} --force",
+            hint=Hint("cert.issue", {"domain": wanted.domain, "force": True}),
         )
     set_rights_of(paths, wanted)
     notes = [*([note] if note else []), *trust_notes(wanted, fresh)]

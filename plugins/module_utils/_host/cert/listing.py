@@ -26,6 +26,7 @@ from ..._core.cert.status import (
     rfc3339,
 )
 from ..._core.errors import RefusedError, VsaError
+from ..._core.hints import Hint
 from ..._core.settings import Settings
 from ..._core.site.manifest import certificate_authority, parse
 from ..machine.files import load_yaml, read_text
@@ -177,7 +178,7 @@ def _chosen(paths: Paths, settings: Settings, domain: str | None) -> list[_Entry
             field="domain",
             value=domain,
             there_are=sorted({entry.domain for entry in entries})[:20],
-            hint="vsa cert status",
+            hint=Hint("cert.status"),
         )
     return chosen
 

@@ -28,6 +28,7 @@ from ..._core.cert.status import (
     time_left,
 )
 from ..._core.errors import RefusedError, RolledBackError, UsageError
+from ..._core.hints import Hint
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
 from ..store.certificates import Reading, read_pair
@@ -89,7 +90,7 @@ def _chosen(paths: Paths, domain: str | None) -> tuple[list[str], list[str]]:
             field="domain",
             value=domain,
             there_are=sorted({*there["letsencrypt"], *there["selfsigned"]})[:20],
-            hint=f"vsa cert issue --domain {domain}",
+            hint=Hint("cert.issue", {"domain": domain}),
         )
     return acme, selfsigned
 
@@ -192,7 +193,7 @@ def _must_wait(certbot: Certbot, domain: str, authority: str, until: datetime.da
         field="domain",
         value=domain,
         state=STATE_KEPT,
-        hint=f"vsa cert issue --domain {domain} --ca staging",
+        hint=Hint("cert.issue", {"domain": domain, "ca": "staging"}),
         details=[f"last failure: {tries.error}"] if tries.error else [],
     )
 
@@ -208,7 +209,7 @@ def _failed(work: _Round, domain: str | None) -> None:
         field="domain",
         value=first,
         state=f"{STATE_KEPT}; renewed: {', '.join(work.renewed) or 'none'}",
-        hint=f"vsa cert status, then vsa cert renew --domain {first}",
+        hint=Hint("cert.renew", {"domain": first}, note="after a look at the details"),
         details=[f"{name}: {entry.message}" for name, entry in sorted(work.failed.items())],
     )
 

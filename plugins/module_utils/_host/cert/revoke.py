@@ -17,6 +17,7 @@ from ..._core import forms
 from ..._core.cert.certbot_output import read_failure
 from ..._core.cert.status import Facts
 from ..._core.errors import NotRolledBackError, RefusedError, RolledBackError
+from ..._core.hints import Hint
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
 from ..store.certificates import read_pair
@@ -43,7 +44,7 @@ def _facts(paths: Paths, domain: str) -> Facts:
             field="domain",
             value=domain,
             there_are=[] if own else sorted(there["letsencrypt"])[:20],
-            hint=f"vsa cert issue --domain {domain} --force" if own else "vsa cert status",
+            hint=Hint("cert.issue", {"domain": domain, "force": True}) if own else Hint("cert.status"),
         )
     reading = read_pair(paths, domain, "letsencrypt")
     facts = reading.facts
@@ -54,7 +55,7 @@ def _facts(paths: Paths, domain: str) -> Facts:
             field="domain",
             value=domain,
             expected="a whole lineage with its key",
-            hint=f"vsa cert issue --domain {domain}",
+            hint=Hint("cert.issue", {"domain": domain}),
         )
     return facts
 
@@ -66,7 +67,10 @@ def _refuse_in_use(paths: Paths, domain: str) -> None:
             f"the site {domain} serves it",
             field="domain",
             value=domain,
-            hint=f"vsa cert revoke --domain {domain} --replace, or vsa site unprovision --domain {domain} --keep-cert",
+            hint=(
+                Hint("cert.revoke", {"domain": domain, "replace": True}),
+                Hint("site.unprovision", {"domain": domain, "keep_cert": True}),
+            ),
         )
 
 
@@ -114,7 +118,7 @@ def revoke_certificate(
             field="domain",
             value=domain,
             state="a new certificate is served, the old one is still valid" if steps else "nothing was changed",
-            hint=again if steps else f"vsa cert revoke --domain {domain} --reason {reason}",
+            hint=again if steps else Hint("cert.revoke", {"domain": domain, "reason": reason}),
             details=list(problem.details),
         )
     if not steps:

@@ -64,6 +64,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..._core.errors import InternalError, NotRolledBackError, RefusedError, RolledBackError, VsaError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import culprit_line, manifest_file, site_of
 from ..._core.settings import Settings
 from ..machine.files import read_text, write_atomically
@@ -312,7 +313,7 @@ class Commit:
                 field="generation",
                 value=record.number,
                 state=f"current points to generation {self._generations.live_number()}, NGINX may serve another one",
-                hint="vsa vhost sync",
+                hint=Hint("vhost.sync"),
             ) from error
 
     def roll_back(self, journal: Journal) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..._core.errors import RefusedError, shown
+from ..._core.hints import Hint
 from ..._core.proxy.locations import locations
 from ..._core.proxy.plan import AUTH, MAIN, manifest_file, site_file, site_of, text_hash
 from ..._core.proxy.render import Layout, Renderer
@@ -92,7 +93,7 @@ def _last_good_manifests(host: Host, request: Request) -> dict[str, str]:
                 f"the live generation has lost the manifest of {domain}",
                 field="manifest",
                 value=f"sites/{domain}.yml",
-                hint="vsa vhost rollback, or write the manifest again",
+                hint=Hint("vhost.rollback", note="or write the manifest again"),
             )
     return good
 
@@ -283,7 +284,7 @@ def _first_clash(sites: Mapping[str, Mapping[str, Any]], edited: set[str]) -> tu
                     f"{name} already belongs to the site {owner}",
                     field="domain" if name == domain else "aliases",
                     value=name,
-                    hint=f"vsa site show {owner}",
+                    hint=Hint("site.show", {"domain": owner}),
                 )
     return None
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..._core.errors import RefusedError, UsageError
+from ..._core.hints import Hint
 from ..._core.result import WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..machine.docker import Engine
@@ -61,7 +62,7 @@ def run(
     """Carry out a request. With ``check`` only say what would change; with ``diff`` return the unified diff."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint="vsa stack up reverse-proxy")
+        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
     proxy = proxy or Proxy(Engine(), paths)
     if request.phase == COMMIT:
         return _commit(proxy, request, check=check)
@@ -112,7 +113,7 @@ def _refuse_unknown(host: Host, change: Change | None) -> None:
         field="domain",
         value=change.domain,
         there_are=sorted(host.manifests)[:20],
-        hint="vsa site list",
+        hint=Hint("site.list"),
     )
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import InternalError, RefusedError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import MAIN, Plan, culprit_line, site_of
 from ..._core.proxy.render import GENERATION
 from ..._core.run_context import RunContext
@@ -158,7 +159,7 @@ class Staging:
             field="vhost",
             value=f"{place}:{line}" if domain and line else place,
             details=[text for text in result.output.splitlines() if text.strip()][:5],
-            hint=f"vsa vhost show {domain}" if domain else None,
+            hint=Hint("vhost.show", {"domain": domain}) if domain else None,
         )
 
     def _find_culprit(self, number: int, plan: Plan) -> str | None:

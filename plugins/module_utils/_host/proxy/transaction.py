@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..._core.errors import RefusedError, RolledBackError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import MAIN, Plan, make_plan, undone_notes, unnumber
 from ..._core.proxy.render import Renderer
 from ..._core.run_context import RunContext
@@ -194,7 +195,7 @@ class Proxy:
                 field="to",
                 value=wanted or "the one before",
                 there_are=[str(kept) for kept in earlier],
-                hint="vsa vhost history",
+                hint=Hint("vhost.history"),
             )
         edited = self.generations.verify(wanted, record.files)
         if edited:
@@ -292,7 +293,7 @@ class Proxy:
                         f"the certificate of {domain} cannot be served: {problem}",
                         field="certificate",
                         value=domain,
-                        hint=f"vsa cert issue --domain {domain}",
+                        hint=Hint("cert.issue", {"domain": domain}),
                     )
 
         number = self._staging.stage(
@@ -318,6 +319,6 @@ class Proxy:
                     f"the reverse proxy of this host has no container {AUTH_CONTAINER} yet, which checks passwords",
                     field="auth",
                     value=domain,
-                    hint="vsa stack up reverse-proxy",
+                    hint=Hint("stack.up", {"name": "reverse-proxy"}),
                 )
             make_missing(self.paths, domain, entry["auth"])

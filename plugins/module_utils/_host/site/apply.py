@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core.errors import RefusedError, UsageError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import Generation, manifest_file
 from ..._core.result import Result, as_module_result
 from ..._core.run_context import RunContext
@@ -64,7 +65,7 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     """Return the result of the module ``site_apply``. VsaError names all that is wrong at once."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint="vsa stack up reverse-proxy")
+        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
     engine = Engine()
     proxy = Proxy(engine, paths)
     settings = plan_settings(paths, options["settings"] or {})

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core.errors import RefusedError, RolledBackError, VsaError
+from ..._core.hints import Hint
 from ..._core.settings import Settings
 from ..._core.site.declared import in_one
 from ..._core.site.manifest import Site, certificate_authority
@@ -59,7 +60,9 @@ def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site
     if not sites:
         return Checked(frozenset(), ())
     if nginx.master() is None:
-        raise RefusedError("the reverse proxy of this host does not run", hint="vsa stack up reverse-proxy")
+        raise RefusedError(
+            "the reverse proxy of this host does not run", hint=Hint("stack.up", {"name": "reverse-proxy"})
+        )
     reports: dict[str, Report] = {}
     wrong: list[VsaError] = []
     for site in sites:

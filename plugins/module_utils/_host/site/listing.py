@@ -15,6 +15,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.cert.status import judge, rfc3339
 from ..._core.errors import RefusedError, UsageError, VsaError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import manifest_file
 from ..._core.proxy.render import DEFAULT_PROFILE
 from ..._core.settings import Settings
@@ -48,7 +49,9 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
     site = parse({**merge(existing, said, unset=options["unset"] or ()), "domain": domain})
     settings = read_settings(paths)
     if Nginx(engine, paths).master() is None:
-        raise RefusedError("the reverse proxy of this host does not run", hint="vsa stack up reverse-proxy")
+        raise RefusedError(
+            "the reverse proxy of this host does not run", hint=Hint("stack.up", {"name": "reverse-proxy"})
+        )
     generations = Generations(paths)
     record = generations.record(generations.live_number())
     claimed = {name: owner for owner, entry in (record.sites if record else {}).items() for name in entry["names"]}
@@ -84,7 +87,12 @@ def _detected(engine: Engine, options: Mapping[str, Any], said: dict[str, object
     external = options["external_port"]
     if not options["detect"]:
         if external is not None:
-            raise UsageError("say detect beside it", field="external_port", value=external, hint="--detect")
+            raise UsageError(
+                "say detect beside it",
+                field="external_port",
+                value=external,
+                hint=Hint("site.provision", {"detect": True}, same=True),
+            )
         return None
     if external is None:
         raise UsageError("to detect a container its published port is needed", field="external_port")
@@ -168,7 +176,7 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
             field="domain",
             value=wanted,
             there_are=sorted({*manifests, *live.domains})[:20],
-            hint="vsa site list",
+            hint=Hint("site.list"),
         )
     states = _states(engine)
     now = datetime.datetime.now(datetime.timezone.utc)

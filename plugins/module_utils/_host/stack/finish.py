@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from ..._core.errors import NotRolledBackError, RolledBackError
+from ..._core.hints import Hint
 from ..._core.result import CHANGED, OK, WARNING, Result, Step
 from ..._core.stack.compose import COMPOSE, images
 from ..._core.stack.env import parse_env
@@ -67,7 +68,7 @@ def verify(request: StackVerifyRequest, *, paths: Paths | None = None, engine: E
             value=stack.name,
             state="it was started and is not healthy",
             details=diagnosis(engine, stack),
-            hint=f"vsa stack logs {stack.name}",
+            hint=Hint("stack.logs", {"name": stack.name}),
         )
     folder.remember_good(folder.present(), folder.env() or "")
     names = ", ".join(container.name for container in containers_of(engine, stack))
@@ -113,7 +114,7 @@ def _raise_failure(request: StackVerifyRequest, failure: str, problems: list[str
         value=request.name,
         state=state,
         details=request.details,
-        hint=f"vsa stack logs {request.name}",
+        hint=Hint("stack.logs", {"name": request.name}),
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.forms import stack_name
+from ..._core.hints import Hint
 from ..._core.stack.env import ENV, ENV_EXAMPLE, complete_env, missing_secrets
 from ..._core.stack.manifest import Directory, Secret, Stack, parse_stack
 from ..machine.files import load_yaml, read_json, read_text, write_atomically
@@ -50,7 +51,7 @@ def find_stack(paths: Paths, name: str) -> tuple[Folder, Stack]:
             field="stack",
             value=name,
             there_are=stack_names(paths),
-            hint=f"vsa stack up {name}",
+            hint=Hint("stack.up", {"name": name}),
         )
     stack = parse_stack(load_yaml(text, where=MANIFEST), name=name, where=f"{MANIFEST}/")
     return Folder(paths, stack), stack

@@ -140,14 +140,16 @@ def _revoke(context: click.Context, domain: str, reason: str | None, replace: bo
 
 
 @group.command("install-cron", examples=("vsa cert install-cron", "vsa cert install-cron --limit vps-01 --remove"))
-@option("--cron", is_flag=True, help="By cron instead of a systemd timer.")
+@option("--cron", "timer_cron", is_flag=True, help="By cron instead of a systemd timer.")
 @option("--remove", is_flag=True, help="Take it away.")
 @click.pass_context
-def _install_cron(context: click.Context, cron: bool, remove: bool) -> int:
+def _install_cron(context: click.Context, timer_cron: bool, remove: bool) -> int:
     """Renew on the hosts themselves twice a day, and tell of what is late."""
-    if cron and remove:
+    if timer_cron and remove:
         raise UsageError("--remove takes both kinds away", field="--cron", expected="one of the two")
-    return perform(context, Spec(name="cert.install-cron"), install_cron(where(context), cron=cron, remove=remove))
+    return perform(
+        context, Spec(name="cert.install-cron"), install_cron(where(context), cron=timer_cron, remove=remove)
+    )
 
 
 @group.command("status", examples=("vsa cert status", "vsa cert status --exit-code --json"))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...._core.errors import RefusedError, RolledBackError
+from ...._core.hints import Hint
 from ...machine.files import read_text, remove_tree, write_atomically
 from ...store.layout import Paths
 from ...store.settings import read_settings
@@ -110,7 +111,12 @@ def _systemctl(*words: str, refused: str | None = None) -> str:
             ["systemctl", *words], capture_output=True, text=True, timeout=60, check=False
         )
     except OSError as error:
-        raise RefusedError("this host has no systemd", field="cron", value="false", hint="--cron") from error
+        raise RefusedError(
+            "this host has no systemd",
+            field="cron",
+            value="false",
+            hint=Hint("cert.install-cron", {"timer_cron": True}),
+        ) from error
     if done.returncode and refused:
         raise RolledBackError(f"{refused}: {done.stderr.strip()}", state="the files are there, nothing starts them")
     return done.stdout.strip()
@@ -143,7 +149,7 @@ def set_timer(options: Mapping[str, Any], *, check: bool, paths: Paths | None = 
     wanted = _wanted(cron=cron) if options["state"] == "present" else {}
     if wanted and cron and not (root / "etc/cron.d").is_dir():
         raise RefusedError(
-            "this host has no cron", field="cron", value="true", hint="apt-get install cron, or no --cron"
+            "this host has no cron", field="cron", value="true", hint="apt-get install cron, or use the systemd timer"
         )
     there = _installed(root)
     timer = bool(wanted) and not cron

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...._core.errors import NotRolledBackError, RefusedError, UsageError, VsaError
+from ...._core.hints import Hint
 from ...._core.networks import EDGE
 from ...._core.proxy.plan import Plan, site_file
 from ...._core.result import CHANGED, OK, WARNING, Result, Step
@@ -143,7 +144,7 @@ class _Removal:
                 f"{self._domain} is an alias of the site {owner}, not a site",
                 field="domain",
                 value=self._domain,
-                hint=f"vsa site show {owner}",
+                hint=Hint("site.show", {"domain": owner}),
             )
         return resources
 
@@ -239,7 +240,7 @@ class _Removal:
                 field="domain",
                 value=self._domain,
                 state=f"{self._domain} is half removed: {done or 'nothing'} done, the rest is as it was",
-                hint=f"vsa site unprovision --domain {self._domain} again: it goes on from there",
+                hint=Hint("site.unprovision", {"domain": self._domain}, note="which goes on from there"),
                 details=error.details if isinstance(error, VsaError) else [],
             ) from error
 

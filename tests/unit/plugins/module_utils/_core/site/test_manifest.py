@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import (
     FIELDS,
     Route,
@@ -194,7 +195,7 @@ def test_refuse_double_names(others: dict[str, str], field: str | None) -> None:
         return
     with pytest.raises(RefusedError, match=r"already belongs to the site other\.example") as caught:
         refuse_double_names(parse(FULL), others)
-    assert (caught.value.field, caught.value.hint) == (field, "vsa site show other.example")
+    assert (caught.value.field, caught.value.hint) == (field, Hint("site.show", {"domain": "other.example"}))
 
 
 def test_a_www_name_may_be_anothers_too() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
@@ -307,7 +308,7 @@ def test_a_name_that_belongs_to_another_site_is_refused(host: HostTree, change: 
     with pytest.raises(RefusedError, match="already belongs to the site") as caught:
         host.desired(change)
     assert caught.value.field == field
-    assert caught.value.hint in (f"vsa site show {A}", f"vsa site show {B}")
+    assert caught.value.hint in (Hint("site.show", {"domain": A}), Hint("site.show", {"domain": B}))
 
 
 def test_a_name_may_move_in_one_request(host: HostTree) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import (
     StackDownRequest,
     find_folder,
@@ -42,7 +43,7 @@ def test_the_other_stacks_are_named(host: StackHost) -> None:
     with pytest.raises(RefusedError) as refused:
         find_folder("other", paths=host.paths)
     assert refused.value.there_are == ["app"]
-    assert refused.value.hint == "vsa stack up other"
+    assert refused.value.hint == Hint("stack.up", {"name": "other"})
 
 
 @pytest.mark.parametrize(
