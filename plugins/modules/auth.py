@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: auth
-short_description: Let users of a site's basic auth in, or no longer
+short_description: Add and remove users of a site's basic auth
 version_added: 0.1.0
 description:
-  - Keeps the password files of a site, written whole, and puts its paths behind basic auth in one transaction of the
-    proxy, or opens them again. A further user needs no transaction.
-  - The password is read, compared and hashed (bcrypt) on the controller by the action plugin; only the hash reaches the
-    host. Where the password is the one that the user has, nothing changes.
+  - Writes the password files of a site. If a path is not protected yet, the module puts the path behind basic auth in
+    one transaction of the proxy. A further user of a protected path needs no transaction.
+  - The action plugin reads, compares and hashes (bcrypt) the password on the controller; only the hash reaches the
+    host. If the user has this password already, nothing changes.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -21,30 +21,32 @@ extends_documentation_fragment:
   - flowbiz.vsa.templates
 options:
   domain:
-    description: The site's own name.
+    description: The domain of the site.
     type: raw
     required: true
   state:
-    description: With V(absent) and no O(user) the paths are opened to everybody.
+    description:
+      - V(present) lets O(user) pass at O(route).
+      - V(absent) removes O(user). Without O(user), it opens the paths to everybody and removes all of their users.
     type: str
     choices: [present, absent]
     default: present
   user:
-    description: Whom it is about; required with O(state=present).
+    description: The user to add or to remove. Required with O(state=present).
     type: raw
   route:
     description:
-      - The path below which a password is asked for; C(/admin/) covers C(/admin) too. Left out, V(/) with
-        O(state=present), every protected path with O(state=absent).
+      - The protected path; C(/admin/) covers C(/admin) too. The default is V(/) with O(state=present), and every
+        protected path of the site with O(state=absent).
     type: raw
   password_file:
-    description: A file on the controller whose one line is the password, of at most 72 bytes.
+    description: A file on the controller that contains the password, one line of at most 72 bytes.
     type: path
   hash:
     description: The bcrypt hash. The action plugin fills it in.
     type: str
   replaces:
-    description: The hash that is replaced. The action plugin fills it in.
+    description: The hash that O(hash) replaces. The action plugin fills it in.
     type: str
 attributes:
   check_mode:
@@ -56,7 +58,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Let alice in
+- name: Let alice see the admin pages
   flowbiz.vsa.auth:
     domain: shop.example.com
     user: alice
@@ -66,13 +68,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: The step C(users), and C(proxy) where it changed, each with name, state, text and notes.
+  description:
+    - The step C(users), and the step C(proxy) if the proxy was changed, each with name, state, text and notes.
   returned: success
   type: list
   elements: dict
 generation:
   description: The generation that is live now.
-  returned: when the proxy was changed
+  returned: if the proxy was changed
   type: int
 audit_id:
   description: The id of the run.
@@ -82,9 +85,26 @@ audit_id:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.users import run
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.users import UserRequest, add_user, remove_user
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import (
+    RUN_SPEC,
+    TEMPLATES_SPEC,
+    run_context,
+)
+
+
+def user_request(params) -> UserRequest:
+    return UserRequest(
+        run=run_context(params, verb="auth.add"),
+        domain=params["domain"],
+        user=params["user"],
+        route=params["route"],
+        hashed=params["hash"],
+        replaces=params["replaces"],
+        templates=params["templates"] or {},
+    )
 
 
 def main() -> None:
@@ -102,12 +122,18 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    params, check = module.params, module.check_mode
+    verb = add_user if params["state"] == "present" else remove_user
     try:
-        check, diff = module.check_mode, module._diff
-        result = audited(lambda: run(module.params, check=check, diff=diff), module.params, module="auth", check=check)
-        module.exit_json(**result)
+        result = audited(
+            lambda: as_module_result(verb(user_request(params), check=check, diff=module._diff)),
+            params,
+            module="auth",
+            check=check,
+        )
     except VsaError as error:
         module.fail_json(**error.as_result())
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: auth_info
-short_description: Show who may pass the basic auth of a host's sites
+short_description: Show the users of the basic auth of a host's sites
 version_added: 0.1.0
 description:
-  - Reads the password files, the manifests and the live generation of the proxy in one call; returns names, never
-    hashes.
+  - Reads the password files, the manifests and the live generation of the proxy in one call. Returns names of users,
+    never hashes.
 author:
   - flowbiz (@flowbiz)
 options:
   domain:
-    description: The one site to return; left out, all of them.
+    description: The domain of the one site to return. Without it, all sites are returned.
     type: raw
 attributes:
   check_mode:
@@ -36,24 +36,21 @@ RETURN = r"""
 auth:
   description:
     - One entry per protected path, with C(domain), C(path), C(users), C(state) and C(problem). C(state) is V(ok),
-      V(locked) (no user is left), V(missing) (the password file is gone), V(pending) (manifest and proxy do not agree)
-      or V(unused) (a password file that no vhost points to).
+      V(locked) (the password file has no user), V(missing) (there is no password file), V(pending) (the manifest and
+      the live proxy differ) or V(unused) (no site uses the password file).
   returned: success
   type: list
   elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.listing import list_auth
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
-    try:
-        module.exit_json(**list_auth(module.params["domain"]))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_with(module, lambda: list_auth(module.params["domain"]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ writes as a ``vsa`` command. Note that this module is **private** to the collect
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class Hint:
 
     * ``verb``: noun and verb as results name them (``site.provision``, ``bootstrap``).
     * ``fields``: names of the role's options without the role's own name (``container`` for ``site_container``), and
-      their values. True stands for a switch. ``limit`` means the hosts of the run.
+      their values. True stands for a switch, a mapping for NAME=VALUE pairs. ``limit`` means the hosts of the run.
     * ``same``: the command is the refused one, with these options added.
     * ``note``: what the reader has to know besides; the note follows the command after a comma.
     """
@@ -47,7 +48,7 @@ def playbook_command(hint: Hint) -> str:
             words += [f"--{name}", shlex.quote(str(value))]
         else:
             variable = name if name in SHORT_NAMES else f"{noun}_{name}"
-            words += ["-e", shlex.quote(f"{variable}={_variable_text(value)}")]
+            words += ["-e", shlex.quote(_extra_variable(variable, value))]
     command = f"ansible-playbook flowbiz.vsa.{hint.verb.replace('-', '_')}"
     return _sentence(hint, "the same with" if hint.same else command, words)
 
@@ -73,6 +74,13 @@ def parse_hint(mapping: object) -> Hint | None:
         same=mapping.get("same") is True,
         note=str(mapping.get("note") or ""),
     )
+
+
+def _extra_variable(variable: str, value: object) -> str:
+    """Return the argument of ``-e``: JSON for a mapping, else NAME=VALUE."""
+    if isinstance(value, Mapping):
+        return json.dumps({variable: dict(value)})
+    return f"{variable}={_variable_text(value)}"
 
 
 def _variable_text(value: object) -> str:

@@ -95,7 +95,7 @@ CASES = [
     (vhost.rollback(HERE, generation=41), run("vhost.rollback", vhost_to=41)),
     (stack.up(HERE, name="reverse-proxy"), run("stack.up", stack_name="reverse-proxy")),
     (
-        stack.up(HERE, name="hello", variables={"HELLO_DOMAIN": "a.example.com"}),
+        stack.up(HERE, name="hello", env={"HELLO_DOMAIN": "a.example.com"}),
         run("stack.up", stack_name="hello", stack_env={"HELLO_DOMAIN": "a.example.com"}),
     ),
     (stack.down(HERE, name="reverse-proxy"), run("stack.down", stack_name="reverse-proxy")),

@@ -29,6 +29,7 @@ from vsa.core import Hint
          "the same with --set allow=10.0.0.0/8,::1"),
         (Hint("site.show", {"domain": "a.example"}), "vsa site show a.example"),
         (Hint("stack.logs", {"lines": 5, "name": "reverse-proxy"}), "vsa stack logs reverse-proxy --lines 5"),
+        (Hint("stack.up", {"name": "app", "env": {"A": "1", "B": "2"}}), "vsa stack up app --set A=1 --set B=2"),
         (Hint("cert.issue", {"domain": "a.example", "force": True}), "vsa cert issue --domain a.example --force"),
         (Hint("site.apply", {"limit": "vps-01"}, same=True), "the same with --limit vps-01"),
         (Hint("bootstrap", {"email": "a b"}, note="once more"), "vsa bootstrap --email 'a b', once more"),

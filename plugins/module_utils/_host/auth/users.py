@@ -1,17 +1,20 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users of a site's basic auth: added, removed, listed; hashes come from the controller, passwords never get here.
+"""The users of a site's basic auth: `auth add` and `auth remove`.
 
-The order is what keeps a path closed: a password file is there before the proxy points to it, and goes after it no
-longer does.
+Only hashes of passwords reach the host. A protected path must never be open, so the password file is written before the
+proxy protects the path, and removed after the proxy has opened it.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ..._core import forms
 from ..._core.auth import htpasswd
@@ -19,197 +22,248 @@ from ..._core.errors import RefusedError, UsageError
 from ..._core.hints import Hint
 from ..._core.proxy.locations import served
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
-from ..._core.result import as_module_result
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
-from ..._core.site.manifest import Site, parse
-from ..machine.arguments import audit_id
+from ..._core.site.manifest import Site
 from ..machine.docker import Engine
-from ..machine.files import read_text
 from ..proxy.nginx import AUTH_CONTAINER
 from ..proxy.steps import outcome_result, plan_result
 from ..proxy.transaction import Proxy
 from ..proxy.values import Change, Request
-from ..store.generations import Generations
+from ..store.host import Host, read_host
 from ..store.layout import Paths
-from ..store.manifests import read_manifest, read_manifests
 from ..store.passwords import locked, read_users_file, remove_file, remove_site, write_users_file
 
-__all__ = ("run",)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ("UserRequest", "add_user", "remove_user")
+
+_WHOLE_SITE = "/"
 
 
-def run(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None = None) -> dict[str, Any]:
-    """Carry out the module's options and return its result. Raises VsaError."""
+@dataclasses.dataclass(frozen=True)
+class UserRequest:
+    """What a run requests about the users of a site.
+
+    * ``user``: the user to add or to remove. To remove None means: open the paths to everybody.
+    * ``route``: a protected path. None means the whole site to add, and every protected path to remove.
+    * ``hashed``: the bcrypt hash of the added user's password; ``replaces``: the hash that it may replace.
+    * ``templates``: the text of each template and page of the role ``vhost``.
+    """
+
+    run: RunContext
+    domain: str
+    user: str | None = None
+    route: str | None = None
+    hashed: str | None = None
+    replaces: str | None = None
+    templates: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def add_user(
+    request: UserRequest, *, check: bool, diff: bool, paths: Paths | None = None, proxy: Proxy | None = None
+) -> Result:
+    """Let a user pass at a path, and protect the path if it is not protected yet.
+
+    If the user has another hash than ``hashed`` and ``replaces``, nothing is changed and the result returns the hash as
+    ``present``: the controller compares the password with it, and calls again.
+    """
+    if request.user is None:
+        raise UsageError("a user is missing", field="user")
+    with _site_users(request, check=check, diff=diff, paths=paths, proxy=proxy) as users:
+        return users.add(forms.user(request.user), forms.password_hash(request.hashed))
+
+
+def remove_user(
+    request: UserRequest, *, check: bool, diff: bool, paths: Paths | None = None, proxy: Proxy | None = None
+) -> Result:
+    """Remove a user from password files; without a user, open the paths to everybody and remove all of their users."""
+    with _site_users(request, check=check, diff=diff, paths=paths, proxy=proxy) as users:
+        if request.user is None:
+            return users.open_paths()
+        return users.remove(forms.user(request.user))
+
+
+@contextmanager
+def _site_users(
+    request: UserRequest, *, check: bool, diff: bool, paths: Paths | None, proxy: Proxy | None
+) -> Iterator[_SiteUsers]:
+    """Read the host under the lock of the password files. RefusedError if it has no proxy or no such site."""
     paths = paths or Paths()
+    domain = forms.domain(request.domain)
+    route = None if request.route is None else forms.path(request.route, field="route")
+    request = dataclasses.replace(request, domain=domain, route=route)
     if not paths.htpasswd.is_dir():
         raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
-    auth = _Auth(options, paths, check=check, diff=diff)
     with locked(paths):
-        return auth.add() if options["state"] == "present" else auth.remove()
+        yield _SiteUsers(request, read_host(paths), check=check, diff=diff, proxy=proxy)
 
 
-class _Auth:
-    """One call of the module, under the lock of the password files."""
+class _SiteUsers:
+    """The users of one site in one run, under the lock of the password files."""
 
-    def __init__(self, options: Mapping[str, Any], paths: Paths, *, check: bool, diff: bool) -> None:
-        self._options, self._paths, self._check, self._diff = options, paths, check, diff
-        self._domain = forms.domain(options["domain"])
-        self._id = audit_id(options["audit_id"])
-        self._user = None if options["user"] is None else forms.user(options["user"])
-        self._route = None if options["route"] is None else forms.path(options["route"], field="route")
+    def __init__(self, request: UserRequest, host: Host, *, check: bool, diff: bool, proxy: Proxy | None) -> None:
+        self._request = request
+        self._host = host
+        self._check = check
+        self._diff = diff
+        self._given_proxy = proxy
+        self._site: Site = host.require_site(request.domain)
 
-    def add(self) -> dict[str, Any]:
-        """Let a user in, and put the path behind a password where it is not yet.
+    @functools.cached_property
+    def _proxy(self) -> Proxy:
+        return self._given_proxy or Proxy(Engine(), self._host.paths)
 
-        A user who has another hash than the one that came is not touched: the hash goes back, for the controller to
-        say whether the password is the same, and it comes again with what it replaces.
-        """
-        domain, route = self._domain, self._route or "/"
-        site = self._site()
-        if self._user is None:
-            raise UsageError("a user is missing", field="user")
-        hashed = forms.password_hash(self._options["hash"])
-        if not served(site, route):
+    # Add
+
+    def add(self, user: str, hashed: str) -> Result:
+        """Set the hash of a user, and protect the path if it is not protected."""
+        route = self._request.route or _WHOLE_SITE
+        if not served(self._site, route):
             raise RefusedError(
                 "the site serves nothing there",
                 field="route",
                 value=route,
-                there_are=[str(entry.path) for entry in site.routes],
+                there_are=[str(entry.path) for entry in self._site.routes],
             )
-        text = read_users_file(self._paths, domain, route)
-        present = htpasswd.users(text or "").get(self._user)
-        in_force = self._in_force(site, route)
-        if present is not None and present not in (hashed, self._options["replaces"]):
-            return {**self._result(False), "present": present, "protected": in_force, "steps": []}
+        text = self._users_file(route)
+        present = htpasswd.users(text or "").get(user)
+        protected = self._is_protected(route)
+        if present is not None and present not in (hashed, self._request.replaces):
+            return self._result(False, present=present, protected=protected)
         changed = present != hashed
-        where = f"{domain}{route}"
-        steps = [self._step(changed, f"{self._user} may pass at {where}", self._word(present))]
-        if in_force:
-            if changed and not self._check:
-                write_users_file(self._paths, domain, route, htpasswd.with_user(text or "", self._user, hashed))
-            return {**self._result(changed), "steps": [*steps, *self._stopped()]}
-        if not self._check:
-            # First the file: a path without one is closed to everybody, and a run that is killed here leaves all as it
-            # was but for a file that nothing points to.
-            write_users_file(self._paths, domain, route, htpasswd.with_user(text or "", self._user, hashed))
+        step = self._user_step(user, route, changed=changed, replaced=present is not None)
+        after = htpasswd.with_user(text or "", user, hashed)
+        if protected:
+            if changed:
+                self._write(route, after)
+            return self._result(changed, step, *self._check_is_down())
+        # First the file: nobody may pass at a path without one. If the run is killed here, nothing refers to the file.
+        self._write(route, after)
         try:
-            proxy = self._transact({"auth": list(dict.fromkeys([*site.auth, route]))})
+            proxied = self._protect([*self._site.auth, route])
         except BaseException:
-            if not self._check:
-                self._roll_back(route, text)
+            self._restore(route, text)
             raise
-        return {**proxy, **self._result(True), "steps": [*steps, *proxy["steps"], *self._stopped()]}
+        return self._with_proxy(proxied, step, *proxied.steps, *self._check_is_down(), changed=True)
 
-    def remove(self) -> dict[str, Any]:
-        """Shut a user out, or without a user open paths to everybody."""
-        site = self._site()
-        routes = [self._route] if self._route is not None else list(site.auth)
-        if self._user is not None:
-            return self._remove_user(self._user, site, routes)
-        opened = [route for route in site.auth if route in routes]
-        steps: list[dict[str, Any]] = []
-        proxy: dict[str, Any] = {}
-        if opened:
-            proxy = self._transact({"auth": [route for route in site.auth if route not in opened]})
-            steps += proxy["steps"]
-        removed: list[str] = []
-        if not self._check:
-            if self._route is None:
-                removed = remove_site(self._paths, self._domain)
-            else:
-                removed = [route for route in routes if remove_file(self._paths, self._domain, route)]
-        changed = bool(opened or removed)
-        if opened:
-            words = f"{', '.join(f'{self._domain}{route}' for route in opened)} open to everybody"
-        else:
-            words = "users of nothing removed" if removed else f"nothing of {self._domain} is behind a password there"
-        steps.insert(0, self._step(changed, words))
-        # No way back is offered: the users are gone, and a rollback refuses without them.
-        proxy.pop("base", None)
-        return {**proxy, **self._result(changed), "steps": steps}
-
-    def _remove_user(self, user: str, site: Site, routes: list[str]) -> dict[str, Any]:
-        """Take a user out of password files; a file without users keeps its path closed."""
-        gone, notes = [], []
-        for route in routes:
-            text = read_users_file(self._paths, self._domain, route) or ""
-            there = htpasswd.users(text)
-            if user not in there:
-                notes.append(f"{self._domain}{route}: {', '.join(there) or 'no user'}")
-                continue
-            gone.append(route)
-            if not self._check:
-                write_users_file(self._paths, self._domain, route, htpasswd.without_user(text, user))
-            if len(there) == 1 and route in site.auth:
-                notes.append(f"nobody may pass at {self._domain}{route} now; vsa auth remove without --user opens it")
-        if gone:
-            places = ", ".join(f"{self._domain}{route}" for route in gone)
-            step = self._step(True, f"{user} may no longer pass at {places}", notes=notes)
-        else:
-            step = self._step(False, f"{user} may pass nowhere on {self._domain}", notes=notes)
-        return {**self._result(bool(gone)), "steps": [step]}
-
-    def _site(self) -> Site:
-        manifest = read_manifest(self._paths, self._domain)
-        if manifest is None:
-            raise RefusedError(
-                "this host has no such site",
-                field="domain",
-                value=self._domain,
-                there_are=sorted(read_manifests(self._paths))[:20],
-                hint=Hint("site.list"),
-            )
-        return parse(manifest)
-
-    def _in_force(self, site: Site, route: str) -> bool:
-        """Say whether the live files of the site protect a path, as they were written and nobody touched them."""
-        if route not in site.auth:
+    def _is_protected(self, route: str) -> bool:
+        """Say whether the live generation protects a path, and nobody edited the site's files in the generation."""
+        record, domain = self._host.record, self._request.domain
+        live = self._host.index.get(domain, {}).get("auth") or ()
+        if record is None or route not in self._site.auth or route not in live:
             return False
-        generations = Generations(self._paths)
-        record = generations.record(generations.live_number())
-        if record is None or route not in (record.sites.get(self._domain, {}).get("auth") or ()):
-            return False
-        directory = generations.directory(record.number)
-        names = (site_file(self._domain), manifest_file(self._domain))
-        return all(text_hash(read_text(directory / name) or "") == record.files.get(name) for name in names)
+        files = self._host.live.files
+        names = (site_file(domain), manifest_file(domain))
+        return all(text_hash(files.get(name, "")) == record.files.get(name) for name in names)
 
-    def _transact(self, said: Mapping[str, object]) -> dict[str, Any]:
-        request = Request(
-            run=RunContext(self._id, self._options["actor"], self._options["verb"] or "auth.add"),
-            templates=self._options["templates"] or {},
-            changes=(Change(self._domain, said),),
-        )
-        proxy = Proxy(Engine(), self._paths)
-        if self._check:
-            plan, desired = proxy.plan(request)
-            return as_module_result(plan_result(plan, desired, diff=self._diff))
-        prepared, outcome = proxy.apply(request)
-        return as_module_result(outcome_result(prepared, outcome, request.run, diff=self._diff))
+    def _user_step(self, user: str, route: str, *, changed: bool, replaced: bool) -> Step:
+        text = f"{user} may pass at {self._place(route)}"
+        if changed and replaced:
+            text += " with another password"
+        return self._step(changed, text)
 
-    def _roll_back(self, route: str, text: str | None) -> None:
-        if text is None:
-            remove_file(self._paths, self._domain, route)
-        else:
-            write_users_file(self._paths, self._domain, route, text)
-
-    def _stopped(self) -> list[dict[str, Any]]:
-        found = Engine().container(AUTH_CONTAINER)
+    def _check_is_down(self) -> tuple[Step, ...]:
+        """Return a warning if the container that checks passwords does not run."""
+        found = self._proxy.engine.container(AUTH_CONTAINER)
         if found is not None and found.running:
-            return []
+            return ()
         text = f"{AUTH_CONTAINER} does not run: only who passed in the last minutes is let in"
-        return [{"name": "check", "state": "warning", "text": text, "notes": ["vsa stack up reverse-proxy"]}]
+        return (Step("check", WARNING, text, ("vsa stack up reverse-proxy",)),)
 
-    @staticmethod
-    def _word(present: str | None) -> str:
-        return "" if present is None else "with another password"
+    # Remove
 
-    def _result(self, changed: bool) -> dict[str, Any]:
-        return {"changed": changed, "schema": 1, "audit_id": self._id}
+    def remove(self, user: str) -> Result:
+        """Remove a user from password files. A file without users keeps its path closed."""
+        places, notes = [], []
+        for route in self._routes():
+            text = self._users_file(route) or ""
+            users = htpasswd.users(text)
+            place = self._place(route)
+            if user not in users:
+                notes.append(f"{place}: {', '.join(users) or 'no user'}")
+                continue
+            places.append(place)
+            self._write(route, htpasswd.without_user(text, user))
+            if len(users) == 1 and route in self._site.auth:
+                notes.append(f"nobody may pass at {place} now; vsa auth remove without --user opens it")
+        if places:
+            text = f"{user} may no longer pass at {', '.join(places)}"
+        else:
+            text = f"{user} may pass nowhere on {self._request.domain}"
+        return self._result(bool(places), self._step(bool(places), text, notes))
 
-    def _step(self, changed: bool, text: str, more: str = "", *, notes: list[str] | None = None) -> dict[str, Any]:
-        state = "ok" if not changed else "would_change" if self._check else "changed"
-        return {
-            "name": "users",
-            "state": state,
-            "text": f"{text} {more}".strip() if changed else text,
-            "notes": notes or [],
-        }
+    def open_paths(self) -> Result:
+        """Open paths to everybody, then remove the password files."""
+        routes = self._routes()
+        opened = [route for route in self._site.auth if route in routes]
+        proxied = Result()
+        if opened:
+            proxied = self._protect(route for route in self._site.auth if route not in opened)
+        removed = self._remove_files(routes)
+        changed = bool(opened or removed)
+        step = self._step(changed, self._opened_text(opened, removed))
+        # The result has no "base", so no undo is offered: the users are gone, and a rollback is refused without them.
+        kept = {name: value for name, value in proxied.data.items() if name != "base"}
+        return self._with_proxy(dataclasses.replace(proxied, data=kept), step, *proxied.steps, changed=changed)
+
+    def _opened_text(self, opened: list[str], removed: list[str]) -> str:
+        if opened:
+            return f"{', '.join(self._place(route) for route in opened)} open to everybody"
+        if removed:
+            return "users of nothing removed"
+        return f"nothing of {self._request.domain} is behind a password there"
+
+    def _remove_files(self, routes: list[str]) -> list[str]:
+        """Remove the password files, and return what was removed."""
+        if self._check:
+            return []
+        if self._request.route is None:
+            return remove_site(self._host.paths, self._request.domain)
+        return [route for route in routes if remove_file(self._host.paths, self._request.domain, route)]
+
+    # Both
+
+    def _routes(self) -> list[str]:
+        """Return the requested path, or every protected path of the site."""
+        return list(self._site.auth) if self._request.route is None else [self._request.route]
+
+    def _place(self, route: str) -> str:
+        return f"{self._request.domain}{route}"
+
+    def _users_file(self, route: str) -> str | None:
+        return read_users_file(self._host.paths, self._request.domain, route)
+
+    def _write(self, route: str, text: str) -> None:
+        if not self._check:
+            write_users_file(self._host.paths, self._request.domain, route, text)
+
+    def _restore(self, route: str, text: str | None) -> None:
+        """Write a password file as it was before; None removes the file."""
+        if text is not None:
+            self._write(route, text)
+        elif not self._check:
+            remove_file(self._host.paths, self._request.domain, route)
+
+    def _protect(self, routes: Iterable[str]) -> Result:
+        """Run the proxy transaction after which exactly these paths are protected."""
+        change = Change(self._request.domain, {"auth": list(dict.fromkeys(routes))})
+        request = Request(run=self._request.run, templates=self._request.templates, changes=(change,))
+        if self._check:
+            plan, desired = self._proxy.plan(request, self._host)
+            return plan_result(plan, desired, diff=self._diff)
+        prepared, outcome = self._proxy.apply(request, self._host)
+        return outcome_result(prepared, outcome, self._request.run, diff=self._diff)
+
+    def _step(self, changed: bool, text: str, notes: Iterable[str] = ()) -> Step:
+        would = WOULD_CHANGE if self._check else CHANGED
+        return Step("users", would if changed else OK, text, tuple(notes))
+
+    def _result(self, changed: bool, *steps: Step, **data: object) -> Result:
+        return Result(changed=changed, steps=steps, data={"audit_id": self._request.run.audit_id, **data})
+
+    def _with_proxy(self, proxied: Result, *steps: Step, changed: bool) -> Result:
+        """Return the result of a run that changed the proxy too: its data and its diff stay."""
+        data = {**proxied.data, "audit_id": self._request.run.audit_id}
+        return dataclasses.replace(proxied, changed=changed, steps=steps, data=data)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..._core import forms
 from ..._core.errors import RefusedError
+from ..._core.hints import Hint
 from ..._core.networks import is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..._core.stack.compose import COMPOSE, images
@@ -157,7 +158,7 @@ def _domain(stack: Stack, site: StackSite, place: str, variables: Mapping[str, s
             field=place,
             value=site.domain_from,
             expected=f"{site.domain_from}=shop.example.com in {ENV}",
-            hint=f"vsa stack up {stack.name} --set {site.domain_from}=DOMAIN",
+            hint=Hint("stack.up", {"name": stack.name, "env": {site.domain_from: "DOMAIN"}}),
         )
     return forms.domain(value, field=f"{ENV}/{site.domain_from}")
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..._core.errors import RefusedError
+from ..._core.hints import Hint
 from ..._core.proxy.plan import Generation, manifest_file
 from ..._core.settings import Settings
 from ..._core.site.manifest import Site
@@ -23,6 +25,9 @@ from .manifests import parse_manifest, read_manifests
 from .settings import read_settings
 
 __all__ = ("Host", "read_host")
+
+# An error names at most this many sites.
+_NAMED_SITES = 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,24 @@ class Host:
         """Return the site of a manifest in /etc/vsa/sites, None if there is no such file. RefusedError if invalid."""
         text = self.manifests.get(domain)
         return None if text is None else self.parse(domain, text)
+
+    def require_site(self, domain: str) -> Site:
+        """Return the site of a manifest in /etc/vsa/sites. RefusedError if there is no such file or it is invalid."""
+        site = self.site(domain)
+        if site is None:
+            raise self.no_such_site(domain)
+        return site
+
+    def no_such_site(self, domain: str) -> RefusedError:
+        """Return the error for a domain that has no site on this host; the error names the sites that exist."""
+        known = sorted({*self.manifests, *self.index})
+        return RefusedError(
+            "this host has no such site",
+            field="domain",
+            value=domain,
+            there_are=known[:_NAMED_SITES],
+            hint=Hint("site.list"),
+        )
 
     def live_site(self, domain: str) -> Site | None:
         """Return the site as the live generation has it, None if it is not live. RefusedError if invalid."""

@@ -85,6 +85,8 @@ def _typed(flag: str, value: object) -> list[str]:
 
 
 def _texts(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name}={item}" for name, item in value.items()]
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [str(item) for item in value]
     return [str(value)]

@@ -15,12 +15,12 @@ from vsa.command.verb import Spec, confirm, where
 __all__ = ("down", "group", "list_stacks", "logs", "ps", "up")
 
 
-def up(to: Where, *, name: str, variables: Mapping[str, str] | None = None) -> Run:
+def up(to: Where, *, name: str, env: Mapping[str, str] | None = None) -> Run:
     """Return the run that brings a stack up and waits until it is healthy.
 
-    ``variables`` are set in the stack's env/.env before the start.
+    ``env`` are variables to set in the stack's env/.env before the start.
     """
-    return to.run("flowbiz.vsa.stack.up", stack_name=name, stack_env=variables or None)
+    return to.run("flowbiz.vsa.stack.up", stack_name=name, stack_env=env or None)
 
 
 def down(to: Where, *, name: str) -> Run:
@@ -61,15 +61,15 @@ def group() -> None:
 @_NAME
 @option(
     "--set",
-    "variables",
+    "env",
     type=Variable(),
     multiple=True,
     help="Set a variable of env/.env on the host, repeatable. Not for secrets: other users of this machine can see it.",
 )
 @click.pass_context
-def _up(context: click.Context, name: str, variables: tuple[tuple[str, str], ...]) -> int:
+def _up(context: click.Context, name: str, env: tuple[tuple[str, str], ...]) -> int:
     """Bring a stack up, or change it to what its files say, and wait until it is healthy."""
-    run = up(where(context), name=name, variables=dict(variables))
+    run = up(where(context), name=name, env=dict(env))
     return perform(context, Spec(name="stack.up"), run, subject=name)
 
 

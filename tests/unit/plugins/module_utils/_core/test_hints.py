@@ -31,6 +31,8 @@ COMMANDS = [
     (Hint("site.apply", {"limit": "vps-01"}, same=True), "the same with --limit vps-01"),
     (Hint("cert.install-cron", note="once more"), "ansible-playbook flowbiz.vsa.cert.install_cron, once more"),
     (Hint("bootstrap", {"email": "a b"}), "ansible-playbook flowbiz.vsa.bootstrap -e 'bootstrap_email=a b'"),
+    (Hint("stack.up", {"name": "app", "env": {"APP_DOMAIN": "DOMAIN"}}),
+     """ansible-playbook flowbiz.vsa.stack.up -e stack_name=app -e '{"stack_env": {"APP_DOMAIN": "DOMAIN"}}'"""),
 ]  # fmt: skip
 
 

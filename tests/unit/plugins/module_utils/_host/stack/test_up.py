@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import up
@@ -122,7 +123,7 @@ def test_a_missing_variable_is_named_with_the_way_to_set_it(host: StackHost, pre
     with pytest.raises(RefusedError) as refused:
         prepared()
     assert refused.value.value == "APP_DOMAIN"
-    assert refused.value.hint == "vsa stack up app --set APP_DOMAIN=DOMAIN"
+    assert refused.value.hint == Hint("stack.up", {"name": "app", "env": {"APP_DOMAIN": "DOMAIN"}})
 
 
 def test_the_variable_of_a_site_may_be_in_the_hosts_environment_already(host: StackHost, prepared: Prepare) -> None:

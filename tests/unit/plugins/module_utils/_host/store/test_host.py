@@ -103,3 +103,18 @@ def test_a_change_by_somebody_else_is_noticed(paths: Paths, change: Callable[[Pa
     assert host.is_current()
     change(paths)
     assert not host.is_current()
+
+
+def test_a_site_that_a_verb_requires(paths: Paths) -> None:
+    host = read_host(paths)
+    assert host.require_site(SHOP) == host.site(SHOP)
+    with pytest.raises(RefusedError, match="this host has no such site") as refused:
+        host.require_site("none.example.com")
+    assert (refused.value.field, refused.value.value) == ("domain", "none.example.com")
+    assert refused.value.there_are == [SHOP]
+
+
+def test_the_error_names_twenty_sites_at_most(paths: Paths) -> None:
+    for number in range(30):
+        (paths.sites / f"s{number:02}.example.com.yml").write_text("")
+    assert len(read_host(paths).no_such_site("none.example.com").there_are) == 20
