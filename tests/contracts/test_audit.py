@@ -1,4 +1,4 @@
-"""Every verb by the wrapper, and every playbook by ansible-playbook, leaves one whole record, and a secret nowhere.
+"""Every verb and every playbook leaves one complete record, and no secret anywhere.
 
 The host cannot be reached, so that every run is short. What the verbs leave on a real host, its journal too, is tested
 in tests/integration/test_audit.py.
@@ -47,12 +47,12 @@ EXEMPT = {
     "audit rebuild": "the trail itself",
     "audit ship": "the trail itself",
 }
-# What is typed for a verb if the first example of its help does not do, each with its reason.
+# What the test types for a verb if the first example of the verb's help does not work here, each with its reason.
 WORDS = {
     # The example asks for a password.
     "auth add": ["--domain", "shop.example.com", "--user", "alice", "--generate"],
 }
-# What is said at Ansible's door if it is not what the wrapper hands over: the short names, and files of the controller.
+# The extra variables at Ansible's door if they differ from the wrapper's: the short names, and files of the controller.
 EXTRA = {
     "site provision": {"domain": "shop.example.com", "upstream": "web-1:3000"},
     "site unprovision": {"domain": "shop.example.com"},
@@ -62,7 +62,7 @@ EXTRA = {
     "auth add": {"domain": "shop.example.com", "auth_user": "alice", "auth_password_file": "/proc/sys/kernel/ostype"},
     "auth remove": {"domain": "shop.example.com", "auth_user": "alice"},
 }
-# Options of the examples that say on which host or in which way, with how many words each.
+# Options of the examples that the test leaves out (which host, in which way), with the number of their words.
 WAYS = {"-i": 2, "--inventory": 2, "-l": 2, "--limit": 2, "--local": 1, "--check": 1, "--diff": 1, "--json": 1, "-y": 1}
 
 
@@ -78,7 +78,7 @@ def verbs() -> list[str]:
 
 
 def typed(verb: str) -> list[str]:
-    """Return the words that are typed after a verb: those of the first example in its help, and a yes."""
+    """Return the words that are typed after a verb: the first example in its help, and -y."""
     if verb in WORDS:
         return WORDS[verb]
     command: Any = cli
@@ -94,7 +94,7 @@ def typed(verb: str) -> list[str]:
 
 
 def handed_over(verb: str) -> Mapping[str, Any]:
-    """Return the extra variables of a verb: a row of EXTRA, else those that the wrapper makes of the words typed."""
+    """Return the extra variables of a verb: a row of EXTRA, else what the wrapper makes of the typed words."""
     if verb in EXTRA:
         return EXTRA[verb]
     performed: list[Run] = []
@@ -116,7 +116,7 @@ PLAYBOOKS = vsa_tree.verbs()
 
 @dataclass
 class Runs:
-    """What all runs together left behind."""
+    """The trail and the output of all runs together."""
 
     folder: Path
     ended: dict[tuple[str, str], subprocess.CompletedProcess[str]] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class Runs:
         return Trail(Places(state, state, self.folder / "spool"))
 
     def of(self, verb: str, door: str) -> list[Record]:
-        # The wrapper's runs know their targets by the options' own names; playbooks are told apart by the limit.
+        # The limit distinguishes the runs of the wrapper from the runs of ansible-playbook.
         said = "vps-w" if door == "vsa" else "vps-p"
         return [r for r in self.records if r.verb == verb.replace(" ", ".") and r.arguments.get("limit") == said]
 
@@ -183,7 +183,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 def watch(ended: threading.Event, seen: set[str]) -> None:
-    """Look at the arguments and the environment of every process of the machine, ten times a second."""
+    """Search the arguments and the environment of every process for the secret, ten times a second."""
     wanted = CANARY.encode()
     while not ended.is_set():
         for process in Path("/proc").iterdir():

@@ -13,10 +13,10 @@ import vsa_tree
 CORE_DIRECTORY = Path("plugins/module_utils/_core")
 CORE = vsa_tree.below(str(CORE_DIRECTORY), ".py")
 
-# The whole list of what else may be imported, by file. render.py renders.
+# All further imports that a file may have. render.py renders templates.
 ALLOWED = {"render.py": {"jinja2"}}
 
-# What acts on the machine, or asks it what a caller should have said (time, paths, chance).
+# Modules that act on the machine, or ask the machine for what should be an argument (time, paths, chance).
 EFFECTS = {
     "subprocess",
     "socket",
@@ -36,7 +36,7 @@ CALLS = {("os", "environ"), ("datetime", "now"), ("datetime", "today"), ("dateti
 
 
 def imports(path: Path) -> set[str]:
-    """Return what a file of the core imports from outside of it; a relative import may lead up to _core, not above."""
+    """Return what a file of the core imports from outside of the core, relative imports above `_core` included."""
     found: set[str] = set()
     depth = len(path.relative_to(CORE_DIRECTORY).parts)
     for node in ast.walk(ast.parse(vsa_tree.text(path))):

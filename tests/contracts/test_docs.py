@@ -1,4 +1,4 @@
-"""Documentation is true: generated parts are fresh, links lead somewhere, and every command that is shown exists."""
+"""Documentation is true: generated parts are fresh, links have a target, and every command that a page shows exists."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def shown_commands(path: Path) -> list[str]:
-    """Return the command lines of a page: in code blocks of a shell or of nothing, and between backquotes."""
+    """Return the commands of a page: in code blocks of a shell or without a language, and between backquotes."""
     text = vsa_tree.text(path)
     blocks = re.findall(r"```(?:bash|sh|shell|console|text)?\n(.*?)```", text, flags=re.DOTALL)
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]

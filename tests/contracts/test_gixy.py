@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""gixy, a security analyser of NGINX's configuration, finds nothing in what the templates make of any site."""
+"""gixy, a security analyser of NGINX's configuration, finds nothing in the rendered configuration of any site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from making import generation_files, make_renderer, make_site
 
 GIXY = Path(sys.executable).parent / "gixy"
 
-# A value of every field of a manifest and of a route; a new field belongs here, which a test says.
+# A value for every field of a manifest and of a route. A test fails if a new field has no value here.
 SAID: dict[str, Any] = {
     "aliases": ["www.example.net", "shop.example.net"],
     "tenant": "acme",
@@ -65,7 +65,7 @@ def _own_names(fields: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _findings(folder: Path, sites: Iterable[Site], *, spoil: tuple[str, str] = ("", "")) -> list[str]:
-    """Return what gixy finds in a generation that has these sites, one line each."""
+    """Return gixy's findings in a generation with these sites, one line each."""
     layout = Layout(root=str(folder), letsencrypt="/etc/letsencrypt/live", selfsigned="/etc/nginx/selfsigned")
     for name, text in generation_files(sites, make_renderer(layout=layout)).items():
         path = folder / "generations/1" / name
@@ -73,7 +73,7 @@ def _findings(folder: Path, sites: Iterable[Site], *, spoil: tuple[str, str] = (
         if name.startswith("sites/") and spoil[0]:
             assert spoil[0] in text
             text = text.replace(*spoil)
-        # The analyser has no mime.types of NGINX's own.
+        # gixy does not have NGINX's mime.types.
         path.write_text(numbered(name, text, 1).replace("include /etc/nginx/mime.types;", ""), encoding="utf-8")
     done = subprocess.run(
         [GIXY, "-f", "json", folder / "generations/1/nginx.conf"], capture_output=True, text=True, timeout=120
@@ -92,7 +92,7 @@ def test_every_field_is_looked_at() -> None:
 def test_gixy_finds_nothing_in_any_profile_or_option(tmp_path: Path) -> None:
     sites = _sites()
     assert len({site_file(site.domain) for site in sites}) == len(sites) > 25
-    # Where it was switched off, or no browser would believe the certificate, there is one thing to find.
+    # If HSTS is off, or if no browser trusts the certificate, gixy has one finding.
     without = [site for site in sites if site.hsts is False or site.ca == "selfsigned"]
     assert _findings(tmp_path / "all", [site for site in sites if site not in without]) == []
     assert [line.partition(":")[0] for line in _findings(tmp_path / "without", without)] == ["MEDIUM hsts_header"]

@@ -12,11 +12,11 @@ import vsa_tree
 
 HOST = Path("plugins/module_utils/_host")
 UNIT = Path("tests/unit/plugins/module_utils/_host")
-# The lower floor first. A package imports packages of lower floors and itself, never one beside it.
-# A fifth floor, ("agent", "host"), comes with `vsa status` and the agent, which read all of the others.
+# The lowest floor first. A package imports lower floors and itself, never a package of the same floor.
+# A fifth floor, ("agent", "host"), will come with the verb `status` and the agent, which read all other packages.
 FLOORS = (("machine",), ("store", "audit"), ("proxy", "cert"), ("auth", "site", "stack"))
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-# Files that only integration tests reach, from before this rule. A row may only be taken out.
+# Files from before this rule that only integration tests cover. Rows may be removed, never added.
 UNTESTED = {
     "audit/audited.py",
     "audit/host_record.py",
@@ -51,8 +51,8 @@ CORE_WITHOUT_TEST = {
     "version.py": "one constant; test_audit.py compares it with galaxy.yml",
 }
 
-# Where the tests of a folder lie. A test is named after its file: `site/listing.py` has `site/test_listing.py`, and
-# may have further files of tests, `site/test_listing_hostile.py` say.
+# The folders of tests and of code. A test has the name of its file: `site/listing.py` has `site/test_listing.py`, and
+# may have more tests, for example in `site/test_listing_hostile.py`.
 MIRRORS = {Path("tests/unit/plugins"): Path("plugins"), Path("wrapper/tests"): Path("wrapper/src/vsa")}
 # Tests of several files together, each with its reason.
 TOGETHER = {
@@ -75,7 +75,7 @@ def package(path: Path) -> str:
 
 
 def imported(path: Path) -> set[str]:
-    """Return the packages of _host that a file imports, wherever in it."""
+    """Return the packages of _host that a file imports, at any place in the file."""
     found = set()
     for node in ast.walk(ast.parse(vsa_tree.text(path))):
         if isinstance(node, ast.ImportFrom) and node.level:

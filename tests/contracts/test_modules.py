@@ -12,7 +12,7 @@ import yaml
 import vsa_tree
 
 MODULES = vsa_tree.modules()
-# What an action plugin fills in, by the documentation fragment that describes these options, and how a plugin says so.
+# The documentation fragments whose options an action plugin fills in, and the text in the plugin that does it.
 FILLED_IN = {
     "flowbiz.vsa.run": "verb: ClassVar",
     "flowbiz.vsa.templates": "templates: ClassVar[bool] = True|def needs_templates",

@@ -24,7 +24,7 @@ def defaults(role: str) -> dict[str, Any]:
 
 
 def options(role: str) -> dict[str, dict[str, Any]]:
-    """Return the options of all entry points of a role; one that stands in two of them must mean the same."""
+    """Return the options of all entry points of a role. An option of two entry points must be the same in both."""
     merged: dict[str, dict[str, Any]] = {}
     for spec in vsa_tree.entry_points(role).values():
         for name, option in (spec.get("options") or {}).items():

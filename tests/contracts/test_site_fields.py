@@ -1,4 +1,4 @@
-"""A field of a manifest is one row in ``_core/site``, and that row reaches every place that speaks of fields."""
+"""A field of a manifest is one row in ``_core/site``, and every description of the field comes from this row."""
 
 from __future__ import annotations
 

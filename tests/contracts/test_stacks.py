@@ -1,4 +1,4 @@
-"""A stack is a folder of plain Compose; every container in it restarts, is watched, bounded and pinned."""
+"""A stack is a folder with plain Compose. Each container restarts, has a health check, limits and a pinned image."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import yaml
 import vsa_tree
 
 STACKS = vsa_tree.stacks()
-# The proxy is the one stack that the world may reach: 80 and 443 on every address.
+# The proxy is the only stack that the Internet may reach: 80 and 443 on every address.
 PUBLIC_PORTS = {"reverse-proxy": {80, 443}}
 
 
 def services() -> list[tuple[str, str, dict[str, Any]]]:
     found = []
     for stack in STACKS:
-        # Merge keys and anchors are plain YAML, so a plain reader gives what Compose sees, but for ${VARIABLES}.
+        # Merge keys and anchors are plain YAML, so this reader sees what Compose sees, except for ${VARIABLES}.
         compose = yaml.safe_load(vsa_tree.text(Path("stacks") / stack / "compose.yml"))
         found += [(stack, name, service) for name, service in compose["services"].items()]
     return found
@@ -29,7 +29,7 @@ SERVICES = [pytest.param(*row, id=f"{row[0]}/{row[1]}") for row in services()]
 
 
 def plain(value: object) -> str:
-    """Return a Compose value with the default of each variable put in."""
+    """Return a Compose value in which each variable is replaced by its default."""
     return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value))
 
 

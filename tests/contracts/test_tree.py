@@ -1,4 +1,4 @@
-"""What holds for every file: no latest tag, no machine's path, no registry's name; links, locks and metadata agree."""
+"""Rules for every file: no latest tag, no path of a machine, no name of a registry; links, locks and metadata agree."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_no_image_is_called_latest() -> None:
 
 
 def machine_addresses() -> set[str]:
-    """Return the hosts that this machine's own package clients are configured with; they have no place in a file."""
+    """Return the hosts that the package clients of this machine use. No file may name them."""
     words = [
         value for name, value in os.environ.items() if re.search(r"(INDEX_URL|DEFAULT_INDEX|GOPROXY|REGISTRY)$", name)
     ]
@@ -76,7 +76,7 @@ def test_no_file_names_a_path_of_this_machine() -> None:
 
 
 def test_no_file_refers_to_what_is_not_here() -> None:
-    # Papers that the project was planned with are not part of it; docs/architecture.md says what holds.
+    # The planning papers are not part of the repository; docs/architecture.md has the rules.
     papers = re.compile(r"\b(DESIGN|STYLE|UX|RIG|FIELD)(\.md| ?§)")
     for path in TEXT:
         found = papers.search(vsa_tree.text(path))
@@ -90,7 +90,7 @@ def test_dependencies_are_the_same_in_every_view() -> None:
 
 
 def test_the_installed_collections_satisfy_them() -> None:
-    # The PyPI package `ansible` of the lock brings them; what we ask for must be in it.
+    # The locked PyPI package `ansible` contains them, in a version that our requirements accept.
     import json
 
     from ansible.galaxy.dependency_resolution.versioning import meets_requirements

@@ -6,28 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 import vsa_tree
-from vsa.cli import cli
 
+VERBS = vsa_tree.commands()
 PLAYBOOKS = vsa_tree.verbs()
 HOWTO = Path("docs/howto/README.md")
-
-
-def commands() -> list[str]:
-    """Return every verb of the command line: `site provision`, `bootstrap`, `completion`."""
-    found = []
-    for noun, command in cli.commands.items():
-        if isinstance(command, click.Group):
-            found += [f"{noun} {verb}" for verb, leaf in command.commands.items() if not leaf.hidden]
-        elif not command.hidden:
-            found.append(noun)
-    return sorted(found)
-
-
-VERBS = commands()
 
 
 def called(verb: str) -> set[str]:

@@ -8,7 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
+
+from vsa.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "flowbiz.vsa"
@@ -16,9 +19,9 @@ COLLECTION = "flowbiz.vsa"
 
 @functools.cache
 def files() -> tuple[Path, ...]:
-    """Return every file that is, or could be, committed, links included; relative to the root.
+    """Return every file that is committed, or could be, relative to the root; links too.
 
-    Outside of a git checkout (an unpacked archive) that is every file but what .gitignore's tools leave behind.
+    Outside of a git checkout (in an unpacked archive): every file except the leftovers of tools.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True)
@@ -37,7 +40,7 @@ def below(folder: str, suffix: str = "") -> list[Path]:
 
 
 def text(path: Path) -> str:
-    """Return the text of a file named relative to the root; empty where it is not text."""
+    """Return the text of a file, named relative to the root; an empty text if the file is binary."""
     try:
         return (ROOT / path).read_text(encoding="utf-8")
     except (UnicodeDecodeError, IsADirectoryError):
@@ -45,7 +48,7 @@ def text(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with Compose's and Ansible's tags read as plain values."""
+    """Reads YAML, with the tags of Compose and Ansible as plain values."""
 
 
 _Loader.add_multi_constructor(
@@ -87,13 +90,24 @@ def verbs() -> dict[str, Path]:
     return found
 
 
+def commands() -> list[str]:
+    """Return every verb of the command line: `site provision`, `bootstrap`, `completion`."""
+    found = []
+    for noun, command in cli.commands.items():
+        if isinstance(command, click.Group):
+            found += [f"{noun} {verb}" for verb, leaf in command.commands.items() if not leaf.hidden]
+        elif not command.hidden:
+            found.append(noun)
+    return sorted(found)
+
+
 def entry_points(role: str) -> dict[str, dict[str, Any]]:
     """Return a role's argument specs by entry point."""
     return dict(data(Path("roles") / role / "meta/argument_specs.yml")["argument_specs"])
 
 
 def tasks_of(value: Any) -> list[dict[str, Any]]:
-    """Return every task of a task file or playbook, blocks opened, in order."""
+    """Return every task of a task file or playbook in order, the tasks inside of blocks too."""
     found: list[dict[str, Any]] = []
     for item in value or []:
         nested = [
@@ -107,7 +121,7 @@ def tasks_of(value: Any) -> list[dict[str, Any]]:
 
 
 def code_lines(path: Path) -> int:
-    """Return how many lines of a plugin are code: not blank, not comment, not one of the documentation strings."""
+    """Return the number of code lines of a plugin, without blank lines, comments and documentation strings."""
     source = text(path)
     lines = {
         number
