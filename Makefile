@@ -65,7 +65,7 @@ demo-down: ## Remove every trace of the demo
 rig-down: ## Remove every container, network and volume of the rig (images stay)
 	@if [ -x $(BIN)/python ]; then $(BIN)/python tests/rig/rig.py down; fi
 
-docs: setup ## Write the generated reference again: docs/reference and the tables in the roles' READMEs
+docs: setup ## Write all generated parts: docs/reference, the roles' READMEs and defaults, the tables of verbs and fields
 	$(BIN)/python docs/generate.py
 
 lock: setup ## Resolve requirements/*.lock again (UPGRADE=1 takes newer versions)
