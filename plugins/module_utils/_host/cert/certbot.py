@@ -42,7 +42,7 @@ _DEPLOYED = f"/bin/sh {SCRIPTS}/certbot-deployed.sh"
 
 def ask_for_reload(paths: Paths) -> None:
     """Ask NGINX's reloader to load certificates that changed; it looks every two seconds."""
-    write_atomically(paths.letsencrypt / "vsa-reload", f"{time.time_ns()}\n", mode=0o640)
+    write_atomically(paths.reload_flag, f"{time.time_ns()}\n", mode=0o640)
 
 
 class Certbot:

@@ -122,7 +122,7 @@ def revoke_certificate(
             details=list(problem.details),
         )
     if not steps:
-        with host_lock(paths.letsencrypt / "vsa-certbot.lock"):
+        with host_lock(paths.certbot_lock):
             removed = remove_lineage(paths, domain)
         return _result("changed", f"revoked: {words}; the lineage was removed", notes=removed)
     return _result("changed", f"the one of before was revoked: {words}", before=steps)

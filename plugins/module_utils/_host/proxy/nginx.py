@@ -27,6 +27,7 @@ from ..store.layout import (
     CONTAINER_ACME,
     CONTAINER_CONF,
     CONTAINER_HTPASSWD,
+    CONTAINER_LOGS,
     CONTAINER_NGINX,
     CONTAINER_SELFSIGNED,
     STATUS_SOCKET,
@@ -48,6 +49,8 @@ _CONF = "nginx.conf"
 
 # Two sets of old workers beside the present one: the container's memory limit has room for one set more.
 _MOST_SETS = 3
+# Workers of one reload start within this many clock ticks. The reloader has the same two numbers.
+_SAME_RELOAD_TICKS = 5
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Nginx:
                 f"{paths.selfsigned}:{CONTAINER_SELFSIGNED}:ro",
                 f"{paths.htpasswd}:{CONTAINER_HTPASSWD}:ro",
                 f"{paths.acme}:{CONTAINER_ACME}:ro",
-                f"{paths.logs}:/var/log/nginx:rw",
+                f"{paths.logs}:{CONTAINER_LOGS}:rw",
             ],
             tmpfs={"/run": "", "/var/cache/nginx": ""},
         )
@@ -175,7 +178,7 @@ class Nginx:
         """
         groups: list[list[Worker]] = []
         for worker in self.workers(master):
-            if groups and worker.started - groups[-1][-1].started <= 5:
+            if groups and worker.started - groups[-1][-1].started <= _SAME_RELOAD_TICKS:
                 groups[-1].append(worker)
             else:
                 groups.append([worker])

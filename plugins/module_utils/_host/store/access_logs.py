@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The access logs of sites: NGINX makes them when it tests or takes a configuration, also for sites that it refuses.
+"""The access logs of sites. NGINX creates them when it tests or loads a configuration, even if it refuses the site.
 
 Note that this module is **private** to the collection.
 """
@@ -18,7 +18,7 @@ __all__ = ("log_names", "remove_logs", "site_logs")
 
 
 def log_names(paths: Paths) -> set[str]:
-    """Return the names of all logs."""
+    """Return the names of all log files."""
     try:
         return {entry.name for entry in paths.logs.iterdir()}
     except FileNotFoundError:
@@ -26,13 +26,13 @@ def log_names(paths: Paths) -> set[str]:
 
 
 def remove_logs(paths: Paths, names: Iterable[str]) -> None:
-    """Remove access logs by name; other names are left alone, and gone already is fine."""
+    """Remove access logs by name. Other names are ignored, and so are files that do not exist."""
     for name in names:
         if name.endswith(".access.log"):
             (paths.logs / name).unlink(missing_ok=True)
 
 
 def site_logs(paths: Paths, domain: str) -> list[Path]:
-    """Return a site's logs: the present one, and the rotated ones, compressed or not."""
+    """Return the log files of a site: the current ones and the rotated ones, compressed or not."""
     form = re.compile(rf"{re.escape(domain)}\.(access|error)\.log(\.\d+)?(\.gz)?")
     return [paths.logs / name for name in sorted(log_names(paths)) if form.fullmatch(name)]

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where things lie on a VPS, on the host and inside the proxy's container: named once, here.
+"""The paths of a VPS, on the host and inside the proxy's containers. Every path is written here once.
+
+The scripts in stacks/reverse-proxy/bin write some of them again; tests/contracts/test_reverse_proxy.py compares.
 
 Note that this module is **private** to the collection.
 """
@@ -16,8 +18,10 @@ __all__ = (
     "CONTAINER_CERTS",
     "CONTAINER_CONF",
     "CONTAINER_HTPASSWD",
+    "CONTAINER_LOGS",
     "CONTAINER_NGINX",
     "CONTAINER_SELFSIGNED",
+    "NGINX_GID",
     "STATUS_SOCKET",
     "Paths",
 )
@@ -27,14 +31,17 @@ CONTAINER_CERTS = "/etc/letsencrypt/live"
 CONTAINER_SELFSIGNED = "/etc/nginx/selfsigned"
 CONTAINER_HTPASSWD = "/etc/nginx/htpasswd"
 CONTAINER_ACME = "/var/www/acme"
+CONTAINER_LOGS = "/var/log/nginx"
 STATUS_SOCKET = "/run/vsa-status.sock"
-# What NGINX reads: a link on the container's tmpfs, which nginx.sh makes of `current` whenever the container starts.
+# The file that NGINX reads: a link on the container's tmpfs. nginx.sh makes the link from `current` at each start.
 CONTAINER_CONF = "/run/vsa/nginx.conf"
+# The group of NGINX's workers in the official image, in the proxy and in vsa-auth.
+NGINX_GID = 101
 
 
 @dataclass(frozen=True)
 class Paths:
-    """The tree of a host (docs/architecture.md) under ``root`` (``/`` but for tests)."""
+    """The paths of a host (docs/architecture.md) under ``root``, which is ``/`` except in tests."""
 
     root: str = "/"
 
@@ -50,17 +57,17 @@ class Paths:
 
     @property
     def certs(self) -> Path:
-        """Return the directory of what was said about single certificates beyond the manifests, one file per domain."""
+        """Return the directory of the certificate options that no manifest has, one file per domain."""
         return Path(self.root, "etc/vsa/certs")
 
     @property
     def dns(self) -> Path:
-        """Return the directory of the credentials with which DNS-01 challenges are answered, one file per plugin."""
+        """Return the directory of the credentials for DNS-01 challenges, one file per plugin."""
         return Path(self.root, "etc/vsa/dns")
 
     @property
     def state(self) -> Path:
-        """Return the directory of what VSA remembers."""
+        """Return the directory of VSA's own state."""
         return Path(self.root, "var/lib/vsa")
 
     @property
@@ -70,7 +77,7 @@ class Paths:
 
     @property
     def nginx(self) -> Path:
-        """Return the parent of the generations; this directory is mounted into the container, never ``current``."""
+        """Return the parent of the generations. This directory is mounted into the container, never ``current``."""
         return self.proxy / "data/nginx"
 
     @property
@@ -80,27 +87,37 @@ class Paths:
 
     @property
     def current(self) -> Path:
-        """Return the relative link to the live generation: the last proven one, and the one that NGINX starts with."""
+        """Return the relative link to the live generation: the last proven one, with which NGINX starts."""
         return self.nginx / "current"
 
     @property
     def journal(self) -> Path:
-        """Return the note of a commit under way: what a killed run leaves to the next one."""
+        """Return the note of a commit in progress. If the run is killed, the next run reads the note."""
         return self.nginx / "journal.json"
 
     @property
     def lock(self) -> Path:
-        """Return the host's lock; inside the mounted directory, so that the reloader takes the same one."""
+        """Return the host's lock. It is in the mounted directory, so that the reloader takes the same lock."""
         return self.nginx / ".lock"
 
     @property
     def letsencrypt(self) -> Path:
-        """Return certbot's state."""
+        """Return the directory of certbot's state."""
         return self.proxy / "data/letsencrypt"
 
     @property
+    def reload_flag(self) -> Path:
+        """Return the file that makes the reloader reload NGINX as soon as the file's content changes."""
+        return self.letsencrypt / "vsa-reload"
+
+    @property
+    def certbot_lock(self) -> Path:
+        """Return the lock of certbot: one run at a time, on the host and in the container."""
+        return self.letsencrypt / "vsa-certbot.lock"
+
+    @property
     def selfsigned(self) -> Path:
-        """Return the directory of self-signed pairs, a directory per domain."""
+        """Return the directory of self-signed certificates and keys, one directory per domain."""
         return self.proxy / "data/selfsigned"
 
     @property

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The password files of a host: data/htpasswd/<domain>/<path with commas>, read and replaced whole.
+"""The password files of a host: data/htpasswd/<domain>/<path with commas>. A file is always replaced as a whole.
 
-A reader sees the old or the new file, never a half; nobody but root and the group of NGINX's workers may read one.
+Only root and the group of NGINX's workers can read the files.
 Note that this module is **private** to the collection.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from ..._core.auth.htpasswd import file_name, path_of
 from ..._core.errors import RefusedError
 from ..machine.files import fsync_directory, read_text, remove_tree, write_atomically
-from .layout import Paths
+from .layout import NGINX_GID, Paths
 
 __all__ = (
     "locked",
@@ -34,22 +34,20 @@ __all__ = (
     "write_users_file",
 )
 
-# The workers' group in the official image, of the proxy and of vsa-auth alike.
-NGINX_GID = 101
 _FILE_MODE = 0o640
-_LOCK_SECONDS = 120.0
 _DIRECTORY_MODE = 0o750
+_LOCK_SECONDS = 120.0
 
 
 def users_file(paths: Paths, domain: str, protected: str) -> Path:
-    """Return where the users of a protected path lie; domain and path have passed their forms."""
+    """Return the password file of a protected path. The domain and the path must be validated already."""
     return paths.htpasswd / domain / file_name(protected)
 
 
 @contextmanager
 def locked(paths: Paths) -> Iterator[None]:
-    """Hold the lock of the password files; who needs the host's lock too takes it after this one."""
-    # The directory itself is locked: a file beside the sites' would be one more thing to leave behind.
+    """Hold the lock of the password files. A run that needs the host's lock too must take that lock after this one."""
+    # The directory itself is locked, so that no lock file is left beside the sites.
     handle = os.open(paths.htpasswd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
@@ -72,12 +70,12 @@ def locked(paths: Paths) -> Iterator[None]:
 
 
 def read_users_file(paths: Paths, domain: str, protected: str) -> str | None:
-    """Return the text of a password file, or None where there is none."""
+    """Return the text of a password file, None if there is no such file."""
     return read_text(users_file(paths, domain, protected))
 
 
 def write_users_file(paths: Paths, domain: str, protected: str, text: str) -> bool:
-    """Replace a password file whole, with its rights. Returns whether anything was written."""
+    """Replace a password file with mode and group. Return whether the content or the rights differed."""
     path = users_file(paths, domain, protected)
     if not path.parent.is_dir():
         path.parent.mkdir(mode=_DIRECTORY_MODE)
@@ -87,7 +85,7 @@ def write_users_file(paths: Paths, domain: str, protected: str, text: str) -> bo
 
 
 def remove_file(paths: Paths, domain: str, protected: str) -> bool:
-    """Remove a password file, and the site's directory with the last one. Returns whether there was one."""
+    """Remove a password file, and the site's directory if it is empty then. Return whether the file existed."""
     path = users_file(paths, domain, protected)
     existed = path.exists()
     path.unlink(missing_ok=True)
@@ -109,12 +107,12 @@ def protected_on_disk(paths: Paths) -> dict[str, list[str]]:
 
 
 def missing(paths: Paths, domain: str, wanted: Iterable[str]) -> list[str]:
-    """Return the protected paths of a site without a password file."""
+    """Return which of the protected paths have no password file."""
     return [protected for protected in wanted if not users_file(paths, domain, protected).is_file()]
 
 
 def make_missing(paths: Paths, domain: str, wanted: Iterable[str]) -> list[str]:
-    """Make an empty password file where one is missing: the path is locked, not open. Returns those paths."""
+    """Write an empty password file for each path that has none: then nobody may pass. Return those paths."""
     made = missing(paths, domain, wanted)
     for protected in made:
         write_users_file(paths, domain, protected, "")
@@ -122,13 +120,13 @@ def make_missing(paths: Paths, domain: str, wanted: Iterable[str]) -> list[str]:
 
 
 def remains(paths: Paths, domain: str) -> list[str]:
-    """Return the paths of a site's password files."""
+    """Return what is left on disk of a site's password files: their directory, or nothing."""
     place = paths.htpasswd / domain
     return [str(place)] if place.is_symlink() or place.exists() else []
 
 
 def remove_site(paths: Paths, domain: str) -> list[str]:
-    """Remove the password files of a site that the proxy no longer serves; returns the paths that went."""
+    """Remove the password files of a site that the proxy no longer serves. Return the removed paths."""
     gone = remains(paths, domain)
     place = paths.htpasswd / domain
     if place.is_dir() and not place.is_symlink():
@@ -139,7 +137,7 @@ def remove_site(paths: Paths, domain: str) -> list[str]:
 
 
 def _give(path: Path, mode: int) -> None:
-    """Let NGINX's group, and nobody else, read what root has made."""
+    """Let root and NGINX's group, and nobody else, read a directory."""
     if os.geteuid() == 0:
         os.chown(path, 0, NGINX_GID)
     path.chmod(mode)

@@ -288,7 +288,7 @@ class _Removal:
             self._done.add("certificate", [], f"kept, used by {', '.join(users)}" if users else "kept, as asked")
             return
         # The renewal loop of the certbot container must not work on the lineage meanwhile.
-        lock = self._paths.letsencrypt / "vsa-certbot.lock"
+        lock = self._paths.certbot_lock
         with host_lock(lock) if lock.exists() else contextlib.nullcontext():
             gone = remove_lineage(self._paths, self._domain)
         self._done.add("certificate", gone, "lineage, keys and renewal configuration removed" if gone else "none")

@@ -76,3 +76,20 @@ def test_a_site_that_is_not_here(tree: HostTree) -> None:
     with pytest.raises(RefusedError) as refused:
         entries(tree, "none.example.com")
     assert refused.value.there_are == [OTHER, SITE]
+
+
+def test_one_site_in_every_state(tree: HostTree) -> None:
+    protected = ["/", "/empty/", "/gone/", "/removed/"]
+    tree.apply(Change(SITE, {"auth": protected}))
+    remove_file(tree.paths, SITE, "/admin/")
+    for path, text in (("/", "bob:x\nalice:x\n"), ("/empty/", ""), ("/removed/", ""), ("/unused/", "")):
+        write_users_file(tree.paths, SITE, path, text)
+    tree.manifest(SITE, {"domain": SITE, "routes": ROUTES, "auth": [*protected[:3], "/new/"]})
+    assert [(entry["path"], entry["users"], entry["state"]) for entry in entries(tree)] == [
+        ("/", ["alice", "bob"], "ok"),
+        ("/empty/", [], "locked"),
+        ("/gone/", [], "missing"),
+        ("/new/", [], "pending"),
+        ("/removed/", [], "locked"),
+        ("/unused/", [], "unused"),
+    ]

@@ -18,6 +18,8 @@ PLACES = {
     "journal": f"{PROXY}/data/nginx/journal.json",
     "lock": f"{PROXY}/data/nginx/.lock",
     "letsencrypt": f"{PROXY}/data/letsencrypt",
+    "reload_flag": f"{PROXY}/data/letsencrypt/vsa-reload",
+    "certbot_lock": f"{PROXY}/data/letsencrypt/vsa-certbot.lock",
     "selfsigned": f"{PROXY}/data/selfsigned",
     "acme": f"{PROXY}/data/acme",
     "htpasswd": f"{PROXY}/data/htpasswd",

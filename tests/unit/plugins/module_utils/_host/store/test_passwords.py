@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.listing import list_auth
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import passwords as htpasswd
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
-
-from hosttree import HostTree, provide
 
 A = "a.example.com"
 HASH = "$2y$10$" + "a" * 53
@@ -85,25 +82,3 @@ def test_one_run_at_a_time(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Non
     with htpasswd.locked(paths):
         pass
     assert list(paths.htpasswd.iterdir()) == []
-
-
-def test_a_list_says_who_may_pass_and_what_is_not_as_it_should_be(tmp_path: Path) -> None:
-    host = HostTree(tmp_path)
-    host.paths.htpasswd.mkdir(parents=True)
-    protected = ["/", "/empty/", "/gone/", "/said/"]
-    host.apply(provide(A, auth=protected))
-    for path, text in (("/", f"bob:{HASH}\nalice:{HASH}\n"), ("/empty/", ""), ("/said/", ""), ("/unused/", "")):
-        htpasswd.write_users_file(host.paths, A, path, text)
-    routes = [{"path": "/", "container": "w", "port": 1}]
-    host.manifest(A, {"domain": A, "routes": routes, "auth": [*protected[:3], "/new/"]})
-    entries = list_auth(None, paths=host.paths)["auth"]
-    assert [(entry["path"], entry["users"], entry["state"]) for entry in entries] == [
-        ("/", ["alice", "bob"], "ok"),
-        ("/empty/", [], "locked"),
-        ("/gone/", [], "missing"),
-        ("/new/", [], "pending"),
-        ("/said/", [], "locked"),
-        ("/unused/", [], "unused"),
-    ]
-    with pytest.raises(RefusedError):
-        list_auth("none.example.com", paths=host.paths)

@@ -1,0 +1,105 @@
+"""Paths, names and numbers that the engine and the scripts of the reverse proxy both have are the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import certbot
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import nginx
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import layout
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+
+import vsa_tree
+
+STACK = Path("stacks/reverse-proxy")
+PATHS = Paths()
+# Where the containers of NGINX and of certbot see directories of the stack's folder.
+LETSENCRYPT = "/etc/letsencrypt"
+
+
+def script(name: str) -> str:
+    return vsa_tree.text(STACK / "bin" / name)
+
+
+def services() -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load(vsa_tree.text(STACK / "compose.yml"))["services"])
+
+
+def in_letsencrypt(path: Path) -> str:
+    return f"{LETSENCRYPT}/{path.relative_to(PATHS.letsencrypt)}"
+
+
+# Script, the text in it that has the value, and the engine's value.
+SHARED = [
+    ("nginx-reloader.sh", r"(?m)^lock=(\S+)$", f"{layout.CONTAINER_NGINX}/{PATHS.lock.relative_to(PATHS.nginx)}"),
+    ("nginx-reloader.sh", r"(?m)^flag=(\S+)$", in_letsencrypt(PATHS.reload_flag)),
+    ("nginx-reloader.sh", r"(?m)^logs=(\S+)$", layout.CONTAINER_LOGS),
+    ("nginx-reloader.sh", r"(?m)^run=(\S+)$", str(Path(layout.CONTAINER_CONF).parent)),
+    ("nginx-reloader.sh", r"(?m)^most_sets=(\d+)$", str(nginx._MOST_SETS)),
+    ("nginx-reloader.sh", r"\$1 - last > (\d+)\)", str(nginx._SAME_RELOAD_TICKS)),
+    ("nginx.sh", r"nginx\.conf\" (\S+)", layout.CONTAINER_CONF),
+    ("nginx.sh", r"readlink (\S+)\)", f"{layout.CONTAINER_NGINX}/{PATHS.current.relative_to(PATHS.nginx)}"),
+    ("nginx.sh", r"cat (\S+) >", in_letsencrypt(PATHS.reload_flag)),
+    ("nginx-health.sh", r"--unix-socket (\S+)", layout.STATUS_SOCKET),
+    ("nginx-health.sh", r"stat -c %Y (\S+)", f"{Path(layout.CONTAINER_CONF).parent}/reloader"),
+    ("certbot-deployed.sh", r"(?m)^\s*flag=(\S+)$", in_letsencrypt(PATHS.reload_flag)),
+    ("certbot.sh", r"exec 9>(\S+)", in_letsencrypt(PATHS.certbot_lock)),
+    ("certbot-rights.sh", r"VSA_KEYS_GID:-(\d+)", str(layout.NGINX_GID)),
+]
+
+
+@pytest.mark.parametrize(("name", "pattern", "value"), SHARED, ids=[f"{row[0]} {row[2]}" for row in SHARED])
+def test_a_script_has_the_engines_value(name: str, pattern: str, value: str) -> None:
+    found = re.findall(pattern, script(name))
+    assert found == [value], f"{name} has {found}, the engine has {value}"
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "image"),
+    [
+        ("nginx", nginx.CONTAINER, nginx.DEFAULT_IMAGE),
+        ("auth", nginx.AUTH_CONTAINER, nginx.DEFAULT_IMAGE),
+        ("certbot", certbot.CONTAINER, certbot.DEFAULT_IMAGE),
+    ],
+)
+def test_a_container_has_the_engines_name_and_image(service: str, name: str, image: str) -> None:
+    found = services()[service]
+    assert found["container_name"] == name
+    assert re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", found["image"]) == image
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [
+        (PATHS.nginx, layout.CONTAINER_NGINX),
+        (PATHS.letsencrypt, str(Path(layout.CONTAINER_CERTS).parent)),
+        (PATHS.selfsigned, layout.CONTAINER_SELFSIGNED),
+        (PATHS.acme, layout.CONTAINER_ACME),
+        (PATHS.htpasswd, layout.CONTAINER_HTPASSWD),
+        (PATHS.logs, layout.CONTAINER_LOGS),
+    ],
+)
+def test_a_directory_is_mounted_where_the_engine_expects_it(path: Path, inside: str) -> None:
+    mounts = [volume.split(":")[:2] for volume in services()["nginx"]["volumes"]]
+    assert [f"./{path.relative_to(PATHS.proxy)}", inside] in mounts
+
+
+def test_the_group_of_the_workers_is_the_engines() -> None:
+    group = str(layout.NGINX_GID)
+    assert services()["auth"]["user"] == f"{group}:{group}"
+    assert services()["certbot"]["environment"]["VSA_KEYS_GID"] == group
+    directories = yaml.safe_load(vsa_tree.text(STACK / "stack.yml"))["directories"]
+    keys = {str(PATHS.proxy / entry["path"]): entry["group"] for entry in directories}
+    for path in (PATHS.letsencrypt, PATHS.selfsigned, PATHS.htpasswd):
+        assert keys[str(path)] == layout.NGINX_GID
+
+
+def test_the_reloader_knows_workers_by_the_title_that_the_engine_reads() -> None:
+    assert '"nginx: worker process is shutting down"*) kind=old' in script("nginx-reloader.sh")
+    engine = vsa_tree.text(Path("plugins/module_utils/_host/proxy/nginx.py"))
+    assert '"worker process"' in engine
+    assert '"shutting down"' in engine
