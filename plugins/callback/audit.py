@@ -60,10 +60,15 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import INTERRUPTED, STATUS, Change, Counts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
+    INTERRUPTED,
+    STATUS,
+    Counts,
+    TaskChange,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import worst_exit
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Run, Trail
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import RecordedRun, Trail
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
@@ -101,11 +106,11 @@ class CallbackModule(CallbackBase):
         super().__init__(*args, **named)
         self._lock = threading.RLock()
         self._warned = False
-        self._run: Run | None = None
+        self._run: RecordedRun | None = None
         self._trail: Trail | None = None
         self._masker = Masker()
         self._began = time.monotonic()
-        self._changes: list[Change] = []
+        self._changes: list[TaskChange] = []
         self._failures: dict[str, tuple[int, str]] = {}
         self._hosts: dict[str, None] = {}
         self._asks_inventory = False
@@ -163,7 +168,7 @@ class CallbackModule(CallbackBase):
         if self._run is None or not outcome.get("changed"):
             return
         task = result.task
-        change = Change(
+        change = TaskChange(
             host=result.host.get_name(),
             task=self._masker.line(_written_name(task)),
             action=str(getattr(task, "resolved_action", None) or task.action),

@@ -7,18 +7,28 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Filled in by the action plugin."""
+    """The options that tell a module which run it is part of. The action plugin fills them in."""
 
     DOCUMENTATION = r"""
 options:
   audit_id:
-    description: The id of the run, a UUID of version 7.
+    description: The id of the run, a UUID of version 7. The action plugin fills it in.
     type: str
   actor:
-    description: Who asked for it.
-    type: str
-    default: unknown
+    description: Who started the run. The action plugin fills it in.
+    type: dict
+    suboptions:
+      user:
+        description: The login user of the run.
+        type: str
+        required: true
+      sudo_user:
+        description: The user who called sudo, if the run has another user's rights.
+        type: str
+      controller:
+        description: The name of the machine that the run was started on.
+        type: str
   verb:
-    description: The verb that asked for it.
+    description: The verb that the run is recorded under. The action plugin fills it in.
     type: str
 """

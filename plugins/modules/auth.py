@@ -84,27 +84,11 @@ audit_id:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.users import UserRequest, add_user, remove_user
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import (
-    RUN_SPEC,
-    TEMPLATES_SPEC,
-    run_context,
-)
-
-
-def user_request(params) -> UserRequest:
-    return UserRequest(
-        run=run_context(params, verb="auth.add"),
-        domain=params["domain"],
-        user=params["user"],
-        route=params["route"],
-        hashed=params["hash"],
-        replaces=params["replaces"],
-        templates=params["templates"] or {},
-    )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
 
 
 def main() -> None:
@@ -122,18 +106,22 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    params, check = module.params, module.check_mode
-    verb = add_user if params["state"] == "present" else remove_user
-    try:
-        result = audited(
-            lambda: as_module_result(verb(user_request(params), check=check, diff=module._diff)),
-            params,
-            module="auth",
-            check=check,
+    params = module.params
+    change = add_user if params["state"] == "present" else remove_user
+
+    def call(context: RunContext) -> Result:
+        request = UserRequest(
+            run=context,
+            domain=params["domain"],
+            user=params["user"],
+            route=params["route"],
+            hashed=params["hash"],
+            replaces=params["replaces"],
+            templates=params["templates"] or {},
         )
-    except VsaError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+        return change(request, check=module.check_mode, diff=module._diff)
+
+    exit_recorded(module, call, verb="auth.add", target=params["domain"])
 
 
 if __name__ == "__main__":

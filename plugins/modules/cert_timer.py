@@ -52,9 +52,10 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import set_timer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
 
 
@@ -67,13 +68,13 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        check = module.check_mode
-        module.exit_json(
-            **audited(lambda: set_timer(module.params, check=check), module.params, module="cert_timer", check=check)
-        )
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    present, cron = module.params["state"] == "present", module.params["cron"]
+
+    def run(context: RunContext) -> Result:
+        del context  # the timer's files do not say who installed them
+        return set_timer(present=present, cron=cron, check=module.check_mode)
+
+    exit_recorded(module, run, verb="cert.install-cron")
 
 
 if __name__ == "__main__":

@@ -103,31 +103,28 @@ invalid:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import requested_fields
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import PHASES, VhostRequest, run
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import (
-    RUN_SPEC,
-    TEMPLATES_SPEC,
-    run_context,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import SITE_SPEC
 
 
-def vhost_request(params):
+def vhost_request(params: dict[str, Any], context: RunContext) -> VhostRequest:
     """Return the request that the options of a task make. VsaError if an option is not of its form."""
     change = None
     if params["domain"] is not None:
         domain, unset = forms.domain(params["domain"]), tuple(params["unset"] or ())
         change = Change(domain, requested_fields(params), unset, absent=params["state"] == "absent")
     taken_over = {key: params[key] for key in ("phase", "existing", "sync", "answering", "base", "plan", "to")}
-    run, templates = run_context(params, verb="vhost.apply"), params["templates"] or {}
-    return VhostRequest(run=run, templates=templates, change=change, **taken_over)
+    return VhostRequest(run=context, templates=params["templates"] or {}, change=change, **taken_over)
 
 
 def main() -> None:
@@ -151,13 +148,10 @@ def main() -> None:
     )
     check, diff = module.check_mode, module._diff
 
-    def call():
-        return as_module_result(run(vhost_request(module.params), check=check, diff=diff))
+    def call(context: RunContext) -> Result:
+        return run(vhost_request(module.params, context), check=check, diff=diff)
 
-    try:
-        module.exit_json(**audited(call, module.params, module="vhost", check=check))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_recorded(module, call, verb="vhost.apply", target=module.params["domain"])
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def _fill(path: Path) -> None:
     sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/support")]
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
         GENESIS,
-        Change,
         Counts,
+        TaskChange,
         closing,
         content_of,
         seal,
@@ -102,7 +102,7 @@ def _fill(path: Path) -> None:
                 hosts=(host,),
                 duration=2.0,
                 counts={host: Counts(4, 1)},
-                changes=(Change(host, "Change the proxy", "flowbiz.vsa.vhost"),),
+                changes=(TaskChange(host, "Change the proxy", "flowbiz.vsa.vhost"),),
             )
             for found in (first, last):
                 line = seal(found, before)

@@ -25,7 +25,7 @@ from typing import Any
 import click
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
@@ -123,7 +123,7 @@ class Runs:
     seen: set[str] = field(default_factory=set)
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[AuditRecord]:
         return [parse_line(line) for _, _, line in self.trail.lines()]
 
     @property
@@ -131,7 +131,7 @@ class Runs:
         state = self.folder / "state/vsa"
         return Trail(Places(state, state, self.folder / "spool"))
 
-    def of(self, verb: str, door: str) -> list[Record]:
+    def of(self, verb: str, door: str) -> list[AuditRecord]:
         # The limit distinguishes the runs of the wrapper from the runs of ansible-playbook.
         said = "vps-w" if door == "vsa" else "vps-p"
         return [r for r in self.records if r.verb == verb.replace(" ", ".") and r.arguments.get("limit") == said]

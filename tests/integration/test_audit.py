@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
@@ -37,13 +37,13 @@ class Both:
     state: Path
     vps: rig.Vps
 
-    def here(self) -> list[Record]:
+    def here(self) -> list[AuditRecord]:
         folder = self.state / "vsa"
         trail = Trail(Places(folder, folder, self.state / "spool"))
         assert verify(trail.lines()).problems == []
         return [parse_line(line) for _, _, line in trail.lines()]
 
-    def there(self) -> list[Record]:
+    def there(self) -> list[AuditRecord]:
         text = self.vps.run("cat /var/log/vsa/audit.jsonl 2>/dev/null || true").stdout
         lines = [
             ("audit.jsonl", number, f"{line}\n".encode()) for number, line in enumerate(text.splitlines(), start=1)

@@ -30,11 +30,11 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
-    Actor,
-    Change,
+    AuditRecord,
     Controller,
     Counts,
-    Record,
+    RecordedActor,
+    TaskChange,
     parse_line,
     seal,
 )
@@ -53,11 +53,11 @@ import json, sys
 from pathlib import Path
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
-    Actor,
-    Change,
+    RecordedActor,
+    TaskChange,
     Controller,
     Counts,
-    Record,
+    AuditRecord,
     parse_line,
     seal,
 )
@@ -627,20 +627,24 @@ def test_a_long_outage_is_made_up_for_in_bounded_runs(loki: rig.Loki, trail: Tra
 
 def test_the_runbooks_queries_find_real_records(loki: rig.Loki, trail: TrailFolder, writer: str) -> None:
     """Every query of docs/runbooks/loki.md, run over records that the callback wrote."""
-    alice = Record(
+    alice = AuditRecord(
         id="01938c5a-7d7b-7cc3-98c4-dc0c0c07398f",
         kind="started",
         time="",
-        actor=Actor("alice", None, "192.0.2.7"),
+        actor=RecordedActor("alice", None, "192.0.2.7"),
         controller=Controller("laptop", writer),
         verb="site provision",
         version="1.0.0",
         hosts=("vps-01", "vps-02"),
         arguments={"domain": "shop.example.com"},
     )
-    change = Change("vps-01", "Provision the site", "flowbiz.vsa.site", '-a [x]\n+b "q" ünï\n')
+    change = TaskChange("vps-01", "Provision the site", "flowbiz.vsa.site", '-a [x]\n+b "q" ünï\n')
     done = {"kind": "finished", "status": "ok", "counts": {"vps-01": Counts(ok=3, changed=1)}, "changes": (change,)}
-    bob = {"id": "01938c5a-0000-7cc3-98c4-dc0c0c07398f", "actor": Actor("bob", "alice-2"), "hosts": ("vps-011",)}
+    bob = {
+        "id": "01938c5a-0000-7cc3-98c4-dc0c0c07398f",
+        "actor": RecordedActor("bob", "alice-2"),
+        "hosts": ("vps-011",),
+    }
     records = [
         alice,
         dataclasses.replace(alice, **bob),

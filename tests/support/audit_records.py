@@ -10,9 +10,9 @@ from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
-    Actor,
+    AuditRecord,
     Controller,
-    Record,
+    RecordedActor,
     content_of,
     seal,
 )
@@ -26,13 +26,13 @@ def audit_id(number: int = 0) -> str:
     return uuid7(1_790_000_000_000 + number, randomness=number.to_bytes(10, "big"))
 
 
-def record(number: int = 0, **said: Any) -> Record:
+def record(number: int = 0, **said: Any) -> AuditRecord:
     """Return a record of a started run, with what is said put in."""
-    made = Record(
+    made = AuditRecord(
         id=audit_id(number),
         kind="started",
         time=f"2026-11-24T10:00:{number % 60:02}.000000Z",
-        actor=Actor(user="ops"),
+        actor=RecordedActor(user="ops"),
         controller=CONTROLLER,
         verb="site.provision",
         version="0.1.0",

@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
@@ -56,7 +57,7 @@ def main() -> None:
         unset = tuple(wanted.get("unset", ()))
         absent = wanted.get("absent", False)
         changes = (Change(wanted["domain"], wanted.get("said", {}), unset=unset, absent=absent),)
-    run = RunContext(audit_id="019ab3a4-0000-7000-8000-000000000000", actor="test", verb="test")
+    run = RunContext(audit_id="019ab3a4-0000-7000-8000-000000000000", actor=Actor("test"), verb="test")
     request = Request(
         templates=wanted["templates"],
         run=run,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, make_plan, text_hash
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
@@ -65,7 +66,7 @@ class HostTree:
         host = read_host(self.paths)
         live = host.live
         renderer = make_renderer(templates=self.templates, settings=host.settings, marker=live.marker or MARKER)
-        run = RunContext(AUDIT_ID, "tester@here", "site.provision")
+        run = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.provision")
         request = Request(run=run, templates=self.templates, changes=changes, sync=sync)
         desired = build_generation(host, request, renderer)
         plan = make_plan(

@@ -51,7 +51,10 @@ def record(root: Path, name: str) -> tuple[list[dict], int | None]:
     path.write_text(inventory, encoding="utf-8")
     extravars = {"site_domain": domain} if domain else {}
     run = Run(playbook=f"flowbiz.vsa.{playbook}", extravars=extravars, inventory=str(path), **options)
-    audit = {"vsa_audit_id": "01936f00-0000-7000-8000-000000000000", "vsa_actor": "tester@here"}
+    audit = {
+        "vsa_audit_id": "01936f00-0000-7000-8000-000000000000",
+        "vsa_actor": {"user": "tester", "controller": "here"},
+    }
     with Execution(run, config=Config(), caller=os.environ, audit=audit) as execution:
         events = [event for event in execution if event is not None]
     return events, execution.code

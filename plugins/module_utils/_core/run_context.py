@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .actor import Actor
+
 __all__ = ("RunContext",)
 
 
@@ -18,9 +20,9 @@ class RunContext:
     """The attribution of a change: it goes into generation.json and into the host's audit trail.
 
     ``audit_id`` is a UUID of version 7, the same one that the controller's audit record has. ``verb`` is written as
-    ``site.provision``.
+    ``site.provision``. generation.json has the actor as text: ``actor.displayed``.
     """
 
     audit_id: str
-    actor: str
+    actor: Actor
     verb: str

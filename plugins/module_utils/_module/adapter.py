@@ -8,23 +8,70 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._core.errors import VsaError
+from .._core.errors import EXIT_NOT_ROLLED_BACK, EXIT_ROLLED_BACK, VsaError
 from .._core.result import Result, as_module_result
+from .._core.run_context import RunContext
+from .arguments import run_context
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-__all__ = ("exit_with",)
+__all__ = ("exit_recorded", "exit_with")
 
 
 def exit_with(module: AnsibleModule, call: Callable[[], Result]) -> None:
-    """Run a verb, and end the module with its result or with its VsaError."""
+    """Run a verb that only reads, and end the module with its result or with its VsaError."""
     try:
         result = call()
     except VsaError as error:
         module.fail_json(**error.as_result())
     else:
         module.exit_json(**as_module_result(result))
+
+
+def exit_recorded(
+    module: AnsibleModule, call: Callable[[RunContext], Result], *, verb: str, target: object = None
+) -> None:
+    """Run a verb that changes the host, record the change, and end the module like :func:`exit_with`.
+
+    A change is recorded in the host's own audit trail, and so is a change that was rolled back or could not be. A run
+    that changed nothing leaves no record, nor does check mode. ``verb`` is the default if the task names none;
+    ``target`` is what the verb changes, a domain or a stack.
+    """
+    try:
+        context = run_context(module.params, verb=verb)
+        result = _recorded(module, call, context, target=target)
+    except VsaError as error:
+        module.fail_json(**error.as_result())
+    else:
+        module.exit_json(**as_module_result(result))
+
+
+def _recorded(
+    module: AnsibleModule, call: Callable[[RunContext], Result], context: RunContext, *, target: object
+) -> Result:
+    """Return the result of the verb, and leave the record if the verb changed something."""
+    began = time.monotonic()
+    try:
+        result = call(context)
+    except VsaError as error:
+        if error.exit_code in (EXIT_ROLLED_BACK, EXIT_NOT_ROLLED_BACK):
+            _record(module, context, target=target, began=began, error=error)
+        raise
+    if result.changed:
+        _record(module, context, target=target, began=began, result=result)
+    return result
+
+
+def _record(module: AnsibleModule, context: RunContext, *, target: object, began: float, **outcome: Any) -> None:
+    if module.check_mode:
+        return
+    # Imported here: most runs change nothing, and a host compiles what is imported anew in each run.
+    from .._host.audit.host_record import record_change
+
+    took = time.monotonic() - began
+    record_change(context, action=module._name, target=str(target) if target else None, took=took, **outcome)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._core.actor import actor_from_option
 from .._core.errors import UsageError
 from .._core.ids import is_uuid7
 from .._core.run_context import RunContext
@@ -21,7 +22,14 @@ __all__ = ("RUN_SPEC", "TEMPLATES_SPEC", "run_context")
 # Which run this is. The action plugins fill these in.
 RUN_SPEC: dict[str, dict[str, Any]] = {
     "audit_id": {"type": "str"},
-    "actor": {"type": "str", "default": "unknown"},
+    "actor": {
+        "type": "dict",
+        "options": {
+            "user": {"type": "str", "required": True},
+            "sudo_user": {"type": "str"},
+            "controller": {"type": "str"},
+        },
+    },
     "verb": {"type": "str"},
 }
 
@@ -41,4 +49,4 @@ def run_context(params: Mapping[str, Any], *, verb: str) -> RunContext:
     audit_id = params.get("audit_id") or new_audit_id()
     if not is_uuid7(audit_id):
         raise UsageError("this is not a run's id", field="audit_id", value=audit_id, expected="a UUID of version 7")
-    return RunContext(audit_id=audit_id, actor=params.get("actor") or "unknown", verb=params.get("verb") or verb)
+    return RunContext(audit_id=audit_id, actor=actor_from_option(params.get("actor")), verb=params.get("verb") or verb)

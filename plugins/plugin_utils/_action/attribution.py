@@ -8,16 +8,15 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.display import Display
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.ids import new_audit_id
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.login import current_actor
 
-__all__ = ("actor", "run_options", "set_audit_id")
+__all__ = ("run_options", "set_audit_id")
 
 # The audit callback sets the id in Ansible's main process. The processes that run action plugins are forked from it.
 _recorded: dict[str, str] = {}
@@ -28,15 +27,6 @@ def set_audit_id(audit_id: str | None) -> None:
     _recorded.clear()
     if audit_id:
         _recorded["audit_id"] = audit_id
-
-
-def actor() -> str:
-    """Return who runs Ansible, as user@controller; behind sudo the one who called it."""
-    try:
-        user = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 def run_options(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, verb: str) -> dict[str, Any]:
@@ -53,6 +43,6 @@ def run_options(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, v
         )
     return {
         "audit_id": recorded or arguments.get("audit_id") or task_vars.get("vsa_audit_id") or new_audit_id(),
-        "actor": arguments.get("actor") or task_vars.get("vsa_actor") or actor(),
+        "actor": arguments.get("actor") or task_vars.get("vsa_actor") or current_actor(os.environ).as_option(),
         "verb": arguments.get("verb") or verb,
     }

@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import masked_arguments, target_of
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, RecordedActor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import (
     Places,
-    login_actor,
     this_controller,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import now
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.ids import new_audit_id
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.login import current_actor
 
 __all__ = ("opening_record",)
 
@@ -37,7 +37,7 @@ def opening_record(
     check: bool = False,
     hosts: tuple[str, ...] = (),
     target: str | None = None,
-) -> Record:
+) -> AuditRecord:
     """Return the record that opens a run.
 
     ``arguments`` are masked here. The record's id is ``vsa_audit_id`` among them if that is a UUID of version 7, or
@@ -45,11 +45,11 @@ def opening_record(
     """
     requested = arguments.get("vsa_audit_id")
     usable = isinstance(requested, str) and is_uuid7(requested)
-    return Record(
+    return AuditRecord(
         id=str(requested) if usable else new_audit_id(),
         kind="started",
         time=now(),
-        actor=login_actor(environ),
+        actor=RecordedActor.of(current_actor(environ)),
         controller=this_controller(places),
         verb=verb,
         version=VERSION,

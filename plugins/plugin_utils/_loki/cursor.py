@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import read_json, write_atomically
 
-__all__ = ("Cursor", "Line", "Trail", "load", "nanoseconds", "save")
+__all__ = ("Cursor", "TrailFiles", "TrailLine", "load", "nanoseconds", "save")
 
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):?(\d\d))", re.ASCII
@@ -53,7 +53,7 @@ class Cursor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class TrailLine:
     """One line of the trail.
 
     ``text`` is the record without its line end; ``time`` in nanoseconds; ``problem`` says why it cannot be sent at all
@@ -114,7 +114,7 @@ def nanoseconds(value: object) -> int | None:
     return seconds * 1_000_000_000 + int((found[7] or "0").ljust(9, "0")) if seconds >= 0 else None
 
 
-def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> Line:
+def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> TrailLine:
     """Return what a line (without its end) says; what is not a record has a ``problem`` and a hash of its own."""
     problem, text = "", ""
     record: Any = {}
@@ -129,7 +129,7 @@ def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> Line:
     if not problem and time is None:
         problem = "it has no time"
     found = record.get("hash")
-    return Line(
+    return TrailLine(
         text=text,
         id=str(record.get("id", ""))[:64],
         hash=found if isinstance(found, str) and found else "line:" + hashlib.sha256(raw).hexdigest(),
@@ -142,7 +142,7 @@ def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> Line:
     )
 
 
-class Trail:
+class TrailFiles:
     """The files of the trail, opened once: a rotation from then on changes nothing for the reader."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -181,7 +181,7 @@ class Trail:
                 return number, offset
         return None
 
-    def lines(self, cursor: Cursor) -> Iterator[Line]:
+    def lines(self, cursor: Cursor) -> Iterator[TrailLine]:
         """Yield every whole line behind the cursor, in order; stop at a break of the chain that the cursor lacks.
 
         A rotation between the listing of the files and their opening looks like one, and is none in the next run.
@@ -212,7 +212,7 @@ class Trail:
             for number in range(begin[0], len(self._files))
         )
 
-    def _read(self, number: int, offset: int) -> Iterator[Line]:
+    def _read(self, number: int, offset: int) -> Iterator[TrailLine]:
         device, inode, stream = self._files[number]
         stream.seek(offset)
         while True:

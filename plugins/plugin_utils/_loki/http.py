@@ -22,7 +22,7 @@ import threading
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ("Answer", "NoAnswerError", "SettingsError", "Target", "Transport")
+__all__ = ("LokiAnswer", "NoAnswerError", "SettingsError", "Target", "Transport")
 
 _PUSH = "/loki/api/v1/push"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -39,7 +39,7 @@ class NoAnswerError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class LokiAnswer:
     """What Loki said: the HTTP status, its text and the Retry-After header as it came."""
 
     status: int
@@ -144,13 +144,13 @@ class Transport:
         self._target = target
         self._connection: http.client.HTTPConnection | None = None
 
-    def push(self, body: bytes, *, seconds: float) -> Answer:
+    def push(self, body: bytes, *, seconds: float) -> LokiAnswer:
         """Send a JSON body, gzipped, and return the answer; raises NoAnswerError after ``seconds`` at the latest.
 
         A timeout of a socket bounds one read, and none bounds the resolver: a thread that is left behind is what
         keeps the promise.
         """
-        box: list[Answer | NoAnswerError] = []
+        box: list[LokiAnswer | NoAnswerError] = []
         given_up = threading.Event()
         thread = threading.Thread(target=self._into, args=(box, body, seconds, given_up), name="vsa-loki", daemon=True)
         thread.start()
@@ -175,14 +175,16 @@ class Transport:
             except OSError:
                 pass  # gone already
 
-    def _into(self, box: list[Answer | NoAnswerError], body: bytes, seconds: float, given_up: threading.Event) -> None:
+    def _into(
+        self, box: list[LokiAnswer | NoAnswerError], body: bytes, seconds: float, given_up: threading.Event
+    ) -> None:
         try:
             box.append(self._request(body, seconds, given_up))
         except (OSError, http.client.HTTPException, ValueError) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
             box.append(NoAnswerError(f"{self._target.name}: {words}"))
 
-    def _request(self, body: bytes, seconds: float, given_up: threading.Event) -> Answer:
+    def _request(self, body: bytes, seconds: float, given_up: threading.Event) -> LokiAnswer:
         connection = self._connected(seconds)
         if connection.sock is None:
             connection.connect()
@@ -199,7 +201,7 @@ class Transport:
         text = response.read(_LONGEST_ANSWER).decode("utf-8", errors="replace")
         if response.read(1):
             raise http.client.HTTPException("the answer is longer than any of Loki's")
-        return Answer(response.status, text, response.headers.get("Retry-After"))
+        return LokiAnswer(response.status, text, response.headers.get("Retry-After"))
 
     def _connected(self, seconds: float) -> http.client.HTTPConnection:
         if self._connection is None:

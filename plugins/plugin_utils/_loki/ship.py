@@ -24,8 +24,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .cursor import Line, Trail, load, save
-from .http import Answer, NoAnswerError, SettingsError, Target, Transport
+from .cursor import TrailFiles, TrailLine, load, save
+from .http import LokiAnswer, NoAnswerError, SettingsError, Target, Transport
 
 __all__ = ("ShipResult", "Skipped", "ship")
 
@@ -88,12 +88,12 @@ def ship(
     ``auth`` says which ("basic", "bearer"), None tells them by the colon.
     """
     until = time.monotonic() + deadline - min(_RESERVE, deadline / 4)
-    files: Trail | None = None
+    files: TrailFiles | None = None
     try:
         target = Target.of(url, auth_file=auth_file, auth=auth, ca_bundle=ca_bundle)
         with _alone(cursor, until=until):
-            files = Trail(trail)
-            return _Run(cursor=cursor, target=target, writer=writer, url=url, until=until).through(files)
+            files = TrailFiles(trail)
+            return _Shipment(cursor=cursor, target=target, writer=writer, url=url, until=until).through(files)
     except (SettingsError, _StopError) as error:
         return ShipResult(0, (), _pending(trail, cursor, url=url), str(error))
     except Exception as error:  # an audit trail never fails a run, whatever is wrong with its files
@@ -134,12 +134,12 @@ def _alone(cursor: Path, *, until: float) -> Iterator[None]:
 
 
 def _pending(trail: Sequence[Path], cursor: Path, *, url: str) -> int:
-    with contextlib.suppress(OSError), contextlib.closing(Trail(trail)) as files:
+    with contextlib.suppress(OSError), contextlib.closing(TrailFiles(trail)) as files:
         return files.count(load(cursor, url=url))
     return 0
 
 
-class _Run:
+class _Shipment:
     """One run: pushes from the cursor on until all is sent, the deadline comes, or Loki can take no more."""
 
     def __init__(self, *, cursor: Path, target: Target, writer: str, url: str, until: float) -> None:
@@ -156,7 +156,7 @@ class _Run:
         # Lines refused alone while Loki took no other one yet: whose fault that is shows with the first that it takes.
         self._doubts: list[Skipped] = []
 
-    def through(self, files: Trail) -> ShipResult:
+    def through(self, files: TrailFiles) -> ShipResult:
         """Send the trail's lines from the cursor on, and say how that went."""
         before = files.count(self._cursor)
         error = None
@@ -188,9 +188,9 @@ class _Run:
             raise _StopError(f"{self._name} asked to be left alone for another {left:.0f} s")
         self._cursor = dataclasses.replace(self._cursor, not_before=0)
 
-    def _batches(self, lines: Iterator[Line]) -> Iterator[tuple[list[Line], bool]]:
+    def _batches(self, lines: Iterator[TrailLine]) -> Iterator[tuple[list[TrailLine], bool]]:
         """Yield (lines, whether they are late) in order, each fit for one push by its number, size and lateness."""
-        batch: list[Line] = []
+        batch: list[TrailLine] = []
         size = total = newest = 0
         batch_late = False
         for line in lines:
@@ -215,7 +215,7 @@ class _Run:
         if batch:
             yield batch, batch_late
 
-    def _deliver(self, lines: list[Line], *, late: bool, restamped: bool = False) -> None:
+    def _deliver(self, lines: list[TrailLine], *, late: bool, restamped: bool = False) -> None:
         """Bring lines to Loki in one push, or in as many as it takes; the cursor is behind them then."""
         if lines[0].problem:
             self._pass_over(lines[0], lines[0].problem, sure=True)
@@ -234,7 +234,7 @@ class _Run:
             sure = answer.status == 413 or _TOO_LONG.search(answer.text) is not None
             self._pass_over(lines[0], f"{answer.status}: {self._words(answer)}", sure=sure)
 
-    def _stamps(self, lines: list[Line], *, late: bool, now: int | None) -> list[int]:
+    def _stamps(self, lines: list[TrailLine], *, late: bool, now: int | None) -> list[int]:
         """Return each line's timestamp: its own time, or now; at least one nanosecond behind the line before."""
         newest = self._cursor.late if late else self._cursor.live
         stamps = []
@@ -243,7 +243,7 @@ class _Run:
             stamps.append(newest)
         return stamps
 
-    def _push(self, lines: list[Line], stamps: list[int], *, late: bool) -> Answer:
+    def _push(self, lines: list[TrailLine], stamps: list[int], *, late: bool) -> LokiAnswer:
         """Return Loki's answer where it speaks of these very lines; raise _StopError for every other one."""
         labels = {"job": "vsa-audit", "writer": self._writer, **({"late": "1"} if late else {})}
         values = [[str(stamp), line.text] for stamp, line in zip(stamps, lines, strict=True)]
@@ -265,7 +265,7 @@ class _Run:
             smaller=busy,
         )
 
-    def _at_another_time(self, lines: list[Line], stamps: list[int], answer: Answer, *, late: bool) -> None:
+    def _at_another_time(self, lines: list[TrailLine], stamps: list[int], answer: LokiAnswer, *, late: bool) -> None:
         """Send lines whose time was refused as late ones; late ones as of now."""
         if late:
             self._deliver(lines, late=True, restamped=True)
@@ -278,7 +278,7 @@ class _Run:
         if lines[refused:]:
             self._taken(lines[refused:], stamps[refused:], late=False)
 
-    def _in_halves(self, lines: list[Line], *, late: bool) -> None:
+    def _in_halves(self, lines: list[TrailLine], *, late: bool) -> None:
         """Narrow down which line of a refused push is the bad one; what is good arrives on the way."""
         middle = len(lines) // 2
         try:
@@ -288,7 +288,7 @@ class _Run:
             stop.smaller = True
             raise
 
-    def _taken(self, lines: list[Line], stamps: list[int], *, late: bool) -> None:
+    def _taken(self, lines: list[TrailLine], stamps: list[int], *, late: bool) -> None:
         self._sent += len(lines)
         for doubt in self._doubts:
             self._skip(doubt)
@@ -300,7 +300,7 @@ class _Run:
             self._cursor = dataclasses.replace(self._cursor, live=stamps[-1])
         self._save()
 
-    def _pass_over(self, line: Line, reason: str, *, sure: bool) -> None:
+    def _pass_over(self, line: TrailLine, reason: str, *, sure: bool) -> None:
         skipped = Skipped(line.id, line.hash, reason)
         if sure or self._sent:
             self._skip(skipped)
@@ -323,7 +323,7 @@ class _Run:
         finally:
             os.close(handle)
 
-    def _words(self, answer: Answer) -> str:
+    def _words(self, answer: LokiAnswer) -> str:
         """Return what Loki said in one line, without a secret: some proxies show the request that they refuse."""
         text = answer.text
         for secret in self._target.secrets:
@@ -331,7 +331,7 @@ class _Run:
         words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
         return words[:200] or "no words"
 
-    def _move(self, line: Line) -> None:
+    def _move(self, line: TrailLine) -> None:
         self._cursor = dataclasses.replace(
             self._cursor, device=line.device, inode=line.inode, offset=line.offset, hash=line.hash
         )

@@ -16,9 +16,9 @@ from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, VsaError
 
 if TYPE_CHECKING:
     # By these names the rest of the wrapper knows the collection's own types.
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import Problem as Problem
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import Verdict as Verdict
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record as Record
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainProblem as ChainProblem
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainVerdict as ChainVerdict
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord as AuditRecord
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Index
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Row as Row
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 
     from vsa.ansible.report import Report
 
-__all__ = ("Recording", "index", "places", "recorded", "scratch_index", "send", "status_words", "trail", "verdict")
+__all__ = (
+    "Recording",
+    "actor_option",
+    "index",
+    "places",
+    "recorded",
+    "scratch_index",
+    "send",
+    "status_words",
+    "trail",
+    "verdict",
+)
 
 # Ansible was killed: by a signal (runner then knows no code, a shell in between says 128 and its number), or by runner
 # on our behalf (254).
@@ -38,6 +49,13 @@ def places() -> Places:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places as Here
 
     return Here.here(os.environ)
+
+
+def actor_option() -> dict[str, str | None]:
+    """Return who runs this command, as the option ``actor`` of the collection's modules."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.login import current_actor
+
+    return current_actor(os.environ).as_option()
 
 
 def trail() -> Trail:
@@ -66,7 +84,7 @@ def scratch_index() -> Iterator[Index]:
         yield made
 
 
-def verdict(head: str | None) -> Verdict:
+def verdict(head: str | None) -> ChainVerdict:
     """Return whether the trail is whole, and has the head still that is given and those that the index has seen."""
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
 

@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
@@ -35,13 +35,13 @@ def trail(workplace: Path) -> Trail:
     return Trail(Places(state, state, workplace / "spool"))
 
 
-def records(trail: Trail) -> list[Record]:
+def records(trail: Trail) -> list[AuditRecord]:
     assert verify(trail.lines()).problems == []
     return [parse_line(line) for _, _, line in trail.lines()]
 
 
 def ends(trail: Trail) -> list[str]:
-    found: dict[str, list[Record]] = {}
+    found: dict[str, list[AuditRecord]] = {}
     for record in records(trail):
         found.setdefault(record.id, []).append(record)
     assert all([record.kind for record in run] == ["started", "finished"] for run in found.values())

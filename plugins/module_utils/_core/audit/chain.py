@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from .record import GENESIS, content_of
 
-__all__ = ("Line", "Problem", "Verdict", "verify")
+__all__ = ("ChainProblem", "ChainVerdict", "NumberedLine", "verify")
 
-Line = tuple[str, int, bytes]
+NumberedLine = tuple[str, int, bytes]
 """A file's name, the number of a line in it from 1 on, and the line as it is, with its newline if it has one."""
 
 _MOST_PROBLEMS = 100
@@ -28,7 +28,7 @@ _LOOK_BACK = 1000
 
 
 @dataclass(frozen=True)
-class Problem:
+class ChainProblem:
     """What is wrong with a line: ``what`` is edited, removed, inserted, reordered, truncated or head."""
 
     what: str
@@ -39,25 +39,25 @@ class Problem:
 
 
 @dataclass
-class Verdict:
+class ChainVerdict:
     """What a trail is: how many records, the ``head`` (the hash of the last good line), and what is wrong."""
 
     records: int = 0
     head: str = GENESIS
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ChainProblem] = field(default_factory=list)
 
 
-def verify(lines: Iterable[Line], *, heads: Mapping[str, str] | None = None) -> Verdict:
+def verify(lines: Iterable[NumberedLine], *, heads: Mapping[str, str] | None = None) -> ChainVerdict:
     """Return the verdict over the lines of a trail, oldest first.
 
     ``heads`` are hashes of records that were seen before, with where they are known from: they have to be in the chain
     still. At most a hundred problems of lines are listed.
     """
-    verdict = Verdict()
+    verdict = ChainVerdict()
     # Most trails are whole: lines are remembered from the first break on, and a few before it, for a line that was put
     # in betrays itself by its successor alone.
-    recent: deque[tuple[Line, str, str]] = deque(maxlen=_LOOK_BACK)
-    places: list[Line] = []
+    recent: deque[tuple[NumberedLine, str, str]] = deque(maxlen=_LOOK_BACK)
+    places: list[NumberedLine] = []
     hashes: list[tuple[str, str]] = []
     wanted = {head for head in heads or () if head != GENESIS}
     previous, broken = GENESIS, False
@@ -88,11 +88,11 @@ def verify(lines: Iterable[Line], *, heads: Mapping[str, str] | None = None) -> 
         text = (
             f"no record has the hash {head} any more, known from {(heads or {})[head]}: the trail was cut or rewritten"
         )
-        verdict.problems.append(Problem("head", "", verdict.records, None, text))
+        verdict.problems.append(ChainProblem("head", "", verdict.records, None, text))
     return verdict
 
 
-def _explain(places: list[Line], hashes: list[tuple[str, str]], verdict: Verdict) -> None:
+def _explain(places: list[NumberedLine], hashes: list[tuple[str, str]], verdict: ChainVerdict) -> None:
     """Name what is wrong from the first broken line on; the entry 0 stands for the last good line before it.
 
     The lines are followed by their hashes as far as they lead: what stands elsewhere than that says was moved, what is
@@ -121,7 +121,7 @@ def _explain(places: list[Line], hashes: list[tuple[str, str]], verdict: Verdict
             found.setdefault(number, ("inserted", "no later line follows this one"))
     for number in sorted(found)[:_MOST_PROBLEMS]:
         file, line, data = places[number]
-        verdict.problems.append(Problem(found[number][0], file, line, _id_of(data), found[number][1]))
+        verdict.problems.append(ChainProblem(found[number][0], file, line, _id_of(data), found[number][1]))
 
 
 def _followed(hashes: list[tuple[str, str]], found: dict[int, tuple[str, str]]) -> list[int]:

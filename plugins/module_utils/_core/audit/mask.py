@@ -15,24 +15,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ("MASK", "SHOWN_ARGUMENTS", "Masker", "masked_arguments", "target_of")
+from .arguments import SHOWN_ARGUMENTS
+
+__all__ = ("MASK", "Masker", "masked_arguments", "target_of")
 
 MASK = "***"
-
-SHOWN_ARGUMENTS = frozenset(
-    """
-    domain upstream limit tags skip_tags generation base since
-    site_domain site_upstream site_container site_port site_routes site_aliases site_tenant site_email site_ca
-    site_profile site_body_size site_http3 site_hsts site_rate_limit site_rate_burst site_allow site_trusted_proxies
-    site_strict_dns site_unset site_timeout site_www site_maintenance site_maintenance_allow site_strip_prefix
-    site_auth site_auth_pass auth_domain auth_user auth_route auth_password_file
-    vhost_domain vhost_to
-    stack_name stack_service stack_tail
-    cert_domain cert_names cert_ca cert_email cert_force
-    bootstrap_ca bootstrap_ca_bundle bootstrap_email bootstrap_loki_url bootstrap_docker_source bootstrap_unset
-    """.split()
-)
-"""The arguments whose values are shown; whoever adds a variable that can never hold a secret adds it here."""
 
 _HIDDEN = frozenset({"vsa_audit_id", "vsa_actor"})
 """What the doors hand over about the run itself: the record says it in fields of its own."""
@@ -45,8 +32,10 @@ _DIFF_BYTES = 8 * 1024
 _DIFFABLE_BYTES = 256 * 1024
 # A shorter value is no secret worth the name, and taking it out would tear ordinary words apart.
 _SHORTEST_SECRET = 6
+_LONGEST_NUMBER = 64  # bits
 
 _NAMES = r"[\w.-]*(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential|authorization)[\w.-]*"
+_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _PATTERNS = tuple(
     (re.compile(pattern, flags), replacement)
     for pattern, flags, replacement in (
@@ -107,19 +96,30 @@ def target_of(arguments: Mapping[str, Any]) -> str | None:
 
 def _bounded(value: Any, masker: Masker, *, depth: int = 0) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
-        return value if not isinstance(value, int) or value.bit_length() < 64 else MASK
+        return value if not isinstance(value, int) or value.bit_length() < _LONGEST_NUMBER else MASK
     if isinstance(value, str):
         return masker.text(value)[:_LONGEST_VALUE]
     if depth < 3 and isinstance(value, Mapping):
         entries = list(value.items())[:_MOST_ENTRIES]
-        return {masker.text(str(key))[:80]: _bounded(entry, masker, depth=depth + 1) for key, entry in entries}
+        return {masker.text(str(key))[:80]: _entry(str(key), entry, masker, depth=depth) for key, entry in entries}
     if depth < 3 and isinstance(value, (list, tuple)):
         return [_bounded(entry, masker, depth=depth + 1) for entry in value[:_MOST_ENTRIES]]
     return MASK
 
 
+def _entry(key: str, value: Any, masker: Masker, *, depth: int) -> Any:
+    """Return a value of a nested mapping; the value of a key like ``password`` is masked, unless it is a switch."""
+    if _SECRET_NAME.fullmatch(key) and not isinstance(value, (bool, type(None))):
+        return MASK
+    return _bounded(value, masker, depth=depth + 1)
+
+
 def _texts(value: Any, depth: int = 0) -> Iterable[str]:
-    if isinstance(value, str):
+    """Yield every text of a value, and every number as text: a PIN is a secret like a password."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value.bit_length() < _LONGEST_NUMBER:
+            yield str(value)
+    elif isinstance(value, str):
         yield value
         yield from (line.strip() for line in value.splitlines()[:_MOST_ENTRIES])
     elif depth < 5 and isinstance(value, Mapping):

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..actor import Actor
+
 __all__ = (
     "AUDIT_SCHEMA",
     "GENESIS",
@@ -24,11 +26,11 @@ __all__ = (
     "MAX_LINE",
     "STARTED",
     "STATUS",
-    "Actor",
-    "Change",
+    "AuditRecord",
     "Controller",
     "Counts",
-    "Record",
+    "RecordedActor",
+    "TaskChange",
     "closing",
     "content_of",
     "from_dict",
@@ -66,12 +68,17 @@ _TAIL_LENGTH = len(_TAIL) + 64 + 2
 
 
 @dataclass(frozen=True)
-class Actor:
-    """Who: the login ``user``, the user behind sudo, and the address that ssh came from."""
+class RecordedActor:
+    """Who started the run, as a record has it. The machine that the run was started on is the record's controller."""
 
     user: str
     sudo_user: str | None = None
     ssh_client: str | None = None
+
+    @classmethod
+    def of(cls, actor: Actor) -> RecordedActor:
+        """Return an actor as a record has it."""
+        return cls(user=actor.user, sudo_user=actor.sudo_user, ssh_client=actor.ssh_client)
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Change:
+class TaskChange:
     """One task that changed something; ``task`` is its name as written, before templating, ``diff`` masked."""
 
     host: str
@@ -103,7 +110,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Record:
+class AuditRecord:
     """One record of the trail.
 
     ``kind`` is ``started`` or ``finished`` for a run, both with one id, or ``change`` in the trail of a host that a run
@@ -114,7 +121,7 @@ class Record:
     id: str
     kind: str
     time: str
-    actor: Actor
+    actor: RecordedActor
     controller: Controller
     verb: str
     version: str
@@ -125,7 +132,7 @@ class Record:
     check: bool = False
     status: str = STARTED
     counts: Mapping[str, Counts] = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[TaskChange, ...] = ()
     duration: float | None = None
     error: str | None = None
     schema: int = AUDIT_SCHEMA
@@ -152,7 +159,7 @@ class Record:
         return bool(self.changes) or any(counts.changed for counts in self.counts.values())
 
 
-def seal(record: Record, prev_hash: str) -> str:
+def seal(record: AuditRecord, prev_hash: str) -> str:
     """Return the record's line, without a newline, as the successor of the line whose hash is given."""
     line = _sealed(record, prev_hash)
     if len(line) <= MAX_LINE:
@@ -178,14 +185,14 @@ def seal(record: Record, prev_hash: str) -> str:
     return line
 
 
-def _fewer(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def _fewer(changes: tuple[TaskChange, ...]) -> tuple[TaskChange, ...]:
     if len(changes) < 4:
         return ()
     kept = changes[: len(changes) // 2]
-    return (*kept, Change(host="", task=f"and {len(changes) - len(kept)} more", action=""))
+    return (*kept, TaskChange(host="", task=f"and {len(changes) - len(kept)} more", action=""))
 
 
-def _sealed(record: Record, prev_hash: str) -> str:
+def _sealed(record: AuditRecord, prev_hash: str) -> str:
     text = json.dumps({"prev_hash": prev_hash, **record.as_dict()}, separators=(",", ":"))
     digest = hashlib.sha256(text.encode("ascii")).hexdigest()
     return f'{text[:-1]}{_TAIL}{digest}"}}'
@@ -204,7 +211,7 @@ def content_of(line: str | bytes) -> tuple[str, str, str]:
     return before.decode("ascii", "replace"), claimed.decode("ascii", "replace"), computed.hexdigest()
 
 
-def parse_line(line: str | bytes) -> Record:
+def parse_line(line: str | bytes) -> AuditRecord:
     """Return the record of a line. ValueError where it is not one of this schema; its hashes are not checked here."""
     data = json.loads(line)
     if not isinstance(data, dict) or data.get("schema") != AUDIT_SCHEMA:
@@ -212,26 +219,26 @@ def parse_line(line: str | bytes) -> Record:
     return from_dict(data)
 
 
-def from_dict(data: Mapping[str, Any]) -> Record:
-    """Return the record that :meth:`Record.as_dict` gave. ValueError where a field is missing or unknown."""
+def from_dict(data: Mapping[str, Any]) -> AuditRecord:
+    """Return the record that :meth:`AuditRecord.as_dict` gave. ValueError where a field is missing or unknown."""
     values = dict(data)
     try:
-        values["actor"] = Actor(**values["actor"])
+        values["actor"] = RecordedActor(**values["actor"])
         values["controller"] = Controller(**values["controller"])
         values["hosts"] = tuple(values["hosts"])
         values["counts"] = {host: Counts(**counts) for host, counts in values["counts"].items()}
-        values["changes"] = tuple(Change(**change) for change in values["changes"])
-        return Record(**values)
+        values["changes"] = tuple(TaskChange(**change) for change in values["changes"])
+        return AuditRecord(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a whole record: {error}") from error
 
 
-def opening(record: Record) -> Record:
+def opening(record: AuditRecord) -> AuditRecord:
     """Return a run's first record."""
     return replace(record, kind=STARTED, status=STARTED)
 
 
-def closing(record: Record, *, time: str, status: str, **known: Any) -> Record:
+def closing(record: AuditRecord, *, time: str, status: str, **known: Any) -> AuditRecord:
     """Return the last record of the run that a ``started`` record opened, with what is known of its end."""
     said = {name: value for name, value in known.items() if value is not None}
     return replace(record, kind="finished", time=time, status=status, prev_hash="", hash="", **said)

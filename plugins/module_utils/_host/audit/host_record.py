@@ -1,92 +1,110 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record that a change leaves in the host's own trail.
+"""The record of one change in the host's own audit trail, so that a host knows what each controller did to it.
 
+The record has the id of the controller's record of the same run.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import socket
-import time
-from collections.abc import Mapping
-from typing import Any
 
 from ..._core.audit.mask import Masker
-from ..._core.audit.record import STATUS, Actor, Change, Controller, Record
+from ..._core.audit.record import STATUS, AuditRecord, Controller, RecordedActor, TaskChange
 from ..._core.errors import VsaError
-from ..._core.ids import is_uuid7, uuid7
+from ..._core.result import CHANGED, WARNING, Result
+from ..._core.run_context import RunContext
 from ..._core.version import VERSION
 from .places import Places, this_controller
 from .trail import Trail, now
 
-__all__ = ("note",)
+__all__ = ("host_record", "record_change")
 
-_SHOWN = ("generation", "base")
-# As the action plugins and the wrapper say it.
-_ACTOR = re.compile(r"([^@]+)(?:@(\S+))?(?: \(sudo by (.+)\))?")
+# What a record shows of a result besides its steps, if the result has it.
+_NUMBERS = ("generation", "base")
 
 
-def note(
-    result: Mapping[str, Any],
-    options: Mapping[str, Any],
+def record_change(
+    context: RunContext,
     *,
-    module: str,
+    action: str,
+    target: str | None,
     took: float,
-    error: VsaError | None,
-    places: Places | None,
+    result: Result | None = None,
+    error: VsaError | None = None,
+    places: Places | None = None,
 ) -> None:
-    """Leave the record of a change that took so many seconds; it never fails that change."""
+    """Append the record of a change that took ``took`` seconds; nothing that goes wrong here fails the change.
+
+    ``action`` is the module's full name, ``target`` the domain or the stack that it changed. Either the change has a
+    ``result``, or ``error`` says why it was rolled back, or why that failed.
+    """
     try:
-        places = places or (Places.of_host() if os.getuid() == 0 else Places.here(os.environ))
+        if places is None:
+            places = Places.of_host() if os.getuid() == 0 else Places.here(os.environ)
         trail = Trail(places)
-        run_id = str(result.get("audit_id") or options.get("audit_id") or "")
-        if not is_uuid7(run_id):
-            run_id = uuid7(time.time_ns() // 1_000_000, randomness=os.urandom(10))
-        if trail.under_way(run_id):
-            return  # the controller is this very machine, and its record is in this very trail
-        trail.append(_record(run_id, result, options, module=module, took=took, error=error, places=places))
-    except Exception:  # noqa: S110  a change that was made and proven does not fail for want of its note
+        if trail.under_way(context.audit_id):
+            return  # the controller is this machine: its record of the run is in this very trail
+        trail.append(
+            host_record(
+                context, action=action, target=target, took=took, result=result or Result(), error=error, places=places
+            )
+        )
+    except Exception:  # noqa: S110  a proven change does not fail because its record cannot be written
         pass
 
 
-def _record(
-    run_id: str,
-    result: Mapping[str, Any],
-    options: Mapping[str, Any],
+def host_record(
+    context: RunContext,
     *,
-    module: str,
+    action: str,
+    target: str | None,
     took: float,
+    result: Result,
     error: VsaError | None,
     places: Places,
-) -> Record:
+) -> AuditRecord:
+    """Return the record of a change; every text in it is masked."""
     masker = Masker()
     host = socket.gethostname()
-    said = _ACTOR.fullmatch(masker.line(str(options.get("actor") or "unknown")))
-    user, machine, sudo = said.groups() if said else ("unknown", None, None)
-    steps = [step for step in result.get("steps") or () if step.get("state") in ("changed", "warning")]
-    diff = result.get("diff")
-    changes = [Change(host, masker.line(f"{step['name']}: {step['text']}"), f"flowbiz.vsa.{module}") for step in steps]
-    if changes and diff:
-        changes[0] = Change(host, changes[0].task, changes[0].action, masker.diff(diff))
-    target = options.get("domain") or options.get("name")
-    return Record(
-        id=run_id,
+    numbers = {key: result.data[key] for key in _NUMBERS if isinstance(result.data.get(key), int)}
+    return AuditRecord(
+        id=context.audit_id,
         kind="change",
         time=now(),
-        actor=Actor(user=user, sudo_user=sudo),
-        controller=Controller(name=machine or host, id=this_controller(places).id),
-        verb=str(options.get("verb") or f"{module}.change"),
+        actor=_masked_actor(context, masker),
+        controller=Controller(
+            name=masker.line(context.actor.controller or "") or host,
+            id=this_controller(places).id,
+        ),
+        verb=context.verb,
         version=VERSION,
         hosts=(host,),
-        target=masker.line(str(target)) if target else None,
-        arguments={key: result[key] for key in _SHOWN if isinstance(result.get(key), int)},
+        target=masker.line(target) if target else None,
+        arguments=numbers,
         status=STATUS[error.exit_code if error else 0],
-        counts={},
-        changes=tuple(changes),
+        changes=_changes(result, action=action, host=host, masker=masker),
         duration=round(took, 3),
         error=masker.line(error.message) if error else None,
     )
+
+
+def _masked_actor(context: RunContext, masker: Masker) -> RecordedActor:
+    actor = context.actor
+    return RecordedActor(
+        user=masker.line(actor.user),
+        sudo_user=masker.line(actor.sudo_user) if actor.sudo_user else None,
+    )
+
+
+def _changes(result: Result, *, action: str, host: str, masker: Masker) -> tuple[TaskChange, ...]:
+    """Return each step that changed something or warns as a change. The first change carries the diff of them all."""
+    steps = [step for step in result.steps if step.state in (CHANGED, WARNING)]
+    changes = [TaskChange(host, masker.line(f"{step.name}: {step.text}"), action) for step in steps]
+    if changes and result.diff:
+        first = changes[0]
+        changes[0] = TaskChange(first.host, first.task, first.action, masker.diff({"prepared": result.diff}))
+    return tuple(changes)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._core.audit.record import GENESIS, STARTED, Record, content_of, parse_line
+from ..._core.audit.record import GENESIS, STARTED, AuditRecord, content_of, parse_line
 from .places import Places, rotated_number
 
 __all__ = ("Index", "Row")
@@ -130,7 +130,7 @@ class Index:
             found = base.execute(query, [*values, *([last] if last else [])]).fetchall()
         return [_row(entry) for entry in reversed(found)]
 
-    def records(self, start: str) -> list[Record]:
+    def records(self, start: str) -> list[AuditRecord]:
         """Return the records of the runs whose id begins so, in the trail's order.
 
         sqlite3.Error where there is no index to be read, ValueError where it does not fit the trail.
@@ -256,7 +256,7 @@ def _insert(base: sqlite3.Connection, runs: list[tuple[Any, ...]], records: list
     base.executemany(_UPSERT, runs)
 
 
-def _values(record: Record) -> tuple[Any, ...]:
+def _values(record: AuditRecord) -> tuple[Any, ...]:
     actor = record.actor.sudo_user or record.actor.user
     return (
         record.id,

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..._core.audit.record import Actor, Controller
+from ..._core.audit.record import Controller
 
-__all__ = ("Places", "login_actor", "rotated_number", "this_controller")
+__all__ = ("Places", "rotated_number", "this_controller")
 
 _ROTATED = re.compile(r"audit\.jsonl\.([1-9][0-9]*)")
 
@@ -142,16 +142,3 @@ def _make_writer(path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink()
-
-
-def login_actor(environ: Mapping[str, str]) -> Actor:
-    """Return who runs this: the user that the system knows, whose sudo it is, and where their ssh came from."""
-    import pwd
-
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    sudo = environ.get("SUDO_USER")
-    client = (environ.get("SSH_CLIENT") or environ.get("SSH_CONNECTION") or "").split(" ")[0]
-    return Actor(user=user, sudo_user=sudo if sudo and sudo != user else None, ssh_client=client or None)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..._core.audit.record import Change, Record, from_dict
+from ..._core.audit.record import AuditRecord, TaskChange, from_dict
 
 __all__ = (
     "OpenRun",
@@ -46,12 +46,12 @@ class OpenRun:
     """What the file of a run says."""
 
     path: Path
-    record: Record
+    record: AuditRecord
     processes: tuple[dict[str, Any], ...]
     started: bool
     closing: bool
     hosts: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[TaskChange, ...]
 
     @property
     def dead(self) -> bool:
@@ -65,7 +65,7 @@ def this_process() -> dict[str, Any]:
     return {"pid": pid, "start": _start_of(pid), "boot": _boot(), "space": _space(), "machine": socket.gethostname()}
 
 
-def create(folder: Path, record: Record) -> Path:
+def create(folder: Path, record: AuditRecord) -> Path:
     """Write the file of a run with this process; FileExistsError where there is one, OSError where it does not fit."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.is_symlink():
@@ -118,7 +118,7 @@ def read(path: Path) -> OpenRun | None:
                 found.setdefault(key, []).append(value)
     try:
         record = from_dict(found["record"][0])
-        changes = tuple(Change(**change) for change in found["change"])
+        changes = tuple(TaskChange(**change) for change in found["change"])
     except (IndexError, TypeError, ValueError):
         return None
     if not found["process"]:
@@ -205,6 +205,6 @@ def _space() -> str | None:
         return None
 
 
-def as_event(change: Change) -> dict[str, Any]:
+def as_event(change: TaskChange) -> dict[str, Any]:
     """Return a change as a line of a run's file says it."""
     return {"change": vars(change)}

@@ -27,8 +27,8 @@ from ..._core.audit.record import (
     GENESIS,
     INTERRUPTED,
     STARTED,
-    Change,
-    Record,
+    AuditRecord,
+    TaskChange,
     closing,
     content_of,
     from_dict,
@@ -39,7 +39,7 @@ from . import runs as audit_runs
 from .places import Places, rotated_number
 from .runs import OpenRun
 
-__all__ = ("Run", "Trail", "now")
+__all__ = ("RecordedRun", "Trail", "now")
 
 _ROTATE_AT = 32 * 1024 * 1024
 _RESERVE = 64 * 1024
@@ -54,10 +54,10 @@ def now() -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-class Run:
+class RecordedRun:
     """A run under way. ``registered`` says whether it has a file; without one (no space anywhere) it is closed here."""
 
-    def __init__(self, trail: Trail, record: Record, path: Path | None) -> None:
+    def __init__(self, trail: Trail, record: AuditRecord, path: Path | None) -> None:
         self._trail = trail
         self.record = record
         self.path = path
@@ -76,7 +76,7 @@ class Run:
         """Say on which hosts the run acts."""
         self._tell({"hosts": names})
 
-    def change(self, change: Change) -> None:
+    def change(self, change: TaskChange) -> None:
         """Say what was changed by now: it is in the record also when the run is killed."""
         self._tell(audit_runs.as_event(change))
 
@@ -106,21 +106,21 @@ class Trail:
 
     # Runs
 
-    def register(self, record: Record) -> Run:
+    def register(self, record: AuditRecord) -> RecordedRun:
         """Return a run that has a file from now on; where one of this id is under way already, this process joins it.
 
-        Nothing is appended yet: see :meth:`Run.started`. Raises nothing.
+        Nothing is appended yet: see :meth:`RecordedRun.started`. Raises nothing.
         """
         for folder in self.places.runs:
             known = audit_runs.read(folder / f"{record.id}.jsonl")
             if known is not None:
                 with contextlib.suppress(OSError):
                     audit_runs.tell(known.path, {"process": audit_runs.this_process()})
-                    return Run(self, known.record, known.path)
+                    return RecordedRun(self, known.record, known.path)
         for folder in self.places.runs:
             with contextlib.suppress(OSError):
-                return Run(self, record, audit_runs.create(folder, record))
-        return Run(self, record, None)
+                return RecordedRun(self, record, audit_runs.create(folder, record))
+        return RecordedRun(self, record, None)
 
     def under_way(self, run_id: str) -> bool:
         """Say whether a run of this id has a file here."""
@@ -130,7 +130,7 @@ class Trail:
         """Say whether the trail has a record of this id; reads the trail for it."""
         return bool(self._kinds(run_id))
 
-    def append_started(self, run: Run) -> None:
+    def append_started(self, run: RecordedRun) -> None:
         """Append a run's first record once. OSError where it can be kept nowhere."""
         with self._locked() as locked:
             known = audit_runs.read(run.path) if run.path else None
@@ -141,8 +141,8 @@ class Trail:
             if locked:
                 self._make_reserve()
 
-    def close(self, run: Run, status: str, known: dict[str, Any]) -> bool:
-        """Append a run's last record, unless it has one: see :meth:`Run.close`."""
+    def close(self, run: RecordedRun, status: str, known: dict[str, Any]) -> bool:
+        """Append a run's last record, unless it has one: see :meth:`RecordedRun.close`."""
         with self._locked() as locked:
             if run.path is not None:
                 found = audit_runs.read(run.path)
@@ -207,7 +207,7 @@ class Trail:
 
     # Records
 
-    def append(self, record: Record) -> None:
+    def append(self, record: AuditRecord) -> None:
         """Append one record that stands alone. OSError where it can be kept nowhere."""
         with self._locked() as locked:
             self._put([record], locked=locked, last=True)
@@ -219,7 +219,7 @@ class Trail:
                 for number, line in enumerate(stream, start=1):
                     yield file.name, number, line
 
-    def _put(self, records: list[Record], *, locked: bool, last: bool = False) -> None:
+    def _put(self, records: list[AuditRecord], *, locked: bool, last: bool = False) -> None:
         """Append records, those that waited first; keep them on the tmpfs where that cannot be. Needs the lock."""
         if not locked:
             for record in records:
@@ -244,7 +244,7 @@ class Trail:
         for record in records[max(0, done - len(waiting)) :]:
             self._keep(record)
 
-    def _write(self, records: list[Record], *, last: bool) -> None:
+    def _write(self, records: list[AuditRecord], *, last: bool) -> None:
         done = 0
         try:
             self.places.make()
@@ -318,7 +318,7 @@ class Trail:
 
     # What waits where the disk is full
 
-    def _keep(self, record: Record) -> None:
+    def _keep(self, record: AuditRecord) -> None:
         """Keep a record on the tmpfs, once. OSError where that cannot be either."""
         self.kept_back = True
         spool = self.places.spool
@@ -333,9 +333,9 @@ class Trail:
         with os.fdopen(handle, "w", encoding="ascii") as stream:
             json.dump(record.as_dict(), stream)
 
-    def _waiting(self) -> list[tuple[Path, Record]]:
+    def _waiting(self) -> list[tuple[Path, AuditRecord]]:
         """Return the records that wait and are not in the trail, by their time."""
-        found: list[tuple[Path, Record]] = []
+        found: list[tuple[Path, AuditRecord]] = []
         for name in _entries(self.places.spool):
             path = self.places.spool / name
             if not name.endswith(".json"):

@@ -84,7 +84,7 @@ class Staging:
             hashes = self._write_and_test(number, plan, meanwhile, whole=whole)
             self._on_step("finish")
             time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-            origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor, "verb": run.verb}
+            origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor.displayed, "verb": run.verb}
             self._generations.finish(
                 Record(
                     number=number,

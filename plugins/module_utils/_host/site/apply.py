@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..._core.actor import actor_from_option
 from ..._core.errors import RefusedError, UsageError
 from ..._core.hints import Hint
 from ..._core.proxy.plan import Generation, manifest_file
@@ -165,7 +166,9 @@ def _state(
 def _request(options: Mapping[str, Any], work: _Work, checked: Checked, settings: SettingsChange) -> Request:
     declared = [Change(domain, site=site) for domain, site in work.sites.items() if work.states[domain] != "unchanged"]
     return Request(
-        run=RunContext(audit_id(options["audit_id"]), options["actor"], options["verb"] or "site.apply"),
+        run=RunContext(
+            audit_id(options["audit_id"]), actor_from_option(options["actor"]), options["verb"] or "site.apply"
+        ),
         templates=options["templates"] or {},
         changes=(*declared, *(Change(domain, absent=True) for domain in work.pruned)),
         answering=tuple(domain for domain in work.touched if domain in checked.answering),

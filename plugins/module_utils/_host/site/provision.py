@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..._core.actor import actor_from_option
 from ..._core.errors import VsaError
 from ..._core.result import as_module_result
 from ..._core.run_context import RunContext
@@ -60,7 +61,7 @@ def _bring_live(
         "sync": False,
     }
     request = VhostRequest(
-        run=RunContext(told["audit_id"], told["actor"], told["verb"] or "vhost.apply"),
+        run=RunContext(told["audit_id"], actor_from_option(told["actor"]), told["verb"] or "vhost.apply"),
         templates=told["templates"] or {},
         change=Change(told["domain"], requested_fields(told), tuple(told["unset"] or ())),
         answering=told["answering"],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
@@ -98,7 +98,7 @@ class Door:
         output, _ = process.communicate(timeout=120)
         return process.returncode, output
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[AuditRecord]:
         return [parse_line(line) for _, _, line in self.trail.lines()]
 
     def ends(self) -> list[str]:

@@ -55,7 +55,7 @@ class Execution:
     signal ended it. INT, TERM and HUP are handed on to Ansible; a second one, or fifteen seconds, ends it by force.
     """
 
-    def __init__(self, run: Run, *, config: Config, caller: Mapping[str, str], audit: Mapping[str, str]) -> None:
+    def __init__(self, run: Run, *, config: Config, caller: Mapping[str, str], audit: Mapping[str, Any]) -> None:
         self.code: int | None = None
         self.interrupted = False
         self._run = run
@@ -157,7 +157,7 @@ class Execution:
         return self._kill_at is not None and time.monotonic() > self._kill_at
 
 
-def _arguments(run: Run, *, private: Path, audit: Mapping[str, str]) -> dict[str, Any]:
+def _arguments(run: Run, *, private: Path, audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return runner's keyword arguments; all that was typed goes into files of the private directory."""
     extravars = {**run.extravars, **audit}
     words = [*(["--check"] if run.check else []), *(["--diff"] if run.diff else [])]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pwd
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ from vsa.command.flags import in_own_words, with_flag
 from vsa.command.options import said
 from vsa.command.verb import Spec, config
 from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
-from vsa.trail import recorded
+from vsa.trail import actor_option, recorded
 
 if TYPE_CHECKING:
     from vsa.ansible.report import Report
@@ -47,7 +45,7 @@ def performed(
 
     told = said(context)
     screen = Screen(quiet=bool(told.get("quiet")), json=bool(told.get("json")))
-    audit = {"vsa_audit_id": audit_id(), "vsa_actor": _actor(os.environ)}
+    audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option()}
     arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
     with recorded(
         verb=spec.name,
@@ -70,7 +68,7 @@ def performed(
 
 
 def _execute(
-    spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, str], subject: str | None, recording: Recording
+    spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, Any], subject: str | None, recording: Recording
 ) -> tuple[Report, int | None]:
     """Execute a run and show it as it goes; returns the report, and Ansible's exit code."""
     from vsa.ansible.events import Fold
@@ -172,13 +170,3 @@ def _remember(names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]], rep
     seen = {name: names(host.payload) for name, host in report.hosts.items() if host.error is None}
     if seen:
         remember(seen)
-
-
-def _actor(caller: Mapping[str, str]) -> str:
-    """Return who runs this: the user that the system knows, and whose sudo it is."""
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    behind = caller.get("SUDO_USER")
-    return f"{user}@{socket.gethostname()}" + (f" (sudo by {behind})" if behind and behind != user else "")

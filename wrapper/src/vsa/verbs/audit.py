@@ -19,7 +19,7 @@ from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, Refu
 
 if TYPE_CHECKING:
     from vsa.output.screen import Screen
-    from vsa.trail import Index, Record, Row
+    from vsa.trail import AuditRecord, Index, Row
 
 __all__ = ("group", "moment")
 
@@ -118,7 +118,7 @@ def _show(context: click.Context, id: str) -> int:  # noqa: A002 (the argument's
     """Show a run in full: arguments, hosts, changes with their diffs."""
     from vsa.views import audit as views
 
-    def read(index: Index) -> list[Record]:
+    def read(index: Index) -> list[AuditRecord]:
         return index.records(id)
 
     records = _from_index(read)

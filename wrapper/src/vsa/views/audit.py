@@ -12,7 +12,7 @@ from vsa.core import EXIT_OK
 from vsa.output.text import NOTHING, clean, seconds, word
 
 if TYPE_CHECKING:
-    from vsa.trail import Problem, Record, Row, Verdict
+    from vsa.trail import AuditRecord, ChainProblem, ChainVerdict, Row
 
 __all__ = (
     "detail",
@@ -69,7 +69,7 @@ def _ended(status: str, *, changed: bool, check: bool) -> str:
     return status.replace("_", " ")
 
 
-def detail(records: Sequence[Record]) -> str:
+def detail(records: Sequence[AuditRecord]) -> str:
     """Return a run's records as text: what it was, what came of it, what it changed."""
     last = next((record for record in reversed(records) if record.kind == "finished"), records[-1])
     first = records[0]
@@ -108,14 +108,14 @@ def detail(records: Sequence[Record]) -> str:
     return "\n".join(shown)
 
 
-def problem(found: Problem) -> str:
+def problem(found: ChainProblem) -> str:
     """Return what is wrong with a line of the trail."""
     place = f"{found.file}:{found.line}" if found.file else "the trail"
     run = f" (run {clean(found.id)})" if found.id else ""
     return f"✘ {place}: {found.what}: {clean(found.text)}{run}"
 
 
-def verdict(found: Verdict, log: str) -> str:
+def verdict(found: ChainVerdict, log: str) -> str:
     """Return the last line of a check: whether the trail is whole, and the head to be kept elsewhere."""
     if found.problems:
         return f"NOT whole: {len(found.problems)} problem(s) in {found.records} records of {log}"
@@ -143,13 +143,13 @@ def _run(row: Row) -> dict[str, Any]:
     return {**values, "hosts": list(row.hosts)}
 
 
-def show_document(records: Sequence[Record]) -> str:
+def show_document(records: Sequence[AuditRecord]) -> str:
     """Return a run's records as they stand in the trail."""
     found = [{**record.as_dict(), "prev_hash": record.prev_hash, "hash": record.hash} for record in records]
     return document("audit.show", records=found)
 
 
-def verdict_document(found: Verdict, *, exit_code: int) -> str:
+def verdict_document(found: ChainVerdict, *, exit_code: int) -> str:
     """Return whether the trail is whole, as a document."""
     problems = [asdict(problem) for problem in found.problems]
     return document("audit.verify", exit_code=exit_code, checked=found.records, head=found.head, problems=problems)

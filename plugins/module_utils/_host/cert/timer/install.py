@@ -15,10 +15,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ...._core.errors import RefusedError, RolledBackError
 from ...._core.hints import Hint
+from ...._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ...machine.files import read_text, remove_tree, write_atomically
 from ...store.layout import Paths
 from ...store.settings import read_settings
@@ -141,12 +141,11 @@ def _active() -> bool:
     )
 
 
-def set_timer(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
-    """Return the result of the module ``cert_timer``: ``state`` present or absent, started by systemd or cron."""
+def set_timer(*, present: bool, cron: bool, check: bool, paths: Paths | None = None) -> Result:
+    """Install the renewal on the host, started by a systemd timer or by cron, or remove it."""
     paths = paths or Paths()
     root = Path(paths.root)
-    cron = bool(options["cron"])
-    wanted = _wanted(cron=cron) if options["state"] == "present" else {}
+    wanted = _wanted(cron=cron) if present else {}
     if wanted and cron and not (root / "etc/cron.d").is_dir():
         raise RefusedError(
             "this host has no cron", field="cron", value="true", hint="apt-get install cron, or use the systemd timer"
@@ -190,27 +189,37 @@ def _result(
     changed: bool,
     check: bool,
     cron: bool,
-) -> dict[str, Any]:
+) -> Result:
     if not wanted:
         text = "removed" if there else "it is not installed"
+    elif cron:
+        text = f"/etc/cron.d/{_UNIT}, twice a day"
     else:
-        text = f"/etc/cron.d/{_UNIT}, twice a day" if cron else f"{_UNIT}.timer, twice a day"
+        text = f"{_UNIT}.timer, twice a day"
     notes = []
     settings = read_settings(paths)
     if wanted and not settings.alert_command and not settings.alert_url:
         notes.append(
             "nobody is told when a certificate is late: vsa bootstrap --alert-url URL, or --alert-command FILE"
         )
-    state = ("would_change" if check else "changed") if changed else "ok"
-    steps = [{"name": "timer", "state": state, "text": text, "notes": notes}]
-    names = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name) and name in _STARTERS)
-    diff = [
-        {
-            "before": there.get(name, ("", 0))[0],
-            "after": wanted.get(name, ("", 0))[0],
-            "before_header": f"/{name}",
-            "after_header": f"/{name}",
-        }
-        for name in names
-    ]
-    return {"changed": changed, "schema": 1, "steps": steps, "diff": diff}
+    state = OK
+    if changed:
+        state = WOULD_CHANGE if check else CHANGED
+    return Result(
+        changed=changed,
+        steps=(Step("timer", state, text, tuple(notes)),),
+        diff=_diff(wanted, there),
+    )
+
+
+def _diff(wanted: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]]) -> str:
+    """Return the unified diff of the files that start the renewal."""
+    import difflib  # imported here: the renewal itself does without
+
+    lines: list[str] = []
+    for name in sorted({*wanted, *there}):
+        before, after = there.get(name, ("", 0)), wanted.get(name, ("", 0))
+        if name in _STARTERS and before != after:
+            sides = (before[0].splitlines(), after[0].splitlines())
+            lines += difflib.unified_diff(*sides, f"/{name}", f"/{name}", lineterm="")
+    return "".join(f"{line}\n" for line in lines)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Record
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
@@ -17,7 +17,7 @@ from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import 
 AUDIT_ID = "01936f00-0000-7000-8000-000000000000"
 
 
-def opened(folder: Path, arguments: dict[str, Any], **named: Any) -> Record:
+def opened(folder: Path, arguments: dict[str, Any], **named: Any) -> AuditRecord:
     places = Places(folder, folder, folder / "spool")
     return opening_record(places=places, environ={}, verb="site.list", playbook=None, arguments=arguments, **named)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.cursor import (
     Cursor,
-    Line,
-    Trail,
+    TrailFiles,
+    TrailLine,
     load,
     nanoseconds,
     save,
@@ -30,8 +30,8 @@ def trail(tmp_path: Path) -> TrailFolder:
     return TrailFolder(tmp_path)
 
 
-def _read(trail: TrailFolder, cursor: Cursor = _FRESH) -> tuple[list[Line], str]:
-    files = Trail(trail.files)
+def _read(trail: TrailFolder, cursor: Cursor = _FRESH) -> tuple[list[TrailLine], str]:
+    files = TrailFiles(trail.files)
     try:
         found = list(files.lines(cursor))
         if not files.gap:
@@ -41,12 +41,12 @@ def _read(trail: TrailFolder, cursor: Cursor = _FRESH) -> tuple[list[Line], str]
         files.close()
 
 
-def _after(line: Line, **more: str) -> Cursor:
+def _after(line: TrailLine, **more: str) -> Cursor:
     place = {"device": line.device, "inode": line.inode, "offset": line.offset, "hash": line.hash}
     return dataclasses.replace(_FRESH, **{**place, **more})  # type: ignore[arg-type]
 
 
-def _texts(found: tuple[list[Line], str]) -> list[str]:
+def _texts(found: tuple[list[TrailLine], str]) -> list[str]:
     assert found[1] == ""
     return [line.text for line in found[0]]
 
@@ -139,7 +139,7 @@ def test_a_cursor_that_cannot_be_used_is_a_fresh_one(tmp_path: Path, text: str |
 
 def test_no_trail_has_no_lines(tmp_path: Path, trail: TrailFolder) -> None:
     assert _texts(_read(trail)) == []
-    files = Trail([tmp_path / "missing"])
+    files = TrailFiles([tmp_path / "missing"])
     assert list(files.lines(_FRESH)) == []
     assert files.count(_FRESH) == 0
 
@@ -176,7 +176,7 @@ def test_a_rotation_after_the_cursor_was_written(trail: TrailFolder) -> None:
 
 def test_a_rotation_while_the_files_are_open(trail: TrailFolder) -> None:
     trail.add(4)
-    files = Trail(trail.files)
+    files = TrailFiles(trail.files)
     trail.rotate()
     trail.add(4)
     assert [line.text for line in files.lines(_FRESH)] == trail.lines[:4]
@@ -191,7 +191,7 @@ def test_a_rotation_between_listing_and_opening_leaves_nothing_out(trail: TrailF
     listed = trail.files
     trail.rotate()
     trail.add(3)
-    files = Trail(listed)
+    files = TrailFiles(listed)
     first = list(files.lines(_FRESH))
     assert [line.text for line in first] == trail.lines[:3]
     assert files.gap == f"after {first[-1].hash}"
@@ -206,7 +206,7 @@ def test_the_cursors_file_is_the_one_that_was_missed(trail: TrailFolder) -> None
     listed = trail.files
     trail.rotate()
     trail.add(1)
-    files = Trail(listed)
+    files = TrailFiles(listed)
     assert list(files.lines(cursor)) == []
     assert files.gap == f"lost {cursor.hash}"
     assert _texts(_read(trail, dataclasses.replace(cursor, gap=files.gap))) == trail.lines[3:]

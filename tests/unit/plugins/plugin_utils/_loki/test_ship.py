@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ship as _loki
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.cursor import Cursor, Line, save
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.cursor import Cursor, TrailLine, save
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.http import Target
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.ship import ship
 
@@ -27,17 +27,17 @@ _SECOND = 1_000_000_000
 _DAY = 86400 * _SECOND
 
 
-def _run(tmp_path: Path, **known: Any) -> _loki._Run:
+def _run(tmp_path: Path, **known: Any) -> _loki._Shipment:
     url = "http://127.0.0.1:9"
     cursor = tmp_path / "loki.json"
     save(cursor, Cursor(url=url, **known))
-    return _loki._Run(cursor=cursor, target=Target.of(url), writer="w", url=url, until=time.monotonic() + 2)
+    return _loki._Shipment(cursor=cursor, target=Target.of(url), writer="w", url=url, until=time.monotonic() + 2)
 
 
-def _lines(*described: tuple[int, int]) -> Iterator[Line]:
+def _lines(*described: tuple[int, int]) -> Iterator[TrailLine]:
     """Lines of (time, length)."""
     for number, (moment, length) in enumerate(described):
-        yield Line("x" * length, f"i{number}", f"h{number}", "", moment, "", 1, 1, number)
+        yield TrailLine("x" * length, f"i{number}", f"h{number}", "", moment, "", 1, 1, number)
 
 
 @pytest.mark.parametrize(

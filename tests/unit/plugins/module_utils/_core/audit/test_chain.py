@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import Verdict, verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainVerdict, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import content_of, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from audit_records import audit_id, chain, record
 WHOLE = chain(12)
 
 
-def judge(lines: list[str], *, head: str | None = None, end: str = "\n") -> Verdict:
+def judge(lines: list[str], *, head: str | None = None, end: str = "\n") -> ChainVerdict:
     """Verify lines as one file; ``end`` is what stands after the last one."""
     ends = ["\n"] * (len(lines) - 1) + [end]
     return verify(
@@ -24,7 +24,7 @@ def judge(lines: list[str], *, head: str | None = None, end: str = "\n") -> Verd
     )
 
 
-def told(verdict: Verdict) -> list[tuple[str, int]]:
+def told(verdict: ChainVerdict) -> list[tuple[str, int]]:
     return [(problem.what, problem.line) for problem in verdict.problems]
 
 

@@ -159,3 +159,21 @@ def test_a_key_that_a_diff_cuts_into_pieces() -> None:
 )
 def test_the_target(said: dict[str, object], target: str | None) -> None:
     assert target_of(said) == target
+
+
+def test_numbers_and_switches_of_options_are_shown_and_a_pin_is_not() -> None:
+    said = {"site_purge": True, "site_prune": False, "cert_reason": "superseded", "pin": 123456, "flag": True}
+    assert masked_arguments(said) == {
+        "site_purge": True,
+        "site_prune": False,
+        "cert_reason": "superseded",
+        "pin": MASK,
+        "flag": MASK,
+    }
+    assert Masker(said).text("revoked as superseded; dialled 123456") == f"revoked as superseded; dialled {MASK}"
+
+
+def test_a_key_like_password_is_masked_within_a_shown_argument() -> None:
+    said = {"site_declared": [{"domain": "a.example.com", "manifest": {"auth_pass": True, "db_password": "hunter2"}}]}
+    manifest = {"auth_pass": True, "db_password": MASK}
+    assert masked_arguments(said) == {"site_declared": [{"domain": "a.example.com", "manifest": manifest}]}

@@ -13,17 +13,17 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
     GENESIS,
     MAX_LINE,
     STATUS,
-    Actor,
-    Change,
+    AuditRecord,
     Controller,
     Counts,
-    Record,
+    RecordedActor,
+    TaskChange,
     closing,
     content_of,
     parse_line,
     seal,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_records import record
@@ -33,7 +33,7 @@ FULL = record(
     hosts=("vps-01",),
     arguments={"site_domain": "shop.example.com", "x": "***"},
     counts={"vps-01": Counts(3, 1, 0, 0)},
-    changes=(Change("vps-01", "Write — ö", "copy", "--- a\n+++ b"),),
+    changes=(TaskChange("vps-01", "Write — ö", "copy", "--- a\n+++ b"),),
     duration=1.5,
     error="no",
 )
@@ -57,8 +57,13 @@ def test_the_hash_is_as_the_page_says() -> None:
 
 def test_the_page_documents_every_field_and_no_other() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    fields = {field.name for field in dataclasses.fields(Record)}
-    for name, kind in (("actor", Actor), ("controller", Controller), ("counts.HOST", Counts), ("changes[]", Change)):
+    fields = {field.name for field in dataclasses.fields(AuditRecord)}
+    for name, kind in (
+        ("actor", RecordedActor),
+        ("controller", Controller),
+        ("counts.HOST", Counts),
+        ("changes[]", TaskChange),
+    ):
         fields |= {f"{name}.{field.name}" for field in dataclasses.fields(kind)}
     assert set(re.findall(r"(?m)^\| `([^`]+)` \|", text.partition("\n## How a run ends")[0])) == fields
     ends = text.partition("\n## How a run ends")[2].partition("\n## ")[0].partition("| `status` |")[2]
@@ -78,10 +83,11 @@ def test_the_end_of_a_run_keeps_what_its_start_said() -> None:
     assert (end.kind, end.status, end.id, end.arguments, end.error) == ("finished", "ok", FULL.id, FULL.arguments, "no")
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 20_000))
 def test_a_line_is_never_longer_than_it_may_be(changes: int, length: int) -> None:
     long = dataclasses.replace(
-        FULL, changes=tuple(Change("vps-01", f"Task {n}" + "n" * 400, "copy", "d" * length) for n in range(changes))
+        FULL, changes=tuple(TaskChange("vps-01", f"Task {n}" + "n" * 400, "copy", "d" * length) for n in range(changes))
     )
     line = seal(long, GENESIS)
     assert len(line) <= MAX_LINE

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Change, Record, parse_line
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, TaskChange, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places, this_controller
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 
@@ -35,7 +35,7 @@ def trail(places: Places) -> Trail:
     return Trail(places)
 
 
-def records(trail: Trail) -> list[Record]:
+def records(trail: Trail) -> list[AuditRecord]:
     return [parse_line(line) for _, _, line in trail.lines()]
 
 
@@ -52,7 +52,7 @@ def died(trail: Trail, number: int, *, started: bool = True, then: str = "") -> 
     code = f"""
 import os, sys
 from audit_records import record
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import TaskChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import Trail
 from pathlib import Path
@@ -193,13 +193,13 @@ for number in range(40):
 
 
 def test_a_run_of_a_dead_process_is_closed_once(trail: Trail) -> None:
-    change = "run.hosts(['vps-01']); run.change(Change('vps-01', 'Write it', 'copy'))"
+    change = "run.hosts(['vps-01']); run.change(TaskChange('vps-01', 'Write it', 'copy'))"
     died(trail, 1, then=change)
     assert told(trail) == [("started", "started")]
     assert (trail.sweep(), trail.sweep()) == (1, 0)
     last = records(trail)[-1]
     assert (last.kind, last.status, last.hosts) == ("finished", "interrupted", ("vps-01",))
-    assert last.changes == (Change("vps-01", "Write it", "copy"),)
+    assert last.changes == (TaskChange("vps-01", "Write it", "copy"),)
     assert "is gone" in str(last.error)
     assert_whole(trail)
 

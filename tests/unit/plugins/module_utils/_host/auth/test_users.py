@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
@@ -19,7 +20,7 @@ from hosttree import AUDIT_ID, HostTree
 SITE = "shop.example.com"
 HASH = "$2y$10$" + "a" * 53
 OTHER = "$2y$10$" + "b" * 53
-RUN = RunContext(AUDIT_ID, "alice@here", "auth.add")
+RUN = RunContext(AUDIT_ID, Actor("alice", controller="here"), "auth.add")
 
 
 class FakeProxy:

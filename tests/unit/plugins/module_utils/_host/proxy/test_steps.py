@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Generation, Plan, make_plan, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Step
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
@@ -16,7 +17,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.steps impo
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Answer, Desired, Outcome, Prepared
 
 SHOP = "shop.example.com"
-RUN = RunContext("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "tester@here", "site.provision")
+RUN = RunContext("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", Actor("tester", controller="here"), "site.provision")
 
 
 def planned(text: str | None = "server {}\n", joins: tuple[tuple[str, str], ...] = ()) -> Plan:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     NotRolledBackError,
     RefusedError,
@@ -29,7 +30,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run
 from hosttree import AUDIT_ID, HostTree, provide
 
 SHOP = "shop.test"
-RUN = RunContext(AUDIT_ID, "tester@here", "site.unprovision")
+RUN = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.unprovision")
 MANIFEST = {
     "schema": 1,
     "domain": SHOP,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import ContainerInfo, Decision
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker_site import Written
@@ -28,7 +29,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host impor
 from hosttree import AUDIT_ID, HostTree, provide
 
 SHOP = "shop.test"
-RUN = RunContext(AUDIT_ID, "tester@here", "site.unprovision")
+RUN = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.unprovision")
 WEB = ContainerInfo("web-1", "id-1", image="web:1")
 EVERYTHING = {row.name: (f"/{row.name}",) for row in FILES}
 

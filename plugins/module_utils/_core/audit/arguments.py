@@ -1,0 +1,141 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which arguments of a run an audit record shows with their values, and which it masks.
+
+Every option of every role stands in one of the two tables. Whoever adds an option to a role's
+``meta/argument_specs.yml`` adds it here too; a contract test compares. An argument in neither table is masked.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+__all__ = ("MASKED_OPTIONS", "OTHER_SHOWN_ARGUMENTS", "SHOWN_ARGUMENTS", "SHOWN_OPTIONS")
+
+SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
+    "auth": (
+        "auth_domain",
+        "auth_password_file",
+        "auth_route",
+        "auth_user",
+        "auth_vhost_templates_dir",
+    ),
+    "bootstrap": (
+        "bootstrap_alert_command",
+        "bootstrap_ca",
+        "bootstrap_ca_bundle",
+        "bootstrap_daemon_address_pools",
+        "bootstrap_daemon_enabled",
+        "bootstrap_daemon_live_restore",
+        "bootstrap_daemon_log_max_file",
+        "bootstrap_daemon_log_max_size",
+        "bootstrap_directories_enabled",
+        "bootstrap_dns_plugin",
+        "bootstrap_dns_propagation",
+        "bootstrap_docker_repository",
+        "bootstrap_docker_source",
+        "bootstrap_email",
+        "bootstrap_engine_enabled",
+        "bootstrap_loki_url",
+        "bootstrap_network_enabled",
+        "bootstrap_network_ipv6",
+        "bootstrap_network_ipv6_subnet",
+        "bootstrap_packages_enabled",
+        "bootstrap_python_enabled",
+        "bootstrap_resolver_valid",
+        "bootstrap_settings_enabled",
+        "bootstrap_unset",
+        "bootstrap_worker_shutdown_timeout",
+    ),
+    "cert": (
+        "cert_ca",
+        "cert_dns",
+        "cert_domain",
+        "cert_email",
+        "cert_force",
+        "cert_names",
+        "cert_reason",
+        "cert_replace",
+        "cert_san",
+        "cert_timer_cron",
+        "cert_timer_state",
+        "cert_unset",
+    ),
+    "site": (
+        "site_aliases",
+        "site_allow",
+        "site_auth",
+        "site_auth_pass",
+        "site_body_size",
+        "site_ca",
+        "site_container",
+        "site_declared",
+        "site_detect",
+        "site_domain",
+        "site_email",
+        "site_external_port",
+        "site_hsts",
+        "site_http3",
+        "site_keep_cert",
+        "site_keep_container",
+        "site_maintenance",
+        "site_maintenance_allow",
+        "site_port",
+        "site_profile",
+        "site_prune",
+        "site_purge",
+        "site_rate_burst",
+        "site_rate_limit",
+        "site_routes",
+        "site_settings",
+        "site_strict_dns",
+        "site_strip_prefix",
+        "site_tenant",
+        "site_timeout",
+        "site_trusted_proxies",
+        "site_unset",
+        "site_upstream",
+        "site_vhost_templates_dir",
+        "site_www",
+    ),
+    "stack": (
+        "stack_name",
+        "stack_source",
+    ),
+    "vhost": (
+        "vhost_invalid_fails",
+        "vhost_templates_dir",
+        "vhost_to",
+    ),
+}
+"""By role: options whose values a record shows. They still pass through the patterns of secrets."""
+
+MASKED_OPTIONS: dict[str, tuple[str, ...]] = {
+    "bootstrap": (
+        "bootstrap_alert_url",  # the address of a webhook is often its only secret
+        "bootstrap_daemon_options",  # any key of daemon.json: credentials of log drivers and of proxies are among them
+    ),
+    "stack": ("stack_env",),  # passwords of the stack's services
+}
+"""By role: options whose values may be secrets. A record shows only that they were given."""
+
+OTHER_SHOWN_ARGUMENTS = (
+    # options of ansible-playbook
+    "limit",
+    "skip_tags",
+    "tags",
+    # variables of playbooks
+    "domain",
+    "maintenance",
+    "stack_service",
+    "stack_tail",
+    "upstream",
+    "vhost_domain",
+    # options of verbs that need no playbook, and numbers of a change in a host's own trail
+    "base",
+    "generation",
+    "since",
+)
+"""Arguments that are no options of a role and whose values a record shows."""
+
+SHOWN_ARGUMENTS = frozenset(OTHER_SHOWN_ARGUMENTS).union(*SHOWN_OPTIONS.values())
