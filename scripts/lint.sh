@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every linter, each to its end, then one verdict: a contributor sees all findings of one run at once.
+# Run every linter to its end, then print one verdict: a contributor sees all findings of one run.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 

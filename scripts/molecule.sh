@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run the Molecule scenarios one after the other (or those named), each with its own create and destroy; a failed one is destroyed too.
-# Those that name the host vsa-molecule-sites share it: the first of them makes it, and it goes after the last.
+# Scenarios that name the host vsa-molecule-sites share this host: the first one makes it, and it is removed after the last one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

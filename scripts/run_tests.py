@@ -1,6 +1,6 @@
-"""Run every group of checks, fast ones first, and stop at the first that fails; what `make test` and CI run.
+"""Run every group of checks, fast groups first, and stop at the first failure. `make test` and CI call this.
 
-Ends with one table (group, seconds, outcome), what was skipped and why, and the line `N passed, N failed, N skipped`.
+Prints a table (group, seconds, outcome), skipped tests with reasons, and the line `N passed, N failed, N skipped`.
 A group without a pytest report (lint, sanity, molecule) counts as one test. Exit code: 0 all passed, 1 a group failed,
 130 interrupted.
 """
@@ -21,7 +21,7 @@ GROUPS = ("lint", "unit", "contracts", "packaging", "sanity", "integration", "mo
 
 @dataclasses.dataclass
 class Outcome:
-    """What came out of one group; `reasons` are the distinct reasons of its skipped tests."""
+    """The outcome of one group; `reasons` are the distinct reasons of its skipped tests."""
 
     group: str
     seconds: float
@@ -33,7 +33,7 @@ class Outcome:
 
 
 def counted(group: str, seconds: float, code: int) -> Outcome:
-    """Return a group's outcome from its pytest report, or as one test where it has none."""
+    """Return a group's outcome from its pytest report; a group without a report counts as one test."""
     report = ROOT / "build/reports" / f"{group}.xml"
     if not report.is_file():
         return Outcome(group, seconds, code, passed=int(code == 0), failed=int(code != 0))
@@ -66,7 +66,7 @@ def run(group: str) -> Outcome:
 def main() -> int:
     """Run the groups and sum them up."""
     (ROOT / "build/reports").mkdir(parents=True, exist_ok=True)
-    # `make` hands its own flags down; -k or -j of the outer one must not reach into a group.
+    # `make` passes its own flags on; -k or -j of the outer `make` must not reach a group.
     os.environ.pop("MAKEFLAGS", None)
     outcomes: list[Outcome] = []
     for group in GROUPS:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the Galaxy artifact, unpack it where ansible-test wants a collection to lie, and run `ansible-test sanity` on it. Everything that
+# Build the Galaxy artifact, unpack it into the folder that ansible-test expects, and run `ansible-test sanity` on it. Everything that
 # ansible-test keeps (virtual environments, pip's cache) goes to build/sanity; the user's home is not touched. Arguments go to ansible-test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +9,7 @@ readonly limit=${SANITY_TIMEOUT:-900}
 export PATH="$root/.venv/bin:$PATH"
 collection=$work/ansible_collections/flowbiz/vsa
 
-# ansible-test fetches a get-pip script from its own server; the standard library can install pip as well, without that server.
+# ansible-test fetches a get-pip script from its own server. The standard library can install pip too, without this server.
 seed_pip() {
     local requirements version
     requirements=$(python -c 'import pathlib, ansible_test; print(pathlib.Path(ansible_test.__path__[0], "_internal/python_requirements.py"))')
@@ -18,7 +18,7 @@ seed_pip() {
     printf 'import ensurepip\n\nensurepip.bootstrap()\n' >"$HOME/.ansible/test/cache/get_pip_${version//./_}.py"
 }
 
-# ansible-test drops the environment, so what it says of the package index has to be in a file.
+# ansible-test drops the environment, so the settings of the package index must be in a file.
 hand_over_pip_settings() {
     mkdir -p "$HOME/.config/pip"
     {
@@ -43,17 +43,17 @@ seed_pip
 hand_over_pip_settings
 if [ -n "$user_pip_conf" ]; then cat "$user_pip_conf" >>"$HOME/.config/pip/pip.conf"; fi
 
-# A repository of its own: in the checkout's, where build/ is ignored, ansible-test would see no file at all.
+# A separate repository: the checkout ignores build/, so ansible-test would see no file there.
 cd "$collection"
 git init --quiet
 echo "sanity: $(find . -type f | wc -l) files of the artifact, at most $limit s"
 timeout "$limit" ansible-test sanity --color no --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$@"
 
-# Modules must compile and import on the oldest Python of a managed host too: tested with whatever of 3.10 and 3.11 this machine has.
+# Modules must compile and import on the oldest Python of a managed host too: tested with 3.10 and 3.11 if this machine has them.
 for version in 3.10 3.11; do
     for python in "$(command -v "python$version" || true)" "${PYENV_ROOT:-$user_home/.pyenv}/versions/$version".*/bin/python3; do
         if [ -x "$python" ] && "$python" -c '' 2>/dev/null; then
-            # First in PATH, where ansible-test looks for it (a shim of pyenv there may not run).
+            # First in PATH, because ansible-test searches there (a shim of pyenv in PATH may not run).
             PATH="$(dirname "$python"):$PATH" timeout "$limit" "$root/.venv/bin/ansible-test" sanity --color no \
                 --test compile --test import --target-python "$version@$python"
             continue 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv at the root from the hashed lock, with `vsa`, `ansible-playbook` and the test tools in it. Safe to run twice, at the same
-# time, and after an interruption: the stamp is written last, and everything before it can be repeated.
+# time, and after an interruption: the stamp is written last, and every step before the stamp can be repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ die() {
     exit 1
 }
 
-# What .venv was made from: the lock, this script, the project's metadata, and where it lies (paths inside .venv are absolute).
+# The inputs of .venv: the lock, this script, the project's metadata, and its path (paths inside .venv are absolute).
 fingerprint() {
     { cat requirements/dev.lock requirements/uv.lock scripts/setup.sh pyproject.toml galaxy.yml && pwd -P; } | sha256sum | cut -d' ' -f1
 }
@@ -30,12 +30,12 @@ fits() { # fits PYTHON: its version is one that the controller supports
     "$1" -c "import sys; sys.exit(not (3, $min_minor) <= sys.version_info[:2] <= (3, $max_minor))" 2>/dev/null
 }
 
-# The newest suitable Python: PATH, pyenv's versions, the distribution's package. Prints nothing where there is none.
+# The newest suitable Python: PATH, pyenv's versions, the distribution's package. Prints nothing if there is none.
 find_python() {
     local candidate minor
     for minor in $(seq $max_minor -1 $min_minor); do
         for candidate in "$(command -v "python3.$minor" || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python3; do
-            # Through a pyenv shim the version may be found and still not run, hence the trial.
+            # A pyenv shim may report a version that does not run, so the script tries it.
             if [ -x "$candidate" ] && fits "$candidate"; then
                 "$candidate" -c 'import sys; print(sys.executable)'
                 return
@@ -46,7 +46,7 @@ find_python() {
     if [ -n "$candidate" ] && fits "$candidate"; then echo "$candidate"; fi
 }
 
-# uv from PATH, else from PyPI into build/uv by its own hashed lock. pip verifies; uv then does the rest a hundred times faster.
+# uv from PATH, else from PyPI into build/uv by its own hashed lock. pip verifies uv; uv then installs a hundred times faster.
 find_uv() {
     if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
         command -v uv
@@ -65,7 +65,7 @@ find_uv() {
     echo "$PWD/build/uv/bin/uv"
 }
 
-# uv does not read pip's configuration; a machine that names its package index there means every installer.
+# uv does not read pip's configuration, but a package index that is named there is meant for every installer.
 adopt_pip_index() {
     local index
     if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then

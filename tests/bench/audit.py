@@ -1,4 +1,4 @@
-"""What the audit trail costs: a run of 200 tasks with and without it, and the verbs over 100,000 records."""
+"""The cost of the audit trail: a run of 200 tasks with and without the trail, and the verbs over 100,000 records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BIN = Path(sys.executable).parent
 TASKS = 200
 RECORDS = 100_000
 
-# The dearest case: tasks that cost Ansible as little as any, and all of them say that they changed something.
+# The worst case: the cheapest tasks of Ansible, and each of them reports a change.
 TASK = """
     - name: Task {number}
       ansible.builtin.debug:
@@ -23,7 +23,7 @@ TASK = """
 
 
 class AuditBench:
-    """Commands over a trail of their own, in a folder of their own."""
+    """The commands to measure, with a trail and a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -71,7 +71,7 @@ class AuditBench:
 
 
 def _fill(path: Path) -> None:
-    """Write a trail of 100,000 records, as runs that changed a site leave them."""
+    """Write a trail of 100,000 records, as runs that change a site write them."""
     sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests/support")]
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
         GENESIS,

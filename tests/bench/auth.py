@@ -1,4 +1,4 @@
-"""What basic auth costs: the verb, a page, the throughput, and an innocent site beside a storm of wrong passwords.
+"""The cost of basic auth: the verb, a page, the throughput, and another site during a storm of wrong passwords.
 
 Requests and storm come from the VPS itself, to its own proxy, for seconds. The storm's addresses are said in
 X-Forwarded-For, which the attacked site believes of the gateway: to the proxy each is another client.
@@ -36,7 +36,7 @@ name, seconds = sys.argv[1], float(sys.argv[2])
 end = time.monotonic() + seconds
 """
 
-# Guesses 60 times a second, each from another address, and prints the statuses.
+# Sends 60 wrong passwords a second, each from another address, and prints the statuses.
 _STORM = (
     _HEAD
     + r"""
@@ -60,7 +60,7 @@ print(json.dumps(statuses))
 """
 )
 
-# Asks on one connection and prints the p95 in seconds.
+# Sends requests on one connection and prints the p95 in seconds.
 _ASK = (
     _HEAD
     + r"""
@@ -79,7 +79,7 @@ print(took[int(len(took) * 0.95)])
 
 
 class AuthBench:
-    """One site behind a password and one beside it, on the rig's host."""
+    """A site behind a password and a neighbour site, on the rig's host."""
 
     def __init__(self, vps: Any, folder: Path, playbook: Callable[..., float]) -> None:
         self._vps, self._folder, self._playbook = vps, folder, playbook
@@ -122,16 +122,16 @@ class AuthBench:
         return self._add(USER, PASSWORD)
 
     def add_further(self) -> float:
-        """Let another user in."""
+        """Add another user."""
         self._number += 1
         return self._add(f"user-{self._number}", PASSWORD)
 
     def add_unchanged(self) -> float:
-        """Let a user in who has this very password."""
+        """Add a user with this password."""
         return self._add(USER, PASSWORD)
 
     def page(self) -> float:
-        """Ask for 50 things at once with a password that the proxy has not seen, and count the checks of it."""
+        """Send 50 requests at once with a password that the proxy has not seen, and count the checks."""
         self._number += 1
         user = f"user-{self._number}"
         self._add(user, PASSWORD)
@@ -148,11 +148,11 @@ class AuthBench:
         return int(self._vps.run(f"docker logs vsa-auth | grep -c {CLOSED} || true").stdout)
 
     def requests_open(self) -> float:
-        """Ask the open site as fast as it answers; returns the seconds of 10,000 requests."""
+        """Request the open site at full speed; returns the seconds of 10,000 requests."""
         return self._wrk(OPEN)
 
     def requests_closed(self) -> float:
-        """Ask the site behind the password so."""
+        """Request the site behind the password in the same way."""
         return self._wrk(CLOSED)
 
     def _wrk(self, domain: str) -> float:
@@ -166,11 +166,11 @@ class AuthBench:
         return 10_000 / float(found[1])
 
     def at_rest(self) -> float:
-        """Return the p95 of the innocent site where nobody guesses."""
+        """Return the p95 of the neighbour site without any wrong passwords."""
         return float(self._vps.run(f"python3 {_PLACE}/ask.py {APP} 5").stdout)
 
     def beside_a_storm(self) -> float:
-        """Return it beside 60 wrong passwords a second from as many addresses.
+        """Return the same p95 during 60 wrong passwords a second from as many addresses.
 
         Who guesses is elsewhere in truth, so here it takes the time that nobody else wants.
         """
@@ -182,7 +182,7 @@ class AuthBench:
         return float(said)
 
     def rows(self, ping: str) -> list[Wanted]:
-        """Return the rows; ``ping`` is the one that they are multiples of."""
+        """Return the rows, which are multiples of the row ``ping``."""
         served, rest = "10,000 requests, open site", "p95 of a site, nobody guesses beside it"
         return [
             Wanted("auth add, first user of a site", self.add_first, ping, 2.0),

@@ -1,4 +1,4 @@
-"""How long the verbs take, as multiples of P: the wall time of a play with one `ping` on the same host and connection.
+"""The time of the verbs, as multiples of P: the wall time of a play with one `ping` on the same host and connection.
 
 All rows of a run are measured round by round (every row once, then all again), so that a slow minute of the machine
 hits every row alike; a row is the median of its rounds. Prints one table (row, measured, goal, verdict) and writes the
@@ -58,14 +58,14 @@ class Bench:
             **{key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "VSA_"))},
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NO_COLOR": "1",
-            # Their records are not the caller's affair.
+            # The records of these runs do not belong into the caller's trail.
             "XDG_STATE_HOME": str(playbook.parent / "state"),
         }
         self._next = 0
 
     @property
     def on_the_rig(self) -> bool:
-        """Say whether the host is the rig's own, on which containers may come and go."""
+        """Say whether the host belongs to the rig, so that containers may be created and removed."""
         return self._vps is not None
 
     def _timed(self, *command: str) -> float:
@@ -88,20 +88,20 @@ class Bench:
         return self._timed("vsa", *words, "-i", str(self.inventory))
 
     def ping(self) -> float:
-        """P itself."""
+        """Run the play of P."""
         return self.playbook(str(self.ping_playbook))
 
     def provision_changed(self) -> float:
-        """Provision the site with another upstream than it has, its certificate being valid."""
+        """Provision the site with another upstream; its certificate is valid."""
         self._next += 1
         return self.playbook("flowbiz.vsa.site.provision", domain=DOMAIN, upstream=f"web-{1 + self._next % 2}:3000")
 
     def provision_unchanged(self) -> float:
-        """Provision the site with what it has."""
+        """Provision the site without a change."""
         return self.playbook("flowbiz.vsa.site.provision", domain=DOMAIN, upstream=f"web-{1 + self._next % 2}:3000")
 
     def unprovision(self) -> float:
-        """Make a site with a container and a certificate of its own, uncounted, and remove it again."""
+        """Make a site with a container and a certificate (not measured), and measure its removal."""
         rig.run_web(self._vps, GONE.partition(".")[0])
         self.playbook("flowbiz.vsa.site.provision", domain=GONE, upstream=f"{GONE.partition('.')[0]}:3000")
         return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE)
@@ -157,7 +157,7 @@ def fleet_verbs(bench: Bench, fleet: FleetBench) -> list[Wanted]:
 
 
 def report(rows: list[Row], rounds: int) -> dict[str, object]:
-    """Return what build/bench.json says: the rows, and on what they were measured."""
+    """Return the content of build/bench.json: the rows, and the machine of the measurement."""
     return {
         "schema": 1,
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -169,7 +169,7 @@ def report(rows: list[Row], rounds: int) -> dict[str, object]:
 
 @contextlib.contextmanager
 def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
-    """Bring up the rig's proxied VPS, or find it running, and hand it out with an inventory that names it."""
+    """Start the rig's VPS with the proxy, or find it running, and yield it with an inventory that names it."""
     vps = rig.proxy_host(name)
     vps.add_dns(DOMAIN, GONE)
     try:
@@ -180,7 +180,7 @@ def rig_host(name: str, *, keep: bool) -> Iterator[tuple[Any, Path]]:
 
 
 def beside_peers(vps: Any, bench: Bench, rounds: int, *, strict: bool) -> int:
-    """Measure the proxy beside others, print and write build/bench-peers.json; returns the exit code."""
+    """Measure the proxy and its peers, print and write build/bench-peers.json; returns the exit code."""
     if vps is None:
         print("bench: skipped: the peers run on the rig's own host only")
         return 0
@@ -220,7 +220,7 @@ def main() -> int:
         parser.error("--rounds is at least 1")
     with tempfile.TemporaryDirectory(prefix="vsa-bench-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        # What is measured is recorded as ever, but not in the caller's own audit trail.
+        # The measured runs are recorded as always, but not in the caller's own audit trail.
         os.environ["XDG_STATE_HOME"] = str(folder / "state")
         playbook = folder / "ping.yml"
         playbook.write_text(PING, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Runs on a VPS: starts a command that changes a site, and asks the site until its answer is the new one.
+"""Runs on a VPS: starts a command that changes a site, and requests the site until the new answer arrives.
 
 Reads one JSON object from standard input: ``argv`` and ``stdin`` of the command, ``address`` and ``domain`` of the
 site, ``expect`` (the new body), ``ready`` (the command prints a line when it is ready for its standard input, and the
@@ -20,7 +20,7 @@ _SECONDS = 30.0
 
 
 def answer(context: ssl.SSLContext, address: str, domain: str) -> str:
-    """Ask once, on a connection of its own."""
+    """Send one request on a new connection."""
     with (
         socket.create_connection((address, 443), timeout=5) as plain,
         context.wrap_socket(plain, server_hostname=domain) as tls,

@@ -40,22 +40,22 @@ class FleetBench:
         self._looped: float | None = None
 
     def start(self) -> None:
-        """Lay the fleet out; the first row that counts as all changed brings it live."""
+        """Write the files of the fleet; the first row that changes all sites brings them live."""
         self._fleet.lay()
 
     def end(self) -> None:
-        """Take the fleet away again, from the proxy too."""
+        """Remove the fleet, from the proxy too."""
         self._fleet.clear()
         self._run("flowbiz.vsa.vhost.sync")
 
     def sync_changed(self) -> float:
-        """Bring all sites live with another container than they had."""
+        """Bring all sites live with another container."""
         self._next += 1
         self._fleet.point_to(f"web-{1 + self._next % 2}", 3000)
         return self._run("flowbiz.vsa.vhost.sync")
 
     def sync_unchanged(self) -> float:
-        """Bring all sites live as they are."""
+        """Synchronise all sites without a change."""
         return self._run("flowbiz.vsa.vhost.sync")
 
     def certificates(self) -> float:
@@ -63,7 +63,7 @@ class FleetBench:
         return self._run("flowbiz.vsa.cert.status")
 
     def looped(self) -> float:
-        """Return what a loop of ansible.builtin.template over all vhosts takes.
+        """Return the time of a loop of ansible.builtin.template over all vhosts.
 
         50 of them are measured, once, and a play with an empty loop is taken off; the rest is linear.
         """
@@ -75,7 +75,7 @@ class FleetBench:
         return self._looped
 
     def _loop(self, number: int) -> float:
-        # The very text of a vhost; only its name is left to Ansible.
+        # The text of a real vhost; Ansible renders only its name.
         text = make_renderer().site(make_site(domain_of(0))).replace(domain_of(0), "{{ item }}")
         source = self._folder / "vhost.conf.j2"
         source.write_text(text, encoding="utf-8")

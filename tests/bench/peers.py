@@ -1,4 +1,4 @@
-"""VSA's proxy beside genuine Caddy and Traefik: the same 1,000 TLS sites, the same backend, one VPS, one run.
+"""VSA's proxy compared with genuine Caddy and Traefik: the same 1,000 TLS sites and backend, one VPS, one run.
 
 All three run as containers on the same network, at their own defaults; NGINX with everything that VSA gives a site.
 Load comes from the VPS itself, for seconds.
@@ -32,12 +32,12 @@ http { access_log off; keepalive_requests 1000000; server { listen 80; return 20
 
 
 class SkippedError(Exception):
-    """A peer cannot be had here; the words say why."""
+    """A peer is not available here; the text says why."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: what each proxy did, and what VSA has to reach."""
+    """One line: the figure of each proxy, and the goal of VSA."""
 
     row: str
     unit: str
@@ -188,13 +188,13 @@ class Peers:
         hosts = "".join(f"{self._addresses[name]} {self._loaded(name)}\n" for name in NAMES)
         self._vps.run("cat >> /etc/hosts", input=hosts)
         for name in NAMES:
-            # Serving, and over TLS with the site's own certificate: else nothing after this means anything.
+            # Each proxy must serve over TLS with the site's own certificate; otherwise the measurement means nothing.
             self._vps.put(f"{_PLACE}/ca.pem", self._fleet.lineages.ca)
             ask = f"curl -sf --max-time 5 --cacert {_PLACE}/ca.pem https://{self._loaded(name)}/ | grep -qx bench-a"
             self._host.wait_until(ask, seconds=60)
 
     def end(self) -> None:
-        """Take everything away again."""
+        """Remove everything."""
         self._vps.run(
             "docker rm -f bench-a bench-b bench-caddy bench-traefik >/dev/null; "
             f"rm -rf {_PLACE}; grep -v bench.test /etc/hosts > /tmp/hosts; cat /tmp/hosts > /etc/hosts",
@@ -238,7 +238,7 @@ class Peers:
                 [*self._host.driver, "--ready"],
                 self._host.wanted(domain=CHANGED, said={"container": self._at, "port": 80}),
             ),
-            # Caddy's door is its own loopback.
+            # Caddy's API listens on its own loopback address only.
             "caddy": (["nsenter", "-t", pid, "-n", *patch], ""),
             "traefik": (["dd", "status=none", f"of={_PLACE}/sites/{CHANGED}.yml"], traefik_site(CHANGED, self._at)),
         }
@@ -257,7 +257,7 @@ class Peers:
         return found
 
     def by_ansible(self) -> float:
-        """Make such a change by the playbook, Ansible's start included; the other two proxies are left as they are."""
+        """Make such a change by the playbook, Ansible's start included, in VSA's proxy alone."""
         self._at = "bench-b" if self._at == "bench-a" else "bench-a"
         return self._run("flowbiz.vsa.site.provision", domain=CHANGED, upstream=f"{self._at}:80")
 
@@ -293,7 +293,7 @@ def compare(peers: Peers, rounds: int) -> list[Figure]:
         Figure("HTTPS requests through one site", "1/s", rate, "≥ the better peer", rate["vsa"] >= best),
         Figure("memory, after load and changes", "MiB PSS", memory, "≤ Traefik", memory["vsa"] <= memory["traefik"]),
         Figure("one site changed → first answer", "s", first, "≤ Traefik", first["vsa"] <= first["traefik"]),
-        # The other two run already; this adds Python's start and imports, which every module has, Ansible's own apart.
+        # The other two proxies run already. This adds the start and the imports of Python on the host, without Ansible.
         Figure("the same, with the start of Python", "s", {"vsa": started}, "—", None),
         Figure("the same, until proven (Caddy and Traefik do not)", "s", {"vsa": proven}, "—", None),
         Figure("the same by ansible-playbook, to its end", "s", {"vsa": ansible}, "—", None),

@@ -1,4 +1,4 @@
-"""Rows of the result: what is wanted, how it is measured round by round, and the table."""
+"""Rows of the result: the goals, the measurement in rounds, and the table."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Say whether the goal is met; a row without a goal is there to be compared with."""
+        """Say whether the goal is met; a row without a goal is only for comparison."""
         if self.goal is None:
             return "—"
         return "met" if (self.measured >= self.goal if self.least else self.measured <= self.goal) else "MISSED"
 
 
 def measure(wanted: Sequence[Wanted], rounds: int, *, title: str) -> list[Row]:
-    """Measure rows round by round, every row once and then all again, and judge them.
+    """Measure the rows in rounds (every row once per round), and compare them with their goals.
 
     The first round does not count: it warms caches and the connection, and makes what the others find.
     """

@@ -1,4 +1,4 @@
-"""The three doors, each made once a session: a plain clone, a wheel in a fresh environment, a Galaxy artifact."""
+"""The three doors, each made once per session: a plain clone, a wheel in a fresh environment, a Galaxy artifact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import vsa_tree
 from vsa_door import Door, environment
 
 BIN = Path(sys.executable).parent
-# A host on which the first task fails at once: enough to see which file it comes from.
+# On this host the first task fails at once. The output still shows the file of the task.
 INVENTORY = """
 all:
   hosts:
@@ -26,7 +26,7 @@ all:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of every file that is, or could be, committed, links as links: what `git clone` would give."""
+    """A copy of every file that is committed, or could be, with links as links: the result of `git clone`."""
     root = tmp_path_factory.mktemp("clone") / "vsa"
     for name in vsa_tree.files():
         target = root / name
@@ -37,7 +37,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An inventory with one host that cannot do anything."""
+    """An inventory with one host on which every task fails."""
     path = tmp_path_factory.mktemp("inventory") / "hosts.yml"
     path.write_text(INVENTORY, encoding="utf-8")
     return path
@@ -45,7 +45,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clone(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Door:
-    """A plain clone, no install step: ansible.cfg and the links are all there is."""
+    """A plain clone without an install step: only ansible.cfg and the links lead to the collection."""
     home = tmp_path_factory.mktemp("home")
     return Door(cwd=checkout, bin=BIN, collection=checkout, env=environment(home))
 
@@ -61,7 +61,7 @@ def wheel_file(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def make_environment(folder: Path, *wheels: Path) -> Path:
-    """Make a fresh virtual environment of what the runtime lock says, and then the wheels; return its bin folder."""
+    """Make a fresh virtual environment from the runtime lock, install the wheels, and return its bin folder."""
     python = ["--quiet", "--python", str(folder / "bin/python")]
     lock = str(vsa_tree.ROOT / "requirements/runtime.lock")
     for command in (
@@ -69,7 +69,7 @@ def make_environment(folder: Path, *wheels: Path) -> Path:
         ["pip", "install", *python, "--require-hashes", "-r", lock],
         *(["pip", "install", *python, "--no-deps", str(wheel)] for wheel in wheels),
     ):
-        # The package index is whatever this machine is configured with.
+        # The package index is the one in this machine's configuration.
         done = subprocess.run([str(BIN / "uv"), *command], capture_output=True, text=True)
         assert done.returncode == 0, f"uv {command}: {done.stderr}"
     return folder / "bin"
@@ -97,7 +97,7 @@ def artifact_file(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def artifact(artifact_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Door:
-    """The artifact as `ansible-galaxy collection install` leaves it, beside an Ansible that knows no other copy."""
+    """The artifact, installed by `ansible-galaxy collection install`, with an Ansible that knows no other copy."""
     home = tmp_path_factory.mktemp("home")
     path = tmp_path_factory.mktemp("collections")
     binaries = make_environment(tmp_path_factory.mktemp("venv"))

@@ -1,4 +1,4 @@
-"""Full names resolve in a plain clone, an installed wheel and a Galaxy artifact, each to its own copy and no other."""
+"""Full names lead to the own copy of the collection in a plain clone, an installed wheel and a Galaxy artifact."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import vsa_tree
 from vsa_door import Door
 
 INSIDE = ("galaxy.yml", "meta", "playbooks", "plugins", "roles", "stacks")
-# playbooks/site.yml is not among them: beside the folder playbooks/site its full name leads to the folder.
+# Without playbooks/site.yml: its full name leads to the folder playbooks/site.
 PLAYBOOKS = ["flowbiz.vsa." + ".".join(path.with_suffix("").parts[1:]) for path in vsa_tree.verbs().values()]
 SITE = ["-e", "domain=shop.example.com", "-e", "upstream=web-1:3000"]
 
 
 def collection_files() -> set[str]:
-    """Return the files that the collection consists of, wherever it lies."""
+    """Return the files of the collection below this place."""
     return {str(path) for path in vsa_tree.files() if path.parts[0] in INSIDE}
 
 
 def task_files(output: str) -> set[Path]:
-    """Return the files that Ansible took tasks from, as -vvv tells them."""
+    """Return the files that Ansible read tasks from, as -vvv prints them."""
     return {Path(name).resolve() for name in re.findall(r"(?m)^task path: (.+):\d+$", output)}
 
 
@@ -33,7 +33,7 @@ def test_every_playbook_resolves_by_its_full_name(door: Door, inventory: Path) -
 
 
 def test_the_role_that_runs_is_the_doors_own(door: Door, inventory: Path) -> None:
-    # It fails on this host; where its tasks came from is printed before.
+    # The run fails on this host, but Ansible prints the file of each task before.
     done = door.run("ansible-playbook", "-i", str(inventory), "-vvv", "flowbiz.vsa.site.provision", *SITE, check=False)
     assert (door.collection / "roles/site/tasks/provision.yml").resolve() in task_files(done.stdout), done.stdout
     strangers = {path for path in task_files(done.stdout) if not path.is_relative_to(door.collection.resolve())}
@@ -77,7 +77,7 @@ def test_the_command_of_the_wheel_runs_the_wheels_playbooks(wheel: Door, invento
 
 
 def test_the_command_of_the_working_tree_runs_the_working_tree(clone: Door, inventory: Path) -> None:
-    # .venv's `vsa`, started inside another clone: where the command came from counts, not where its user stands.
+    # The `vsa` of .venv runs inside another clone: it uses its own collection, not the clone in the working directory.
     words = ["site", "provision", "--domain", "shop.example.com", "--container", "web-1", "--port", "3000"]
     done = clone.run("vsa", "-vvv", "-i", str(inventory), *words, check=False)
     assert vsa_tree.ROOT / "roles/site/tasks/provision.yml" in task_files(done.stdout), done.stdout

@@ -1,4 +1,4 @@
-"""A door into the collection: a set of commands, the place where a user stands, and where the collection must lie."""
+"""A door into the collection: a set of commands, a working directory, and the expected place of the collection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a user who has configured nothing: no ANSIBLE_ or VSA_ variable, an empty home."""
+    """Return the environment of a user without any configuration: no ANSIBLE_ or VSA_ variable, an empty home."""
     configured = re.compile(r"(ANSIBLE|VSA|MOLECULE|PYTHON|VIRTUAL_ENV)")
     kept = {key: value for key, value in os.environ.items() if not configured.match(key)}
     return {**kept, "HOME": str(home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", **more}
@@ -18,7 +18,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Door:
-    """One way into the collection: where a user stands, with which commands, and where the collection must lie."""
+    """One way into the collection: the working directory, the commands, and the expected place of the collection."""
 
     cwd: Path
     bin: Path
@@ -26,7 +26,7 @@ class Door:
     env: dict[str, str]
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run one of the door's commands and return what it said on both streams."""
+        """Run one of the door's commands and return its output of both streams."""
         done = subprocess.run(
             [str(self.bin / command[0]), *command[1:]],
             cwd=self.cwd,

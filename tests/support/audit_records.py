@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Audit records and chains of them, as small as a test wants."""
+"""Audit records and chains of records for tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def audit_id(number: int = 0) -> str:
 
 
 def record(number: int = 0, **said: Any) -> AuditRecord:
-    """Return a record of a started run, with what is said put in."""
+    """Return a record of a started run with these values."""
     made = AuditRecord(
         id=audit_id(number),
         kind="started",

@@ -1,4 +1,4 @@
-"""Run flowbiz.vsa.bootstrap against a VPS of the rig, and look at what became of it."""
+"""Run flowbiz.vsa.bootstrap against a VPS of the rig, and inspect the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WATCHED = "/etc /srv /usr /opt /home /root /var/lib /var/cache"
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """One run of the playbook on one host: its exit code, what changed, what was said. ``text`` is for failures."""
+    """One run of the playbook on one host: exit code, changed tasks, messages. ``text`` is shown if a test fails."""
 
     code: int
     changed: tuple[str, ...]
@@ -36,7 +36,7 @@ class Outcome:
 
     @property
     def message(self) -> str:
-        """What the operator is told: the last failure of the host; the ones before it were rescued."""
+        """The message for the operator: the last failure of the host. Earlier failures were rescued."""
         return self.failed[-1] if self.failed else ""
 
 
@@ -92,7 +92,7 @@ def _results(stdout: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def json_of(vps: rig.Vps, command: str) -> Any:
-    """What a command inside prints, as JSON."""
+    """Return the JSON output of a command on the host."""
     return json.loads(vps.run(command).stdout)
 
 
@@ -102,8 +102,8 @@ def daemon_json(vps: rig.Vps) -> dict[str, Any]:
 
 
 def watched(vps: rig.Vps) -> str:
-    """Every file that a run that only looks may not touch, with its times, size and mode; one line each."""
-    # A log in one of the places written by the engine itself is no trace of ours.
+    """Every file that a run with --check must not touch, with times, size and mode; one line per file."""
+    # A log that the engine itself writes in one of these places is not a trace of the run.
     listing = vps.run(
         f"find {WATCHED} -xdev \\( -name .ansible -o -path /var/lib/docker"
         r" -o -path /var/lib/containerd -o -path /var/lib/systemd -o -name lastlog2.db\* \) -prune"
@@ -113,7 +113,7 @@ def watched(vps: rig.Vps) -> str:
 
 
 def cut_off_daemon_change(vps: rig.Vps, changes: Mapping[str, object]) -> None:
-    """Leave the host as a run does that dies after it wrote a daemon.json with which the engine does not come up."""
+    """Leave the host as a run that was killed after it wrote a daemon.json that the engine refuses."""
     kept = vps.run("cat /etc/docker/daemon.json").stdout
     vps.put("/etc/docker/daemon.json.vsa-old", kept)
     vps.put("/etc/docker/daemon.json", json.dumps({**json.loads(kept), **changes}))

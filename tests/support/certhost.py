@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host with certificates as the tests see it: the verbs, what lies on disk, what is served, and what goes wrong."""
+"""A host with certificates for tests: its verbs, its files, the served certificates, and injected faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIB = "/srv/platform/reverse-proxy/data/letsencrypt"
 
 
 class Ended:
-    """How a verb ended on the one host: its exit code, what it said, and the message of its error."""
+    """The end of a verb on the only host: exit code, output, and error message."""
 
     def __init__(self, done: CompletedProcess[str]) -> None:
         assert done.stdout.startswith("{"), f"{done.stdout}\n{done.stderr}"
@@ -55,7 +55,7 @@ class CertHost:
         return self.vsa("cert", "issue", "--domain", domain, *words)
 
     def status(self, domain: str) -> dict[str, Any]:
-        """Return what ``vsa cert status`` says of one domain."""
+        """Return the entry of one domain in ``vsa cert status``."""
         ended = self.vsa("cert", "status", "--domain", domain)
         assert ended.code == 0, ended
         entry: dict[str, Any] = ended.said["certificates"][0]
@@ -69,17 +69,17 @@ class CertHost:
         assert ended.code == 0, ended
 
     def served(self, domain: str) -> str:
-        """Return the serial number of the certificate that a handshake with SNI gets, empty where there is none."""
+        """Return the serial number of the certificate in a handshake with SNI; empty if there is none."""
         ask = f"openssl s_client -connect 127.0.0.1:443 -servername {domain} </dev/null 2>/dev/null"
         return self.run(f"{ask} | openssl x509 -noout -serial 2>/dev/null", check=False).strip().removeprefix("serial=")
 
     def on_disk(self, domain: str) -> str:
-        """Return the serial number of the certificate that lies there."""
+        """Return the serial number of the certificate on disk."""
         read = f"openssl x509 -noout -serial -in {LIB}/live/{domain}/fullchain.pem"
         return self.run(read).strip().removeprefix("serial=")
 
     def wait_served(self, domain: str, serial: str, *, seconds: float = 60) -> float:
-        """Wait until a certificate is served; returns the seconds that took."""
+        """Wait until a certificate is served; returns the seconds."""
         began = time.monotonic()
         while self.served(domain) != serial:
             took = time.monotonic() - began
@@ -102,7 +102,7 @@ class CertHost:
 
     @contextmanager
     def blocked(self, rule: str) -> Iterator[None]:
-        """Refuse what a rule of iptables matches, among what passes through to the containers."""
+        """Reject forwarded packets to the containers that match a rule of iptables."""
         line = f"DOCKER-USER {rule} -j REJECT --reject-with tcp-reset"
         self.run(f"iptables -I {line}")
         try:
@@ -111,7 +111,7 @@ class CertHost:
             self.run(f"iptables -D {line}")
 
     def hurry(self) -> None:
-        """Let the reloader forget that it reloaded within the last minute: its next reload comes at once."""
+        """Let the reloader forget its last reload, so that the next reload comes at once."""
         self.run("docker exec vsa-nginx sh -c 'kill -TERM $(pgrep -f nginx-reloader.sh)'", check=False)
 
     def ca_down(self) -> Any:

@@ -1,4 +1,4 @@
-"""Certificates for tests: keys and chains of a CA made on the spot."""
+"""Certificates for tests: keys and chains of a CA that is made for the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True)
 class Pair:
-    """A key with its certificate; ``chain`` is what fullchain.pem holds: the certificate and its issuers."""
+    """A key with its certificate; ``chain`` is the content of fullchain.pem: the certificate and its issuers."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -31,7 +31,7 @@ class Pair:
         return self.encrypted_key_pem(None)
 
     def encrypted_key_pem(self, phrase: bytes | None) -> str:
-        """Return the key as PEM, encrypted where there is a pass phrase."""
+        """Return the key as PEM, encrypted if there is a pass phrase."""
         how = serialization.BestAvailableEncryption(phrase) if phrase else serialization.NoEncryption()
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how).decode()
 
@@ -68,7 +68,7 @@ def make_pair(
 
 
 def put_pair(directory: Path, *, chain: str | None, key: str | None) -> None:
-    """Write fullchain.pem and privkey.pem where they are given."""
+    """Write fullchain.pem and privkey.pem, each only if it is given."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in (("fullchain.pem", chain), ("privkey.pem", key)):
         if text is not None:

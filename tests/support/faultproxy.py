@@ -1,4 +1,4 @@
-"""A proxy before a real server that does to some requests what networks and busy servers do."""
+"""A proxy before a real server that injects the faults of networks and busy servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Fault", "Proxy", "Seen", "proxy"]
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """One request as it came: headers with lower-case names, and the raw body."""
+    """One received request: headers with lower-case names, and the raw body."""
 
     path: str
     headers: Mapping[str, str]
@@ -52,12 +52,12 @@ class Proxy:
         self.over = threading.Event()
 
     def next(self, *faults: Fault | None) -> None:
-        """Use these for the next requests, one each, and pass on what follows."""
+        """Use these faults for the next requests, one fault per request, and pass all later requests on."""
         left = list(faults)
         self.faults = lambda seen: left.pop(0) if left else None
 
 
-# A hop's own; the rest of a server's answer is passed on.
+# Headers of one hop; all other headers of an answer are passed on.
 _HOP = ("connection", "content-length", "date", "server", "transfer-encoding")
 
 
@@ -149,7 +149,7 @@ def proxy(
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            pass  # a client that hung up is what the tests are about
+            pass  # tests let clients hang up on purpose
 
     server = Server((address, 0), Handler)
     if tls is not None:

@@ -96,7 +96,7 @@ class Lineages:
         }
 
     def archive(self) -> bytes:
-        """Return them as certbot leaves them: archive, live and renewal."""
+        """Return the files as Certbot writes them: archive, live and renewal."""
         archive = Archive(_GROUP)
         for kind in ("archive", "live", "renewal"):
             archive.folder(f"{LETSENCRYPT}/{kind}")
@@ -112,7 +112,7 @@ class Lineages:
         return archive.content()
 
     def plain(self) -> bytes:
-        """Return them as two files a site, the way that the peers are told of them."""
+        """Return two files per site, as the peers read them."""
         archive = Archive()
         for domain, pair in self.pairs.items():
             archive.file(f"{domain}.crt", pair.chain)
@@ -132,17 +132,17 @@ class Fleet:
         self._vps.run(["tar", "-x", "-C", place], input=archive)
 
     def lay(self) -> None:
-        """Write lineages and manifests; the proxy is not told yet."""
+        """Write lineages and manifests; the proxy does not know them yet."""
         self.unpack(self.lineages.archive())
         self._vps.run("cat >> /etc/vsa/acme-ca.pem", input=self.lineages.ca)
         self.point_to("web-1", 3000)
 
     def point_to(self, container: str, port: int) -> None:
-        """Let every manifest say another container."""
+        """Write another container into every manifest."""
         self.unpack(manifests(container=container, port=port))
 
     def clear(self) -> None:
-        """Remove the manifests and the lineages; the proxy is not told."""
+        """Remove the manifests and the lineages; the proxy keeps serving the sites."""
         self._vps.run(
             f"cd /etc/vsa/sites && rm -f site-*.bench.test.yml; cd /{LETSENCRYPT} && "
             "rm -rf live/site-*.bench.test archive/site-*.bench.test renewal/site-*.bench.test.conf"

@@ -1,4 +1,4 @@
-"""Hostile values for every word that reaches NGINX, and the form of each word, said a second time.
+"""Hostile values for every text that reaches NGINX, and a second, independent check of the form of each text.
 
 What a form admits is decided here without the collection's own patterns: character by character, with the sets that the
 format's own documents give. ``allowed`` returns the outcomes that a door may have for a value: the normal form where it
@@ -48,7 +48,7 @@ _JINJA = [
     "{{ 7*7 }}", "{{7*7}}", "{% raw %}", "{# #}", "{{ lookup('pipe', 'id') }}", "${{x}}", "#{x}", "<%= x %>",
     "{{ self.__init__.__globals__ }}", "@GENERATION@", "__ansible_unsafe",
 ]  # fmt: skip
-# Look-alikes, letters that normalisation turns into ASCII, digits of other scripts, what cannot be seen.
+# Look-alikes, letters that normalisation turns into ASCII, digits of other scripts, invisible characters.
 _UNICODE = list(
     "\u0430\u03bf\u212a\u017f\u0131\u0130\uff0e\u3002\uff61\u2024\u2215\uff0f\u00ad\u200b\u200c\u200d\u2060\u202e\ufeff"
     "\u2028\u2029\u0085\u00a0\u3000\u0660\u06f1\uff11\u00b2\u2460\u0301\u0308\ufe0f\U0001f4a9\U000e0061\uff41\u00df\u03c2"
@@ -87,7 +87,7 @@ def _is_label(label: str) -> bool:
 
 
 def _unreadable(label: str) -> bool:
-    """RFC 5891, section 5.4: after xn-- stands the Punycode of something that is no ASCII, control or space."""
+    """RFC 5891, section 5.4: after xn-- follows the Punycode of characters beyond ASCII, no controls or spaces."""
     try:
         read = label.removeprefix("xn--").encode().decode("punycode")
         again = "xn--" + read.encode("punycode").decode()
@@ -102,7 +102,7 @@ def _domain(value: object) -> Allowed:
         return {None}
     labels = value.lower().split(".")
     if not value.isascii():
-        # May be refused (Unicode forbids more than we list); accepted it is this and nothing else.
+        # The form may refuse this (Unicode forbids more than we list). If it accepts, this is the only right result.
         try:
             labels = [label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in labels]
         except UnicodeError:
@@ -190,7 +190,7 @@ def _overlong(text: str, length: int) -> str:
 
 
 def _hostile(valid: st.SearchStrategy[str], *, most: int) -> st.SearchStrategy[object]:
-    """Return values of a form, values that are nearly so, attacks, and what is no text."""
+    """Return values of a form, values that are nearly of the form, attacks, and values that are no text."""
     place = st.integers(0, 250)
     inserted = st.builds(_insert, valid, st.sampled_from(PAYLOADS), place)
     lengths = st.sampled_from([most - 1, most, most + 1, 64, 253, 256, 5000])
@@ -239,7 +239,7 @@ _ROUTES = st.builds(lambda path, name, port: f"{path}={name}:{port}", _PATHS, _C
 
 @dataclass(frozen=True)
 class Kind:
-    """A word: its hostile values, the outcomes that its form allows, and the doors it comes in by."""
+    """A kind of text: its hostile values, the outcomes that its form allows, and the doors that accept the text."""
 
     name: str
     values: st.SearchStrategy[object]
@@ -317,7 +317,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What came of a kind's values: how many there were (each once), and the normal forms that were accepted."""
+    """The result for a kind of text: the number of values (each once), and the accepted normal forms."""
 
     judged: int
     refused: int
@@ -328,12 +328,12 @@ def _outcome(door: Callable[[object], Any], value: object) -> Any:
     try:
         return door(value)
     except VsaError as error:
-        error.as_result()  # a refusal can always be said
+        error.as_result()  # every refusal can be rendered
         return None
 
 
 def judge(kind: Kind, *, examples: int = 2300) -> Verdicts:
-    """Send values through the core and both doors; AssertionError where one is accepted that is not of its form.
+    """Send values through the core and both doors; AssertionError if a value is accepted that is not of its form.
 
     The values are the same in every run: what a unit test judges is what an integration test gives to NGINX.
     """

@@ -1,4 +1,4 @@
-"""Sites made of the words that were accepted from hostile ones, and what each must then mean to NGINX."""
+"""Sites made of the accepted hostile values, and what each site must mean to NGINX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("Expected", "sites_of")
 
 @dataclass(frozen=True)
 class Expected:
-    """A site, and its meaning as it was asked for."""
+    """A site, and what it must mean."""
 
     site: Site
     meaning: Meaning
@@ -39,7 +39,7 @@ def _expected(
 
 
 def sites_of(kind: str, accepted: Sequence[Any]) -> Iterator[Expected]:
-    """Return sites in which every accepted word stands once: a domain as name or alias, a route with all its parts."""
+    """Return sites that use every accepted value once: a domain as name or alias, a route with all its parts."""
     root = ("web-1", 3000)
     if kind == "domain":
         for domain, *aliases in batched(accepted, 3):
@@ -50,7 +50,7 @@ def sites_of(kind: str, accepted: Sequence[Any]) -> Iterator[Expected]:
     elif kind == "route":
         waiting = list(dict.fromkeys(accepted))
         number = 0
-        while waiting:  # a path once in a site: those that come again wait for the next one
+        while waiting:  # a site has each path once: a repeated path goes into the next site
             routes = {path: (name, port) for path, name, port in reversed(waiting[:40])}
             yield _expected(f"route-{number}.hostile.test", routes)
             taken = {(path, *target) for path, target in routes.items()}

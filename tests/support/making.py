@@ -1,4 +1,4 @@
-"""What many tests need: the collection's templates, a renderer over them, and sites made of a few words."""
+"""Helpers of many tests: the collection's templates, a renderer, and sites made of a few values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_site(domain: str = "shop.example.com", upstream: str = "web-1:3000", **
 
 
 def generation_files(sites: Iterable[Site], renderer: Renderer | None = None) -> dict[str, str]:
-    """Return the files of a generation that has these sites, its number not filled in."""
+    """Return the files of a generation with these sites, without its number."""
     renderer = renderer or make_renderer()
     sites = list(sites)
     any_auth = any(site.auth for site in sites)

@@ -1,4 +1,4 @@
-"""NGINX's text read back as NGINX reads it (by crossplane): blocks, directives, and what a site's file means."""
+"""NGINX's text, parsed as NGINX parses it (by crossplane): blocks, directives, and the meaning of a site's file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ("Block", "Meaning", "meaning", "read_text", "read_tree")
 
 @dataclass(frozen=True)
 class Block:
-    """A directive with its arguments and, where it has one, its block."""
+    """A directive with its arguments and its block, if it has a block."""
 
     name: str
     args: tuple[str, ...]
@@ -23,7 +23,7 @@ class Block:
     children: tuple[Block, ...] = ()
 
     def all(self, name: str, *args: str) -> list[Block]:
-        """Return the directives of a name directly inside, those that begin with ``args``."""
+        """Return the directives of this name directly inside whose arguments begin with ``args``."""
         return [child for child in self.children if child.name == name and child.args[: len(args)] == args]
 
     def one(self, name: str, *args: str) -> Block:
@@ -33,11 +33,11 @@ class Block:
         return found[0]
 
     def value(self, name: str) -> tuple[str, ...]:
-        """Return the arguments of the only directive of a name, or nothing where there is none."""
+        """Return the arguments of the only directive of a name, or nothing if there is none."""
         return self.one(name).args if self.all(name) else ()
 
     def walk(self) -> Iterator[Block]:
-        """Return it and everything below it."""
+        """Return this directive and everything below it."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -56,7 +56,7 @@ def _blocks(parsed: Sequence[dict[str, Any]], included: Sequence[dict[str, Any]]
 
 
 def read_tree(path: Path, *, single: bool = False) -> Block:
-    """Return a file and, unless ``single``, all that it includes; AssertionError where NGINX's grammar forbids it."""
+    """Return a file and, unless ``single``, all included files; AssertionError if NGINX's grammar forbids it."""
     # A site's file is included inside http, so alone its context cannot be checked.
     payload = crossplane.parse(str(path), single=single, check_ctx=not single, check_args=not single)
     assert payload["status"] == "ok", payload["errors"]
@@ -90,7 +90,7 @@ _SERVER_DIRECTIVES = {
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a site's file tells NGINX: nothing else stands in it.
+    """The complete meaning of a site's file.
 
     ``routes`` maps a path to NAME.NETWORK:PORT; ``redirected`` are the names that are sent to ``served``, the name of
     its own server block where that is not the domain.
@@ -117,7 +117,7 @@ def _refusal(block: Block, variable: str, status: str) -> None:
 
 
 def _redirects(server: Block, domain: str) -> None:
-    """A server block that answers challenges, and sends everything else to the domain."""
+    """A server block that answers challenges, and redirects everything else to the domain."""
     locations = server.all("location")
     assert [it.args for it in locations] == [("^~", "/.well-known/acme-challenge/"), ("/",)]
     assert _same(locations[0]) == _ACME
@@ -125,7 +125,7 @@ def _redirects(server: Block, domain: str) -> None:
 
 
 def meaning(text: str) -> Meaning:
-    """Return what a site's file means; AssertionError where it says anything that no site's file may say."""
+    """Return the meaning of a site's file; AssertionError if the file has anything that no site's file may have."""
     tree = read_text(text)
     assert {block.name for block in tree.children} - {"#"} <= {"upstream", "server", "limit_req_zone", "map", "geo"}
     upstreams = {}
@@ -207,7 +207,7 @@ def meaning(text: str) -> Meaning:
     for server in servers:
         chain, key = server.value("ssl_certificate"), server.value("ssl_certificate_key")
         if not chain:
-            # It has the default server's context, which names the lineage after it.
+            # The block uses the default server's TLS context, which finds the lineage by the block's name.
             assert server is own
             assert served == domain
             assert not key

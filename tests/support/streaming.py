@@ -1,9 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients that measure: streams, WebSockets, uploads and answers that are slow to start, through the proxy of a VPS.
+"""Clients that measure streams, WebSockets, uploads and slow answers through the proxy of a VPS.
 
-Client and backends read the same clock, that of the kernel they all run on.
+Client and backends read the same clock, because they all run on one kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ("WebSocket", "ask", "connect", "events", "upload")
 
 
 def connect(address: str, domain: str, *, timeout: float = 30) -> ssl.SSLSocket:
-    """Return a TLS connection to a site at an address; its certificate is not looked at."""
+    """Return a TLS connection to a site at an address, without a check of the certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     plain = socket.create_connection((address, 443), timeout=timeout)
@@ -45,7 +45,7 @@ def ask(address: str, domain: str, path: str, *, timeout: float = 30) -> tuple[i
 
 
 def events(address: str, domain: str, path: str) -> Iterator[float]:
-    """Yield for each event of a stream the seconds from when the backend wrote it until it was here."""
+    """Yield, for each event of a stream, the seconds between the write of the backend and the arrival."""
     with connect(address, domain) as tls:
         tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {domain}\r\nAccept: text/event-stream\r\n\r\n".encode("ascii"))
         answer = _answer(tls)
@@ -56,7 +56,7 @@ def events(address: str, domain: str, path: str) -> Iterator[float]:
 
 
 def upload(address: str, domain: str, path: str, *, size: int, seconds: float = 0) -> tuple[int, dict[str, Any]]:
-    """Send a body, spread over so many seconds; returns the status and what the backend saw, with ``began`` beside it.
+    """Send a body over so many seconds; returns the status and the backend's report, with ``began`` added.
 
     ``began`` and ``sent`` are when the first and the last byte left.
     """
@@ -71,7 +71,7 @@ def upload(address: str, domain: str, path: str, *, size: int, seconds: float = 
                 if seconds:
                     time.sleep(max(0.0, began + seconds * (1 - left / size) - time.time()))
         except OSError:
-            pass  # refused before it was sent: the answer says so
+            pass  # the server refused the body before it was sent, and the answer says so
         sent = time.time()
         answer = _answer(tls)
         body = answer.read()
@@ -96,7 +96,7 @@ class WebSocket:
         assert answer.startswith(b"HTTP/1.1 101 "), answer
 
     def echo(self, text: str) -> str:
-        """Send a text and return what comes back; an empty string where the connection is gone."""
+        """Send a text and return the answer; an empty string if the connection is closed."""
         data, mask = text.encode(), os.urandom(4)
         assert len(data) < 126
         frame = bytes((0x81, 0x80 | len(data))) + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
@@ -108,7 +108,7 @@ class WebSocket:
             return ""
 
     def seconds_until_closed(self, most: float) -> float | None:
-        """Wait until the other side closes, and return how long that took; None where it did not."""
+        """Wait until the other side closes, and return the seconds; None if it does not close."""
         self._tls.settimeout(most)
         began = time.monotonic()
         try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command ``vsa`` on a terminal, typed at as an operator would."""
+"""The command ``vsa`` on a terminal, driven as an operator types."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ INTERRUPT = "\x03"
 
 
 class Terminal:
-    """A run under way: wait for what it says, type, and see how it ends."""
+    """A running command: wait for output, type, and get its exit code."""
 
     def __init__(self, child: Any) -> None:
         self._child = child
         self._seen = child.logfile_read = io.StringIO()
 
     def wait_for(self, pattern: str) -> None:
-        """Wait until it has said something new that fits a regular expression."""
+        """Wait for new output that matches a regular expression."""
         self._child.expect(pattern)
 
     def type(self, text: str) -> None:
@@ -46,7 +46,7 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """All that stood on the terminal, without its colours."""
+        """The whole output of the terminal, without colours."""
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._seen.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""An audit trail as a test needs it: chained lines, at any time, of any size, rotated at will."""
+"""An audit trail for tests: chained lines of any time and size, rotated on demand."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["TrailFolder", "moment"]
 
 
 def moment(nanoseconds: int) -> str:
-    """RFC 3339 text with microseconds, as the trail has it."""
+    """Return RFC 3339 text with microseconds, as in the trail."""
     then = datetime.datetime.fromtimestamp(nanoseconds // 1_000_000_000, tz=datetime.UTC)
     return f"{then:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000 % 1_000_000:06d}Z"
 
 
 @dataclasses.dataclass
 class TrailFolder:
-    """A folder with a trail (``audit.jsonl``, rotated ``audit.jsonl.1`` …) and what belongs to sending it."""
+    """A folder with a trail (``audit.jsonl``, rotated ``audit.jsonl.1`` …) and the files of its shipment to Loki."""
 
     folder: Path
     name: str = "run"
@@ -46,7 +46,7 @@ class TrailFolder:
 
     @property
     def skipped_notes(self) -> list[dict[str, Any]]:
-        """What was noted as never to be had by Loki."""
+        """The records that are noted as never accepted by Loki."""
         path = self.folder / "loki-skipped.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
