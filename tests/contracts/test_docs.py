@@ -75,6 +75,30 @@ def test_a_verb_that_is_shown_exists(path: Path) -> None:
                 assert word in known, f"{path} shows `{line}`: {word} is no option of it"
 
 
+# The sources of the messages that how-to pages and runbooks quote; a text over several lines is one text.
+MESSAGES = re.sub(
+    r'"\s*\n\s*f?"',
+    "",
+    "\n".join(
+        vsa_tree.text(path)
+        for path in vsa_tree.files()
+        if path.parts[0] in {"plugins", "stacks", "roles"} and path.suffix != ".md"
+    ),
+)
+QUOTING = [path for path in WRITTEN if path.parts[:2] in {("docs", "howto"), ("docs", "runbooks")}]
+
+
+@pytest.mark.parametrize("path", QUOTING, ids=str)
+def test_a_message_that_is_shown_exists(path: Path) -> None:
+    tables = re.findall(r"(?m)^\| (?:message|what you see) \|.*\n\|[-|]+\n((?:\|.*\n)+)", vsa_tree.text(path))
+    for line in "".join(tables).splitlines():
+        for message in re.findall(r"`([^`]+)`", line.split("|")[1]):
+            # What stands for a value in the text: …, X, a number, the name of our container.
+            pieces = re.split(r"…|\bX\b|\d+|vsa-auth", message)
+            missing = [piece for piece in pieces if len(piece) > 7 and piece.strip(" :") not in MESSAGES]
+            assert not missing, f"{path} quotes `{message}`, but no source has {missing}"
+
+
 @pytest.mark.parametrize("path", ADRS, ids=lambda path: path.stem)
 def test_a_decision_has_its_parts(path: Path) -> None:
     text = vsa_tree.text(path)
