@@ -14,6 +14,11 @@ from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert import options as cert_note
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
+    refuse_force_for_all,
+    refuse_purge_of_what_stays,
+    refuse_said_and_unset,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
     EXIT_INTERNAL,
@@ -34,6 +39,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PRO
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import env_value
 
 __all__ = (
@@ -56,6 +62,10 @@ __all__ = (
     "checked",
     "collections_root",
     "parse_hint",
+    "refuse_contradictions",
+    "refuse_force_for_all",
+    "refuse_purge_of_what_stays",
+    "refuse_said_and_unset",
     "setting",
     "site_fields",
     "version",

@@ -140,7 +140,7 @@ def test_a_verb_is_this_run(made: Run, expected: Run) -> None:
     [
         ({"routes": [ROOT], "container": "web-1"}, "--container"),
         ({"routes": [ROOT], "port": 80}, "--port"),
-        ({"detect": True}, "--detect"),
+        ({"detect": True}, "--external-port"),
         ({"external_port": 8080}, "--external-port"),
         ({"detect": True, "external_port": 8080, "container": "web-1"}, "--detect"),
         ({"detect": True, "external_port": 8080, "routes": [ROOT]}, "--detect"),
@@ -161,7 +161,7 @@ def test_words_that_contradict_each_other_are_a_usage_error(words: dict, field: 
 
 def test_a_run_has_all_that_was_said_of_where() -> None:
     where = Where(inventory="/i/hosts.yml", limit="vps-01", check=True, diff=True, verbosity=2)
-    assert where.run("flowbiz.vsa.site.list", site_domain=None) == Run(
+    assert where.verb("site.list", domain=None) == Run(
         playbook="flowbiz.vsa.site.list", inventory="/i/hosts.yml", limit="vps-01", check=True, diff=True, verbosity=2
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
+from ..contradictions import refuse_said_and_unset
 from ..errors import RefusedError, UsageError
 from ..hints import Hint
 from .fields import LIST, SWITCH
@@ -119,9 +120,8 @@ def refuse_contradictions(options: Mapping[str, Any]) -> None:
     if "routes" in given and container:
         raise UsageError("say either routes, or container and port", field=container[0], value=given[container[0]])
     _refuse_half_detection(given)
-    for name in given.get("unset", ()):
-        if name in given:
-            raise UsageError("a field is both said and unset", field="unset", value=name, expected="one of the two")
+    _refuse_strip_without_route(given)
+    refuse_said_and_unset(given, given.get("unset", ()))
 
 
 def _refuse_half_detection(given: Mapping[str, Any]) -> None:
@@ -134,6 +134,23 @@ def _refuse_half_detection(given: Mapping[str, Any]) -> None:
     named = [name for name in ("container", "routes", "upstream") if name in given]
     if detect and named:
         raise UsageError("say either detect, or what the container is", field="detect", value="true")
+
+
+def _refuse_strip_without_route(given: Mapping[str, Any]) -> None:
+    """Raise UsageError for a path in ``strip_prefix`` that is none of the requested routes.
+
+    A container that is named or detected stands for the route ``/``, and nothing can be stripped from ``/``.
+    """
+    paths = [_path_of(route) for route in given.get("routes", ())]
+    single = "container" in given or bool(given.get("detect"))
+    for path in given.get("strip_prefix", ()):
+        if single or (paths and path not in paths):
+            raise UsageError("no route has this path", field="strip_prefix", value=path, there_are=paths)
+
+
+def _path_of(route: object) -> str:
+    """Return the path of a route that is text or a mapping."""
+    return str(route.get("path")) if isinstance(route, Mapping) else str(route).partition("=")[0]
 
 
 def requested_site(
@@ -205,12 +222,12 @@ def _single_route(routes: Sequence[Mapping[str, Any]], requested: Mapping[str, o
 
 
 def _typed(route: Mapping[str, Any]) -> str:
-    """Return a route of a manifest as an operator types it."""
-    text = f"--route {route['path']}={route['container']}:{route['port']}"
+    """Return a route of a manifest as an operator types it; the flag or option around it is the door's."""
+    text = f"{route['path']}={route['container']}:{route['port']}"
     if route.get("profile"):
         text += f":{route['profile']}"
     if route.get("strip_prefix"):
-        text += f" --strip-prefix {route['path']}"
+        text += " (its prefix is stripped)"
     return text
 
 

@@ -27,7 +27,8 @@ from ..._core.cert.status import (
     rfc3339,
     time_left,
 )
-from ..._core.errors import RefusedError, RolledBackError, UsageError
+from ..._core.contradictions import refuse_force_for_all
+from ..._core.errors import RefusedError, RolledBackError
 from ..._core.hints import Hint
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
@@ -151,10 +152,7 @@ def renew_certificates(
     paths = paths or Paths()
     domain = None if options.get("domain") is None else forms.domain(options["domain"])
     force = bool(options.get("force"))
-    if force and domain is None:
-        raise UsageError(
-            "to renew everything by force would use up a CA's rate limits", field="force", expected="a domain beside it"
-        )
+    refuse_force_for_all(force=force, domain=domain)
     settings = read_settings(paths)
     acme, own = _chosen(paths, domain)
     readings = {

@@ -18,7 +18,8 @@ from typing import Any
 from ..._core import forms
 from ..._core.cert.options import CertNote, certificate_name, dns_plugin, needed_names
 from ..._core.cert.status import Facts, authority_label, judge, rfc3339, time_left
-from ..._core.errors import RefusedError, UsageError
+from ..._core.contradictions import refuse_said_and_unset
+from ..._core.errors import RefusedError
 from ..._core.settings import Settings
 from ..._core.site.manifest import parse
 from ..store.cert_options import read_note
@@ -71,9 +72,7 @@ def _note(options: Mapping[str, Any], paths: Paths, domain: str) -> CertNote:
     """Return what is known beyond the manifest, after the words of this run."""
     known = read_note(paths, domain)
     unset = tuple(options.get("unset") or ())
-    for name in unset:
-        if options.get(name):
-            raise UsageError("a field is both said and unset", field="unset", value=name)
+    refuse_said_and_unset({name: options.get(name) or None for name in unset}, unset)
     san, plugin = options.get("san"), options.get("dns")
     names = known.san if san is None else [certificate_name(name, field=f"san/{at}") for at, name in enumerate(san)]
     return CertNote(

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ("Run", "Where")
+__all__ = ("Run", "Where", "given")
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that were given: None, an empty list and an empty mapping were not. False and 0 are values."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+        if value is not None and value not in ((), [], {})
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +36,15 @@ class Where:
     diff: bool = False
     verbosity: int = 0
 
-    def run(self, playbook: str, **extravars: Any) -> Run:
-        """Return the run of a playbook here; a variable that is ``None`` was not said and is not handed over."""
-        said = {name: value for name, value in extravars.items() if value is not None}
-        return Run(playbook=playbook, extravars=said, **vars(self))
+    def verb(self, verb: str, /, **fields: Any) -> Run:
+        """Return the run of a verb (``cert.issue``) on these hosts.
+
+        Each field becomes the option of that name of the role: ``domain`` becomes ``cert_domain``. A field that is None
+        or empty was not given, and is not handed over.
+        """
+        noun = verb.partition(".")[0]
+        extravars = {f"{noun}_{name}": value for name, value in given(fields).items()}
+        return Run(playbook=f"flowbiz.vsa.{verb.replace('-', '_')}", extravars=extravars, **vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)

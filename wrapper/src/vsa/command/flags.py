@@ -6,14 +6,15 @@ So a hint of the core is written as a ``vsa`` command, and a field of an error i
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from vsa.core import Hint, parse_hint, site_fields
+from vsa.core import Hint, VsaError, parse_hint, site_fields
 
-__all__ = ("command_line", "in_own_words", "with_flag")
+__all__ = ("command_line", "fields_as_flags", "in_own_words", "with_flag")
 
 
 def command_line(hint: Hint, *, root: click.Command) -> str:
@@ -23,7 +24,7 @@ def command_line(hint: Hint, *, root: click.Command) -> str:
     options: list[str] = []
     for field, value in hint.fields.items():
         if isinstance(parameters.get(field), click.Argument):
-            arguments.append(shlex.quote(str(value)))
+            arguments.append(_argument_text(value))
         else:
             options += _typed(_flag(field, parameters), value)
     beginning = "the same with" if hint.same else " ".join(("vsa", *hint.verb.split(".")))
@@ -49,6 +50,16 @@ def with_flag(error: Mapping[str, Any], *, command: click.Command) -> dict[str, 
     return dict(error)
 
 
+@contextmanager
+def fields_as_flags(command: click.Command) -> Iterator[None]:
+    """Name the field of an error that the core raises here by the command's flag."""
+    try:
+        yield
+    except VsaError as error:
+        error.field = with_flag({"field": error.field}, command=command)["field"]
+        raise
+
+
 def _command(root: click.Command, verb: str) -> click.Command | None:
     """Return the command of a verb, or None if this wrapper does not know the verb."""
     command: click.Command | None = root
@@ -72,6 +83,12 @@ def _flag(field: str, parameters: Mapping[str, click.Parameter]) -> str:
     names = parameters[field].opts if field in parameters else []
     long_names = [name for name in names if name.startswith("--")]
     return long_names[0] if long_names else f"--{field.replace('_', '-')}"
+
+
+def _argument_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return shlex.quote(str(value))
 
 
 def _typed(flag: str, value: object) -> list[str]:

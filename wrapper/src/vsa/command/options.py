@@ -170,7 +170,12 @@ class _Option(click.Option):
 
 
 def option(*names: str, heading: str = "Options", **kwargs: Any) -> Callable[[Any], Any]:
-    """Return a decorator that adds an option under a heading of the verb's help."""
+    """Return a decorator that adds an option under a heading of the verb's help.
+
+    An option that is not typed is None, a switch too.
+    """
+    if kwargs.get("is_flag"):
+        kwargs.setdefault("default", None)
     return click.option(*names, cls=_Option, heading=heading, **kwargs)
 
 

@@ -24,23 +24,17 @@ _RANDOM_BYTES = 18
 
 def add(to: Where, *, domain: str, user: str, password_file: str, route: str | None = None) -> Run:
     """Return the run that lets a user in; the password is the one line of a file of this machine."""
-    return to.run(
-        "flowbiz.vsa.auth.add",
-        auth_domain=domain,
-        auth_user=user,
-        auth_route=route,
-        auth_password_file=password_file,
-    )
+    return to.verb("auth.add", domain=domain, user=user, route=route, password_file=password_file)
 
 
 def remove(to: Where, *, domain: str, user: str | None = None, route: str | None = None) -> Run:
     """Return the run that shuts a user out, or without one opens the paths to everybody."""
-    return to.run("flowbiz.vsa.auth.remove", auth_domain=domain, auth_user=user, auth_route=route)
+    return to.verb("auth.remove", domain=domain, user=user, route=route)
 
 
 def list_users(to: Where, *, domain: str | None = None) -> Run:
     """Return the run that lists who may pass where."""
-    return to.run("flowbiz.vsa.auth.list", auth_domain=domain)
+    return to.verb("auth.list", domain=domain)
 
 
 @click.group("auth", cls=Group)

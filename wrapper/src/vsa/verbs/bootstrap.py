@@ -21,32 +21,14 @@ SETTINGS = (
 _SETTINGS = "Settings of the host"
 
 
-def bootstrap(
-    to: Where,
-    *,
-    docker_source: str | None = None,
-    ca: str | None = None,
-    ca_bundle: str | None = None,
-    email: str | None = None,
-    loki_url: str | None = None,
-    dns_plugin: str | None = None,
-    alert_command: str | None = None,
-    alert_url: str | None = None,
-    unset: tuple[str, ...] = (),
-) -> Run:
-    """Return the run that prepares hosts; a relative ``ca_bundle`` is a file of the workstation, here."""
-    return to.run(
-        "flowbiz.vsa.bootstrap",
-        bootstrap_docker_source=docker_source,
-        bootstrap_ca=ca,
-        bootstrap_ca_bundle=ca_bundle and os.path.abspath(ca_bundle),  # noqa: PTH100 (links stay as typed)
-        bootstrap_email=email,
-        bootstrap_loki_url=loki_url,
-        bootstrap_dns_plugin=dns_plugin,
-        bootstrap_alert_command=alert_command,
-        bootstrap_alert_url=alert_url,
-        bootstrap_unset=unset or None,
-    )
+def bootstrap(to: Where, *, ca_bundle: str | None = None, **fields: Any) -> Run:
+    """Return the run that prepares hosts; ``fields`` are further options of the role ``bootstrap``.
+
+    ``ca_bundle`` is a file of this machine. If its path is relative, the path starts at the current directory.
+    """
+    if ca_bundle is not None:
+        fields["ca_bundle"] = os.path.abspath(ca_bundle)  # noqa: PTH100 (links stay as typed)
+    return to.verb("bootstrap", **fields)
 
 
 @click.command(

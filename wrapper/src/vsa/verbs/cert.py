@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from vsa.ansible.run import Run, Where
+from vsa.ansible.run import Run, Where, given
+from vsa.command.flags import fields_as_flags
 from vsa.command.options import CA_HELP, Checked, Group, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, confirm, where
-from vsa.core import UsageError
+from vsa.core import UsageError, refuse_force_for_all, refuse_said_and_unset
 
 __all__ = ("group", "install_cron", "issue", "renew", "revoke", "status")
 
@@ -19,65 +20,39 @@ __all__ = ("group", "install_cron", "issue", "renew", "revoke", "status")
 REASONS = ("unspecified", "keycompromise", "affiliationchanged", "superseded", "cessationofoperation")
 
 
-def issue(
-    to: Where,
-    *,
-    domain: str,
-    san: Sequence[str] = (),
-    dns: str | None = None,
-    unset: Sequence[str] = (),
-    ca: str | None = None,
-    email: str | None = None,
-    force: bool = False,
-) -> Run:
-    """Return the run that brings a domain's certificate; one that is good is kept unless ``force``.
+def issue(to: Where, **fields: Any) -> Run:
+    """Return the run that issues a certificate; ``fields`` are options of the role ``cert``.
 
-    Raises :class:`UsageError` where a field is said and unset.
+    A valid certificate is kept, unless ``force`` is true. Raises :class:`UsageError` if a field is given and unset.
     """
-    told: dict[str, object] = {"san": san, "dns": dns}
-    for name in unset:
-        if told[name]:
-            raise UsageError("a field is both said and unset", field="--unset", value=name, expected="one of the two")
-    return to.run(
-        "flowbiz.vsa.cert.issue",
-        cert_domain=domain,
-        cert_san=tuple(san) or None,
-        cert_dns=dns,
-        cert_unset=tuple(unset) or None,
-        cert_ca=ca,
-        cert_email=email,
-        cert_force=force or None,
-    )
+    with fields_as_flags(_issue):
+        refuse_said_and_unset(given(fields), fields.get("unset") or ())
+    return to.verb("cert.issue", **fields)
 
 
-def renew(to: Where, *, domain: str | None = None, force: bool = False) -> Run:
-    """Return the run that renews what is due, of all certificates or one.
+def renew(to: Where, *, domain: str | None = None, force: bool | None = None) -> Run:
+    """Return the run that renews the certificates that are due, or the one of ``domain``.
 
-    Raises :class:`UsageError` for ``force`` without a domain: it would use up a CA's rate limits.
+    Raises :class:`UsageError` for ``force`` without a domain.
     """
-    if force and domain is None:
-        raise UsageError(
-            "to renew everything by force would use up a CA's rate limits",
-            field="--force",
-            expected="--domain beside it",
-        )
-    return to.run("flowbiz.vsa.cert.renew", cert_domain=domain, cert_force=force or None)
+    with fields_as_flags(_renew):
+        refuse_force_for_all(force=bool(force), domain=domain)
+    return to.verb("cert.renew", domain=domain, force=force)
 
 
-def revoke(to: Where, *, domain: str, reason: str | None = None, replace: bool = False) -> Run:
-    """Return the run that revokes a certificate; with ``replace`` another one takes its place first."""
-    return to.run("flowbiz.vsa.cert.revoke", cert_domain=domain, cert_reason=reason, cert_replace=replace or None)
+def revoke(to: Where, *, domain: str, reason: str | None = None, replace: bool | None = None) -> Run:
+    """Return the run that revokes a certificate. With ``replace`` the site gets another certificate first."""
+    return to.verb("cert.revoke", domain=domain, reason=reason, replace=replace)
 
 
-def install_cron(to: Where, *, cron: bool = False, remove: bool = False) -> Run:
-    """Return the run that installs, or removes, the renewal that needs no controller."""
-    state = "absent" if remove else None
-    return to.run("flowbiz.vsa.cert.install_cron", cert_timer_state=state, cert_timer_cron=cron or None)
+def install_cron(to: Where, *, cron: bool | None = None, remove: bool | None = None) -> Run:
+    """Return the run that installs the renewal which needs no controller, or removes this renewal."""
+    return to.verb("cert.install-cron", timer_state="absent" if remove else None, timer_cron=cron)
 
 
 def status(to: Where, *, domain: str | None = None) -> Run:
-    """Return the run that compares what lies on hosts with what they serve."""
-    return to.run("flowbiz.vsa.cert.status", cert_domain=domain)
+    """Return the run that compares the certificates on disk with the certificates that the proxies serve."""
+    return to.verb("cert.status", domain=domain)
 
 
 @click.group("cert", cls=Group)

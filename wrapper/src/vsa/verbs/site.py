@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from vsa.ansible.run import Run, Where
+from vsa.ansible.run import Run, Where, given
+from vsa.command.flags import fields_as_flags
 from vsa.command.options import CA_HELP, Checked, Group, Setting, option
 from vsa.command.perform import perform, performed
 from vsa.command.verb import Spec, confirm, confirm_typed, must_ask, where
-from vsa.core import PROFILES, UsageError, site_fields
+from vsa.core import PROFILES, UsageError, refuse_contradictions, refuse_purge_of_what_stays, site_fields
 
 __all__ = ("apply", "export", "group", "list_sites", "maintenance", "provision", "show", "unprovision")
 
@@ -23,120 +24,61 @@ _CHANGE = "Change"
 _STAYS = "What stays, and what goes"
 
 
-def provision(
-    to: Where,
-    *,
-    domain: str,
-    container: str | None = None,
-    port: int | None = None,
-    routes: Sequence[Mapping[str, Any]] = (),
-    aliases: Sequence[str] = (),
-    tenant: str | None = None,
-    profile: str | None = None,
-    email: str | None = None,
-    ca: str | None = None,
-    strict_dns: bool = False,
-    detect: bool = False,
-    external_port: int | None = None,
-    strip_prefix: Sequence[str] = (),
-    settings: Sequence[tuple[str, Any]] = (),
-    unset: Sequence[str] = (),
-) -> Run:
-    """Return the run that makes or changes a site; what is not said stays as the site's manifest has it.
+def provision(to: Where, *, settings: Sequence[tuple[str, Any]] = (), **fields: Any) -> Run:
+    """Return the run that makes a site or changes one. Fields that are not given stay as the site's manifest has them.
 
-    ``settings`` are further fields of the manifest with their values. Raises :class:`UsageError` where ``container`` or
-    ``port`` stand beside ``routes``, or a field is said twice, or said and unset.
+    ``fields`` are options of the role ``site``, ``settings`` are further ones, typed as ``--set FIELD=VALUE``. Raises
+    :class:`UsageError` if the fields contradict each other, or if one is given twice.
     """
-    if routes and (container is not None or port is not None):
-        raise UsageError(
-            "say either --route, or --container and --port",
-            field="--container" if container is not None else "--port",
-            value=container if container is not None else port,
-            hint=f"--route /={container or 'CONTAINER'}:{port or 'PORT'} beside the other routes",
-        )
-    if detect != (external_port is not None):
-        raise UsageError(
-            "--detect and --external-port go together",
-            field="--detect" if detect else "--external-port",
-            value=external_port,
-            hint="--detect --external-port 8080",
-        )
-    if detect and (routes or container is not None):
-        raise UsageError("say either --detect, or what the container is", field="--detect", value=container)
-    paths = [str(route["path"]) for route in routes]
-    for path in strip_prefix:
-        if (routes and path not in paths) or (container is not None or detect):
-            raise UsageError(
-                "no route has this path", field="--strip-prefix", value=path, expected=", ".join(paths) or "--route"
-            )
-    told: dict[str, Any] = {"aliases": tuple(aliases), "tenant": tenant, "profile": profile, "email": email, "ca": ca}
+    request = given(fields)
     for name, value in settings:
-        if told.get(name) not in (None, ()):
+        if name in request:
             raise UsageError("a field is said twice", field="--set", value=name, expected="once")
-        told[name] = tuple(value) if isinstance(value, list) else value
-    for name in unset:
-        if told.get(name) not in (None, ()):
-            raise UsageError("a field is both said and unset", field="--unset", value=name, expected="one of the two")
-    return to.run(
-        "flowbiz.vsa.site.provision",
-        site_domain=domain,
-        site_container=container,
-        site_port=port,
-        site_routes=tuple(routes) or None,
-        site_strip_prefix=tuple(strip_prefix) or None,
-        **{f"site_{name}": value for name, value in told.items() if value != ()},
-        site_strict_dns=strict_dns or None,
-        site_detect=detect or None,
-        site_external_port=external_port,
-        site_unset=tuple(unset) or None,
-    )
+        request[name] = tuple(value) if isinstance(value, list) else value
+    with fields_as_flags(_provision):
+        refuse_contradictions(request)
+    return to.verb("site.provision", **request)
 
 
 def unprovision(
-    to: Where, *, domain: str, keep_container: bool = False, keep_cert: bool = False, purge: bool = False
+    to: Where,
+    *,
+    domain: str,
+    keep_container: bool | None = None,
+    keep_cert: bool | None = None,
+    purge: bool | None = None,
 ) -> Run:
-    """Return the run that removes a site. Raises :class:`UsageError` where data is to go whose container stays."""
-    if purge and keep_container:
-        raise UsageError("the data of a container that stays cannot go", field="--purge", expected="one of the two")
-    return to.run(
-        "flowbiz.vsa.site.unprovision",
-        site_domain=domain,
-        site_keep_container=keep_container or None,
-        site_keep_cert=keep_cert or None,
-        site_purge=purge or None,
-    )
+    """Return the run that removes a site. Raises :class:`UsageError` if data is to go whose container stays."""
+    with fields_as_flags(_unprovision):
+        refuse_purge_of_what_stays(purge=bool(purge), keep_container=bool(keep_container))
+    return to.verb("site.unprovision", domain=domain, keep_container=keep_container, keep_cert=keep_cert, purge=purge)
 
 
 def maintenance(to: Where, *, domain: str, closed: bool, allow: Sequence[str] = ()) -> Run:
     """Return the run that closes a site for maintenance, or opens it again. Raises :class:`UsageError`."""
     if allow and not closed:
         raise UsageError("a site that is open needs nobody let through", field="--allow", value=allow[0], expected="on")
-    return to.run(
-        "flowbiz.vsa.site.maintenance",
-        site_domain=domain,
-        site_maintenance=closed,
-        site_maintenance_allow=tuple(allow) or None,
-    )
+    return to.verb("site.maintenance", domain=domain, maintenance=closed, maintenance_allow=tuple(allow))
 
 
 def list_sites(to: Where) -> Run:
     """Return the run that lists the sites of hosts."""
-    return to.run("flowbiz.vsa.site.list")
+    return to.verb("site.list")
 
 
 def show(to: Where, *, domain: str) -> Run:
     """Return the run that shows one site."""
-    return to.run("flowbiz.vsa.site.show", site_domain=domain)
+    return to.verb("site.show", domain=domain)
 
 
-def apply(to: Where, *, prune: bool = False) -> Run:
-    """Return the run that makes hosts what their inventory declares; with ``prune`` what it does not declare goes."""
-    return to.run("flowbiz.vsa.site.apply", site_prune=prune or None)
+def apply(to: Where, *, prune: bool | None = None) -> Run:
+    """Return the run that gives hosts the sites of their inventory. With ``prune`` all other sites go."""
+    return to.verb("site.apply", prune=prune)
 
 
 def export(to: Where) -> Run:
     """Return the run that reads the manifests of a host."""
-    return to.run("flowbiz.vsa.site.export")
+    return to.verb("site.export")
 
 
 @click.group("site", cls=Group)
@@ -275,18 +217,20 @@ def _show(context: click.Context, domain: str) -> int:
         "vsa site maintenance off --domain shop.example.com",
     ),
 )
-@click.argument("switch", type=click.Choice(("on", "off")))
+@click.argument("maintenance", metavar="{on|off}", type=click.Choice(("on", "off")))
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
 @option(
     "--allow",
+    "maintenance_allow",
     type=Checked("cidr", "NETWORK"),
     multiple=True,
     help="Who sees the site nevertheless; repeatable, together they replace the old ones.",
 )
 @click.pass_context
-def _maintenance(context: click.Context, switch: str, domain: str, allow: tuple[str, ...]) -> int:
+def _maintenance(context: click.Context, /, **typed: Any) -> int:
     """Show visitors a page instead of the site (503), or the site again."""
-    run = maintenance(where(context), domain=domain, closed=switch == "on", allow=allow)
+    domain, closed = typed["domain"], typed["maintenance"] == "on"
+    run = maintenance(where(context), domain=domain, closed=closed, allow=typed["maintenance_allow"])
     return perform(context, Spec(name="site.maintenance", single=True), run, subject=domain)
 
 

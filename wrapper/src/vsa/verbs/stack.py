@@ -20,27 +20,27 @@ def up(to: Where, *, name: str, env: Mapping[str, str] | None = None) -> Run:
 
     ``env`` are variables to set in the stack's env/.env before the start.
     """
-    return to.run("flowbiz.vsa.stack.up", stack_name=name, stack_env=env or None)
+    return to.verb("stack.up", name=name, env=env)
 
 
 def down(to: Where, *, name: str) -> Run:
     """Return the run that removes a stack's containers; its data and volumes stay."""
-    return to.run("flowbiz.vsa.stack.down", stack_name=name)
+    return to.verb("stack.down", name=name)
 
 
 def list_stacks(to: Where) -> Run:
     """Return the run that lists the stacks of hosts."""
-    return to.run("flowbiz.vsa.stack.list")
+    return to.verb("stack.list")
 
 
 def ps(to: Where, *, name: str | None = None) -> Run:
     """Return the run that lists the containers of one stack, or of all."""
-    return to.run("flowbiz.vsa.stack.ps", stack_name=name)
+    return to.verb("stack.ps", name=name)
 
 
 def logs(to: Where, *, name: str, service: str | None = None, lines: int | None = None) -> Run:
     """Return the run that reads the last lines of a stack's containers."""
-    return to.run("flowbiz.vsa.stack.logs", stack_name=name, stack_service=service, stack_tail=lines)
+    return to.verb("stack.logs", name=name, service=service, tail=lines)
 
 
 _NAME = click.argument("name", type=StackName())
@@ -103,11 +103,11 @@ def _ps(context: click.Context, name: str | None) -> int:
 )
 @_NAME
 @option("--service", type=StackName(), metavar="NAME", help="Only this service.")
-@option("--lines", type=Whole(1, 10_000), help="How many lines of each container.")
+@option("--lines", "tail", type=Whole(1, 10_000), help="How many lines of each container.")
 @click.pass_context
-def _logs(context: click.Context, name: str, service: str | None, lines: int | None) -> int:
+def _logs(context: click.Context, name: str, service: str | None, tail: int | None) -> int:
     """Print the last log lines of a stack's containers."""
-    run = logs(where(context), name=name, service=service, lines=lines)
+    run = logs(where(context), name=name, service=service, lines=tail)
     return perform(context, Spec(name="stack.logs", shows=_lines), run, subject=name)
 
 

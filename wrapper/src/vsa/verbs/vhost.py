@@ -17,27 +17,27 @@ __all__ = ("group", "history", "list_vhosts", "rollback", "show", "sync")
 
 def sync(to: Where) -> Run:
     """Return the run that makes the proxy serve what the manifests say; one that is not valid is told by its result."""
-    return to.run("flowbiz.vsa.vhost.sync", vhost_invalid_fails=False)
+    return to.verb("vhost.sync", invalid_fails=False)
 
 
 def list_vhosts(to: Where) -> Run:
     """Return the run that lists what the proxy serves."""
-    return to.run("flowbiz.vsa.vhost.list")
+    return to.verb("vhost.list")
 
 
 def show(to: Where, *, domain: str) -> Run:
     """Return the run that shows one site's configuration."""
-    return to.run("flowbiz.vsa.vhost.show", vhost_domain=domain)
+    return to.verb("vhost.show", domain=domain)
 
 
 def history(to: Where) -> Run:
     """Return the run that lists the generations."""
-    return to.run("flowbiz.vsa.vhost.history")
+    return to.verb("vhost.history")
 
 
 def rollback(to: Where, *, generation: int | None = None) -> Run:
     """Return the run that makes a kept generation live again; without a number the one before the live one."""
-    return to.run("flowbiz.vsa.vhost.rollback", vhost_to=generation)
+    return to.verb("vhost.rollback", to=generation)
 
 
 @click.group("vhost", cls=Group)
@@ -79,11 +79,11 @@ def _history(context: click.Context) -> int:
 
 
 @group.command("rollback", examples=("vsa vhost rollback --check --diff", "vsa vhost rollback --to 41 --limit vps-01"))
-@option("--to", "generation", type=Whole(1, 999_999_999), help="Which; else the one before the live one.")
+@option("--to", type=Whole(1, 999_999_999), help="Which; else the one before the live one.")
 @click.pass_context
-def _rollback(context: click.Context, generation: int | None) -> int:
+def _rollback(context: click.Context, to: int | None) -> int:
     """Make a generation live again that was live before, manifests and all."""
-    run = rollback(where(context), generation=generation)
+    run = rollback(where(context), generation=to)
     return perform(context, Spec(name="vhost.rollback", single=True), run)
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...._core.errors import NotRolledBackError, RefusedError, UsageError, VsaError
+from ...._core.contradictions import refuse_purge_of_what_stays
+from ...._core.errors import NotRolledBackError, RefusedError, VsaError
 from ...._core.hints import Hint
 from ...._core.networks import EDGE
 from ...._core.proxy.plan import Plan, site_file
@@ -74,8 +75,7 @@ def remove_site_from_host(
     RefusedError if nothing may be done. RolledBackError if the proxy still has to serve the site; it does so as before.
     NotRolledBackError if a later step failed: the same verb continues from there.
     """
-    if request.purge and request.keep_container:
-        raise UsageError("the data of a container that stays cannot go", field="purge", value="true")
+    refuse_purge_of_what_stays(purge=request.purge, keep_container=request.keep_container)
     removal = _Removal(request, paths or Paths(), engine or SiteEngine(), on_step)
     return removal.preview(diff=diff) if check else removal.run(diff=diff)
 

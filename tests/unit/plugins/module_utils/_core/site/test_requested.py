@@ -158,6 +158,8 @@ def test_merge(existing: Any, said: dict[str, Any], unset: tuple[str, ...], resu
         (None, {"routes": [WEB], "port": 1}, (), UsageError, "port"),
         (LEAST, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
         (None, {"strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
+        (LEAST, {"routes": [WEB], "strip_prefix": ["/api/"]}, (), UsageError, "strip_prefix"),
+        (LEAST, {"container": "web-1", "strip_prefix": ["/"]}, (), UsageError, "strip_prefix"),
         (FULL, {"port": 4000}, (), RefusedError, "port"),
         ({**LEAST, "routes": [API]}, {"container": "web-1", "port": 3000}, (), RefusedError, "container"),
     ],
@@ -174,8 +176,8 @@ def test_merge_says_which_routes_there_are() -> None:
     with pytest.raises(RefusedError) as caught:
         merge(FULL, {"port": 4000})
     assert caught.value.there_are == [
-        "--route /=web-1:3000",
-        "--route /api/=api-1:8000:sse --strip-prefix /api/",
+        "/=web-1:3000",
+        "/api/=api-1:8000:sse (its prefix is stripped)",
     ]
 
 
