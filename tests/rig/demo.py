@@ -1,4 +1,4 @@
-"""The main job for real, on this machine: ``demo.py up`` (what ``make demo`` runs) and ``demo.py down``.
+"""The main job on real hosts of this machine: ``demo.py up`` (``make demo`` runs this) and ``demo.py down``.
 
 A fresh VPS is bootstrapped, gets the reverse proxy and a small web application, and serves ``shop.demo.test`` with a
 certificate of a real ACME server. Run again it brings the same VPS to the same state; after an interrupted run, or with
@@ -31,7 +31,7 @@ _IMAGES = ("vsa-rig-vps:13", "vsa-rig-pebble:1", "nginx:1.30.7", "certbot/certbo
 
 
 def up(*, fresh: bool) -> None:
-    """Make the demo, or bring it up to date, and show what it serves."""
+    """Make the demo, or bring it up to date, and show the page that it serves."""
     start = time.monotonic()
     _title(1, "a VPS, and an ACME server with DNS beside it")
     rig.engine_up()
@@ -51,7 +51,7 @@ def up(*, fresh: bool) -> None:
     _vsa("bootstrap", *words)
 
     _title(3, "the reverse proxy")
-    # Where a registry is in reach, the host would pull them itself.
+    # If a registry can be reached, a host pulls the images itself.
     vps.load_images("nginx:1.30.7", "certbot/certbot:v5.5.0", "vsa-demo-web:1")
     _vsa("stack", "up", "reverse-proxy")
 
@@ -72,7 +72,7 @@ def up(*, fresh: bool) -> None:
 
 
 def down() -> None:
-    """Remove the VPS, what stands beside it, and the files that point to it."""
+    """Remove the VPS, its services, and the files that point to it."""
     _SSH_CONFIG.unlink(missing_ok=True)
     shutil.rmtree(_state())
     if shutil.which("docker") is None:
@@ -86,7 +86,7 @@ def down() -> None:
 
 
 def fetch(address: str, ca_bundle: str) -> None:
-    """Ask the site over HTTPS at ``address`` and print the answer; raises where chain, name or answer is not right."""
+    """Request the site over HTTPS at ``address`` and print the answer; raises if chain, name or answer is wrong."""
     headers = {"User-Agent": "vsa-demo"}
     answer = rig.https_get(address, DOMAIN, "/hello", trust=Path(ca_bundle).read_text(), headers=headers)
     if answer.status != 200 or answer.json()["app"] != CONTAINER:
@@ -99,12 +99,12 @@ def fetch(address: str, ca_bundle: str) -> None:
 
 
 def _state() -> Path:
-    """The audit trail of what the demo itself does: not the operator's, and removed with the demo."""
+    """The audit trail of the demo's own runs: separate from the operator's trail, and removed with the demo."""
     return rig.cache_dir("demo-state")
 
 
 def _complete() -> Path:
-    """There as long as the VPS is one on which a demo went through; removed with the VPS."""
+    """A file that exists if a demo has completed on the VPS; it is removed with the VPS."""
     return rig.cache_dir("vps", NAME) / "demo-complete"
 
 
@@ -113,7 +113,7 @@ def _title(number: int, text: str) -> None:
 
 
 def _vsa(*words: str) -> None:
-    """Run the ``vsa`` of this environment as an operator would, its output shown as it comes."""
+    """Run the ``vsa`` of this environment as an operator would, and show its output live."""
     argv = ["-i", str(_INVENTORY.relative_to(rig.ROOT)), *words]
     rig.say(f"$ vsa {shlex.join(argv)}")
     environment = {**os.environ, "XDG_STATE_HOME": str(_state())}
@@ -145,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("verb", choices=("up", "down"))
     parser.add_argument("--fresh", action="store_true", help="start with a new VPS whatever is there")
     words = parser.parse_args(argv)
-    # Tests beside it have an ACME server and DNS of their own.
+    # Tests that run at the same time have an ACME server and DNS of their own.
     os.environ["VSA_RIG_SCOPE"] = "demo"
     try:
         if words.verb == "up":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The test rig: real hosts and real services on a Docker engine, for tests, Molecule and the demo alike.
+"""The test rig: real hosts and real services on a Docker engine, for tests, Molecule and the demo.
 
 Importable as ``rig`` (with ``tests/rig`` on the path), and a command: ``python tests/rig/rig.py --help``.
 Needs Python ≥ 3.12 and nothing else; as root on a fresh Debian machine it installs the engine itself.
@@ -62,7 +62,7 @@ def _images(words: argparse.Namespace) -> None:
         if really:
             say(f"  · {name} is a stand-in: {really}")
     if not words.name:
-        # Minutes of compiling once; without them the tests that need them are skipped.
+        # The first build compiles for minutes. If the build fails, the tests that need these programs are skipped.
         for what, make in (("Loki", loki_binary), ("PocketBase", lambda: images("vsa-rig-pocketbase:1"))):
             try:
                 make()

@@ -1,4 +1,4 @@
-"""Run commands and tell what is going on: the two things that every part of the rig does."""
+"""Run commands and show progress: every part of the rig needs both."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LABEL = "vsa.rig=1"
 #: Seconds between two signs of life of a long step where there is no terminal to redraw.
 _HEARTBEAT = 5.0
 
-# The legacy builder is the one thing that Debian 12's engine and every newer one have in common.
+# Only the legacy builder exists in Debian 12's engine and in every newer one.
 _ENVIRONMENT = {**os.environ, "DOCKER_BUILDKIT": "0", "LC_ALL": "C.UTF-8"}
 
 
 class RigError(RuntimeError):
-    """The rig cannot do what was asked; the message is meant for a person."""
+    """The rig cannot do what was requested; the message is for the user."""
 
 
 def cache_dir(*parts: str) -> Path:
@@ -39,7 +39,7 @@ def cache_dir(*parts: str) -> Path:
 
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
-    """Only one process of this user at a time, for what the engine itself does not make atomic."""
+    """Let one process of this user run at a time, for steps that are not atomic in the engine."""
     with (cache_dir() / f"{name}.lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -52,7 +52,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def step(text: str) -> Iterator[None]:
-    """Announce a step, show that it is alive, and say how long it took."""
+    """Announce a step, show that it is still running, and print its seconds."""
     start = time.monotonic()
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     done = threading.Event()
@@ -96,7 +96,7 @@ def run(
     With ``log`` both streams go to that file instead.
     """
     data = input.encode() if isinstance(input, str) else input
-    # No input means no input: ssh and docker would otherwise eat the terminal's.
+    # Without this, ssh and docker would read the input of the terminal.
     feed = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
     with contextlib.ExitStack() as stack:
         if log is None:

@@ -1,6 +1,6 @@
 """The machine's own package sources, translated to the Debian releases that the rig builds from.
 
-No mirror's name stands in any file of the project: from wherever this machine takes Debian's packages, the rig does.
+No file of the project names a mirror: the rig uses the package sources of this machine.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def ca_bundle() -> bytes:
 
 
 def pip_config() -> str:
-    """A ``pip.conf`` with this machine's package index, wherever it is configured, and the bundle copied to /rig."""
+    """A ``pip.conf`` with this machine's package index and with the certificate bundle that is copied to /rig."""
     merged = configparser.RawConfigParser()
     config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     merged.read(["/etc/pip.conf", config_home / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"])

@@ -1,4 +1,4 @@
-"""Take away what the rig made."""
+"""Remove what the rig made."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None
         docker("volume", "rm", "--force", *volumes, check=False)
     for name in listed:
         shutil.rmtree(cache_dir("vps") / name, ignore_errors=True)
-    # Refused while another scope still uses it, which is just right.
+    # The engine refuses while another scope still uses the network, as intended.
     docker("network", "rm", NETWORK, check=False)
     if all:
         with step("removing the rig's images and caches"):

@@ -1,4 +1,4 @@
-"""The collection's doors as an operator uses them: ``ansible-playbook`` and ``vsa`` of this working tree."""
+"""The doors of the collection as an operator uses them: ``ansible-playbook`` and ``vsa`` of this working tree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def command(name: str) -> str:
-    """The path of a program of the environment that runs this; raises RigError where ``make setup`` has not made it."""
+    """The path of a program in this Python environment; raises RigError if ``make setup`` has not installed it."""
     for folder in (Path(sys.executable).parent, ROOT / ".venv" / "bin"):
         if (folder / name).exists():
             return str(folder / name)
@@ -59,7 +59,7 @@ def vsa(
 
 
 def settings(vps: Vps, **more: str) -> dict[str, str]:
-    """What ``flowbiz.vsa.bootstrap`` has to know here: the rig's ACME server, and the file that trusts it."""
+    """The variables for ``flowbiz.vsa.bootstrap``: the rig's ACME server, and the CA file that verifies this server."""
     known = vps.services()
     bundle = cache_dir("vps", vps.name) / "ca.pem"
     bundle.write_text(known.ca_bundle)
@@ -89,7 +89,7 @@ def proxy_host(name: str, *, debian: str = "13", web: Sequence[str] = ("web-1", 
 
 
 def run_web(vps: Vps, container: str, *, network: str = "flowbiz_ext", words: Sequence[str] = ()) -> None:
-    """Start the demonstration backend under this name on an edge network, anew if there is one."""
+    """Start the demonstration backend under this name on an edge network; replaces an existing one."""
     vps.run(["docker", "rm", "--force", container], check=False)
     argv = ["docker", "run", "--detach", "--name", container, "--network", network, "--env", f"APP_NAME={container}"]
     argv += ["--restart", "unless-stopped", "--memory", "128m", "--log-opt", "max-size=1m", *words]
@@ -111,7 +111,7 @@ def _run(argv: list[str], *, check: bool, timeout: float, input: str | None = No
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
         "ANSIBLE_NOCOLOR": "1",
-        # The audit trail of a test is not its developer's.
+        # A test has its own audit trail, not the developer's.
         "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME") or str(cache_dir("state")),
     }
     feed: dict[str, Any] = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}

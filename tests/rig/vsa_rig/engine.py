@@ -1,4 +1,4 @@
-"""The Docker engine that carries the rig: found, or installed and started."""
+"""The Docker engine of the rig: found, or installed and started."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _start() -> None:
         if Path("/run/systemd/system").is_dir():
             run(["systemctl", "start", "docker"])
         else:
-            # Nothing here supervises services. It outlives this process on purpose: the VPSes run in it.
+            # Nothing here supervises services. The engine outlives this process on purpose: the VPSes run in it.
             with log.open("ab") as out:
                 daemon = subprocess.Popen(
                     ["dockerd"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd="/"
@@ -82,7 +82,7 @@ def _start() -> None:
 
 
 def engine_down() -> None:
-    """Stop the engine if the rig started it by hand and nothing is left in it; never anybody else's."""
+    """Stop the engine if the rig started it and it is empty; never stop an engine that the rig did not start."""
     if not _pid_file().exists():
         return
     pid = int(_pid_file().read_text())
@@ -130,7 +130,7 @@ def hub_reachable() -> bool:
     if isinstance(known, dict) and time.time() - float(known.get("time", 0)) < _HUB_MEMORY:
         return bool(known.get("reachable"))
     try:
-        # The engine pulls, not this process: only its own attempt tells what it can reach.
+        # The engine pulls, not this process. So only a pull by the engine shows what the engine can reach.
         reachable = docker("pull", "--quiet", _SMALLEST, check=False, timeout=15).returncode == 0
         docker("image", "rm", _SMALLEST, check=False)
     except subprocess.TimeoutExpired:

@@ -40,7 +40,7 @@ def _build(binary: Path, folder: Path, package: str, words: str) -> None:
     fresh = binary.with_name(f"{binary.name}.new")
     log = cache_dir("log") / f"{binary.name}.log"
     log.unlink(missing_ok=True)
-    # Exactly what go.sum names, with the Go that is here; where modules come from is the machine's own setting.
+    # Exactly the modules in go.sum, with the installed Go. The machine's own settings say where modules come from.
     argv = ["nice", "env", "CGO_ENABLED=0", "GOTOOLCHAIN=local", "GOWORK=off", go, "build", "-mod=readonly"]
     argv += ["-p", "2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(fresh), package]
     with step(binary.name):

@@ -1,4 +1,4 @@
-"""Ask a site over HTTPS at a given address, as a client on the Internet would: name and chain are checked."""
+"""Request a site over HTTPS at a given address, as a client on the Internet does: checks name and chain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Answer", "https_get"]
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back: ``issuer`` and ``expires`` are of the certificate, ``protocol`` is TLS's."""
+    """The answer: ``issuer`` and ``expires`` belong to the certificate, ``protocol`` is the version of TLS."""
 
     status: int
     reason: str

@@ -1,4 +1,4 @@
-"""The rig's images: named by what goes into them, built once, kept.
+"""The rig's images: named by a hash of their inputs, built once, and kept.
 
 Where Docker Hub can be reached the genuine images are pulled. Where it cannot, a stand-in is built from Debian's
 packages and given the genuine name and tag, so that every Compose file runs unmodified; it says in the label
@@ -37,7 +37,7 @@ _LEFT_OUT = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Image:
-    """How one image comes about.
+    """How one image is built.
 
     ``tag`` is the full name; ``parent`` another image of the rig (None: a release of Debian made by mmdebstrap);
     ``context`` the directory below ``images/``; ``args`` build arguments; ``genuine`` whether Docker Hub has it under
@@ -127,7 +127,7 @@ def images(*names: str) -> None:
 
 
 def standin_of(name: str) -> str:
-    """What the image of this name really is, or an empty string for the genuine one."""
+    """What the stand-in of this name really is; an empty string for the genuine image."""
     done = docker("image", "inspect", "--format", '{{index .Config.Labels "vsa.rig.standin"}}', name, check=False)
     return "" if done.returncode else done.stdout.strip()
 
@@ -229,7 +229,7 @@ def _sources(suite: str) -> str:
 def _import_base(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None:
     archive = cache_dir("tmp") / f"{image.suite}-{os.getpid()}.tar"
     argv = ["mmdebstrap", "--variant=minbase", "--include=ca-certificates"]
-    # Debian testing's index may have expired on a mirror that stands still. In the rig only.
+    # On an outdated mirror the index of Debian testing may have expired. This is accepted in the rig only.
     argv += ['--aptopt=Acquire::Check-Valid-Until "false"']
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
     try:
@@ -259,7 +259,7 @@ def _build(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None
     argv += [f"--build-arg=PARENT={image.parent}", *(f"--build-arg={key}={value}" for key, value in image.args.items())]
     argv += [f"--label={key}={value}" for key, value in labels.items()]
     run([*argv, "-"], input=buffer.getvalue(), log=log)
-    # What earlier stages leave behind is as large as the image, and of no further use.
+    # The leftovers of earlier stages are as large as the image, and useless.
     docker("image", "prune", "--force", "--filter", f"label={LABEL}", check=False)
 
 

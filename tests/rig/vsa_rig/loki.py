@@ -1,6 +1,6 @@
 """A genuine Loki for tests: 2.2.1, its last release under Apache-2.0, built from the Go module proxy and kept.
 
-What it does not have of Loki 3 is said in ``docs/runbooks/loki.md``: it is stricter, so what it takes, that takes too.
+This version is stricter than Loki 3, so Loki 3 accepts what this version accepts: see ``docs/runbooks/loki.md``.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class Loki:
     url: str
 
     def stop(self) -> None:
-        """End it as an operator would; what it has is kept."""
+        """Stop Loki as an operator would; its data is kept."""
         docker("stop", "--time", "20", self.container)
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a crash or the kernel would."""
+        """Kill Loki with SIGKILL, as a crash or the kernel would."""
         docker("kill", "--signal", "KILL", self.container)
 
     def start(self) -> None:
-        """Start it again, with what it had, and wait until it is ready."""
+        """Start Loki again with its data, and wait until it is ready."""
         docker("start", self.container)
         self._wait_until_ready()
 
     def remove(self) -> None:
-        """Remove it with its data."""
+        """Remove Loki and its data."""
         docker("rm", "--force", "--volumes", self.container, check=False)
 
     def query(
@@ -113,7 +113,7 @@ def loki(name: str, *, switches: Sequence[str] = ()) -> Loki:
 
 @functools.cache
 def loki_binary() -> Path:
-    """The binary, built if no build of these very module files is kept; raises RigError where it cannot be built."""
+    """The binary, built if no build of these module files is kept; raises RigError if it cannot be built."""
     parts = [(name, (_HERE / name).read_bytes()) for name in ("go.mod", "go.sum")]
     return go_binary(
         "loki",

@@ -24,7 +24,7 @@ _FIRST = 10
 
 
 def scope() -> str:
-    """What keeps several users of one engine apart, such as the demo and a test session: ``VSA_RIG_SCOPE``."""
+    """The name that separates several users of one engine, such as the demo and a test session: ``VSA_RIG_SCOPE``."""
     return os.environ.get("VSA_RIG_SCOPE", "")
 
 
@@ -40,7 +40,7 @@ def network() -> str:
             return NETWORK
         choice = first_apart(_IPV4, machine_networks(Path("/proc/net/route").read_text()))
         argv = ["network", "create", "--label", LABEL, "--subnet", str(_IPV4[choice])]
-        # A VPS sends what the machine itself can send: larger packets would be lost on the way to the package mirror.
+        # A VPS gets the MTU of the machine: larger packets would be lost on the way to the package mirror.
         argv += ["--opt", f"com.docker.network.driver.mtu={_machine_mtu()}"]
         ipv6 = ["--ipv6", "--subnet", str(_IPV6[choice])]
         if docker(*argv, *ipv6, NETWORK, check=False).returncode:
@@ -70,7 +70,7 @@ def first_free(subnet: ipaddress.IPv4Network, taken: Iterable[str], *, first: in
 
 
 def first_apart(candidates: Sequence[ipaddress.IPv4Network], used: Iterable[ipaddress.IPv4Network]) -> int:
-    """The index of the first candidate that overlaps none of ``used``; raises RigError where each one does."""
+    """The index of the first candidate that overlaps none of ``used``; raises RigError if every candidate overlaps."""
     routed = list(used)
     for index, candidate in enumerate(candidates):
         if not any(candidate.overlaps(network) for network in routed):
@@ -93,7 +93,7 @@ def _taken() -> list[str]:
     names = docker("ps", "--all", "--quiet", "--filter", f"network={NETWORK}").stdout.split()
     if not names:
         return []
-    # A container may vanish between the two calls: what is left is still listed.
+    # A container may vanish between the two calls: the others are still listed.
     found = json.loads(docker("inspect", *names, check=False).stdout or "[]")
     taken = []
     for container in found:

@@ -1,4 +1,4 @@
-"""What a VPS needs around it: an ACME server (Pebble), and DNS for names below ``.test``."""
+"""The services around a VPS: an ACME server (Pebble), and DNS for names below ``.test``."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def services(profile: str = "default", *, within: str | None = None, dns: str = 
 
 
 def _runs(container: str) -> bool:
-    """Whether it runs, from the image as it is now."""
+    """Whether the service runs, from the current image."""
     wanted = docker("image", "inspect", "--format", "{{.Id}}", _IMAGE).stdout.strip()
     state = docker("inspect", "--format", "{{.State.Running}} {{.Image}}", container, check=False)
     return state.stdout.split() == ["true", wanted]

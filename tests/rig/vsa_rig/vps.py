@@ -39,7 +39,7 @@ _BOOT = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Vps:
-    """One VPS: ``name`` is container and host name, ``ip6`` is empty where the rig has no IPv6.
+    """One VPS: ``name`` is container and host name, ``ip6`` is empty if the rig has no IPv6.
 
     ``scope`` decides whose ACME server and DNS it uses.
     """
@@ -104,7 +104,7 @@ class Vps:
         self._wait_for_ssh()
 
     def power_cut(self) -> None:
-        """Pull the plug and boot again: no service gets to write or say anything."""
+        """Cut the power and boot again: no service can write anything before."""
         docker("kill", "--signal", "KILL", self.name)
         docker("start", self.name)
         self._wait_for_ssh()
@@ -128,7 +128,7 @@ class Vps:
             "UserKnownHostsFile": str(self.known_hosts),
             "GlobalKnownHostsFile": "/dev/null",
             "StrictHostKeyChecking": "yes",
-            # A VPS that is gone does not say goodbye: notice it soon.
+            # A VPS that vanishes closes no connection: detect this soon.
             "ServerAliveInterval": "5",
             "ServerAliveCountMax": "3",
         }
@@ -270,7 +270,7 @@ def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str]
 
 
 def _lacking() -> list[str]:
-    """The capabilities that this machine lacks, and so cannot give on."""
+    """The capabilities that this machine lacks, and so cannot pass on to a container."""
     status = Path("/proc/self/status").read_text()
     bounding = int(next(line for line in status.splitlines() if line.startswith("CapBnd")).split()[1], 16)
     return [name for name, number in _MAY_LACK.items() if not bounding >> number & 1]
