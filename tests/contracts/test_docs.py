@@ -142,7 +142,7 @@ def test_the_table_of_nouns_is_the_tree() -> None:
     text = vsa_tree.text(Path("docs/architecture.md"))
     table = re.search(r"(?m)^\| noun \| verbs .*\n\|[-|]+\n((?:\|.*\n)+)", text)
     assert table
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    rows = [re.split(r" *\| *", line.strip("| ")) for line in table[1].splitlines()]
     verbs = {noun if noun == verb else f"{noun} {verb}" for noun, said, *_rest in rows for verb in said.split()}
     assert verbs == set(vsa_tree.verbs())
     assert sorted(role for _noun, _verbs, role, _modules in rows) == vsa_tree.roles()

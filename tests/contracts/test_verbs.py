@@ -48,7 +48,10 @@ def changelog_entries() -> list[str]:
     if released in vsa_tree.files():
         for release in (vsa_tree.data(released)["releases"] or {}).values():
             found += list(release.get("changes", {}).values())
-    return [entry for value in found for entry in ([value] if isinstance(value, str) else value)]
+    # A summary is one text, every other section is a list of entries.
+    summaries = [value for value in found if isinstance(value, str)]
+    sections = [value for value in found if not isinstance(value, str)]
+    return [*summaries, *(entry for section in sections for entry in section)]
 
 
 def test_there_are_verbs() -> None:
