@@ -55,16 +55,15 @@ renewal:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.listing import list_certificates
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
-    try:
-        module.exit_json(**list_certificates(module.params["domain"]))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_with(module, lambda: list_certificates(read_host(Paths()), module.params["domain"]))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import set_timer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import TimerRequest, set_timer
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
 
@@ -68,11 +70,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    present, cron = module.params["state"] == "present", module.params["cron"]
+    request = TimerRequest(present=module.params["state"] == "present", cron=module.params["cron"])
 
     def run(context: RunContext) -> Result:
         del context  # the timer's files do not say who installed them
-        return set_timer(present=present, cron=cron, check=module.check_mode)
+        return set_timer(read_host(Paths()), request, check=module.check_mode)
 
     exit_recorded(module, run, verb="cert.install-cron")
 

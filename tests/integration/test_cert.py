@@ -93,7 +93,7 @@ def test_a_failure_leaves_the_certificate_of_before(host: rig.Vps, vsa: Run) -> 
     finally:
         host.add_dns("cert.vsa.test")
     assert code == 3
-    assert said["error"]["state"] == "the certificate of before is still served"
+    assert said["error"]["state"] == "the previous certificate is still served"
     assert serial(host) == before
 
 

@@ -35,7 +35,7 @@ RENEW = ("cert", "renew", "--domain", DOMAIN, "--force")
 LIVE = f"{LIB}/live/{DOMAIN}"
 # The command that follows runs only if nobody holds Certbot's lock.
 CERTBOT_LOCK = f"flock -n {LIB}/vsa-certbot.lock"
-KEPT = "the certificate of before is still served"
+KEPT = "the previous certificate is still served"
 Run = Callable[..., CompletedProcess[str]]
 
 

@@ -21,8 +21,10 @@ from .networks import EDGE
 __all__ = (
     "boolean",
     "ca",
+    "certificate_name",
     "cidr",
     "container",
+    "dns_plugin",
     "domain",
     "duration",
     "email",
@@ -44,7 +46,8 @@ __all__ = (
 )
 
 PROFILES = ("web", "sse", "websocket", "upload", "llm")
-CAS = ("letsencrypt", "staging", "selfsigned")
+LETSENCRYPT, STAGING, SELFSIGNED = "letsencrypt", "staging", "selfsigned"
+CAS = (LETSENCRYPT, STAGING, SELFSIGNED)
 _SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
 # 253 octets is DNS' limit (RFC 1035, section 2.3.4); a file is called <domain>.access.log.1.gz, and names end at 255.
@@ -61,6 +64,7 @@ _RATE = re.compile(r"[1-9][0-9]{0,5}r/[sm]")
 _SIZE = re.compile(r"(?:0|[1-9][0-9]{0,5}[kmg]?)")
 _DURATION = re.compile(r"[1-9][0-9]{0,5}(?:ms|s|m|h|d)")
 _DIGITS = re.compile(r"[1-9][0-9]{0,4}")
+_DNS_PLUGIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
 _BCRYPT = re.compile(r"\$2[aby]\$(?:1[0-5])\$[./A-Za-z0-9]{53}")
 _STACK = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -209,6 +213,22 @@ def ca(value: object, *, field: str = "ca") -> str:
     found = _HTTPS.fullmatch(text) if text.isascii() and len(text) <= 250 else None
     if not found or (found[2] and not 1 <= int(found[2]) <= 65535):
         _refuse(what, field, value, expected)
+    return text
+
+
+def certificate_name(value: object, *, field: str) -> str:
+    """Return a name that a certificate may cover: a domain, or a wildcard such as ``*.shop.example.com``."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.startswith("*."):
+        return f"*.{domain(text[2:], field=field)}"
+    return domain(value, field=field)
+
+
+def dns_plugin(value: object, *, field: str) -> str:
+    """Return the name of a certbot plugin for DNS-01 challenges, without its prefix ``dns-``."""
+    text = value.removeprefix("dns-") if isinstance(value, str) else ""
+    if not _DNS_PLUGIN.fullmatch(text):
+        _refuse("the name of a DNS plugin of certbot", field, value, "rfc2136, cloudflare, infomaniak …")
     return text
 
 

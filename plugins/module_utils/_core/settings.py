@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from . import forms
-from .cert.options import dns_plugin
 from .errors import RefusedError
 
 __all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
@@ -93,7 +92,7 @@ def _value(key: str, value: object, field: str) -> str:
     if key in ("worker_shutdown_timeout", "resolver_valid", "dns_propagation"):
         return forms.duration(value, field=field, whole_seconds=key != "worker_shutdown_timeout")
     if key == "dns_plugin":
-        return dns_plugin(value, field=field)
+        return forms.dns_plugin(value, field=field)
     form, expected = _FORMS.get(key, (_URL, "an http or https URL"))
     if not isinstance(value, str) or not form.fullmatch(value) or "/../" in f"{value}/":
         raise RefusedError(f"this is not {expected}", field=field, value=value, expected=expected)

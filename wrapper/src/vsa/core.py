@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert import options as cert_note
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
     refuse_force_for_all,
     refuse_purge_of_what_stays,
@@ -95,7 +94,6 @@ def checked(form: str, value: str, *, field: str) -> Any:
             return settings.parse_settings({form: value}, where="").as_dict()[form]
         special: dict[str, Callable[..., Any]] = {
             "route": requested.parse_route,
-            "certificate_name": cert_note.certificate_name,
             "env_value": env_value,
         }
         read = special.get(form) or getattr(forms, form)

@@ -1,91 +1,86 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was said about one certificate beyond its site's manifest: further names, and how its CA is shown who we are.
+"""The options of one certificate that its site's manifest does not have: further names, and the DNS plugin.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .. import forms
 from ..errors import RefusedError
 
-__all__ = ("CertNote", "certificate_name", "dns_plugin", "needed_names", "note_record", "parse_note")
+__all__ = ("REVOCATION_REASONS", "CertificateOptions", "needed_names", "options_record", "parse_options")
 
 SCHEMA = 1
-_PLUGIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_FIELDS = ("schema", "domain", "san", "dns")
 _NAMES_MAX = 100
+
+# The reasons of RFC 5280 (section 5.3.1) that certbot knows.
+REVOCATION_REASONS = ("unspecified", "keycompromise", "affiliationchanged", "superseded", "cessationofoperation")
 
 
 @dataclass(frozen=True)
-class CertNote:
-    """The names that a certificate has besides its site's, and the plugin that answers its challenges by DNS."""
+class CertificateOptions:
+    """The options of one certificate.
+
+    * ``san``: the names that it covers besides those of its site.
+    * ``dns``: the certbot plugin that answers the CA's challenges by DNS; None for the default.
+    """
 
     san: tuple[str, ...] = ()
     dns: str | None = None
 
 
-def certificate_name(value: object, *, field: str) -> str:
-    """Return a name that a certificate may have: a domain, or ``*.`` and one."""
-    if isinstance(value, str) and value.strip().startswith("*."):
-        return f"*.{forms.domain(value.strip()[2:], field=field)}"
-    return forms.domain(value, field=field)
-
-
-def dns_plugin(value: object, *, field: str) -> str:
-    """Return the name of a certbot plugin for DNS-01, without its ``dns-``."""
-    text = value.removeprefix("dns-") if isinstance(value, str) else ""
-    if not _PLUGIN.fullmatch(text):
-        raise RefusedError(
-            "this is not the name of a DNS plugin of certbot",
-            field=field,
-            value=value,
-            expected="rfc2136, cloudflare, infomaniak …",
-        )
-    return text
-
-
-def parse_note(data: object, *, where: str = "") -> CertNote:
-    """Return what a note's mapping says; RefusedError for what is not of its form."""
+def parse_options(data: object, *, where: str = "") -> CertificateOptions:
+    """Return the options that a file's mapping has; an empty file has none. RefusedError if the mapping is invalid."""
     if data is None:
-        return CertNote()
+        return CertificateOptions()
     if not isinstance(data, Mapping) or data.get("schema", SCHEMA) != SCHEMA:
-        raise RefusedError("this is not a note about a certificate", field=where.rstrip("/"), expected="schema: 1")
-    unknown = sorted(str(key) for key in data if key not in ("schema", "domain", "san", "dns"))
+        raise RefusedError(
+            "these are not the options of a certificate", field=where.rstrip("/"), expected=f"schema: {SCHEMA}"
+        )
+    unknown = sorted(str(key) for key in data if key not in _FIELDS)
     if unknown:
-        raise RefusedError("a note has no such field", field=f"{where}{unknown[0]}", expected="san, dns")
-    san = data.get("san") or []
-    if not isinstance(san, list) or len(san) > _NAMES_MAX:
-        raise RefusedError("this is not a list of names", field=f"{where}san", expected=f"at most {_NAMES_MAX} names")
-    names = [certificate_name(name, field=f"{where}san/{number}") for number, name in enumerate(san)]
+        raise RefusedError("a certificate has no such option", field=f"{where}{unknown[0]}", expected="san, dns")
     plugin = data.get("dns")
-    return CertNote(tuple(dict.fromkeys(names)), None if plugin is None else dns_plugin(plugin, field=f"{where}dns"))
-
-
-def note_record(domain: str, note: CertNote) -> dict[str, object]:
-    """Return the mapping to write."""
-    said: dict[str, object] = {"schema": SCHEMA, "domain": domain}
-    if note.san:
-        said["san"] = list(note.san)
-    if note.dns:
-        said["dns"] = note.dns
-    return said
-
-
-def needed_names(domain: str, names: Iterable[str], note: CertNote) -> tuple[str, ...]:
-    """Return the names that a certificate has to have, the domain first; what a wildcard covers needs no name.
-
-    A CA refuses an order that has both a wildcard and a name below it (Boulder: "redundant with a wildcard").
-    """
-    wildcards = {name[1:] for name in note.san if name.startswith("*.")}
-    every = dict.fromkeys((domain, *names, *note.san))
-    return tuple(
-        name
-        for name in every
-        if name == domain or name.startswith("*.") or f".{name.partition('.')[2]}" not in wildcards
+    return CertificateOptions(
+        san=_names(data.get("san") or [], field=f"{where}san"),
+        dns=None if plugin is None else forms.dns_plugin(plugin, field=f"{where}dns"),
     )
+
+
+def _names(value: object, *, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _NAMES_MAX:
+        raise RefusedError("this is not a list of names", field=field, expected=f"at most {_NAMES_MAX} names")
+    names = [forms.certificate_name(name, field=f"{field}/{number}") for number, name in enumerate(value)]
+    return tuple(dict.fromkeys(names))
+
+
+def options_record(domain: str, options: CertificateOptions) -> dict[str, object]:
+    """Return the mapping to write to the file of these options."""
+    record: dict[str, object] = {"schema": SCHEMA, "domain": domain}
+    if options.san:
+        record["san"] = list(options.san)
+    if options.dns:
+        record["dns"] = options.dns
+    return record
+
+
+def needed_names(domain: str, names: Iterable[str], options: CertificateOptions) -> tuple[str, ...]:
+    """Return all names that a certificate has to list, the domain first.
+
+    A name below one of its wildcards is left out: a CA refuses an order that has both (Boulder: "redundant with a
+    wildcard").
+    """
+    wildcards = {name for name in options.san if name.startswith("*.")}
+    needed = []
+    for name in dict.fromkeys((domain, *names, *options.san)):
+        parent = name.partition(".")[2]
+        if name == domain or name.startswith("*.") or f"*.{parent}" not in wildcards:
+            needed.append(name)
+    return tuple(needed)

@@ -1,80 +1,97 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a certificate is worth to a site, and whether a new one should be asked for.
+"""The state of a certificate, and whether to ask a CA for a new one.
 
-The facts of a PEM file go in as values; reading them is done elsewhere. No fixed day counts: lifetimes get shorter, so
-everything is a share of the lifetime.
+Pure functions: another module reads the PEM files and hands over what they say as ``Facts``. There are no fixed
+numbers of days here. Lifetimes of certificates get shorter, so each limit is a share of the lifetime.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..forms import LETSENCRYPT, SELFSIGNED, STAGING
+from ..times import parse_time, rfc3339, time_left
+from .attempts import Attempts, renewal_wait
+
 __all__ = (
     "DIRECTORIES",
+    "DUE",
+    "EXPIRED",
+    "EXPIRING",
+    "ISSUE",
+    "KEEP",
+    "MISMATCH",
+    "MISSING",
+    "NEEDS_RENEWAL",
     "STATES",
-    "Attempts",
+    "UNUSABLE",
+    "VALID",
+    "WAIT",
+    "CertificateStatus",
     "Decision",
     "Facts",
-    "Verdict",
-    "Window",
-    "attempts_from",
-    "attempts_record",
+    "RenewalWindow",
     "authority_label",
-    "covers",
+    "authority_of",
     "directory_url",
     "judge",
     "past_two_thirds",
     "renewal_server",
     "renewal_time",
-    "renewal_wait",
     "retry_after",
-    "rfc3339",
     "should_issue",
-    "time_left",
+    "uncovered_names",
+    "valid_for",
     "window_from",
 )
 
-# Best first. "due" is the normal time of renewal; "expiring" says that renewal should have happened already.
-STATES = ("ok", "due", "expiring", "expired", "mismatch", "missing")
+VALID = "ok"
+# The normal time for a renewal.
+DUE = "due"
+# Renewal should have happened already.
+EXPIRING = "expiring"
+EXPIRED = "expired"
+# Clients see an error now, whatever the dates say.
+MISMATCH = "mismatch"
+MISSING = "missing"
+# Best first.
+STATES = (VALID, DUE, EXPIRING, EXPIRED, MISMATCH, MISSING)
+NEEDS_RENEWAL = (DUE, EXPIRING, EXPIRED)
+UNUSABLE = (EXPIRED, MISMATCH, MISSING)
+
+# The actions of a decision.
+KEEP, ISSUE, WAIT = "keep", "issue", "wait"
 
 # Source: https://letsencrypt.org/getting-started/ and https://letsencrypt.org/docs/staging-environment/
 DIRECTORIES = {
-    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
-    "staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+    LETSENCRYPT: "https://acme-v02.api.letsencrypt.org/directory",
+    STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
 }
 
-# certbot renews at a third of the lifetime, at half of it where that is shorter than ten days.
+# certbot renews if a third of the lifetime is left, or half of it for a lifetime below ten days.
 # Source: https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates
-_DUE = 1 / 3
-_DUE_SHORT = 1 / 2
+_DUE_SHARE = 1 / 3
+_DUE_SHARE_SHORT = 1 / 2
 _SHORT = datetime.timedelta(days=10)
-# The last quarter of the time for renewal: many tries have failed by then.
+# Renewal is late once a quarter of the time for it has passed: many attempts have failed by then.
 _LATE = 3 / 4
-
-# How long to wait after so many failures in a row at a CA with rate limits that hurt.
-# Source: https://letsencrypt.org/docs/rate-limits/ (5 failed validations per name and hour)
-_WAITS = (
-    datetime.timedelta(0),
-    datetime.timedelta(0),
-    datetime.timedelta(minutes=15),
-    datetime.timedelta(hours=1),
-    datetime.timedelta(hours=4),
-    datetime.timedelta(hours=12),
-)
+# A clock may be this far behind the CA's before a new certificate counts as not valid yet.
+_CLOCK_TOLERANCE = datetime.timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What lies on disk for one lineage. Times are aware, in UTC.
+    """What the files of one lineage say. Times are aware, in UTC.
 
-    ``pair_problem`` says why key and certificate do not belong together, ``chain_problem`` why the chain does not lead
-    to a trusted root; None where all is right. ``ari_id`` names the certificate to its CA (RFC 9773, section 4.1).
+    * ``pair_problem``: why key and certificate do not belong together; None if they do.
+    * ``chain_problem``: why the chain does not lead to a trusted root; None if it does, or if nobody checked.
+    * ``server``: the ACME directory that issued it, None if the lineage has no renewal configuration.
+    * ``ari_id``: the certificate's identifier in ACME Renewal Information (RFC 9773, section 4.1).
     """
 
     names: tuple[str, ...]
@@ -91,13 +108,13 @@ class Facts:
 
     @property
     def lifetime(self) -> datetime.timedelta:
-        """Return how long it is valid in all, at least a second; its last second counts (RFC 5280, section 4.1.2.5)."""
+        """Return the whole validity period, at least a second; its last second counts (RFC 5280, section 4.1.2.5)."""
         return max(self.not_after - self.not_before, datetime.timedelta(0)) + datetime.timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The state of a lineage, what is wrong with it, and the share of its lifetime that is left (0 to 1)."""
+class CertificateStatus:
+    """The state of a certificate, what is wrong with it, and the share of its lifetime that is left (0 to 1)."""
 
     state: str
     problem: str | None = None
@@ -106,15 +123,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The time in which a CA wants a certificate renewed (RFC 9773)."""
+class RenewalWindow:
+    """The time in which a CA wants a certificate to be renewed (RFC 9773)."""
 
     start: datetime.datetime
     end: datetime.datetime
 
     @property
     def middle(self) -> datetime.datetime:
-        """Return its middle: a client takes a random moment within."""
+        """Return the middle of the window, as an estimate: a client renews at a random moment within it."""
         return self.start + (self.end - self.start) / 2
 
     def as_list(self) -> list[str | None]:
@@ -122,29 +139,21 @@ class Window:
         return [rfc3339(self.start), rfc3339(self.end)]
 
     @classmethod
-    def from_list(cls, data: object) -> Window | None:
-        """Return the window that ``as_list`` wrote, or None where that is not one."""
+    def from_list(cls, data: object) -> RenewalWindow | None:
+        """Return the window that ``as_list`` wrote; None if the data is anything else."""
         if not isinstance(data, list) or len(data) != 2:
             return None
-        start, end = _time(data[0]), _time(data[1])
+        start, end = parse_time(data[0]), parse_time(data[1])
         return cls(start, end) if start and end and start < end else None
 
 
 @dataclass(frozen=True)
-class Attempts:
-    """What became of the tries for one domain: ``failures`` in a row, the last one's time and the CA's words."""
-
-    failures: int = 0
-    last: datetime.datetime | None = None
-    retry_after: datetime.datetime | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Decision:
-    """What to do for a certificate: ``keep``, ``issue`` or ``wait``, and why.
+    """What to do about a certificate: KEEP, ISSUE or WAIT, and the reason.
 
-    ``fresh`` asks for a new one even where the old is still good, ``rehearse`` for a dry run at the staging CA first.
+    * ``fresh``: certbot has to ask for a new certificate even if it takes the old one for good.
+    * ``rehearse``: a dry run at the staging CA comes first.
+    * ``until``: for WAIT, the time before which the CA must not be asked.
     """
 
     action: str
@@ -155,96 +164,125 @@ class Decision:
 
 
 def directory_url(authority: str) -> str:
-    """Return the ACME directory of a certificate authority that is not ``selfsigned``."""
+    """Return the ACME directory of a CA; ``selfsigned`` has none."""
     return DIRECTORIES.get(authority, authority)
 
 
+def authority_of(facts: Facts | None) -> str:
+    """Return the CA that issued a certificate: ``letsencrypt``, ``staging`` or the URL of an ACME directory.
+
+    ``letsencrypt`` if the lineage does not say which CA issued it: that CA has the strictest limits.
+    """
+    server = facts.server if facts else None
+    if server is None:
+        return LETSENCRYPT
+    known = {url: name for name, url in DIRECTORIES.items()}
+    return known.get(server, server)
+
+
 def authority_label(authority: str, issuer: str | None = None) -> str:
-    """Return a certificate authority's name for people."""
-    if authority == "letsencrypt":
+    """Return the name of a certificate authority for people."""
+    if authority == LETSENCRYPT:
         return "Let's Encrypt"
-    if authority == "staging":
+    if authority == STAGING:
         return "Let's Encrypt staging (not trusted)"
-    if authority == "selfsigned":
+    if authority == SELFSIGNED:
         return "itself (self-signed)"
     return issuer or authority.removeprefix("https://").partition("/")[0]
 
 
-def covers(facts: Facts, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names that a certificate does not cover. Wildcards cover one label (RFC 6125, section 6.4.3)."""
-    has = {name.lower() for name in facts.names}
-    return tuple(name for name in names if name.lower() not in has and f"*.{name.lower().partition('.')[2]}" not in has)
+def uncovered_names(facts: Facts, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of ``names`` that a certificate does not cover. A wildcard covers one label (RFC 6125, 6.4.3)."""
+    covered = {name.lower() for name in facts.names}
+    uncovered = []
+    for name in names:
+        parent = name.lower().partition(".")[2]
+        if name.lower() not in covered and f"*.{parent}" not in covered:
+            uncovered.append(name)
+    return tuple(uncovered)
 
 
-def time_left(seconds: int) -> str:
-    """Return a remaining time in its two largest sensible units: ``71 d``, ``9 d``, ``30 h``, ``5 min``."""
-    if seconds >= 3 * 86400:
-        return f"{seconds // 86400} d"
-    if seconds >= 3 * 3600:
-        return f"{seconds // 3600} h"
-    return f"{max(0, seconds) // 60} min"
+def valid_for(status: CertificateStatus) -> str:
+    """Return how long a certificate is still valid, for people: ``valid for 71 d (79 %)``."""
+    share = round(100 * (status.fraction_left or 0))
+    return f"valid for {time_left(status.seconds_left or 0)} ({share} %)"
 
 
 def judge(
     facts: Facts | None, *, names: tuple[str, ...], now: datetime.datetime, unreadable: str | None = None
-) -> Verdict:
-    """Return the state of a lineage for a site that needs ``names``; ``now`` is aware.
+) -> CertificateStatus:
+    """Return the state of a certificate for a site that needs ``names``.
 
-    A file that cannot be read (``unreadable`` says why), a pair that does not match or names that are not covered are a
-    ``mismatch``: clients see an error now, whatever the dates say. A chain that leads to no trusted root is said, but
-    does not change the state: staging has none.
+    ``unreadable`` says why the file could not be read. Three things are a mismatch, because clients see an error now:
+    an unreadable file, a key that does not belong to the certificate, and names that the certificate does not cover. A
+    chain without a trusted root is only reported as the problem: the staging CA has no trusted root.
     """
+    if facts is None and unreadable:
+        return CertificateStatus(MISMATCH, unreadable)
     if facts is None:
-        return Verdict("mismatch", unreadable) if unreadable else Verdict("missing", "there is no certificate")
+        return CertificateStatus(MISSING, "there is no certificate")
     left = facts.not_after - now
     fraction = round(max(0.0, left / facts.lifetime), 4)
+    state, problem = _state_and_problem(facts, fraction, names=names, now=now)
     seconds = max(0, round(left.total_seconds()))
-    due = _DUE_SHORT if facts.lifetime < _SHORT else _DUE
-    uncovered = covers(facts, names)
-    problem = facts.chain_problem
+    return CertificateStatus(state, problem, fraction, seconds)
+
+
+def _state_and_problem(
+    facts: Facts, fraction_left: float, *, names: tuple[str, ...], now: datetime.datetime
+) -> tuple[str, str | None]:
+    uncovered = uncovered_names(facts, names)
+    due = _due_share(facts)
     if facts.pair_problem:
-        state, problem = "mismatch", facts.pair_problem
-    elif uncovered:
-        state, problem = "mismatch", f"it does not cover {', '.join(uncovered[:3])}"
-    elif left.total_seconds() <= 0:
-        state, problem = "expired", f"it expired on {facts.not_after:%Y-%m-%d}"
-    elif facts.not_before - now > datetime.timedelta(minutes=5):
-        state, problem = "mismatch", f"it is valid only from {facts.not_before:%Y-%m-%d} on"
-    elif fraction < due * _LATE:
-        state, problem = "expiring", "it should have been renewed by now"
-    else:
-        state = "due" if fraction < due else "ok"
-    return Verdict(state, problem, fraction, seconds)
+        return MISMATCH, facts.pair_problem
+    if uncovered:
+        return MISMATCH, f"it does not cover {', '.join(uncovered[:3])}"
+    if facts.not_after <= now:
+        return EXPIRED, f"it expired on {facts.not_after:%Y-%m-%d}"
+    if facts.not_before - now > _CLOCK_TOLERANCE:
+        return MISMATCH, f"it is valid only from {facts.not_before:%Y-%m-%d} on"
+    if fraction_left < due * _LATE:
+        return EXPIRING, "it should have been renewed by now"
+    if fraction_left < due:
+        return DUE, facts.chain_problem
+    return VALID, facts.chain_problem
+
+
+def _due_share(facts: Facts) -> float:
+    """Return the share of the lifetime that is left when certbot renews."""
+    return _DUE_SHARE_SHORT if facts.lifetime < _SHORT else _DUE_SHARE
 
 
 def renewal_time(facts: Facts) -> datetime.datetime:
-    """Return when certbot would renew it by share of lifetime; a CA may ask for it earlier or later (ARI)."""
-    due = _DUE_SHORT if facts.lifetime < _SHORT else _DUE
-    return facts.not_after - facts.lifetime * due
+    """Return when certbot renews a certificate by its lifetime; a CA may ask for an earlier or later time (ARI)."""
+    return facts.not_after - facts.lifetime * _due_share(facts)
 
 
 def past_two_thirds(facts: Facts, *, now: datetime.datetime) -> bool:
-    """Say whether two thirds of a certificate's life have passed: by then it should have been renewed."""
-    return (facts.not_after - now) / facts.lifetime < _DUE
+    """Return whether two thirds of a certificate's lifetime have passed; it should have been renewed by then."""
+    return (facts.not_after - now) / facts.lifetime < _DUE_SHARE
 
 
-def window_from(answer: object) -> Window | None:
-    """Return the window that a CA's answer suggests, or None where it suggests none."""
-    found = answer.get("suggestedWindow") if isinstance(answer, Mapping) else None
-    return Window.from_list([found.get("start"), found.get("end")]) if isinstance(found, Mapping) else None
+def window_from(answer: object) -> RenewalWindow | None:
+    """Return the window that a CA's renewal information suggests; None if it suggests none."""
+    if not isinstance(answer, Mapping):
+        return None
+    window = answer.get("suggestedWindow")
+    if not isinstance(window, Mapping):
+        return None
+    return RenewalWindow.from_list([window.get("start"), window.get("end")])
 
 
-def retry_after(said: str | None) -> datetime.timedelta:
-    """Return when to ask a CA again that said so in seconds: a minute to a day, six hours where it did not.
-
-    Source: RFC 9773, section 4.3.
-    """
-    seconds = int(said) if said and said.isascii() and said.isdigit() else 6 * 3600
+def retry_after(header: str | None) -> datetime.timedelta:
+    """Parse Retry-After: clamp it to 1 minute to 24 hours; 6 hours if it is missing or not a number (RFC 9773, 4.3)."""
+    seconds = 6 * 3600
+    if header and header.isascii() and header.isdigit():
+        seconds = int(header)
     return datetime.timedelta(seconds=min(max(seconds, 60), 86400))
 
 
 def renewal_server(text: str) -> str | None:
-    """Return the ACME directory that certbot's renewal/<lineage>.conf names, or None."""
+    """Return the ACME directory that certbot's renewal/<lineage>.conf names; None if it names none."""
     for line in text.splitlines():
         key, equals, value = line.partition("=")
         if equals and key.strip() == "server":
@@ -262,95 +300,57 @@ def should_issue(
     force: bool = False,
     unreadable: str | None = None,
 ) -> Decision:
-    """Return whether to ask ``authority`` for a certificate over ``names`` now.
+    """Decide whether to ask ``authority`` for a certificate over ``names`` now.
 
-    Where it is only due the renewal loop asks, and a provision does not; a self-signed one has no such loop. After a
-    failure at Let's Encrypt every further try is rehearsed at its staging CA, and repeated failures have to wait; so do
-    all CAs that said when to come back. ``force`` asks for a new one without a need, but neither shortens a wait nor
-    leaves out a rehearsal.
+    A certificate that is only due is kept: the renewal loop renews it. A self-signed one has no such loop. After a
+    failure at Let's Encrypt each further attempt is rehearsed at its staging CA, and repeated failures have to wait. If
+    a CA named a time for the next attempt, that time holds for every CA. ``force`` asks for a new certificate without
+    need; it neither shortens a wait nor skips a rehearsal.
     """
-    verdict = judge(facts, names=names, now=now, unreadable=unreadable)
-    if force:
-        reason = "asked for"
-    elif facts is None:
-        reason = unreadable or "there is none"
-    elif verdict.state in ("mismatch", "expired", "expiring"):
-        reason = verdict.problem or verdict.state
-    elif not _same_authority(facts, authority):
-        reason = "another certificate authority is wanted"
-    elif verdict.state == "due" and authority == "selfsigned":
-        reason = "nobody else renews it"
-    elif set(facts.names) != set(names):
-        reason = f"it also covers {', '.join(sorted(set(facts.names) - set(names))[:3])}"
-    else:
-        return Decision("keep", _kept(verdict))
-    # certbot itself knows what is missing or late; the rest it would take for good.
-    fresh = facts is not None and (force or verdict.state not in ("expired", "expiring"))
-    if authority == "selfsigned":
-        return Decision("issue", reason, fresh=fresh)
+    status = judge(facts, names=names, now=now, unreadable=unreadable)
+    reason = _reason_to_issue(facts, status, names=names, authority=authority, force=force, unreadable=unreadable)
+    if reason is None:
+        return Decision(KEEP, valid_for(status))
+    # certbot itself notices a missing, expiring or expired certificate. It would keep any other one.
+    fresh = facts is not None and (force or status.state not in (EXPIRED, EXPIRING))
+    if authority == SELFSIGNED:
+        return Decision(ISSUE, reason, fresh=fresh)
     until = renewal_wait(attempts, authority)
     if until is not None and until > now:
-        return Decision("wait", reason, until=until)
-    return Decision("issue", reason, fresh=fresh, rehearse=authority == "letsencrypt" and attempts.failures > 0)
+        return Decision(WAIT, reason, until=until)
+    rehearse = authority == LETSENCRYPT and attempts.failures > 0
+    return Decision(ISSUE, reason, fresh=fresh, rehearse=rehearse)
 
 
-def _kept(verdict: Verdict) -> str:
-    share = round(100 * (verdict.fraction_left or 0))
-    return f"valid for {time_left(verdict.seconds_left or 0)} ({share} %)"
+def _reason_to_issue(
+    facts: Facts | None,
+    status: CertificateStatus,
+    *,
+    names: tuple[str, ...],
+    authority: str,
+    force: bool,
+    unreadable: str | None,
+) -> str | None:
+    """Return why a new certificate is needed; None if the present one is good."""
+    if force:
+        return "asked for"
+    if facts is None:
+        return unreadable or "there is none"
+    if status.state in (MISMATCH, EXPIRED, EXPIRING):
+        return status.problem or status.state
+    if not _is_from(facts, authority):
+        return "another certificate authority is wanted"
+    if status.state == DUE and authority == SELFSIGNED:
+        return "nobody else renews it"
+    surplus = sorted(set(facts.names) - set(names))
+    if surplus:
+        return f"it also covers {', '.join(surplus[:3])}"
+    return None
 
 
-def _same_authority(facts: Facts, authority: str) -> bool:
-    if authority == "selfsigned":
+def _is_from(facts: Facts, authority: str) -> bool:
+    """Return whether ``authority`` issued a certificate, as far as its files tell."""
+    if authority == SELFSIGNED:
         return facts.self_signed
-    # A lineage without its renewal file was restored by hand; what issued it is not known, so it is left alone.
+    # A lineage without its renewal file was restored by hand. Its CA is not known, so the certificate is kept.
     return facts.server is None or facts.server == directory_url(authority)
-
-
-def renewal_wait(attempts: Attempts, authority: str) -> datetime.datetime | None:
-    """Return the moment before which a CA is not asked again after failures, or None where there were none."""
-    if attempts.last is None or not attempts.failures:
-        return None
-    wait = _WAITS[min(attempts.failures, len(_WAITS) - 1)] if authority == "letsencrypt" else datetime.timedelta(0)
-    until = attempts.last + wait
-    return max(until, attempts.retry_after) if attempts.retry_after else until
-
-
-def attempts_from(data: object) -> Attempts:
-    """Return the tries that a record on disk tells of; a record that cannot be read tells of none."""
-    if not isinstance(data, Mapping) or not isinstance(data.get("failures"), int):
-        return Attempts()
-    return Attempts(
-        failures=max(0, data["failures"]),
-        last=_time(data.get("last")),
-        retry_after=_time(data.get("retry_after")),
-        error=data["error"] if isinstance(data.get("error"), str) else None,
-    )
-
-
-def attempts_record(attempts: Attempts) -> dict[str, object]:
-    """Return the record to write, times in RFC 3339."""
-    return {
-        "schema": 1,
-        "failures": attempts.failures,
-        "last": rfc3339(attempts.last),
-        "retry_after": rfc3339(attempts.retry_after),
-        "error": attempts.error,
-    }
-
-
-def rfc3339(moment: datetime.datetime | None) -> str | None:
-    """Return a time as text in UTC, to the second."""
-    if moment is None:
-        return None
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _time(value: object) -> datetime.datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        # Python 3.10 reads neither a "Z" nor the nanoseconds that servers written in Go send.
-        found = datetime.datetime.fromisoformat(re.sub(r"\.[0-9]+", "", value).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""certbot in its container: asked for certificates, one at a time, with the state of before kept where it fails.
+"""Run certbot in its container, and keep what VSA knows about its lineages.
 
 Note that this module is **private** to the collection.
 """
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..._core.cert.status import Attempts, attempts_from, attempts_record
+from ..._core.cert.attempts import Attempts, attempts_from, attempts_record
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
 from ..machine.files import read_json, read_text, write_atomically
@@ -25,14 +25,15 @@ from ..store.layout import Paths
 if TYPE_CHECKING:
     from ..machine.docker import Engine, ExecResult
 
-__all__ = ("CONTAINER", "SCRIPTS", "TIMEOUT", "Certbot", "ask_for_reload")
+__all__ = ("DEFAULT_VERSION", "SCRIPTS", "Certbot", "ask_for_reload")
 
 CONTAINER = "vsa-certbot"
-DEFAULT_IMAGE = "certbot/certbot:v5.5.0"
+DEFAULT_VERSION = "v5.5.0"
+DEFAULT_IMAGE = f"certbot/certbot:{DEFAULT_VERSION}"
 NETWORK = "reverse-proxy_internal"
 SCRIPTS = "/opt/vsa"
 
-# The most that one run may take, in seconds: CAs answer slowly at times, and certbot waits for another run of itself.
+# The longest time of one run, in seconds: some CAs answer slowly, and certbot waits for another run of itself.
 TIMEOUT = 660
 
 _CERTBOT = ("/bin/sh", f"{SCRIPTS}/certbot.sh")
@@ -41,12 +42,12 @@ _DEPLOYED = f"/bin/sh {SCRIPTS}/certbot-deployed.sh"
 
 
 def ask_for_reload(paths: Paths) -> None:
-    """Ask NGINX's reloader to load certificates that changed; it looks every two seconds."""
+    """Ask the reloader to have NGINX load changed certificates; the reloader looks every two seconds."""
     write_atomically(paths.reload_flag, f"{time.time_ns()}\n", mode=0o640)
 
 
 class Certbot:
-    """The certbot of the reverse-proxy stack. The engine is reached when it is first needed."""
+    """The certbot of the reverse-proxy stack. Connects to the Docker engine only for a run of certbot."""
 
     def __init__(self, paths: Paths, *, engine: Engine | None = None) -> None:
         self._paths = paths
@@ -55,13 +56,13 @@ class Certbot:
     @property
     def _engine(self) -> Engine:
         if self._given is None:
-            from ..machine.docker import Engine  # whoever only reads what became of the tries needs none
+            from ..machine.docker import Engine  # imported here: reading the record of attempts needs no engine
 
             self._given = Engine(timeout=TIMEOUT)
         return self._given
 
     def trust(self, ca_bundle: str | None) -> bool:
-        """Hand certbot the host's custom CA bundle, or take it away. Returns whether that changed anything."""
+        """Copy the host's CA bundle to where certbot reads it; None removes the copy. Returns whether it changed."""
         target = self._paths.letsencrypt / "vsa-ca.pem"
         if ca_bundle is None:
             existed = target.exists()
@@ -70,7 +71,7 @@ class Certbot:
         text = read_text(Path(ca_bundle))
         if text is None:
             raise RefusedError(
-                "the CA bundle of the host's settings is not there",
+                "the CA bundle named in the host's settings does not exist",
                 field="ca_bundle",
                 value=ca_bundle,
                 hint=Hint("bootstrap"),
@@ -89,51 +90,55 @@ class Certbot:
         dns: str | None = None,
         dns_wait: int | None = None,
     ) -> ExecResult:
-        """Ask ``server`` for a certificate over ``names``, the first of which names the lineage.
+        """Ask the CA at ``server`` for a certificate over ``names``; the first name is that of the lineage.
 
-        ``fresh`` asks even where certbot would keep what there is, ``rehearse`` saves nothing, ``reload`` has NGINX
-        load it. With ``dns`` that plugin answers the challenges, and the CA looks ``dns_wait`` seconds later.
+        * ``fresh``: ask even if certbot would keep the present certificate.
+        * ``rehearse``: a dry run that saves nothing.
+        * ``reload``: have NGINX load the new certificate.
+        * ``dns``: the plugin that answers the challenges by DNS. ``dns_wait``: how many seconds certbot waits before it
+          lets the CA look.
         """
         argv = [*_CERTBOT, "certonly", "--non-interactive", "--agree-tos", "--no-eff-email"]
         if dns:
             argv += ["--authenticator", f"dns-{dns}", f"--dns-{dns}-credentials", f"{_CREDENTIALS}/{dns}.ini"]
-            argv += [f"--dns-{dns}-propagation-seconds", str(dns_wait)] if dns_wait is not None else []
+            if dns_wait is not None:
+                argv += [f"--dns-{dns}-propagation-seconds", str(dns_wait)]
         else:
             argv += ["--webroot", "--webroot-path", "/var/www/acme"]
         argv += ["--cert-name", names[0], "--server", server, "--key-type", "ecdsa", "--renew-with-new-domains"]
         argv += ["--force-renewal"] if fresh and not rehearse else ["--keep-until-expiring"]
         argv += ["--email", email] if email else ["--register-unsafely-without-email"]
-        # A rehearsal must not tell NGINX that there is something new.
+        # The hook makes NGINX load the new certificate; a rehearsal has none.
         argv += ["--dry-run"] if rehearse else ["--deploy-hook", _DEPLOYED]
         for name in names:
             argv += ["--domain", name]
         return self._run(argv, {} if reload else {"VSA_NO_RELOAD": "1"})
 
-    def renew(self, domain: str | None = None, *, force: bool = False, check: bool = False) -> ExecResult:
-        """Renew what is due, as the CA or the share of the lifetime says: everything, or one lineage; all with force.
-
-        With ``check`` nothing is saved: certbot's dry run, at the CA's staging side if it has one.
-        """
+    def renew(self, domain: str | None = None, *, force: bool = False) -> ExecResult:
+        """Renew all lineages that are due, or one lineage; certbot decides what is due. ``force`` renews it anyway."""
         argv = [*_CERTBOT, "renew", "--non-interactive", "--no-random-sleep-on-renew", "--deploy-hook", _DEPLOYED]
         argv += ["--cert-name", domain] if domain else []
         argv += ["--force-renewal"] if force else []
-        argv += ["--dry-run"] if check else []
         return self._run(argv, {})
 
     def revoke(self, certificate: str, *, key: str, server: str, reason: str) -> ExecResult:
-        """Revoke the certificate in a file below certbot's state, by its own key; its lineage stays as it is."""
+        """Revoke the certificate in a file below /etc/letsencrypt with its own key. The lineage stays as it is."""
         argv = [*_CERTBOT, "revoke", "--non-interactive", "--no-delete-after-revoke", "--server", server]
         argv += ["--cert-path", f"/etc/letsencrypt/{certificate}", "--key-path", f"/etc/letsencrypt/{key}"]
         return self._run([*argv, "--reason", reason], {})
 
     def _run(self, argv: list[str], environment: dict[str, str]) -> ExecResult:
+        """Run certbot in its container; in a temporary one if that container does not run."""
         found = self._engine.container(CONTAINER)
         if found is not None and found.running:
             return self._engine.exec(CONTAINER, argv, environment=environment)
         paths = self._paths
         scripts = paths.proxy / "bin"
         if not (scripts / "certbot.sh").is_file():
-            raise RefusedError("this host has no certbot yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
+            raise RefusedError(
+                "the reverse-proxy stack, which brings certbot, is not installed on this host",
+                hint=Hint("stack.up", {"name": "reverse-proxy"}),
+            )
         logs = paths.proxy / "logs/certbot"
         return self._engine.run_once(
             found.image_id if found else DEFAULT_IMAGE,
@@ -152,17 +157,17 @@ class Certbot:
             timeout=TIMEOUT,
         )
 
-    # What became of earlier tries
+    # The record of failed attempts
 
     def _record(self, domain: str) -> Path:
         return self._paths.letsencrypt / "vsa-attempts" / f"{domain}.json"
 
     def attempts(self, domain: str) -> Attempts:
-        """Return what is known of failed tries for a domain."""
+        """Return the failed attempts for a domain."""
         return attempts_from(read_json(self._record(domain)))
 
     def remember(self, domain: str, attempts: Attempts) -> None:
-        """Write down failed tries; none removes the record."""
+        """Write the failed attempts for a domain; an empty value removes the record."""
         record = self._record(domain)
         if not attempts.failures:
             record.unlink(missing_ok=True)
@@ -170,14 +175,17 @@ class Certbot:
         record.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomically(record, f"{json.dumps(attempts_record(attempts))}\n", mode=0o600)
 
-    # Lineages that certbot itself could not take up
+    # Lineages that certbot cannot use
 
     def _parts(self, domain: str) -> tuple[Path, ...]:
         top = self._paths.letsencrypt
         return top / "renewal" / f"{domain}.conf", top / "live" / domain, top / "archive" / domain
 
     def usable(self, domain: str) -> bool:
-        """Say whether certbot can go on with a lineage: it has all parts, links that lead on, or nothing at all."""
+        """Return whether certbot can use a lineage: all of its parts exist and its links have targets.
+
+        A lineage without any part counts as usable: certbot then makes a new one.
+        """
         conf, live, archive = self._parts(domain)
         parts = (conf.is_file(), live.is_dir(), archive.is_dir())
         if not any(parts):
@@ -185,14 +193,14 @@ class Certbot:
         links = {name: live / f"{name}.pem" for name in ("cert", "chain", "fullchain", "privkey")}
         if not all(parts) or not all(link.is_symlink() and link.exists() for link in links.values()):
             return False
-        # certbot reads the old certificate before it asks for another, and gives up where it is cut off.
+        # certbot reads the old certificate before it asks for another one, and fails if that file is truncated.
         return all(b"-----END CERTIFICATE-----" in links[name].read_bytes() for name in ("cert", "chain"))
 
     @contextmanager
     def set_aside(self, domain: str) -> Iterator[None]:
-        """Move a lineage that certbot cannot take up out of its way; put it back where the block fails.
+        """Move a lineage that certbot cannot use out of its way; move it back if the block fails.
 
-        A backup that was restored as plain files serves well, but certbot refuses to renew it or to make another.
+        NGINX serves a backup that was restored as plain files, but certbot refuses to renew it or to make another one.
         """
         if self.usable(domain):
             yield
@@ -203,8 +211,9 @@ class Certbot:
         try:
             for part in self._parts(domain):
                 if part.exists():
-                    os.rename(part, aside / f"{part.parent.name}")
-                    moved.append((part, aside / f"{part.parent.name}"))
+                    kept = aside / part.parent.name
+                    os.rename(part, kept)
+                    moved.append((part, kept))
             yield
         except BaseException:
             for part, kept in reversed(moved):

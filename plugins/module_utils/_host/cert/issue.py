@@ -1,59 +1,113 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site's certificate: kept where it is good, else issued, checked and handed to NGINX's workers.
+"""Ensure that a site has a valid certificate: keep the present one, or issue a new one and have NGINX load it.
 
-A try that fails leaves what there was, and says what the CA said.
+A failed attempt leaves the previous certificate in place and reports what the CA answered.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from dataclasses import dataclass
 
+from ..._core.cert.attempts import Attempts
 from ..._core.cert.status import (
-    Attempts,
+    EXPIRED,
+    KEEP,
+    MISMATCH,
+    WAIT,
     Decision,
     Facts,
     authority_label,
     directory_url,
     judge,
-    rfc3339,
     should_issue,
-    time_left,
+    valid_for,
 )
-from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError
+from ..._core.errors import NotRolledBackError
+from ..._core.forms import SELFSIGNED
 from ..._core.hints import Hint
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result
+from ..machine.clock import time_now
 from ..machine.docker import Engine
-from ..store.cert_options import write_note
-from ..store.certificates import certificate_directory
+from ..machine.tls import client_context
+from ..store.cert_options import write_options
+from ..store.certificates import certificate_directory, set_rights, wrong_rights
+from ..store.host import Host
 from ..store.layout import Paths
-from .ask_ca import STATE_KEPT, ask_ca
+from .ask_ca import ask_ca
 from .certbot import Certbot, ask_for_reload
-from .chain import read_lineage, trust
+from .chain import read_lineage
 from .clock_check import refuse_wrong_clock
 from .selfsigned import make_pair
 from .served import serves_lineage, wait_until_served
-from .wanted import (
-    Wanted,
-    certificate_result,
-    issued_words,
-    refuse_missing_credentials,
-    set_rights_of,
-    time_now,
-    trust_notes,
-    wanted_certificate,
-    wrong_rights,
-)
+from .wanted import IssueRequest, WantedCertificate, refuse_missing_credentials, wanted_certificate
+from .words import certificate_result, issued_text, state_after_failure, trust_notes, wait_error
 
-__all__ = ("bring_certificate", "kept_certificate")
+__all__ = ("ensure_certificate", "valid_certificate")
 
 
-def _decide(
-    wanted: Wanted, paths: Paths, certbot: Certbot | None, *, client: ssl.SSLContext, force: bool = False
-) -> tuple[Facts | None, Attempts, Decision]:
+@dataclass(frozen=True)
+class _Present:
+    """What the host has for a wanted certificate, and what to do about it. ``facts`` is None without a certificate."""
+
+    facts: Facts | None
+    attempts: Attempts
+    decision: Decision
+
+
+def valid_certificate(host: Host, request: IssueRequest) -> Result | None:
+    """Return the result of ``ensure_certificate`` if the present certificate is good as it is; else None.
+
+    Changes nothing and asks no CA.
+    """
+    wanted = wanted_certificate(host, request)
+    certbot = None if wanted.authority == SELFSIGNED else Certbot(host.paths)
+    client = client_context(wanted.ca_bundle, check_name=False)
+    present = _present(host.paths, wanted, certbot, client=client, force=False)
+    if present.decision.action != KEEP or wrong_rights(host.paths, wanted.domain, wanted.authority):
+        return None
+    return _kept_result(wanted, present, OK, present.decision.reason)
+
+
+def ensure_certificate(host: Host, request: IssueRequest, *, check: bool, engine: Engine | None = None) -> Result:
+    """Ensure that a domain has a valid certificate, and that NGINX can read it and has loaded it.
+
+    RefusedError if the CA must not be asked now or refuses; RolledBackError if the CA could not be asked. In both cases
+    the previous certificate is still in place.
+    """
+    paths = host.paths
+    wanted = wanted_certificate(host, request)
+    client = client_context(wanted.ca_bundle, check_name=False)
+    certbot = None if wanted.authority == SELFSIGNED else Certbot(paths, engine=engine)
+    present = _present(paths, wanted, certbot, client=client, force=request.force)
+    facts, decision = present.facts, present.decision
+    if decision.action == WAIT:
+        raise wait_error(
+            wanted.domain,
+            wanted.authority,
+            present.attempts,
+            until=decision.until,
+            state=state_after_failure(facts),
+        )
+    if decision.action == KEEP:
+        return _keep(paths, wanted, present, check=check)
+    refuse_missing_credentials(paths, wanted)
+    if check:
+        text = f"would be issued by {authority_label(wanted.authority)}: {decision.reason}"
+        return certificate_result(wanted, facts, WOULD_CHANGE, text, [])
+    note = _issue(paths, wanted, certbot, present)
+    issued = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
+    result = _deploy(host, wanted, facts, issued, note=note, prove=request.prove)
+    write_options(paths, wanted.domain, wanted.options)
+    return result
+
+
+def _present(
+    paths: Paths, wanted: WantedCertificate, certbot: Certbot | None, *, client: ssl.SSLContext, force: bool
+) -> _Present:
     reading = read_lineage(paths, wanted.domain, wanted.authority, client=client)
     attempts = certbot.attempts(wanted.domain) if certbot else Attempts()
     decision = should_issue(
@@ -65,111 +119,78 @@ def _decide(
         force=force,
         unreadable=reading.unreadable,
     )
-    return reading.facts, attempts, decision
+    return _Present(reading.facts, attempts, decision)
 
 
-def kept_certificate(options: Mapping[str, Any], *, paths: Paths) -> dict[str, Any] | None:
-    """Return the result of the module ``cert`` where the certificate is good as it lies, None where it would act.
-
-    A provision that changes nothing asks this first, and is spared the start of that module.
-    """
-    wanted = wanted_certificate(options, paths)
-    certbot = Certbot(paths) if wanted.authority != "selfsigned" else None
-    facts, _attempts, decision = _decide(wanted, paths, certbot, client=trust(wanted.ca_bundle))
-    if decision.action != "keep" or wrong_rights(paths, wanted):
-        return None
-    return certificate_result(wanted, facts, "ok", decision.reason, trust_notes(wanted, facts) if facts else [])
+def _kept_result(wanted: WantedCertificate, present: _Present, state: str, text: str) -> Result:
+    notes = trust_notes(wanted, present.facts) if present.facts else []
+    return certificate_result(wanted, present.facts, state, text, notes)
 
 
-def bring_certificate(
-    options: Mapping[str, Any], *, check: bool, paths: Paths | None = None, engine: Engine | None = None
-) -> dict[str, Any]:
-    """Return the result of the module ``cert``.
+def _keep(paths: Paths, wanted: WantedCertificate, present: _Present, *, check: bool) -> Result:
+    """Keep the present certificate. Corrects the rights of its files, and saves the options."""
+    words = [present.decision.reason]
+    if not check and set_rights(paths, wanted.domain, wanted.authority):
+        words.append("made readable for NGINX")
+    if not check and write_options(paths, wanted.domain, wanted.options):
+        words.append("its options were saved")
+    state = CHANGED if len(words) > 1 else OK
+    return _kept_result(wanted, present, state, ", ".join(words))
 
-    RefusedError if the CA refuses or must not be asked now, RolledBackError if it could not be asked; what there was is
-    then as it was.
-    """
-    paths = paths or Paths()
-    wanted = wanted_certificate(options, paths)
-    client = trust(wanted.ca_bundle)
-    certbot = Certbot(paths, engine=engine) if wanted.authority != "selfsigned" else None
-    facts, attempts, decision = _decide(wanted, paths, certbot, client=client, force=options["force"])
-    if decision.action == "wait":
-        _must_wait(wanted, facts, attempts, decision)
-    if decision.action == "keep":
-        rights = False if check else set_rights_of(paths, wanted)
-        noted = False if check else write_note(paths, wanted.domain, wanted.note)
-        notes = trust_notes(wanted, facts) if facts else []
-        done = [*(["made readable for NGINX"] if rights else ()), *(["its names were noted"] if noted else ())]
-        return certificate_result(
-            wanted, facts, "changed" if done else "ok", ", ".join([decision.reason, *done]), notes
-        )
-    refuse_missing_credentials(paths, wanted)
-    if check:
-        issuer = authority_label(wanted.authority)
-        return certificate_result(wanted, facts, "would_change", f"would be issued by {issuer}: {decision.reason}", [])
+
+def _issue(paths: Paths, wanted: WantedCertificate, certbot: Certbot | None, present: _Present) -> str | None:
+    """Make a self-signed pair, or ask the CA. Returns a note for the operator, if there is one."""
     if certbot is None:
         make_pair(paths.selfsigned, wanted.names, now=time_now())
-        note = None
-        if facts is not None:
+        if present.facts is not None:
             ask_for_reload(paths)
-    else:
-        refuse_wrong_clock(
-            directory_url(wanted.authority),
-            trust(wanted.ca_bundle, names=True),
-            now=time_now(),
-            domain=wanted.domain,
-            state=STATE_KEPT if facts else NOTHING_CHANGED,
-        )
-        note = ask_ca(certbot, wanted, decision, attempts, facts)
-    fresh = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
-    result = _checked(paths, wanted, facts, fresh, note=note, prove=options["prove"])
-    write_note(paths, wanted.domain, wanted.note)
-    return result
-
-
-def _must_wait(wanted: Wanted, facts: Facts | None, attempts: Attempts, decision: Decision) -> NoReturn:
-    label = authority_label(wanted.authority)
-    raise RefusedError(
-        f"{label} is not asked again before {rfc3339(decision.until)}, after {attempts.failures} failures in a row",
-        field="domain",
-        value=wanted.domain,
-        state=STATE_KEPT if facts else NOTHING_CHANGED,
-        hint=Hint("cert.issue", {"domain": wanted.domain, "ca": "staging"}),
-        details=[f"last failure: {attempts.error}"] if attempts.error else [],
+        return None
+    refuse_wrong_clock(
+        directory_url(wanted.authority),
+        client_context(wanted.ca_bundle),
+        now=time_now(),
+        domain=wanted.domain,
+        state=state_after_failure(present.facts),
     )
+    return ask_ca(certbot, wanted, present.decision, present.attempts, present.facts)
 
 
-def _checked(
-    paths: Paths, wanted: Wanted, before: Facts | None, fresh: Facts | None, *, note: str | None, prove: bool
-) -> dict[str, Any]:
-    """Verify what was issued, hand it to NGINX's workers and see it served where an older one was."""
-    if fresh is None:
+def _deploy(
+    host: Host,
+    wanted: WantedCertificate,
+    before: Facts | None,
+    issued: Facts | None,
+    *,
+    note: str | None,
+    prove: bool,
+) -> Result:
+    """Check what was issued, let NGINX read it, and wait until the proxy serves it instead of the previous one."""
+    paths = host.paths
+    if issued is None:
         raise NotRolledBackError(
-            "the CA says that it issued a certificate, but there is none to be read",
+            "the CA says that it issued a certificate, but there is none on the host",
             field="domain",
             value=wanted.domain,
             state="there is no certificate that could be served",
             hint=Hint("cert.issue", {"domain": wanted.domain, "force": True}),
         )
-    verdict = judge(fresh, names=wanted.names, now=time_now())
-    if verdict.state in ("mismatch", "expired"):
+    status = judge(issued, names=wanted.names, now=time_now())
+    if status.state in (MISMATCH, EXPIRED):
         raise NotRolledBackError(
-            f"the certificate that was issued cannot be served: {verdict.problem}",
+            f"the certificate that was issued cannot be served: {status.problem}",
             field="domain",
             value=wanted.domain,
             state=f"it lies in {certificate_directory(paths, wanted.domain, wanted.authority)}",
             hint=Hint("cert.issue", {"domain": wanted.domain, "force": True}),
         )
-    set_rights_of(paths, wanted)
-    notes = [*([note] if note else []), *trust_notes(wanted, fresh)]
-    if before is not None and before.fingerprint == fresh.fingerprint:
-        share = round(100 * (verdict.fraction_left or 0))
-        text = f"valid for {time_left(verdict.seconds_left or 0)} ({share} %)"
-        return certificate_result(wanted, fresh, "ok", text, notes)
-    proves = prove and before is not None and serves_lineage(paths, wanted.domain, wanted.authority)
-    unserved = wait_until_served({wanted.domain: fresh.fingerprint}) if proves else {}
+    set_rights(paths, wanted.domain, wanted.authority)
+    notes = [*([note] if note else []), *trust_notes(wanted, issued)]
+    if before is not None and before.fingerprint == issued.fingerprint:
+        return certificate_result(wanted, issued, OK, valid_for(status), notes)
+    text = issued_text(wanted, issued)
+    unserved = {}
+    if prove and before is not None and serves_lineage(host, wanted.domain, wanted.authority):
+        unserved = wait_until_served({wanted.domain: issued.fingerprint})
     if unserved:
-        words = [*notes, *unserved.values()]
-        return certificate_result(wanted, fresh, "warning", issued_words(wanted, fresh), words) | {"changed": True}
-    return certificate_result(wanted, fresh, "changed", issued_words(wanted, fresh), notes)
+        return certificate_result(wanted, issued, WARNING, text, [*notes, *unserved.values()], changed=True)
+    return certificate_result(wanted, issued, CHANGED, text, notes)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every certificate of a host: what lies on disk, what the proxy serves, and whether renewal does its work.
+"""List the certificates of a host: what lies on disk, what the proxy serves, and whether renewal works.
 
 Note that this module is **private** to the collection.
 """
@@ -9,41 +9,62 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..._core import forms
-from ..._core.cert.options import CertNote, needed_names
+from ..._core.cert.attempts import Attempts
+from ..._core.cert.options import CertificateOptions, needed_names
 from ..._core.cert.status import (
+    DUE,
+    EXPIRED,
+    EXPIRING,
     STATES,
-    Attempts,
+    VALID,
+    CertificateStatus,
     Facts,
-    Verdict,
-    Window,
+    RenewalWindow,
     judge,
     past_two_thirds,
     renewal_time,
-    rfc3339,
 )
 from ..._core.errors import RefusedError, VsaError
+from ..._core.forms import LETSENCRYPT, SELFSIGNED
 from ..._core.hints import Hint
+from ..._core.result import Result
 from ..._core.settings import Settings
-from ..._core.site.manifest import certificate_authority, parse
-from ..machine.files import load_yaml, read_text
-from ..store.cert_options import read_note
+from ..._core.site.manifest import certificate_authority
+from ..._core.times import rfc3339
+from ..machine.clock import time_now
+from ..machine.files import read_text
+from ..machine.tls import client_context
+from ..store.cert_options import read_options
 from ..store.certificates import Reading
+from ..store.host import Host
 from ..store.layout import Paths
-from ..store.settings import read_settings
+from ..store.lineages import read_lineages
 from .ari import renewal_windows
 from .certbot import Certbot
-from .chain import Asker, Served, comparison, lineage_names, read_lineage, trust, way_in
+from .chain import read_lineage
+from .served import (
+    NOT_SERVED,
+    OLDER,
+    OTHER,
+    OTHER_CERTIFICATE_SERVED,
+    SAME,
+    ServedCertificate,
+    TlsProbe,
+    comparison,
+    probe_address,
+)
 
 __all__ = ("list_certificates",)
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A lineage to look at: ``site`` says whether a site uses it."""
+class _Lineage:
+    """A lineage to list. ``names`` are those that its site needs; ``site`` is False if no site uses the lineage."""
 
     domain: str
     names: tuple[str, ...]
@@ -51,108 +72,118 @@ class _Entry:
     site: bool
 
 
-def _note(paths: Paths, domain: str) -> CertNote:
-    try:
-        return read_note(paths, domain)
-    except (VsaError, OSError, UnicodeDecodeError):
-        return CertNote()  # whatever acts on the certificate says so
+@dataclass(frozen=True)
+class _Found:
+    """What a lineage's files say, and what the proxy serves; ``answer`` is None if nobody asked the proxy."""
+
+    lineage: _Lineage
+    reading: Reading
+    answer: ServedCertificate | None
 
 
-def _of_sites(paths: Paths, settings: Settings) -> dict[str, _Entry]:
-    found = {}
-    try:
-        files = sorted(path for path in paths.sites.iterdir() if path.suffix == ".yml" and path.name[0] != ".")
-    except FileNotFoundError:
-        return {}
-    for file in files:
-        try:
-            site = parse(load_yaml(read_text(file) or "", where=str(file)), where=f"sites/{file.stem}/")
-        except (VsaError, OSError, UnicodeDecodeError):
-            continue  # `vsa site list` names it; its lineage, if there is one, is listed without a site
-        names = needed_names(site.domain, site.names, _note(paths, site.domain))
-        found[site.domain] = _Entry(site.domain, names, certificate_authority(site, settings), site=True)
-    return found
+def list_certificates(host: Host, domain: object = None, *, address: str | None = None, port: int = 443) -> Result:
+    """Return the result of the module ``cert_info``: all certificates, the worst first, or that of one domain.
+
+    ``address`` and ``port`` are those of the proxy; by default it is asked on an address of this host.
+    """
+    paths, settings = host.paths, host.settings
+    lineages = _chosen(host, None if domain is None else forms.domain(domain))
+    now = time_now()
+    answers = _answers(lineages, settings, address or probe_address(len(lineages), port=port), port)
+    found = _read(paths, lineages, settings, answers)
+    windows = renewal_windows(
+        [entry.reading.facts for entry in found if entry.reading.facts],
+        cache=paths.letsencrypt / "vsa-ari.json",
+        context=client_context(settings.ca_bundle),
+        now=now,
+    )
+    certbot = Certbot(paths)
+    views = [_view(entry, certbot.attempts(entry.lineage.domain), windows, now) for entry in found]
+    return Result(data={"certificates": sorted(views, key=_rank), "renewal": _last_renewal(paths)})
 
 
-def _entries(paths: Paths, settings: Settings) -> list[_Entry]:
-    sites = _of_sites(paths, settings)
-    entries = list(sites.values())
-    for kind, domains in lineage_names(paths).items():
+# Which lineages there are
+
+
+def _chosen(host: Host, domain: str | None) -> list[_Lineage]:
+    lineages = _lineages(host)
+    if domain is None:
+        return lineages
+    chosen = [entry for entry in lineages if entry.domain == domain]
+    if not chosen:
+        raise RefusedError(
+            "this host has neither a site nor a certificate of this name",
+            field="domain",
+            value=domain,
+            there_are=sorted({entry.domain for entry in lineages})[:20],
+            hint=Hint("cert.status"),
+        )
+    return chosen
+
+
+def _lineages(host: Host) -> list[_Lineage]:
+    """Return the lineages that the sites need, then those on disk that no site uses."""
+    of_sites = _lineages_of_sites(host)
+    found = list(of_sites.values())
+    on_disk = read_lineages(host.paths)
+    # The authority only tells the directory of a lineage without a site, so any CA of certbot will do.
+    for authority, domains in ((LETSENCRYPT, on_disk.acme), (SELFSIGNED, on_disk.selfsigned)):
         for domain in sorted(domains):
-            site = sites.get(domain)
-            if site is None or (kind == "selfsigned") != (site.authority == "selfsigned"):
-                # Without a site only the directory matters here: one of certbot's, whichever CA it was.
-                entries.append(_Entry(domain, (), "selfsigned" if kind == "selfsigned" else "letsencrypt", site=False))
-    return entries
-
-
-def _problem(verdict: Verdict, tries: Attempts, how: str | None, answer: Served | None) -> str | None:
-    if verdict.state in ("expiring", "expired") and tries.error:
-        return f"overdue: the last try failed: {tries.error}"
-    if verdict.problem and verdict.state != "ok":
-        return verdict.problem
-    if how == "none":
-        return answer.error if answer else None
-    if how in ("older", "other"):
-        return "the proxy serves another certificate than the one on disk"
-    return verdict.problem
-
-
-def _renews(
-    facts: Facts | None, verdict: Verdict, tries: Attempts, window: Window | None, now: datetime.datetime
-) -> dict[str, Any]:
-    """Return when it will be renewed and who says so; a date only where there is reason to believe in it."""
-    found: dict[str, Any] = {"renews": None, "renews_by": None, "ari": None}
-    if facts is None or facts.self_signed or facts.server is None:
-        return found
-    if window:
-        found["ari"] = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
-    if verdict.state in ("ok", "due") and not tries.failures:
-        moment = max(now, window.middle if window else renewal_time(facts))
-        found.update(renews=f"{moment:%Y-%m-%d}", renews_by="ari" if window else "lifetime")
+            used = of_sites.get(domain)
+            if used is None or (authority == SELFSIGNED) != (used.authority == SELFSIGNED):
+                found.append(_Lineage(domain, (), authority, site=False))
     return found
 
 
-def _view(
-    entry: _Entry,
-    reading: Reading,
-    tries: Attempts,
-    answer: Served | None,
-    windows: dict[str, Window],
-    now: datetime.datetime,
-) -> dict[str, Any]:
-    facts = reading.facts
-    names = entry.names or (facts.names if facts else ())
-    verdict = judge(facts, names=names, now=now, unreadable=reading.unreadable)
-    how = comparison(facts, answer)
-    return {
-        "domain": entry.domain,
-        "site": entry.site,
-        "state": verdict.state,
-        "problem": _problem(verdict, tries, how, answer),
-        "ca": entry.authority if entry.site else (facts.server if facts else None) or entry.authority,
-        "issuer": facts.issuer if facts else None,
-        "key": facts.key if facts else None,
-        "key_matches": None if facts is None else facts.pair_problem is None,
-        "names": list(facts.names) if facts else [],
-        "not_before": rfc3339(facts.not_before) if facts else None,
-        "not_after": rfc3339(facts.not_after) if facts else None,
-        "seconds_left": verdict.seconds_left,
-        "fraction_left": verdict.fraction_left,
-        "past_two_thirds": past_two_thirds(facts, now=now) if facts else False,
-        "fingerprint": facts.fingerprint if facts else None,
-        "served": how,
-        "served_fingerprint": answer.fingerprint if answer else None,
-        "served_not_after": rfc3339(answer.not_after) if answer else None,
-        **_renews(facts, verdict, tries, windows.get(facts.ari_id or "") if facts else None, now),
-        "last_failure": {"time": rfc3339(tries.last), "error": tries.error, "failures": tries.failures}
-        if tries.failures
-        else None,
-    }
+def _lineages_of_sites(host: Host) -> dict[str, _Lineage]:
+    found = {}
+    for domain in host.manifests:
+        try:
+            site = host.site(domain)
+        except VsaError:
+            continue  # `vsa site list` reports the invalid manifest; its lineage is listed without a site
+        if site is None:
+            continue
+        names = needed_names(domain, site.names, _options(host.paths, domain))
+        found[domain] = _Lineage(domain, names, certificate_authority(site, host.settings), site=True)
+    return found
 
 
-def _renewal(paths: Paths) -> dict[str, Any] | None:
-    """Return when the renewal loop last came round and how that ended, or None where it never did."""
+def _options(paths: Paths, domain: str) -> CertificateOptions:
+    try:
+        return read_options(paths, domain)
+    except (VsaError, OSError, UnicodeDecodeError):
+        return CertificateOptions()  # `vsa cert issue` reports the invalid file
+
+
+# What is known about them
+
+
+def _answers(lineages: list[_Lineage], settings: Settings, address: str, port: int) -> dict[str, ServedCertificate]:
+    """Return what the proxy serves for each site."""
+    selfsigned = [entry.domain for entry in lineages if entry.site and entry.authority == SELFSIGNED]
+    others = [entry.domain for entry in lineages if entry.site and entry.authority != SELFSIGNED]
+    visitor = TlsProbe(verify=True, ca_bundle=settings.ca_bundle, address=address, port=port)
+    # No visitor trusts a self-signed certificate; a verification would only cost a second handshake.
+    unverified = TlsProbe(address=address, port=port)
+    return {**visitor.ask(others), **unverified.ask(selfsigned)}
+
+
+def _read(
+    paths: Paths, lineages: list[_Lineage], settings: Settings, answers: Mapping[str, ServedCertificate]
+) -> list[_Found]:
+    """Read the files of each lineage, one after the other: this is Python's own time, so threads would be slower."""
+    client = client_context(settings.ca_bundle, check_name=False)
+    found = []
+    for entry in lineages:
+        answer = answers.get(entry.domain) if entry.site else None
+        reading = read_lineage(paths, entry.domain, entry.authority, client=client, answer=answer)
+        found.append(_Found(entry, reading, answer))
+    return found
+
+
+def _last_renewal(paths: Paths) -> dict[str, Any] | None:
+    """Return when the renewal loop last ran and how it ended; None if it never ran."""
     text = read_text(paths.letsencrypt / "vsa-renew.state")
     values = dict(line.split("=", 1) for line in (text or "").splitlines() if "=" in line)
     if not values.get("exit", "").isdigit():
@@ -160,65 +191,104 @@ def _renewal(paths: Paths) -> dict[str, Any] | None:
     return {"time": values.get("time"), "exit": int(values["exit"])}
 
 
-def _rank(view: dict[str, Any]) -> tuple[int, float, str]:
-    bad = STATES.index(view["state"])
-    if view["site"] and view["served"] not in ("same", None):
-        bad = max(bad, STATES.index("expiring"))
-    return -bad, view["fraction_left"] or 0.0, view["domain"]
+# How it is shown
 
 
-def _chosen(paths: Paths, settings: Settings, domain: str | None) -> list[_Entry]:
-    entries = _entries(paths, settings)
-    if domain is None:
-        return entries
-    chosen = [entry for entry in entries if entry.domain == domain]
-    if not chosen:
-        raise RefusedError(
-            "this host has neither a site nor a certificate of this name",
-            field="domain",
-            value=domain,
-            there_are=sorted({entry.domain for entry in entries})[:20],
-            hint=Hint("cert.status"),
-        )
-    return chosen
-
-
-def _answers(entries: list[_Entry], settings: Settings, address: str) -> dict[str, Served]:
-    """Return what the proxy serves for each site."""
-    # Whether a visitor trusts a self-signed one is no question, and would cost a second handshake.
-    own = [entry.domain for entry in entries if entry.site and entry.authority == "selfsigned"]
-    others = [entry.domain for entry in entries if entry.site and entry.authority != "selfsigned"]
-    visitor = Asker(verify=True, ca_bundle=settings.ca_bundle, address=address)
-    return {**visitor.ask(others), **Asker(address=address).ask(own)}
-
-
-def list_certificates(domain: object, *, paths: Paths | None = None, address: str | None = None) -> dict[str, Any]:
-    """Return the result of the module ``cert_info``: the worst first."""
-    paths = paths or Paths()
-    settings = read_settings(paths)
-    entries = _chosen(paths, settings, None if domain is None else forms.domain(domain))
-    now = datetime.datetime.now(datetime.timezone.utc)
-    client = trust(settings.ca_bundle)
-    answers = _answers(entries, settings, address or way_in(len(entries)))
-    # One after the other: threads would take longer, since this is Python's own time.
-    looked: list[tuple[Reading, Served | None]] = []
-    for entry in entries:
-        answer = answers.get(entry.domain) if entry.site else None
-        looked.append((read_lineage(paths, entry.domain, entry.authority, client=client, answer=answer), answer))
-    windows = renewal_windows(
-        [reading.facts for reading, _answer in looked if reading.facts],
-        cache=paths.letsencrypt / "vsa-ari.json",
-        context=trust(settings.ca_bundle, names=True),
-        now=now,
-    )
-    certbot = Certbot(paths)
-    views = [
-        _view(entry, reading, certbot.attempts(entry.domain), answer, windows, now)
-        for entry, (reading, answer) in zip(entries, looked, strict=True)
-    ]
+def _view(
+    found: _Found, attempts: Attempts, windows: Mapping[str, RenewalWindow], now: datetime.datetime
+) -> dict[str, Any]:
+    """Return a certificate as the module ``cert_info`` returns it."""
+    lineage, facts, answer = found.lineage, found.reading.facts, found.answer
+    names = lineage.names or (facts.names if facts else ())
+    status = judge(facts, names=names, now=now, unreadable=found.reading.unreadable)
+    served = comparison(facts, answer)
     return {
-        "changed": False,
-        "schema": 1,
-        "certificates": sorted(views, key=_rank),
-        "renewal": _renewal(paths),
+        "domain": lineage.domain,
+        "site": lineage.site,
+        "state": status.state,
+        "problem": _problem(status, attempts, served, answer),
+        "ca": _authority(lineage, facts),
+        **_facts_view(facts, now),
+        "seconds_left": status.seconds_left,
+        "fraction_left": status.fraction_left,
+        "served": served,
+        "served_fingerprint": answer.fingerprint if answer else None,
+        "served_not_after": rfc3339(answer.not_after) if answer else None,
+        **_renewal_view(facts, status, attempts, windows, now),
+        "last_failure": _last_failure(attempts),
     }
+
+
+def _authority(lineage: _Lineage, facts: Facts | None) -> str:
+    if lineage.site or facts is None:
+        return lineage.authority
+    return facts.server or lineage.authority
+
+
+def _facts_view(facts: Facts | None, now: datetime.datetime) -> dict[str, Any]:
+    if facts is None:
+        nothing = ("issuer", "key", "key_matches", "not_before", "not_after", "fingerprint")
+        return {**dict.fromkeys(nothing), "names": [], "past_two_thirds": False}
+    return {
+        "issuer": facts.issuer,
+        "key": facts.key,
+        "key_matches": facts.pair_problem is None,
+        "names": list(facts.names),
+        "not_before": rfc3339(facts.not_before),
+        "not_after": rfc3339(facts.not_after),
+        "past_two_thirds": past_two_thirds(facts, now=now),
+        "fingerprint": facts.fingerprint,
+    }
+
+
+def _problem(
+    status: CertificateStatus, attempts: Attempts, served: str | None, answer: ServedCertificate | None
+) -> str | None:
+    """Return the one problem to show: a failed renewal, else that of the files, else that of what is served."""
+    if status.state in (EXPIRING, EXPIRED) and attempts.error:
+        return f"overdue: the last attempt failed: {attempts.error}"
+    if status.problem and status.state != VALID:
+        return status.problem
+    if served == NOT_SERVED:
+        return answer.error if answer else None
+    if served in (OLDER, OTHER):
+        return OTHER_CERTIFICATE_SERVED
+    return status.problem
+
+
+def _renewal_view(
+    facts: Facts | None,
+    status: CertificateStatus,
+    attempts: Attempts,
+    windows: Mapping[str, RenewalWindow],
+    now: datetime.datetime,
+) -> dict[str, Any]:
+    """Return when the certificate will be renewed and who determines that time.
+
+    All values are None unless certbot renews the certificate and nothing stands against it.
+    """
+    view: dict[str, Any] = {"renews": None, "renews_by": None, "ari": None}
+    if facts is None or facts.self_signed or facts.server is None:
+        return view
+    window = windows.get(facts.ari_id or "")
+    if window:
+        view["ari"] = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
+    if status.state in (VALID, DUE) and not attempts.failures:
+        planned = window.middle if window else renewal_time(facts)
+        view["renews"] = f"{max(now, planned):%Y-%m-%d}"
+        view["renews_by"] = "ari" if window else "lifetime"
+    return view
+
+
+def _last_failure(attempts: Attempts) -> dict[str, Any] | None:
+    if not attempts.failures:
+        return None
+    return {"time": rfc3339(attempts.last), "error": attempts.error, "failures": attempts.failures}
+
+
+def _rank(view: Mapping[str, Any]) -> tuple[int, float, str]:
+    """Return the sort key of a view: the worst first. A site that gets another certificate ranks as expiring."""
+    badness = STATES.index(view["state"])
+    if view["site"] and view["served"] not in (SAME, None):
+        badness = max(badness, STATES.index(EXPIRING))
+    return -badness, view["fraction_left"] or 0.0, view["domain"]

@@ -1,9 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates renewed where they are due, and those that could not be named with the CA's own words.
+"""Renew the certificates that are due, and report those that could not be renewed with the CA's own message.
 
-certbot decides what is due (ARI, else the share of the lifetime that is left); self-signed pairs are renewed here.
+certbot decides which of its lineages are due (ARI, else the share of the lifetime that is left). Self-signed pairs are
+renewed here.
 Note that this module is **private** to the collection.
 """
 
@@ -13,106 +14,158 @@ import contextlib
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..._core import forms
+from ..._core.cert.attempts import Attempts, renewal_wait
 from ..._core.cert.certbot_output import Problem, read_failure, read_renewals
-from ..._core.cert.status import (
-    DIRECTORIES,
-    Attempts,
-    Facts,
-    authority_label,
-    judge,
-    renewal_wait,
-    rfc3339,
-    time_left,
-)
+from ..._core.cert.status import NEEDS_RENEWAL, Facts, authority_of, judge
 from ..._core.contradictions import refuse_force_for_all
-from ..._core.errors import RefusedError, RolledBackError
+from ..._core.errors import RefusedError, RolledBackError, VsaError
+from ..._core.forms import LETSENCRYPT, SELFSIGNED
 from ..._core.hints import Hint
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
+from ..._core.times import rfc3339, time_left
+from ..machine.clock import time_now
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
 from ..store.certificates import Reading, read_pair
+from ..store.host import Host
 from ..store.layout import Paths
-from ..store.settings import read_settings
-from .ask_ca import STATE_KEPT, not_issued, remember_failure
+from ..store.lineages import read_lineages
+from .ask_ca import not_issued, remember_failure
 from .certbot import Certbot, ask_for_reload
-from .chain import lineage_names
 from .selfsigned import make_pair
 from .served import serves_lineage, wait_until_served
-from .wanted import Wanted, time_now
+from .wanted import WantedCertificate
+from .words import STILL_SERVED, wait_error
 
-__all__ = ("renew_certificates",)
+__all__ = ("RenewRequest", "renew_certificates")
 
-_DUE = ("due", "expiring", "expired")
+
+@dataclass(frozen=True)
+class RenewRequest:
+    """What the operator asks for with ``vsa cert renew``.
+
+    * ``domain``: the one certificate to renew; None for all that are due.
+    * ``force``: renew it even if it is not due; needs a domain.
+    * ``prove``: wait until the proxy serves the new certificates.
+    """
+
+    domain: object = None
+    force: bool = False
+    prove: bool = True
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The lineages that a run looks at: those of certbot, and the self-signed ones."""
+
+    acme: tuple[str, ...]
+    selfsigned: tuple[str, ...]
+
+    def read(self, paths: Paths) -> dict[str, Reading]:
+        """Return what the files of each lineage say now."""
+        readings = {name: read_pair(paths, name, LETSENCRYPT) for name in self.acme}
+        readings.update({name: read_pair(paths, name, SELFSIGNED) for name in self.selfsigned})
+        return readings
 
 
 @dataclass
-class _Round:
-    """What one round found, and what came of it: ``before`` and ``after`` by domain, failures by lineage."""
+class _Renewal:
+    """One run: the lineages ``before`` and ``after`` it, why some failed, and until when others have to wait."""
 
     before: dict[str, Reading]
+    waiting: dict[str, datetime.datetime]
     after: dict[str, Reading] = field(default_factory=dict)
     failed: dict[str, Problem] = field(default_factory=dict)
-    waiting: dict[str, datetime.datetime] = field(default_factory=dict)
 
     @property
     def renewed(self) -> list[str]:
-        """Return the domains whose certificate is another one now."""
-        return sorted(name for name, now in self.after.items() if now.facts and self._is_new(name, now.facts))
+        """Return the domains that have another certificate now."""
+        return sorted(name for name, reading in self.after.items() if self._is_new(name, reading.facts))
 
-    def _is_new(self, name: str, now: Facts) -> bool:
+    def _is_new(self, name: str, facts: Facts | None) -> bool:
         before = self.before[name].facts
-        return before is None or before.fingerprint != now.fingerprint
+        if facts is None:
+            return False
+        return before is None or before.fingerprint != facts.fingerprint
 
 
-def _state(reading: Reading, now: datetime.datetime) -> str:
-    return judge(reading.facts, names=(), now=now, unreadable=reading.unreadable).state
+def renew_certificates(host: Host, request: RenewRequest, *, check: bool, engine: Engine | None = None) -> Result:
+    """Renew what is due.
+
+    RolledBackError if some could not be renewed; the details name each of them. RefusedError if the requested one has
+    to wait, or if its CA refuses. A certificate that was not renewed is served as before.
+    """
+    paths = host.paths
+    domain = None if request.domain is None else forms.domain(request.domain)
+    refuse_force_for_all(force=request.force, domain=domain)
+    chosen = _chosen(host, domain)
+    before = chosen.read(paths)
+    if check:
+        return _check_result(before, force=request.force)
+    certbot = Certbot(paths, engine=engine)
+    work = _Renewal(before, waiting=_waits(certbot, chosen.acme, before))
+    if domain in work.waiting:
+        authority = authority_of(before[domain].facts)
+        attempts = certbot.attempts(domain)
+        raise wait_error(domain, authority, attempts, until=work.waiting[domain], state=STILL_SERVED)
+    if chosen.acme:
+        certbot.trust(host.settings.ca_bundle)
+        _renew_acme(certbot, work, chosen.acme, domain=domain, force=request.force)
+    _renew_selfsigned(paths, work, chosen.selfsigned, force=request.force)
+    work.after = chosen.read(paths)
+    for name in work.renewed:
+        certbot.remember(name, Attempts())
+    if domain is None:
+        _write_last_run(paths, failed=bool(work.failed))
+    if work.failed:
+        raise _failure(work, domain)
+    return _result(host, work, prove=request.prove)
 
 
-def _authority(facts: Facts | None) -> str:
-    servers = {url: name for name, url in DIRECTORIES.items()}
-    server = facts.server if facts else None
-    return servers.get(server or "", server or "letsencrypt")
+def _chosen(host: Host, domain: str | None) -> _Chosen:
+    """Return the lineages to look at. RefusedError if the host has none of the requested name."""
+    lineages = read_lineages(host.paths)
+    # A site that changed its kind of CA has a lineage of both kinds; the one that it uses counts.
+    both = lineages.acme & lineages.selfsigned
+    now_selfsigned = {name for name in both if serves_lineage(host, name, SELFSIGNED)}
+    acme = lineages.acme - now_selfsigned
+    selfsigned = lineages.selfsigned - (both - now_selfsigned)
+    if domain is not None:
+        acme, selfsigned = acme & {domain}, selfsigned & {domain}
+        if not acme and not selfsigned:
+            raise RefusedError(
+                "this host has no certificate of this name",
+                field="domain",
+                value=domain,
+                there_are=sorted(lineages.domains)[:20],
+                hint=Hint("cert.issue", {"domain": domain}),
+            )
+    return _Chosen(tuple(sorted(acme)), tuple(sorted(selfsigned)))
 
 
-def _chosen(paths: Paths, domain: str | None) -> tuple[list[str], list[str]]:
-    """Return the lineages to look at: certbot's, and the self-signed ones."""
-    there = lineage_names(paths)
-    # Where a site changed from one kind to the other, the one that it serves counts.
-    both = there["letsencrypt"] & there["selfsigned"]
-    own = {name for name in both if serves_lineage(paths, name, "selfsigned")}
-    found = {"acme": there["letsencrypt"] - own, "own": there["selfsigned"] - (both - own)}
-    wanted = None if domain is None else {domain}
-    acme, selfsigned = (sorted(names if wanted is None else names & wanted) for names in found.values())
-    if wanted and not acme and not selfsigned:
-        raise RefusedError(
-            "this host has no certificate of this name",
-            field="domain",
-            value=domain,
-            there_are=sorted({*there["letsencrypt"], *there["selfsigned"]})[:20],
-            hint=Hint("cert.issue", {"domain": domain}),
-        )
-    return acme, selfsigned
+def _is_due(reading: Reading, now: datetime.datetime) -> bool:
+    return judge(reading.facts, names=(), now=now, unreadable=reading.unreadable).state in NEEDS_RENEWAL
 
 
-def _waits(certbot: Certbot, names: list[str], readings: Mapping[str, Reading]) -> dict[str, datetime.datetime]:
-    """Return the lineages whose CA must not be asked yet, each with when it may be."""
+def _waits(certbot: Certbot, names: tuple[str, ...], readings: Mapping[str, Reading]) -> dict[str, datetime.datetime]:
+    """Return the lineages whose CA must not be asked yet, each with the time from which it may be."""
     found = {}
     for name in names:
-        until = renewal_wait(certbot.attempts(name), _authority(readings[name].facts))
+        until = renewal_wait(certbot.attempts(name), authority_of(readings[name].facts))
         if until is not None and until > time_now():
             found[name] = until
     return found
 
 
-def _ask(certbot: Certbot, work: _Round, names: list[str], *, domain: str | None, force: bool) -> None:
-    """Have certbot renew: in one go, or one by one around those that have to wait."""
+def _renew_acme(certbot: Certbot, work: _Renewal, names: tuple[str, ...], *, domain: str | None, force: bool) -> None:
+    """Have certbot renew all lineages in one run; if some have to wait, the others that are due, one by one."""
     now = time_now()
-    chosen: list[str | None] = [domain]
+    runs: list[str | None] = [domain]
     if work.waiting:
-        chosen = [name for name in names if name not in work.waiting and _state(work.before[name], now) in _DUE]
-    for name in chosen:
+        runs = [name for name in names if name not in work.waiting and _is_due(work.before[name], now)]
+    for name in runs:
         done = certbot.renew(name, force=force)
         failed = read_renewals(done.stdout, done.stderr)
         if done.code and not failed:
@@ -123,112 +176,86 @@ def _ask(certbot: Certbot, work: _Round, names: list[str], *, domain: str | None
             remember_failure(certbot, entry, certbot.attempts(entry), problem)
 
 
-def _renew_selfsigned(paths: Paths, work: _Round, names: list[str], *, force: bool) -> None:
+def _renew_selfsigned(paths: Paths, work: _Renewal, names: tuple[str, ...], *, force: bool) -> None:
     now = time_now()
     for name in names:
-        facts = work.before[name].facts
-        if force or _state(work.before[name], now) in _DUE:
-            others = tuple(other for other in (facts.names if facts else ()) if other != name)
+        if force or _is_due(work.before[name], now):
+            facts = work.before[name].facts
+            others = [other for other in (facts.names if facts else ()) if other != name]
             make_pair(paths.selfsigned, (name, *others), now=now)
             ask_for_reload(paths)
 
 
-def _would(acme: list[str], own: list[str], readings: Mapping[str, Reading], *, force: bool) -> dict[str, Any]:
+def _write_last_run(paths: Paths, *, failed: bool) -> None:
+    """Write when the last renewal of all certificates ran and how it ended, as the loop in certbot's container does."""
+    text = f"time={rfc3339(time_now())}\nexit={int(failed)}\n"
+    with contextlib.suppress(OSError):
+        write_atomically(paths.letsencrypt / "vsa-renew.state", text)
+
+
+def _check_result(readings: Mapping[str, Reading], *, force: bool) -> Result:
     now = time_now()
-    due = [name for name in (*acme, *own) if force or _state(readings[name], now) in _DUE]
-    text = f"would renew {', '.join(due[:5])}{' …' if len(due) > 5 else ''}" if due else "none is due"
-    step: dict[str, Any] = {"name": "renewal", "state": "would_change" if due else "ok", "text": text, "notes": []}
-    return {"changed": bool(due), "schema": 1, "renewed": due, "steps": [step]}
+    due = [name for name, reading in readings.items() if force or _is_due(reading, now)]
+    if not due:
+        return Result(steps=(Step("renewal", OK, "none is due"),), data={"renewed": []})
+    more = " …" if len(due) > 5 else ""
+    step = Step("renewal", WOULD_CHANGE, f"would renew {', '.join(due[:5])}{more}")
+    return Result(changed=True, steps=(step,), data={"renewed": due})
 
 
-def renew_certificates(
-    options: Mapping[str, Any], *, check: bool, paths: Paths | None = None, engine: Engine | None = None
-) -> dict[str, Any]:
-    """Return the result of the module ``cert`` for the action ``renew``.
-
-    Raises RolledBackError if some could not be renewed (the details name those that were), RefusedError if the one
-    asked for must wait or its CA would not; whatever was not renewed is served as before.
-    """
-    paths = paths or Paths()
-    domain = None if options.get("domain") is None else forms.domain(options["domain"])
-    force = bool(options.get("force"))
-    refuse_force_for_all(force=force, domain=domain)
-    settings = read_settings(paths)
-    acme, own = _chosen(paths, domain)
-    readings = {
-        name: read_pair(paths, name, kind) for kind, names in (("x", acme), ("selfsigned", own)) for name in names
-    }
-    if check:
-        return _would(acme, own, readings, force=force)
-    certbot = Certbot(paths, engine=engine)
-    work = _Round(before=readings, waiting=_waits(certbot, acme, readings))
-    if domain in work.waiting:
-        _must_wait(certbot, domain, _authority(readings[domain].facts), work.waiting[domain])
-    if acme:
-        certbot.trust(settings.ca_bundle)
-        _ask(certbot, work, acme, domain=domain, force=force)
-    _renew_selfsigned(paths, work, own, force=force)
-    work.after = {
-        name: read_pair(paths, name, kind) for kind, names in (("x", acme), ("selfsigned", own)) for name in names
-    }
-    for name in work.renewed:
-        certbot.remember(name, Attempts())
-    if domain is None:
-        # As the loop in certbot's container writes it: the last round, whoever made it.
-        state = f"time={rfc3339(time_now())}\nexit={int(bool(work.failed))}\n"
-        with contextlib.suppress(OSError):
-            write_atomically(paths.letsencrypt / "vsa-renew.state", state)
-    if work.failed:
-        _failed(work, domain)
-    return _result(paths, work, prove=bool(options.get("prove", True)))
-
-
-def _must_wait(certbot: Certbot, domain: str, authority: str, until: datetime.datetime) -> None:
-    tries = certbot.attempts(domain)
-    raise RefusedError(
-        f"{authority_label(authority)} is not asked again before {rfc3339(until)}, "
-        f"after {tries.failures} failures in a row",
-        field="domain",
-        value=domain,
-        state=STATE_KEPT,
-        hint=Hint("cert.issue", {"domain": domain, "ca": "staging"}),
-        details=[f"last failure: {tries.error}"] if tries.error else [],
-    )
-
-
-def _failed(work: _Round, domain: str | None) -> None:
+def _failure(work: _Renewal, domain: str | None) -> VsaError:
     if domain is not None and domain in work.failed:
         facts = work.before[domain].facts
-        wanted = Wanted(names=(domain,), authority=_authority(facts))
-        not_issued(wanted, facts, work.failed[domain], rehearsal=False)
-    first, problem = next(iter(sorted(work.failed.items())))
-    raise RolledBackError(
-        f"{len(work.failed)} of {len(work.before)} certificates could not be renewed: {first}: {problem.message}",
+        wanted = WantedCertificate(names=(domain,), authority=authority_of(facts))
+        return not_issued(wanted, facts, work.failed[domain])
+    failed = sorted(work.failed.items())
+    first, problem = failed[0]
+    return RolledBackError(
+        f"{len(failed)} of {len(work.before)} certificates could not be renewed: {first}: {problem.message}",
         field="domain",
         value=first,
-        state=f"{STATE_KEPT}; renewed: {', '.join(work.renewed) or 'none'}",
+        state=f"{STILL_SERVED}; renewed: {', '.join(work.renewed) or 'none'}",
         hint=Hint("cert.renew", {"domain": first}, note="after a look at the details"),
-        details=[f"{name}: {entry.message}" for name, entry in sorted(work.failed.items())],
+        details=[f"{name}: {entry.message}" for name, entry in failed],
     )
 
 
-def _result(paths: Paths, work: _Round, *, prove: bool) -> dict[str, Any]:
+def _result(host: Host, work: _Renewal, *, prove: bool) -> Result:
     renewed = work.renewed
-    steps = []
-    fresh = {
-        name: facts.fingerprint
-        for name in renewed
-        if (facts := work.after[name].facts) and serves_lineage(paths, name, "selfsigned" if facts.self_signed else "")
-    }
-    unserved = wait_until_served(fresh) if prove and fresh else {}
-    for name in renewed:
+    unserved = _unserved(host, work) if prove else {}
+    steps = [_renewed_step(name, work.after[name].facts, unserved.get(name)) for name in renewed]
+    rest = _rest_step(work)
+    if rest is not None:
+        steps.append(rest)
+    return Result(changed=bool(renewed), steps=tuple(steps), data={"renewed": renewed})
+
+
+def _unserved(host: Host, work: _Renewal) -> dict[str, str]:
+    """Return a message for each new certificate that a site should serve and the proxy does not serve."""
+    fingerprints = {}
+    for name in work.renewed:
         facts = work.after[name].facts
-        words = f"{name}: {time_left(round(facts.lifetime.total_seconds()))}, {facts.key}" if facts else name
-        note = [unserved[name]] if name in unserved else []
-        steps.append({"name": "renewed", "state": "warning" if note else "changed", "text": words, "notes": note})
-    rest = len(work.before) - len(renewed) - len(work.waiting)
-    waiting = [f"{name} has to wait until {rfc3339(until)}" for name, until in sorted(work.waiting.items())]
-    if rest or waiting or not steps:
-        text = f"{rest} {'is' if rest == 1 else 'are'} not due" if work.before else "there is no certificate"
-        steps.append({"name": "renewal", "state": "warning" if waiting else "ok", "text": text, "notes": waiting})
-    return {"changed": bool(renewed), "schema": 1, "renewed": renewed, "steps": steps}
+        if facts and serves_lineage(host, name, SELFSIGNED if facts.self_signed else LETSENCRYPT):
+            fingerprints[name] = facts.fingerprint
+    return wait_until_served(fingerprints) if fingerprints else {}
+
+
+def _renewed_step(name: str, facts: Facts | None, unserved: str | None) -> Step:
+    text = name
+    if facts:
+        text = f"{name}: {time_left(round(facts.lifetime.total_seconds()))}, {facts.key}"
+    if unserved:
+        return Step("renewed", WARNING, text, (unserved,))
+    return Step("renewed", CHANGED, text)
+
+
+def _rest_step(work: _Renewal) -> Step | None:
+    """Return the step about the certificates that were not renewed; None if all were renewed."""
+    rest = len(work.before) - len(work.renewed) - len(work.waiting)
+    notes = tuple(f"{name} has to wait until {rfc3339(until)}" for name, until in sorted(work.waiting.items()))
+    if not work.before:
+        return Step("renewal", OK, "there is no certificate")
+    if not rest and not notes and work.renewed:
+        return None
+    text = f"{rest} {'is' if rest == 1 else 'are'} not due"
+    return Step("renewal", WARNING if notes else OK, text, notes)

@@ -1,70 +1,151 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate revoked at its CA: never one that a site serves, unless another takes its place first.
+"""Revoke a certificate at its CA: never one that a site uses, unless a new one replaces it first.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..._core import forms
-from ..._core.cert.certbot_output import read_failure
+from ..._core.cert.certbot_output import Problem, read_failure
+from ..._core.cert.options import REVOCATION_REASONS
 from ..._core.cert.status import Facts
-from ..._core.errors import NotRolledBackError, RefusedError, RolledBackError
+from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, RolledBackError, VsaError
+from ..._core.forms import LETSENCRYPT
 from ..._core.hints import Hint
+from ..._core.result import CHANGED, WOULD_CHANGE, Result, Step
 from ..machine.docker import Engine
-from ..machine.lock import host_lock
 from ..store.certificates import read_pair
-from ..store.generations import Generations
+from ..store.host import Host
 from ..store.layout import Paths
-from ..store.manifests import read_manifests
-from ..store.settings import read_settings
+from ..store.lineages import certbot_lock, read_lineages, remove_lineage
 from .certbot import SCRIPTS, Certbot
-from .chain import lineage_names, remove_lineage
-from .issue import bring_certificate
+from .issue import ensure_certificate
+from .wanted import IssueRequest
 
-__all__ = ("REASONS", "revoke_certificate")
-
-# Those of RFC 5280 that certbot knows.
-REASONS = ("unspecified", "keycompromise", "affiliationchanged", "superseded", "cessationofoperation")
+__all__ = ("RevokeRequest", "revoke_certificate")
 
 
-def _facts(paths: Paths, domain: str) -> Facts:
-    there = lineage_names(paths)
-    if domain not in there["letsencrypt"]:
-        own = domain in there["selfsigned"]
+@dataclass(frozen=True)
+class RevokeRequest:
+    """What the operator asks for with ``vsa cert revoke``.
+
+    * ``reason``: one of REVOCATION_REASONS.
+    * ``replacement``: a certificate to issue first, for a site that stays; None removes the lineage.
+    """
+
+    domain: object
+    reason: str = REVOCATION_REASONS[0]
+    replacement: IssueRequest | None = None
+
+
+@dataclass(frozen=True)
+class _Revocation:
+    """What certbot needs to revoke a certificate: two files below /etc/letsencrypt, the CA and the reason."""
+
+    domain: str
+    facts: Facts
+    certificate: str
+    key: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """Return issuer and reason for a step."""
+        return f"{self.facts.issuer}, {self.reason}"
+
+    @property
+    def command(self) -> str:
+        """Return the command with which an operator can do the same on the host."""
+        return (
+            f"docker exec vsa-certbot /bin/sh {SCRIPTS}/certbot.sh revoke --non-interactive --no-delete-after-revoke "
+            f"--server {self.facts.server} --cert-path /etc/letsencrypt/{self.certificate} "
+            f"--key-path /etc/letsencrypt/{self.key} --reason {self.reason}"
+        )
+
+
+def revoke_certificate(host: Host, request: RevokeRequest, *, check: bool, engine: Engine | None = None) -> Result:
+    """Revoke a certificate; without a replacement its lineage is removed too.
+
+    RefusedError if a site uses the certificate and there is no replacement. The certificate's own key signs the request
+    to the CA, so a lost ACME account does not matter.
+    """
+    domain = forms.domain(request.domain)
+    facts = _revocable(host.paths, domain)
+    if request.replacement is None:
+        _refuse_in_use(host, domain)
+    # Found before a replacement moves the links to the new files.
+    revocation = _Revocation(
+        domain=domain,
+        facts=facts,
+        certificate=_in_archive(host.paths, domain, "cert"),
+        key=_in_archive(host.paths, domain, "privkey"),
+        reason=request.reason,
+    )
+    if check:
+        return _result(WOULD_CHANGE, f"would be revoked: {revocation.text}")
+    replaced: tuple[Step, ...] = ()
+    if request.replacement is not None:
+        # By force: the present certificate may well be good.
+        issue = dataclasses.replace(request.replacement, force=True)
+        replaced = ensure_certificate(host, issue, check=False, engine=engine).steps
+    certbot = Certbot(host.paths, engine=engine)
+    certbot.trust(host.settings.ca_bundle)
+    done = certbot.revoke(
+        revocation.certificate, key=revocation.key, server=facts.server or "", reason=revocation.reason
+    )
+    if done.code:
+        raise _failure(revocation, read_failure(done.output, code=done.code), replaced=bool(replaced))
+    if replaced:
+        return _result(CHANGED, f"the previous certificate was revoked: {revocation.text}", before=replaced)
+    with certbot_lock(host.paths):
+        removed = remove_lineage(host.paths, domain)
+    return _result(CHANGED, f"revoked: {revocation.text}; the lineage was removed", notes=removed)
+
+
+def _revocable(paths: Paths, domain: str) -> Facts:
+    """Return the facts of a certificate that can be revoked. RefusedError if it is missing, self-signed or damaged."""
+    lineages = read_lineages(paths)
+    if domain not in lineages.acme and domain in lineages.selfsigned:
         raise RefusedError(
-            "a self-signed certificate has nobody to revoke it" if own else "this host has no certificate of this name",
+            "no CA issued this self-signed certificate, so nobody can revoke it",
             field="domain",
             value=domain,
-            there_are=[] if own else sorted(there["letsencrypt"])[:20],
-            hint=Hint("cert.issue", {"domain": domain, "force": True}) if own else Hint("cert.status"),
+            hint=Hint("cert.issue", {"domain": domain, "force": True}),
         )
-    reading = read_pair(paths, domain, "letsencrypt")
+    if domain not in lineages.acme:
+        raise RefusedError(
+            "this host has no certificate of this name",
+            field="domain",
+            value=domain,
+            there_are=sorted(lineages.acme)[:20],
+            hint=Hint("cert.status"),
+        )
+    reading = read_pair(paths, domain, LETSENCRYPT)
     facts = reading.facts
     if facts is None or facts.pair_problem or facts.server is None or not Certbot(paths).usable(domain):
-        problem = reading.unreadable or (facts and facts.pair_problem) or "parts of its lineage are gone"
+        problem = reading.unreadable or (facts and facts.pair_problem) or "parts of its lineage are missing"
         raise RefusedError(
-            f"it cannot be revoked from here: {problem}",
+            f"it cannot be revoked from this host: {problem}",
             field="domain",
             value=domain,
-            expected="a whole lineage with its key",
+            expected="a complete lineage with its key",
             hint=Hint("cert.issue", {"domain": domain}),
         )
     return facts
 
 
-def _refuse_in_use(paths: Paths, domain: str) -> None:
-    live = Generations(paths)
-    if domain in read_manifests(paths) or domain in live.read(live.live_number()).domains:
+def _refuse_in_use(host: Host, domain: str) -> None:
+    if domain in host.manifests or domain in host.live.domains:
         raise RefusedError(
-            f"the site {domain} serves it",
+            f"the site {domain} uses this certificate",
             field="domain",
             value=domain,
             hint=(
@@ -75,61 +156,34 @@ def _refuse_in_use(paths: Paths, domain: str) -> None:
 
 
 def _in_archive(paths: Paths, domain: str, name: str) -> str:
-    """Return where the present version of a lineage's file lies, below certbot's state."""
+    """Return the path of the present version of a lineage's file, relative to /etc/letsencrypt."""
     link = paths.letsencrypt / "live" / domain / f"{name}.pem"
     target = Path(os.path.normpath(link.parent / os.readlink(link)))
     return str(target.relative_to(paths.letsencrypt))
 
 
-def revoke_certificate(
-    options: Mapping[str, Any], *, check: bool, paths: Paths | None = None, engine: Engine | None = None
-) -> dict[str, Any]:
-    """Return the result of the module ``cert`` for the action ``revoke``.
-
-    With ``replace`` another one is brought first and seen served; without, a certificate in use is refused, and the
-    lineage goes with the certificate. The certificate's own key signs the request, so a lost account does not matter.
-    """
-    paths = paths or Paths()
-    domain, reason = forms.domain(options["domain"]), options["reason"]
-    facts = _facts(paths, domain)
-    if not options["replace"]:
-        _refuse_in_use(paths, domain)
-    words = f"{facts.issuer}, {reason}"
-    if check:
-        return _result("would_change", f"would be revoked: {words}")
-    certificate, key = (_in_archive(paths, domain, name) for name in ("cert", "privkey"))
-    steps = []
-    if options["replace"]:
-        replaced = bring_certificate({**options, "force": True}, check=False, paths=paths, engine=engine)
-        steps = replaced["steps"]
-    certbot = Certbot(paths, engine=engine)
-    certbot.trust(read_settings(paths).ca_bundle)
-    done = certbot.revoke(certificate, key=key, server=facts.server or "", reason=reason)
-    if done.code:
-        problem = read_failure(done.output, code=done.code)
-        again = (
-            f"docker exec vsa-certbot /bin/sh {SCRIPTS}/certbot.sh revoke --non-interactive --no-delete-after-revoke "
-            f"--server {facts.server} --cert-path /etc/letsencrypt/{certificate} --key-path /etc/letsencrypt/{key} "
-            f"--reason {reason}"
-        )
-        kind = NotRolledBackError if steps else RolledBackError
-        raise kind(
-            f"the CA did not revoke it: {problem.message}",
+def _failure(revocation: _Revocation, problem: Problem, *, replaced: bool) -> VsaError:
+    """Return the error for a revocation that failed. After a replacement the host is not as it was before."""
+    message = f"the CA did not revoke it: {problem.message}"
+    details = list(problem.details)
+    if replaced:
+        return NotRolledBackError(
+            message,
             field="domain",
-            value=domain,
-            state="a new certificate is served, the old one is still valid" if steps else "nothing was changed",
-            hint=again if steps else Hint("cert.revoke", {"domain": domain, "reason": reason}),
-            details=list(problem.details),
+            value=revocation.domain,
+            state="a new certificate is served, the previous one is still valid",
+            hint=revocation.command,
+            details=details,
         )
-    if not steps:
-        with host_lock(paths.certbot_lock):
-            removed = remove_lineage(paths, domain)
-        return _result("changed", f"revoked: {words}; the lineage was removed", notes=removed)
-    return _result("changed", f"the one of before was revoked: {words}", before=steps)
+    return RolledBackError(
+        message,
+        field="domain",
+        value=revocation.domain,
+        state=NOTHING_CHANGED,
+        hint=Hint("cert.revoke", {"domain": revocation.domain, "reason": revocation.reason}),
+        details=details,
+    )
 
 
-def _result(
-    state: str, text: str, *, notes: list[str] | None = None, before: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    step = {"name": "revocation", "state": state, "text": text, "notes": notes or []}
-    return {"changed": True, "schema": 1, "steps": [*(before or ()), step]}
+def _result(state: str, text: str, *, notes: list[str] | None = None, before: tuple[Step, ...] = ()) -> Result:
+    return Result(changed=True, steps=(*before, Step("revocation", state, text, tuple(notes or ()))))

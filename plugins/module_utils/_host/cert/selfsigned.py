@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Self-signed pairs for hosts without a CA: made and renewed here, in one rename.
+"""Self-signed pairs, for hosts without a CA: make one, and replace the previous one in one rename.
 
 Note that this module is **private** to the collection.
 """
@@ -13,25 +13,52 @@ import os
 from pathlib import Path
 
 from ..machine.files import fsync_directory, point_link, remove_tree
+from ..store.certificates import set_directory_rights
+from ..store.layout import NGINX_GID
 
-__all__ = ("LIFETIME", "make_pair", "set_rights")
+__all__ = ("LIFETIME", "make_pair")
 
-# The longest that clients of all platforms accept from a certificate that was trusted by hand.
+# The longest lifetime that clients of all platforms accept for a certificate that a user trusts by hand.
 # Source: https://support.apple.com/en-us/103769
 LIFETIME = datetime.timedelta(days=825)
 
-# The group of NGINX's workers in its image.
-_GROUP = 101
+
+def make_pair(top: Path, names: tuple[str, ...], *, now: datetime.datetime) -> None:
+    """Make a key and its certificate over ``names``, and put them live.
+
+    ``<top>/<names[0]>`` is a symbolic link to the pair's directory. One rename replaces the link, so key and
+    certificate change together, and a killed run leaves the previous pair in place.
+    """
+    store = top / ".pairs"
+    for directory in (top, store):
+        directory.mkdir(mode=0o750, exist_ok=True)
+        set_directory_rights(directory)
+    link = top / names[0]
+    before = os.readlink(link) if link.is_symlink() else None
+    fresh = store / f"{names[0]}.{now:%Y%m%dT%H%M%S%f}"
+    fresh.mkdir(mode=0o750)
+    set_directory_rights(fresh)
+    certificate, key = _pair(names, now)
+    _write(fresh / "fullchain.pem", certificate, 0o644)
+    _write(fresh / "privkey.pem", key, 0o640)
+    fsync_directory(fresh)
+    if link.is_dir() and not link.is_symlink():
+        # An operator put a pair there by hand.
+        os.rename(link, store / f"{names[0]}.by-hand.{now:%Y%m%dT%H%M%S%f}")
+    point_link(link, f".pairs/{fresh.name}")
+    if before and before.startswith(".pairs/"):
+        remove_tree(top / before)
 
 
-def _texts(names: tuple[str, ...], now: datetime.datetime) -> tuple[bytes, bytes]:
+def _pair(names: tuple[str, ...], now: datetime.datetime) -> tuple[bytes, bytes]:
+    """Return certificate and key as PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    # A common name has at most 64 characters (RFC 5280, appendix A.1); clients read the alternative names only.
+    # A common name has at most 64 characters (RFC 5280, appendix A.1). Clients read only the alternative names.
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     certificate = (
         x509.CertificateBuilder()
@@ -55,39 +82,8 @@ def _texts(names: tuple[str, ...], now: datetime.datetime) -> tuple[bytes, bytes
 def _write(path: Path, data: bytes, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as stream:
-        os.fchown(stream.fileno(), 0, _GROUP)
+        os.fchown(stream.fileno(), 0, NGINX_GID)
         os.fchmod(stream.fileno(), mode)
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def make_pair(top: Path, names: tuple[str, ...], *, now: datetime.datetime) -> None:
-    """Make a pair for ``names`` and put it live: ``<top>/<names[0]>`` is a link that one rename points to it.
-
-    So key and certificate change together, and a killed run leaves the pair of before.
-    """
-    store = top / ".pairs"
-    for directory in (top, store):
-        directory.mkdir(mode=0o750, exist_ok=True)
-        set_rights(directory)
-    link = top / names[0]
-    before = os.readlink(link) if link.is_symlink() else None
-    fresh = store / f"{names[0]}.{now:%Y%m%dT%H%M%S%f}"
-    fresh.mkdir(mode=0o750)
-    set_rights(fresh)
-    certificate, key = _texts(names, now)
-    _write(fresh / "fullchain.pem", certificate, 0o644)
-    _write(fresh / "privkey.pem", key, 0o640)
-    fsync_directory(fresh)
-    if link.is_dir() and not link.is_symlink():
-        os.rename(link, store / f"{names[0]}.by-hand.{now:%Y%m%dT%H%M%S%f}")
-    point_link(link, f".pairs/{fresh.name}")
-    if before and before.startswith(".pairs/"):
-        remove_tree(top / before)
-
-
-def set_rights(directory: Path) -> None:
-    """Let the workers' group, and nobody else, into a directory."""
-    os.chown(directory, 0, _GROUP)
-    os.chmod(directory, 0o750)  # noqa: S103  the group has to enter

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.settings import Settings
+from ..machine.tls import client_context, unverified_context
 from .values import Answer
 
 __all__ = (
@@ -44,18 +45,14 @@ _AT_ONCE = 8
 
 
 def _unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = unverified_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def _verified(ca_bundle: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = client_context(ca_bundle)
     context.set_alpn_protocols(["http/1.1"])
-    if ca_bundle is not None and ca_bundle.exists():
-        context.load_verify_locations(cafile=str(ca_bundle))
     return context
 
 

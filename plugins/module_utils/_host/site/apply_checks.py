@@ -18,11 +18,14 @@ from ..._core.hints import Hint
 from ..._core.settings import Settings
 from ..._core.site.declared import in_one
 from ..._core.site.manifest import Site, certificate_authority
-from ..cert.issue import bring_certificate, kept_certificate
+from ..cert.issue import ensure_certificate, valid_certificate
+from ..cert.wanted import IssueRequest
+from ..cert.words import STILL_SERVED
 from ..machine.docker import Engine
 from ..proxy.nginx import Nginx
 from ..store.certificates import certificate_problem
 from ..store.generations import Record
+from ..store.host import read_host
 from ..store.layout import Paths
 from .preflight import Report, check_containers, check_names
 
@@ -87,15 +90,14 @@ def check_sites(engine: Engine, paths: Paths, nginx: Nginx, sites: Sequence[Site
     return Checked(answering, ({"name": "preflight", "state": state, "text": text, "notes": some(notes)},))
 
 
-def _wanted(site: Site, settings: Settings) -> dict[str, Any]:
-    return {
-        "domain": site.domain,
-        "names": list(site.names),
-        "ca": certificate_authority(site, settings),
-        "email": site.email or settings.email,
-        "force": False,
-        "prove": False,  # the transaction that follows proves it
-    }
+def _issue_request(site: Site, settings: Settings) -> IssueRequest:
+    return IssueRequest(
+        domain=site.domain,
+        names=site.names,
+        ca=certificate_authority(site, settings),
+        email=site.email or settings.email,
+        prove=False,  # the transaction that follows proves it
+    )
 
 
 def _needs_look(paths: Paths, site: Site, authority: str, record: Record | None, touched: set[str]) -> bool:
@@ -114,32 +116,33 @@ def bring_certificates(
     A site that is served already, with a certificate that can be served, stays so where its CA refuses: a warning.
     VsaError names every other failure; what was issued before stays, and the next run goes on from there.
     """
+    host = read_host(paths)
     brought: list[str] = []
     notes: list[str] = []
     kept = 0
     wrong: list[VsaError] = []
     for site in sites:
-        wanted = _wanted(site, settings)
-        if not _needs_look(paths, site, wanted["ca"], record, touched) or kept_certificate(wanted, paths=paths):
+        request, authority = _issue_request(site, settings), certificate_authority(site, settings)
+        if not _needs_look(paths, site, authority, record, touched) or valid_certificate(host, request):
             kept += 1
             continue
         try:
-            result = bring_certificate(wanted, check=check, paths=paths)
+            result = ensure_certificate(host, request, check=check)
         except VsaError as error:
             entry = record.sites.get(site.domain) if record else None
-            served = entry is not None and (entry["ca"], entry["names"]) == (wanted["ca"], wanted["names"])
-            if served and certificate_problem(paths, site.domain, wanted["ca"]) is None:
-                notes.append(f"{site.domain}: {error.message}: the certificate of before is still served")
+            served = entry is not None and (entry["ca"], entry["names"]) == (authority, list(site.names))
+            if served and certificate_problem(paths, site.domain, authority) is None:
+                notes.append(f"{site.domain}: {error.message}: {STILL_SERVED}")
                 continue
             error.field = f"vsa_sites/{site.domain}"
             wrong.append(error)
             if isinstance(error, RolledBackError):
                 break  # the CA does not answer: asking it for the others as well would only take long
             continue
-        [done] = result["steps"]
-        brought += [site.domain] if result["changed"] else []
-        kept += not result["changed"]
-        notes += [f"{site.domain}: {done['text']}", *(f"{site.domain}: {note}" for note in done["notes"])]
+        [done] = result.steps
+        brought += [site.domain] if result.changed else []
+        kept += not result.changed
+        notes += [f"{site.domain}: {done.text}", *(f"{site.domain}: {note}" for note in done.notes)]
     if wrong:
         had = f"; issued already: {', '.join(brought)}" if brought and not check else ""
         raise in_one(wrong, of=len(sites), state=f"the proxy is as it was{had}")

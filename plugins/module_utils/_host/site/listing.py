@@ -13,21 +13,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._core import forms
-from ..._core.cert.status import judge, rfc3339
+from ..._core.cert.status import judge
 from ..._core.errors import RefusedError, UsageError, VsaError
 from ..._core.hints import Hint
 from ..._core.proxy.plan import manifest_file
 from ..._core.proxy.render import DEFAULT_PROFILE
+from ..._core.result import as_module_result
 from ..._core.settings import Settings
 from ..._core.site.declared import declaration
 from ..._core.site.manifest import Site, certificate_authority, parse, refuse_double_names, to_manifest
 from ..._core.site.requested import merge, requested_fields
-from ..cert.chain import Served, comparison, served
+from ..._core.times import rfc3339
+from ..cert.served import OTHER_CERTIFICATE_SERVED, ServedCertificate, comparison, served_certificates
 from ..machine.arguments import audit_id
 from ..machine.docker import Engine
 from ..proxy.nginx import CONTAINER, Nginx
 from ..store.certificates import read_pair
 from ..store.generations import Generations
+from ..store.host import read_host
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifest, read_manifests
 from ..store.settings import read_settings
@@ -38,7 +41,8 @@ __all__ = ("check_site", "export_sites", "list_sites")
 
 def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None = None) -> dict[str, Any]:
     """Return the result of the module ``site``. RefusedError where the site could not be made as it is said."""
-    from ..cert.issue import kept_certificate  # a list is not to pay for its imports
+    from ..cert.issue import valid_certificate  # imported here so that a list does not load them
+    from ..cert.wanted import IssueRequest
 
     paths = paths or Paths()
     domain = forms.domain(options["domain"])
@@ -60,7 +64,9 @@ def check_site(options: Mapping[str, Any], *, check: bool, paths: Paths | None =
     names = check_names(paths, site, strict=options["strict_dns"], write=not check)
     warnings = [*containers.warnings, *names.warnings]
     view = _view(site, settings)
-    kept = kept_certificate(view, paths=paths)
+    request = IssueRequest(domain, names=view["names"], ca=view["ca"], email=view["email"])
+    valid = valid_certificate(read_host(paths), request)
+    kept = as_module_result(valid) if valid else None
     return {
         "changed": False,
         "schema": 1,
@@ -133,14 +139,14 @@ def _view(site: Site, settings: Settings) -> dict[str, Any]:
 
 
 def _certificate(
-    paths: Paths, site: Site, authority: str, now: datetime.datetime, answer: Served | None
+    paths: Paths, site: Site, authority: str, now: datetime.datetime, answer: ServedCertificate | None
 ) -> dict[str, Any]:
     reading = read_pair(paths, site.domain, authority)
     verdict = judge(reading.facts, names=site.names, now=now, unreadable=reading.unreadable)
     how = comparison(reading.facts, answer)
     problem = verdict.problem
     if how in ("older", "other") and not problem:
-        problem = "the proxy serves another certificate than the one on disk"
+        problem = OTHER_CERTIFICATE_SERVED
     elif how == "none" and answer and not problem:
         problem = answer.error
     return {
@@ -182,7 +188,7 @@ def list_sites(domain: object, *, paths: Paths | None = None, engine: Engine | N
     now = datetime.datetime.now(datetime.timezone.utc)
     # What is served is asked for where the proxy runs; elsewhere nothing is, and nothing is said of it.
     runs = states is not None and states.get(CONTAINER) == "running"
-    answers = served([name for name in names if name in live.domains]) if runs else {}
+    answers = served_certificates([name for name in names if name in live.domains]) if runs else {}
     sites = []
     for name in names:
         text, good = manifests.get(name), live.files.get(manifest_file(name))
@@ -200,7 +206,7 @@ def _entry(
     settings: Settings,
     states: Mapping[str, str] | None,
     now: datetime.datetime,
-    answer: Served | None,
+    answer: ServedCertificate | None,
 ) -> dict[str, Any]:
     problems: list[str] = []
     site = None

@@ -23,12 +23,12 @@ from ..._core.networks import EDGE, is_edge_network
 from ..._core.proxy.plan import manifest_file, site_file, site_of
 from ..._core.site.manifest import Site
 from ..._core.site.removal import ContainerInfo, Decision, Mount, decide, mentions
-from ..cert.chain import lineage_remains
 from ..machine.docker_site import SiteEngine
 from ..machine.files import load_yaml
 from ..store.access_logs import site_logs
 from ..store.host import Host
 from ..store.layout import Paths
+from ..store.lineages import lineage_remains
 from ..store.manifests import manifest_files
 from ..store.passwords import remains as password_files
 from .removal.journal import Journal

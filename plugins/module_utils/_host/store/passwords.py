@@ -9,16 +9,14 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..._core.auth.htpasswd import file_name, path_of
-from ..._core.errors import RefusedError
 from ..machine.files import fsync_directory, read_text, remove_tree, write_atomically
+from ..machine.lock import directory_lock
 from .layout import NGINX_GID, Paths
 
 __all__ = (
@@ -48,25 +46,8 @@ def users_file(paths: Paths, domain: str, protected: str) -> Path:
 def locked(paths: Paths) -> Iterator[None]:
     """Hold the lock of the password files. A run that needs the host's lock too must take that lock after this one."""
     # The directory itself is locked, so that no lock file is left beside the sites.
-    handle = os.open(paths.htpasswd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RefusedError(
-                        "another run has held the lock of the password files for two minutes",
-                        field="lock",
-                        value=str(paths.htpasswd),
-                        hint="wait for the other run, then try again",
-                    ) from None
-                time.sleep(0.05)
+    with directory_lock(paths.htpasswd, name="the lock of the password files", timeout=_LOCK_SECONDS):
         yield
-    finally:
-        os.close(handle)
 
 
 def read_users_file(paths: Paths, domain: str, protected: str) -> str | None:

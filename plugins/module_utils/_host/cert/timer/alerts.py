@@ -1,9 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The alert hooks of a host: a program that is told on its standard input, and a webhook that is posted to.
+"""Alerts about late certificates: an alert program of the host, and a webhook.
 
-The same trouble is told once a day, not with every run.
+The same problem is sent once a day, not with each run of the timer.
 Note that this module is **private** to the collection.
 """
 
@@ -16,73 +16,104 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...._core.cert.status import rfc3339
 from ...._core.settings import Settings
+from ...._core.times import rfc3339
 from ...machine.files import read_json, read_text, write_atomically
 
 __all__ = ("Alerts",)
 
-_AGAIN = datetime.timedelta(hours=24)
+_REPEAT = datetime.timedelta(hours=24)
 _TIMEOUT = 60
+_LISTED = 10
 
 
 class Alerts:
-    """The hooks of ``settings``; what was told when is remembered in the file ``state``."""
+    """The alert hooks in ``settings``. The file ``state`` records when which problem was sent."""
 
     def __init__(self, settings: Settings, state: Path, *, now: datetime.datetime) -> None:
         self._settings = settings
         self._state = state
         self._now = now
 
-    def tell(self, late: list[dict[str, Any]]) -> list[str]:
-        """Tell the hooks what is late and was not told within a day; returns what was done, in words."""
-        said = read_json(self._state)
-        said = (
-            {name: entry for name, entry in said.items() if isinstance(entry, dict)} if isinstance(said, dict) else {}
-        )
-        fresh = [entry for entry in late if self._is_news(said.get(entry["domain"]), entry)]
-        words = [f"late: {entry['domain']}: {entry['why']}" for entry in late]
-        failures, hooks = self._send(fresh) if fresh else ([], 0)
-        words += failures
-        if fresh and not hooks:
-            words.append("nobody was told: the host's settings have neither alert_command nor alert_url")
-        elif fresh and not failures:
-            words.append(f"told of {', '.join(entry['domain'] for entry in fresh[:10])}")
-        told = fresh if hooks and not failures else []
-        kept = {entry["domain"]: said[entry["domain"]] for entry in late if entry["domain"] in said}
-        kept.update({entry["domain"]: {"state": entry["state"], "time": rfc3339(self._now)} for entry in told})
-        if kept != said:
+    def send(self, late: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Send an alert for the late certificates that were not reported within a day. Returns lines for the log."""
+        sent = self._read_state()
+        fresh = [entry for entry in late if self._is_news(sent.get(entry["domain"]), entry)]
+        messages = [f"late: {entry['domain']}: {entry['why']}" for entry in late]
+        delivered = False
+        if fresh:
+            failures = self._run_hooks(fresh)
+            delivered = self._has_hook and not failures
+            messages += failures
+        if delivered:
+            messages.append(f"alert sent for {', '.join(entry['domain'] for entry in fresh[:_LISTED])}")
+        elif fresh and not self._has_hook:
+            messages.append("no alert was sent: the host's settings have neither alert_command nor alert_url")
+        # A failed alert is not recorded, so that the next run sends it again.
+        self._write_state(sent, late, fresh if delivered else [])
+        return messages
+
+    @property
+    def _has_hook(self) -> bool:
+        return bool(self._settings.alert_command or self._settings.alert_url)
+
+    def _is_news(self, before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+        if before is None or before.get("state") != entry["state"]:
+            return True
+        repeat = rfc3339(self._now - _REPEAT) or ""
+        return str(before.get("time") or "") <= repeat
+
+    def _read_state(self) -> dict[str, dict[str, Any]]:
+        data = read_json(self._state)
+        if not isinstance(data, dict):
+            return {}
+        return {domain: entry for domain, entry in data.items() if isinstance(entry, dict)}
+
+    def _write_state(
+        self,
+        before: Mapping[str, dict[str, Any]],
+        late: Sequence[Mapping[str, Any]],
+        sent: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Record what was sent now, and forget the certificates that are no longer late."""
+        still_late = {entry["domain"] for entry in late}
+        state = {domain: entry for domain, entry in before.items() if domain in still_late}
+        for entry in sent:
+            state[entry["domain"]] = {"state": entry["state"], "time": rfc3339(self._now)}
+        if state != before:
             self._state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(self._state, f"{json.dumps(kept, sort_keys=True)}\n", mode=0o600)
-        return words
+            write_atomically(self._state, f"{json.dumps(state, sort_keys=True)}\n", mode=0o600)
 
-    def _is_news(self, before: dict[str, Any] | None, entry: dict[str, Any]) -> bool:
-        again = rfc3339(self._now - _AGAIN) or ""
-        return before is None or before.get("state") != entry["state"] or str(before.get("time") or "") <= again
-
-    def _send(self, late: list[dict[str, Any]]) -> tuple[list[str], int]:
-        """Send one message to every hook; returns what went wrong, and how many hooks there are."""
+    def _run_hooks(self, late: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Send one message to each hook. Returns a line for each hook that failed."""
         host = socket.getfqdn()
         lines = [f"{entry['domain']}: {entry['why']} (until {entry['not_after'] or 'unknown'})" for entry in late]
-        text = f"{host}: {len(late)} certificate{'s' if len(late) > 1 else ''} late: " + "; ".join(lines[:10])
-        # "text" is what chat webhooks show.
-        message = {"schema": 1, "text": text, "host": host, "time": rfc3339(self._now), "certificates": late}
+        plural = "s" if len(late) > 1 else ""
+        text = f"{host}: {len(late)} certificate{plural} late: {'; '.join(lines[:_LISTED])}"
+        # Chat webhooks show the key "text".
+        message = {"schema": 1, "text": text, "host": host, "time": rfc3339(self._now), "certificates": list(late)}
         body = json.dumps(message).encode()
-        command, address = self._settings.alert_command, self._settings.alert_url
         failures = []
-        if command and (wrong := _run(command, body, text)):
-            failures.append(f"alert_command failed: {wrong}")
-        if address and (wrong := _post(address, body)):
-            failures.append(f"alert_url failed: {wrong}")
-        return failures, bool(command) + bool(address)
+        if self._settings.alert_command:
+            problem = _run(self._settings.alert_command, body, text)
+            if problem:
+                failures.append(f"alert_command failed: {problem}")
+        if self._settings.alert_url:
+            problem = _post(self._settings.alert_url, body)
+            if problem:
+                failures.append(f"alert_url failed: {problem}")
+        return failures
 
 
 def _run(command: str, body: bytes, text: str) -> str | None:
+    """Run the alert program with the message on its standard input. Returns what went wrong, or None."""
     try:
-        # An absolute path of the host's own settings, without a shell; the host's timer has no module to call.
+        # The path is absolute and comes from the host's own settings; no shell is involved. On the host's timer there
+        # is no Ansible module, so run_command is not available.
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             [command],
             input=body,
@@ -93,36 +124,39 @@ def _run(command: str, body: bytes, text: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    words = done.stderr.decode(errors="replace").strip().splitlines()
-    return None if done.returncode == 0 else f"it ended with {done.returncode}{': ' + words[-1] if words else ''}"
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    last_line = f": {lines[-1]}" if lines else ""
+    return f"it ended with {done.returncode}{last_line}"
 
 
-def _address(said: str) -> str:
-    """Return the webhook's address: as said, or from a file that only root may read."""
-    if not said.startswith("/"):
-        return said
-    path = Path(said)
-    text = (read_text(path) or "").strip()
-    if not text:
-        raise ValueError(f"there is no address in {said}")
-    state = path.stat()
-    if state.st_uid != 0 or state.st_mode & 0o077:
-        raise ValueError(f"others than root may read {said}: chmod 600 {said}")
-    if not text.startswith(("http://", "https://")):
-        raise ValueError(f"{said} holds no http or https address")
-    return text
-
-
-def _post(said: str, body: bytes) -> str | None:
-    """Post a message; returns what went wrong, never the address: it may hold a token."""
+def _post(setting: str, body: bytes) -> str | None:
+    """Post the message to the webhook. Returns what went wrong, or None; never the address, which may hold a token."""
     try:
-        request = urllib.request.Request(  # noqa: S310  http or https, by its form
-            _address(said), body, {"Content-Type": "application/json", "User-Agent": "vsa"}, method="POST"
+        request = urllib.request.Request(  # noqa: S310  _webhook and the setting's form allow http and https only
+            _webhook(setting), body, {"Content-Type": "application/json", "User-Agent": "vsa"}, method="POST"
         )
-        # The host's timer runs this without Ansible, so its open_url is not there.
+        # On the host's timer there is no Ansible, so its open_url is not available.
         with urllib.request.build_opener().open(request, timeout=_TIMEOUT):
             return None
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}"
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", None) or error)
+
+
+def _webhook(setting: str) -> str:
+    """Return the address of the webhook: the setting itself, or the content of a file that only root may read."""
+    if not setting.startswith("/"):
+        return setting
+    path = Path(setting)
+    address = (read_text(path) or "").strip()
+    if not address:
+        raise ValueError(f"there is no address in {setting}")
+    found = path.stat()
+    if found.st_uid != 0 or found.st_mode & 0o077:
+        raise ValueError(f"others than root may read {setting}: chmod 600 {setting}")
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(f"{setting} holds no http or https address")
+    return address

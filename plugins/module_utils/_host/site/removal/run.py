@@ -25,7 +25,6 @@ from ...._core.proxy.plan import Plan, site_file
 from ...._core.result import CHANGED, OK, WARNING, Result, Step
 from ...._core.run_context import RunContext
 from ...._core.site.removal import ContainerInfo
-from ...cert.chain import remove_lineage
 from ...machine.docker_site import SiteEngine, Written
 from ...machine.lock import host_lock
 from ...proxy.transaction import Proxy
@@ -33,6 +32,7 @@ from ...proxy.values import Change, Outcome, Request
 from ...store.access_logs import site_logs
 from ...store.host import Host, read_host
 from ...store.layout import Paths
+from ...store.lineages import certbot_lock, remove_lineage
 from ...store.passwords import remove_site
 from ..resources import SiteResources, find_resources, remains, scheduled
 from .data import Purge, carry_out, plan_purge
@@ -288,8 +288,7 @@ class _Removal:
             self._done.add("certificate", [], f"kept, used by {', '.join(users)}" if users else "kept, as asked")
             return
         # The renewal loop of the certbot container must not work on the lineage meanwhile.
-        lock = self._paths.certbot_lock
-        with host_lock(lock) if lock.exists() else contextlib.nullcontext():
+        with certbot_lock(self._paths):
             gone = remove_lineage(self._paths, self._domain)
         self._done.add("certificate", gone, "lineage, keys and renewal configuration removed" if gone else "none")
 

@@ -14,8 +14,8 @@ LABEL63 = "a" * 63
 DOMAIN230 = ".".join([LABEL63, LABEL63, LABEL63, "a" * 34, "com"])
 NO_TEXT = [None, True, 3, 3.0, b"shop.example.com", ["shop.example.com"], {}, datetime.date(2026, 1, 1)]
 FORMS = (
-    "boolean ca cidr container domain duration email password password_hash path port profile rate relative_path size "
-    "stack_name switch tenant user variable whole_number www".split()
+    "boolean ca certificate_name cidr container dns_plugin domain duration email password password_hash path port "
+    "profile rate relative_path size stack_name switch tenant user variable whole_number www".split()
 )
 
 
@@ -493,3 +493,31 @@ def test_variable_is_taken(name: str) -> None:
 @pytest.mark.parametrize("name", [*NO_TEXT, "", "1A", "A-B", "A B", "A\n", "É", "A=1", "A" * 101], ids=ascii)
 def test_variable_is_refused(name: object) -> None:
     refused(forms.variable, name)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("Shop.test", "shop.test"), ("*.Shop.test", "*.shop.test"), (" *.a.test ", "*.a.test")]
+)
+def test_certificate_name_is_taken(value: str, expected: str) -> None:
+    assert taken(lambda name: forms.certificate_name(name, field="san/0"), value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [*NO_TEXT, "", "*", "*.", "*.test", "*.*.shop.test", "www.*.test", "a.test;"], ids=str
+)
+def test_certificate_name_is_refused(value: object) -> None:
+    with pytest.raises(RefusedError) as caught:
+        forms.certificate_name(value, field="san/0")
+    assert caught.value.field == "san/0"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("cloudflare", "cloudflare"), ("dns-cloudflare", "cloudflare"), ("rfc2136", "rfc2136")]
+)
+def test_dns_plugin_is_taken(value: str, expected: str) -> None:
+    assert taken(lambda name: forms.dns_plugin(name, field="dns"), value) == expected
+
+
+@pytest.mark.parametrize("value", [*NO_TEXT, "", "a b", "--x", "Cloudflare", "x" * 33, "dns-"], ids=str)
+def test_dns_plugin_is_refused(value: object) -> None:
+    refused(forms.dns_plugin, value)

@@ -1,25 +1,23 @@
-"""What is noted about one certificate beyond its site's manifest."""
+"""The options of one certificate that its site's manifest does not have."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import (
-    CertNote,
-    certificate_name,
-    dns_plugin,
+    CertificateOptions,
     needed_names,
-    note_record,
-    parse_note,
+    options_record,
+    parse_options,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 
-NOTE = CertNote(("api.shop.test", "*.shop.test"), "rfc2136")
+OPTIONS = CertificateOptions(("api.shop.test", "*.shop.test"), "rfc2136")
 
 
-def test_a_note_is_read_as_it_was_written() -> None:
-    assert parse_note(note_record("shop.test", NOTE)) == NOTE
-    assert parse_note(None) == CertNote()
-    assert note_record("shop.test", CertNote()) == {"schema": 1, "domain": "shop.test"}
+def test_options_are_read_as_they_were_written() -> None:
+    assert parse_options(options_record("shop.test", OPTIONS)) == OPTIONS
+    assert parse_options(None) == CertificateOptions()
+    assert options_record("shop.test", CertificateOptions()) == {"schema": 1, "domain": "shop.test"}
 
 
 @pytest.mark.parametrize(
@@ -39,20 +37,9 @@ def test_a_note_is_read_as_it_was_written() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_note_is_refused(data: object) -> None:
+def test_what_are_no_options_is_refused(data: object) -> None:
     with pytest.raises(RefusedError):
-        parse_note(data, where="certs/shop.test/")
-
-
-@pytest.mark.parametrize(
-    ("value", "name"), [("Shop.test", "shop.test"), ("*.Shop.test", "*.shop.test"), (" *.a.test ", "*.a.test")]
-)
-def test_certificate_name(value: str, name: str) -> None:
-    assert certificate_name(value, field="san/0") == name
-
-
-def test_a_plugin_may_be_said_in_full() -> None:
-    assert dns_plugin("dns-cloudflare", field="dns") == dns_plugin("cloudflare", field="dns") == "cloudflare"
+        parse_options(data, where="certs/shop.test/")
 
 
 @pytest.mark.parametrize(
@@ -68,4 +55,4 @@ def test_a_plugin_may_be_said_in_full() -> None:
     ],
 )
 def test_needed_names(names: tuple[str, ...], san: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    assert needed_names("shop.test", names, CertNote(san)) == needed
+    assert needed_names("shop.test", names, CertificateOptions(san)) == needed

@@ -6,16 +6,14 @@ import dataclasses
 import datetime
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts, attempts_from
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.status import (
     DIRECTORIES,
-    Attempts,
     Decision,
     Facts,
-    Window,
-    attempts_from,
-    attempts_record,
+    RenewalWindow,
     authority_label,
-    covers,
+    authority_of,
     directory_url,
     judge,
     past_two_thirds,
@@ -23,7 +21,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.status impo
     renewal_time,
     retry_after,
     should_issue,
-    time_left,
+    uncovered_names,
     window_from,
 )
 
@@ -93,8 +91,8 @@ def test_a_verdict_counts_in_shares_and_seconds() -> None:
         ((), ("a.test",), ("a.test",)),
     ],
 )
-def test_covers(has: tuple[str, ...], needs: tuple[str, ...], lacks: tuple[str, ...]) -> None:
-    assert covers(facts(names=has), needs) == lacks
+def test_uncovered_names(has: tuple[str, ...], needs: tuple[str, ...], lacks: tuple[str, ...]) -> None:
+    assert uncovered_names(facts(names=has), needs) == lacks
 
 
 def failed(count: int, ago: datetime.timedelta = datetime.timedelta(0), **values: object) -> Attempts:
@@ -169,21 +167,6 @@ def test_keeping_says_how_long() -> None:
     assert made.reason == "valid for 71 d (79 %)"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (71 * 86400 + 5, "71 d"),
-        (3 * 86400, "3 d"),
-        (30 * 3600, "30 h"),
-        (3 * 3600, "3 h"),
-        (300, "5 min"),
-        (-5, "0 min"),
-    ],
-)
-def test_time_left(seconds: int, text: str) -> None:
-    assert time_left(seconds) == text
-
-
 def test_a_lifetime_counts_its_last_second() -> None:
     # Let's Encrypt's 90 days are 89 d 23:59:59 between the two fields.
     found = facts(not_before=NOW, not_after=NOW + 90 * DAY - datetime.timedelta(seconds=1))
@@ -222,16 +205,23 @@ def test_authority_label(authority: str, issuer: str | None, label: str) -> None
     assert authority_label(authority, issuer) == label
 
 
+@pytest.mark.parametrize(
+    ("server", "authority"),
+    [
+        (None, "letsencrypt"),
+        (DIRECTORIES["letsencrypt"], "letsencrypt"),
+        (DIRECTORIES["staging"], "staging"),
+        (PEBBLE, PEBBLE),
+    ],
+)
+def test_authority_of(server: str | None, authority: str) -> None:
+    assert authority_of(facts(server=server)) == authority
+
+
 def test_directory_url() -> None:
     assert directory_url("letsencrypt").startswith("https://acme-v02.")
     assert directory_url("staging").startswith("https://acme-staging-v02.")
     assert directory_url(PEBBLE) == PEBBLE
-
-
-def test_attempts_survive_the_disk() -> None:
-    tries = Attempts(failures=3, last=NOW, retry_after=NOW + MINUTE, error="it refused")
-    assert attempts_from(attempts_record(tries)) == tries
-    assert attempts_from(attempts_record(Attempts())) == Attempts()
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {}, {"failures": "3"}, {"failures": 1, "last": "soon"}])
@@ -267,7 +257,7 @@ def test_a_window() -> None:
     window = window_from(answer)
     assert window is not None
     assert window.as_list() == ["2027-01-22T13:48:43Z", "2027-01-24T13:48:43Z"]
-    assert Window.from_list(window.as_list()) == window
+    assert RenewalWindow.from_list(window.as_list()) == window
     assert window.middle.day == 23
 
 

@@ -6,7 +6,7 @@ import datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.status import Attempts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot, ask_for_reload
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths

@@ -1,21 +1,23 @@
-"""When a certificate is kept as it lies, and when the module that brings one has something to do."""
+"""When the present certificate is valid as it is, and when ensure_certificate has something to do."""
 
 from __future__ import annotations
 
 import datetime
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.issue import bring_certificate, kept_certificate
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.issue import ensure_certificate, valid_certificate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
 NOW = datetime.datetime.now(datetime.UTC)
-WANTED: dict[str, Any] = {"domain": "shop.test", "names": ["shop.test"], "ca": "selfsigned", "email": None}
+REQUEST = IssueRequest("shop.test", names=["shop.test"], ca="selfsigned")
 
 
 @pytest.fixture
@@ -25,15 +27,15 @@ def paths(tmp_path: Path) -> Paths:
     return made
 
 
-def test_a_good_one_is_kept_in_the_words_of_the_module(paths: Paths) -> None:
+def test_a_valid_one_is_kept_with_the_result_of_the_module(paths: Paths) -> None:
     make_pair(paths.selfsigned, ("shop.test",), now=NOW)
-    kept = kept_certificate(WANTED, paths=paths)
-    assert kept is not None
-    brought = bring_certificate({**WANTED, "force": False}, check=False, paths=paths)
-    for result in (kept, brought):
-        result["certificate"].pop("seconds_left")  # a second may pass between the two
-    assert kept == brought
-    assert (kept["changed"], kept["steps"][0]["state"]) == (False, "ok")
+    valid = valid_certificate(read_host(paths), REQUEST)
+    assert valid is not None
+    ensured = ensure_certificate(read_host(paths), REQUEST, check=False)
+    for result in (valid, ensured):
+        result.data["certificate"].pop("seconds_left")  # a second may pass between the two
+    assert valid == ensured
+    assert (valid.changed, valid.steps[0].state) == (False, OK)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +47,15 @@ def test_another_is_not(paths: Paths, made_for: tuple[str, ...], days_ago: int) 
     if made_for:
         make_pair(paths.selfsigned, made_for, now=NOW - datetime.timedelta(days=days_ago))
         (paths.selfsigned / made_for[0]).rename(paths.selfsigned / "shop.test")
-    assert kept_certificate(WANTED, paths=paths) is None
+    assert valid_certificate(read_host(paths), REQUEST) is None
 
 
 def test_one_that_nginx_could_not_read_is_not(paths: Paths) -> None:
     make_pair(paths.selfsigned, ("shop.test",), now=NOW)
     key = paths.selfsigned / "shop.test/privkey.pem"
     key.chmod(0o600)
-    assert kept_certificate(WANTED, paths=paths) is None
-    mended = bring_certificate({**WANTED, "force": False}, check=False, paths=paths)
-    assert mended["changed"]
+    assert valid_certificate(read_host(paths), REQUEST) is None
+    mended = ensure_certificate(read_host(paths), REQUEST, check=False)
+    assert mended.changed
     assert key.stat().st_mode & 0o777 == 0o640
-    assert kept_certificate(WANTED, paths=paths) is not None
+    assert valid_certificate(read_host(paths), REQUEST) is not None

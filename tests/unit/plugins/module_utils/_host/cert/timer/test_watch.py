@@ -33,8 +33,12 @@ def entry(**values: Any) -> dict[str, Any]:
     [
         ({}, {}, None),
         ({}, {"shop.test": "the CA is down"}, None),
-        ({"state": "due", "past_two_thirds": True}, {}, "two thirds of its life have passed, and it was not renewed"),
-        ({"state": "due", "past_two_thirds": True, "ari": OVER}, {}, "two thirds of its life"),
+        (
+            {"state": "due", "past_two_thirds": True},
+            {},
+            "two thirds of its lifetime have passed, and it was not renewed",
+        ),
+        ({"state": "due", "past_two_thirds": True, "ari": OVER}, {}, "two thirds of its lifetime"),
         # The CA itself wants it later.
         ({"state": "due", "past_two_thirds": True, "ari": OPEN}, {}, None),
         ({"state": "due", "past_two_thirds": True, "ari": OPEN}, {"shop.test": "it refused"}, "it refused"),
@@ -42,7 +46,7 @@ def entry(**values: Any) -> dict[str, Any]:
         ({"state": "expired", "problem": "it expired on 2026-11-01"}, {}, "it expired on 2026-11-01"),
         ({"state": "mismatch", "problem": "not a pair"}, {}, "not a pair"),
         ({"state": "missing", "site": False}, {}, None),
-        ({"served": "older"}, {}, "the proxy does not serve what lies on disk"),
+        ({"served": "older"}, {}, "the proxy does not serve the certificate on disk"),
         ({"served": "newer"}, {}, None),
         ({"served": None, "site": False}, {}, None),
         ({"state": "due", "past_two_thirds": True, "site": False, "ca": "selfsigned"}, {}, None),
@@ -72,21 +76,21 @@ def test_the_same_is_told_once_a_day(told: Path) -> None:
     settings = Settings(alert_command=str(told.parent / "alert"))
     state = told.parent / "state/alerts.json"
     for hours, messages in ((0, 1), (12, 1), (24, 2), (25, 2)):
-        Alerts(settings, state, now=NOW + datetime.timedelta(hours=hours)).tell(late())
+        Alerts(settings, state, now=NOW + datetime.timedelta(hours=hours)).send(late())
         assert len(told.read_text(encoding="utf-8").splitlines()) == messages, hours
     worse = [{**late()[0], "state": "expired"}]
-    Alerts(settings, state, now=NOW + datetime.timedelta(hours=25)).tell(worse)
+    Alerts(settings, state, now=NOW + datetime.timedelta(hours=25)).send(worse)
     lines = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 3, "worse is news"
     assert lines[-1]["certificates"][0]["domain"] == "shop.test"
     assert "shop.test" in lines[-1]["text"]
-    Alerts(settings, state, now=NOW).tell([])
+    Alerts(settings, state, now=NOW).send([])
     assert json.loads(state.read_text(encoding="utf-8")) == {}, "what is well again is forgotten"
 
 
 def test_silent_when_all_is_well(told: Path) -> None:
     settings = Settings(alert_command=str(told.parent / "alert"))
-    assert Alerts(settings, told.parent / "alerts.json", now=NOW).tell([]) == []
+    assert Alerts(settings, told.parent / "alerts.json", now=NOW).send([]) == []
     assert not told.exists()
     assert not (told.parent / "alerts.json").exists()
 
@@ -94,25 +98,25 @@ def test_silent_when_all_is_well(told: Path) -> None:
 def test_a_hook_that_fails_is_tried_again(told: Path) -> None:
     bad = Settings(alert_command=str(told.parent / "nothing"))
     state = told.parent / "alerts.json"
-    said = Alerts(bad, state, now=NOW).tell(late())
+    said = Alerts(bad, state, now=NOW).send(late())
     assert any(line.startswith("alert_command failed: ") for line in said)
     good = Settings(alert_command=str(told.parent / "alert"))
-    assert Alerts(good, state, now=NOW).tell(late())[-1] == "told of shop.test"
+    assert Alerts(good, state, now=NOW).send(late())[-1] == "alert sent for shop.test"
 
 
 def test_without_a_hook_the_log_says_so(tmp_path: Path) -> None:
-    said = Alerts(Settings(), tmp_path / "alerts.json", now=NOW).tell(late())
+    said = Alerts(Settings(), tmp_path / "alerts.json", now=NOW).send(late())
     assert said[0].startswith("late: shop.test: ")
-    assert said[-1].startswith("nobody was told")
+    assert said[-1].startswith("no alert was sent")
 
 
 def test_an_address_that_others_may_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("https://127.0.0.1:1/token", encoding="utf-8")
     file.chmod(0o644)
-    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).tell(late())
+    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).send(late())
     assert any("chmod 600" in line for line in said)
     file.chmod(0o600)
-    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).tell(late())
+    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).send(late())
     assert any(line.startswith("alert_url failed: ") for line in said)
     assert not any("token" in line for line in said), "the address is a secret"
