@@ -216,6 +216,7 @@ def test_a_variable_set_by_the_command(proxy_vps: rig.Vps, vsa: Playbook) -> Non
 
 
 def test_the_site_of_a_stack_is_its_tenants(proxy_vps: rig.Vps, playbook: Playbook) -> None:
+    proxy_vps.add_dns("guest.vsa.test")
     given = {"stack_name": "guest", "stack_source": str(STACKS)}
     others = "cd /etc/vsa/sites && for f in $(ls | grep -v ^guest); do echo $f; cat $f; done"
     before = proxy_vps.run(others).stdout
