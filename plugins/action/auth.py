@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of the module auth: passwords are read, compared and hashed here, only a hash leaves.
+"""The controller's half of the module auth: reads, compares and hashes passwords. Only a hash reaches the host.
 
-A new user, and one whose password is the same, take one call of the module; another password takes two, for the first
-one brings the hash that there is.
+One call of the module is enough for a new user, and for a user who has this password already. Another password takes
+two calls, because the first call returns the hash that the host has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_BYTES = 4096
 
 
 def read_password(path: str | None) -> str:
-    """Return the password that a file's one line is. RefusedError where it is none; no error has a part of it."""
+    """Return the password, the one line of a file. RefusedError if it is not valid; no error shows a part of it."""
     if not path:
         raise UsageError("a password is missing", field="password_file", expected="a file on the controller")
     try:
@@ -38,13 +38,13 @@ def read_password(path: str | None) -> str:
 
 def hash_of(password: str) -> str:
     """Return a new bcrypt hash."""
-    from passlib.hash import bcrypt  # 0.1 s, and removing a user does not need it
+    from passlib.hash import bcrypt  # takes 0.1 s, and removing a user does not need it
 
     return str(bcrypt.using(rounds=forms.BCRYPT_COST, ident="2y").hash(password))
 
 
 def same_password(password: str, present: str) -> bool:
-    """Say whether a hash is this password's, and good enough to stay: a cheaper or another kind of hash is not."""
+    """Say whether a hash belongs to this password, is of bcrypt, and is not too cheap to stay."""
     from passlib.hash import bcrypt
 
     try:
@@ -67,13 +67,14 @@ class ActionModule(VsaAction):
         return self.verb if self._adds() else "auth.remove"
 
     def act(self) -> dict[str, Any]:
-        """Let the user in, or call the module once to remove the user."""
+        """Add the user, or call the module once to remove the user."""
         return self._present() if self._adds() else self.execute()
 
     def _adds(self) -> bool:
         return bool(self._task.args.get("state", "present") == "present")
 
     def _present(self) -> dict[str, Any]:
+        """Add the user. Call the module again if the user has another hash."""
         args = self._task.args
         forms.domain(args.get("domain"))
         forms.user(args.get("user"))

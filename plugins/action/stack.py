@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of the module stack: it adds the texts of the stack's folder, so that one call is enough."""
+"""The controller's half of the module stack: reads the folder of the stack, and hands its texts to the module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _stacks(source: Path) -> list[str]:
 
 
 def _read_folder(source: Path, name: str) -> dict[str, str]:
-    """Return the text of every file of a stack's folder by its path, without hidden files other than the example."""
+    """Return the text of each file of a stack's folder, by its path. Hidden files are left out, except the example."""
     folder = source / name
     if not (folder / "stack.yml").is_file():
         raise RefusedError("there is no such stack", field="stack", value=name, there_are=_stacks(source))
@@ -55,8 +55,8 @@ class ActionModule(VsaAction):
     def arguments(self) -> dict[str, Any]:
         """Return the texts of the stack's folder for a task that brings the stack up, and the variables to set.
 
-        The variables go as one text: Ansible hides each value of a mapping with no_log, so a value "1" would be blanked
-        wherever "1" stands in the result.
+        The variables are handed over as one text. Of a mapping, Ansible would hide each value, so that a value "1" would be
+        blanked everywhere in the result.
         """
         task = self._task.args
         variables = task.get("env")

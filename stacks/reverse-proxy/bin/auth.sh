@@ -1,5 +1,5 @@
 #!/bin/sh
-# Entry point of the container vsa-auth: takes away the socket that a killed NGINX left, then becomes NGINX (PID 1).
+# Entry point of the container vsa-auth: removes the socket that a killed NGINX left, then becomes NGINX (PID 1).
 # $@ is the command of compose.yml.
 set -eu
 

@@ -1,11 +1,11 @@
 #!/bin/sh
-# certbot's deploy hook: sets the rights of a renewed lineage and asks NGINX's reloader to load it at once.
-# With VSA_NO_RELOAD=1 it does not ask: the first certificate of a site is loaded by the transaction that adds the site.
+# Deploy hook of certbot: sets the permissions of a renewed lineage, and makes the reloader reload NGINX at once.
+# With VSA_NO_RELOAD=1 there is no reload: the transaction that adds a site loads the site's first certificate.
 set -eu
 
 /bin/sh /opt/vsa/certbot-rights.sh
 if [ -z "${VSA_NO_RELOAD:-}" ]; then
-    # A new content each time; the reloader compares, so that nothing is lost while it is away.
+    # The content is new each time. The reloader compares it, so it notices a renewal even after it was restarted.
     flag=/etc/letsencrypt/vsa-reload
     printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$$" "${RENEWED_LINEAGE:-}" >"$flag.new"
     mv "$flag.new" "$flag"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Healthcheck of vsa-certbot: the loop came round in time (an hour for a run with many certificates).
+# Health check of vsa-certbot: the renewal loop still runs. A run with many certificates may take an hour.
 set -eu
 
 last=$(cat /run/vsa/loop)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Entry point of the container vsa-certbot: tries to renew what is due, again and again. certbot itself decides what is
-# due (ARI, else the share of the lifetime that is left), so asking often costs nothing.
+# Entry point of the container vsa-certbot: runs `certbot renew` again and again. certbot itself decides what is due (by ARI,
+# otherwise by the rest of the lifetime), so a run without anything to renew costs nothing.
 set -u
 
 every=${VSA_RENEW_EVERY:-43200}
@@ -15,7 +15,7 @@ nap() {
 
 mkdir -p /run/vsa
 date +%s >/run/vsa/loop
-# A host that restarts in a loop must not ask the CA each time.
+# A container that restarts in a loop must not contact the CA at each start.
 nap 30
 while :; do
     date +%s >/run/vsa/loop

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lets NGINX's workers, and nobody else, read certificates and keys: they open them by variable, as their own user.
+# Lets root and NGINX's workers, and nobody else, read certificates and keys. The workers open the files at run time, as
+# their own user, because the certificates are configured by variable.
 set -eu
 
 cd /etc/letsencrypt

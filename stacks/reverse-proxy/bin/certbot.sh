@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs certbot, one at a time: the renewal loop and `vsa cert issue` take the same lock.
+# Runs certbot under a lock: the renewal loop and `vsa cert issue` never run it at the same time.
 # $@ are certbot's arguments; standard output and error are certbot's own.
 set -eu
 . /opt/vsa/lock.sh
 
-# A custom CA (vsa.yml: ca_bundle) is trusted besides the public ones, never instead of them.
+# A custom CA (vsa.yml: ca_bundle) is trusted in addition to the public CAs, never instead of them.
 custom=/etc/letsencrypt/vsa-ca.pem
 if [ -s "$custom" ]; then
     system=/etc/ssl/certs/ca-certificates.crt
@@ -25,6 +25,6 @@ fi
 
 code=0
 certbot --max-log-backups 20 "$@" 9>&- || code=$?
-# Also after a failure: directories that certbot made on its way must not keep NGINX out.
+# Also after a failure: NGINX must be able to read the directories that certbot has made until then.
 /bin/sh /opt/vsa/certbot-rights.sh
 exit "$code"

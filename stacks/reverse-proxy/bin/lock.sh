@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# Read by the other scripts with `.`: a lock with a waiting time, which busybox' flock does not know.
+# Sourced by the other scripts: a lock with a timeout, which the flock of busybox does not have.
 
-# wait_for_lock FD SECONDS: takes flock(2) on an open descriptor; fails when it is still held after SECONDS.
+# wait_for_lock FD SECONDS: takes flock(2) on an open descriptor. Fails if another process still holds it after SECONDS.
 wait_for_lock() {
     waited=0
     until flock -n "$1"; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Healthcheck of vsa-nginx: a worker answers on the status socket, and the reloader beside it is alive.
+# Health check of vsa-nginx: a worker answers on the status socket, and the reloader in the same container is alive.
 set -eu
 
 if ! curl -fsS -o /dev/null --max-time 3 --unix-socket /run/vsa-status.sock http://vsa/health; then

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs beside NGINX in its container, without a Docker socket: reloads NGINX when certbot renewed something and every six
-# hours regardless, and rotates the logs. It takes the host's lock for both, so it never meets a transaction half done.
-# Times are seconds, sizes bytes; the settings are the environment of compose.yml.
+# Runs in the container of NGINX, without a Docker socket: reloads NGINX when certbot has renewed a certificate and every six
+# hours in any case, and rotates the logs. It takes the host's lock for both, so it never runs in the middle of a transaction.
+# Times are in seconds, sizes in bytes; the settings come from the environment in compose.yml. The paths and numbers here are
+# also in the engine (proxy/nginx.py and store/layout.py of plugins/module_utils/_host), and a test compares them.
 set -u
 . /opt/vsa/lock.sh
 
@@ -9,14 +10,14 @@ lock=/etc/nginx/vsa/.lock
 flag=/etc/letsencrypt/vsa-reload
 logs=/var/log/nginx
 run=/run/vsa
-# Workers that linger behind long connections cost memory: before a fourth set would exist the oldest is ended.
+# Old workers that keep long connections cost memory: the oldest set is ended before a reload makes a fourth set.
 most_sets=3
 
 say() {
     echo "vsa-reloader: $*"
 }
 
-# under_lock FUNCTION: runs it under the host's lock; without a lock file no transaction was ever made.
+# under_lock FUNCTION: runs the function under the host's lock. If there is no lock file, no transaction has ever run.
 under_lock() {
     [ -e "$lock" ] || { "$1"; return; }
     (
@@ -37,14 +38,14 @@ workers() {
         esac
         stat=
         IFS= read -r stat 2>/dev/null <"$process/stat" || continue
-        # The fields are words: they are to be split.
+        # The fields must be split into words.
         # shellcheck disable=SC2086
         set -- ${stat##*) }
         echo "${20} ${process#/proc/} $kind"
     done | sort -n
 }
 
-# Prints the old workers' pids of all sets but the newest two. Workers of one reload start within a few ticks.
+# Prints the pids of the old workers in all sets except the newest two. The workers of one reload start within a few ticks.
 old_sets() {
     workers | awk -v leave=$((most_sets - 1)) '
         { if (NR == 1 || $1 - last > 5) sets++; last = $1; set[NR] = sets; pid[NR] = $2; kind[NR] = $3 }
@@ -82,13 +83,13 @@ reload() {
     return 1
 }
 
-# Prints the logs that are due: "all" in $1 means every one that is not empty, else those over the size.
+# Prints the logs to rotate: with "all" in $1 every log that is not empty, otherwise the logs above the size limit.
 due_logs() {
     find "$logs" -maxdepth 1 -type f -name '*.log' -exec stat -c '%s %n' {} + |
         awk -v all="$1" -v most="${VSA_LOG_MAX_BYTES:-104857600}" '$1 > 0 && (all == "all" || $1 > most) { print $2 }'
 }
 
-# Rename, then reopen: NGINX writes on into the renamed file until it has the new one, so no line is lost.
+# Rename, then reopen: NGINX writes to the renamed file until it has opened the new one, so no line is lost.
 rotate() {
     for file in $(due_logs "$which"); do
         mv "$file" "$file.$now"
@@ -97,7 +98,7 @@ rotate() {
     say "rotated the logs ($which)"
 }
 
-# The rotated ones: compressed an hour later (whatever follows a log has read it by then), deleted beyond the limits.
+# Compresses rotated logs after an hour, when every program that follows a log has read it, and deletes those beyond the limits.
 tidy() {
     find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' ! -name '*.gz' -mmin +60 -exec nice gzip -q {} \;
     find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' -exec stat -c '%s %n' {} + |
@@ -136,7 +137,7 @@ while :; do
     echo "$now" >"$run/reloader"
     want=
     IFS= read -r want 2>/dev/null <"$flag"
-    # At once; but a run that renews hundreds makes one reload a minute, not hundreds.
+    # At once, but at most once per minute: a run may renew hundreds of certificates.
     if [ "$want" != "$have" ] && [ $((now - hooked)) -ge 60 ]; then
         hooked=$now
         say "certificates were renewed"
@@ -152,7 +153,7 @@ while :; do
 
     if [ $((now - looked)) -ge 60 ]; then
         looked=$now
-        # A new version of this file: the loop in nginx.sh starts it.
+        # If this file has a new version, exit: the loop in nginx.sh starts the new one.
         [ -z "$(find "$0" -newer "$run/reloader.started")" ] || exit 0
         look_after_logs
     fi
