@@ -55,8 +55,8 @@ class ActionModule(VsaAction):
     def arguments(self) -> dict[str, Any]:
         """Return the texts of the stack's folder for a task that brings the stack up, and the variables to set.
 
-        The variables are handed over as one text. Of a mapping, Ansible would hide each value, so that a value "1" would be
-        blanked everywhere in the result.
+        The variables are handed over as one text: Ansible would hide each value of a mapping by itself, and so blank a
+        value "1" everywhere in the result.
         """
         task = self._task.args
         variables = task.get("env")

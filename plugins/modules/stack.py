@@ -118,10 +118,9 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result, as_module_result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import down, finish, up
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
 
 SPEC = {
@@ -169,14 +168,13 @@ def call(params, *, check, diff) -> Result:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    params, check = module.params, module.check_mode
-    try:
-        result = audited(
-            lambda: as_module_result(call(params, check=check, diff=module._diff)), params, module="stack", check=check
-        )
-    except VsaError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    check, diff = module.check_mode, module._diff
+    exit_recorded(
+        module,
+        lambda _run: call(module.params, check=check, diff=diff),
+        verb="stack.up",
+        target=module.params["name"],
+    )
 
 
 if __name__ == "__main__":
