@@ -1,22 +1,22 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings of a host, /etc/vsa/vsa.yml: what it may say, and the built-in values of what it does not.
+"""The settings of a host: the names, forms and built-in values of what /etc/vsa/vsa.yml may say.
 
-Precedence: a flag, the site's manifest, this file, built-in. Only ``bootstrap`` and ``site apply`` write it.
+Precedence: a flag, the site's manifest, this file, built-in. Only ``bootstrap`` and ``site apply`` write the file.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from . import forms
 from .errors import RefusedError
 
-__all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings")
+__all__ = ("SETTINGS_SCHEMA", "Settings", "parse_settings", "setting_errors")
 
 SETTINGS_SCHEMA = 1
 _FILE = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
@@ -33,18 +33,19 @@ _FORMS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, defaults filled in.
+    """All settings of a host; a setting that the file does not have gets its built-in value.
 
-    * ``ca``, ``email``: for sites that do not say.
-    * ``ca_bundle``: a PEM file on the host, trusted besides the system's for the ACME server and when a chain is
-      verified.
-    * ``worker_shutdown_timeout``: the longest that a WebSocket outlives another site's change.
-    * ``resolver_valid``: how long NGINX believes an address of a container.
-    * ``loki_url``: where the audit trail is pushed to, if anywhere.
-    * ``dns_plugin``, ``dns_propagation``: certbot's plugin for challenges by DNS (``rfc2136``, ``cloudflare`` …), and
-      how long a record may take to be seen.
-    * ``alert_command``, ``alert_url``: a program of the host that is told on its standard input, and a webhook (an
-      address, or a file of mode 0600 that holds one), when a certificate is late.
+    * ``ca``, ``email``: the certificate authority and the contact address of sites that name none.
+    * ``ca_bundle``: a PEM file on the host. It is trusted in addition to the system's certificates, for the ACME server
+      and when a chain is verified.
+    * ``worker_shutdown_timeout``: the longest time that a WebSocket outlives a change of another site.
+    * ``resolver_valid``: how long NGINX caches the address of a container.
+    * ``loki_url``: the address of Loki, to which the audit trail is pushed; None if it is not pushed.
+    * ``dns_plugin``, ``dns_propagation``: certbot's plugin for DNS challenges (``rfc2136``, ``cloudflare`` …), and how
+      long a DNS record may take until the CA sees it.
+    * ``alert_command``, ``alert_url``: who is told when a certificate is late. The command is a program of the host
+      that reads the message on its standard input. The URL is a webhook, or the path of a file of mode 0600 that holds
+      the webhook's address.
     """
 
     ca: str = "letsencrypt"
@@ -64,9 +65,10 @@ class Settings:
 
 
 def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
-    """Return the settings that a file's mapping says; an empty file says nothing.
+    """Return the settings of a parsed vsa.yml; None stands for an empty file.
 
-    Raises RefusedError for an unknown setting or a value that is not of its form.
+    ``where`` is put before the name of a setting in errors. Raises RefusedError if a setting is unknown or if its value
+    does not have its form.
     """
     if data is None:
         return Settings()
@@ -82,6 +84,27 @@ def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
         key: _value(key, value, f"{where}{key}") for key, value in data.items() if key != "schema" and value is not None
     }
     return Settings(**values)
+
+
+def setting_errors(said: Mapping[str, object], unset: Sequence[str] = (), *, where: str) -> list[RefusedError]:
+    """Return an error for each value that does not have the form of its setting, and for each unknown name to unset.
+
+    Unlike ``parse_settings``, this function does not stop at the first error: an operator sees all of them at once.
+    """
+    errors = []
+    for key, value in said.items():
+        try:
+            parse_settings({key: value}, where=where)
+        except RefusedError as error:
+            errors.append(error)
+    known = Settings().as_dict()
+    expected = ", ".join(known)
+    errors += [
+        RefusedError("there is no such setting", field=f"{where}unset", value=name, expected=expected)
+        for name in unset
+        if name not in known
+    ]
+    return errors
 
 
 def _value(key: str, value: object, field: str) -> str:

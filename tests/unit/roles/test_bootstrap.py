@@ -1,4 +1,4 @@
-"""What the role says twice, because YAML cannot ask the core: addresses, and the forms of a host's settings."""
+"""Constants that the role repeats, because YAML and shell cannot ask the core, and the data of the platforms."""
 
 from __future__ import annotations
 
@@ -8,84 +8,60 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import EDGE, ula_subnet
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings, parse_settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap import engine, listing
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/bootstrap"
 DEFAULTS: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
 VARS: dict[str, Any] = yaml.safe_load((ROLE / "vars/main.yml").read_text())
-FORMS = {
-    form["field"].removeprefix("bootstrap_"): form["form"].replace("{{ __bootstrap_url }}", VARS["__bootstrap_url"])
-    for form in VARS["__bootstrap_settings_forms"]
-}
+META: dict[str, Any] = yaml.safe_load((ROLE / "meta/main.yml").read_text())["galaxy_info"]
+LOOK: dict[str, Any] = yaml.safe_load((ROLE / "tasks/look.yml").read_text())[0]["flowbiz.vsa.bootstrap_info"]
 
-# setting → (values that are of its form, values that are not)
-TABLE: dict[str, tuple[list[str], list[str]]] = {
-    "ca": (
-        ["letsencrypt", "staging", "selfsigned", "https://pebble:14000/dir", "https://ca.example.com/acme/directory"],
-        [
-            "",
-            "Letsencrypt",
-            "letsencrypt\n",
-            "http://ca.example.com/dir",
-            "https://",
-            "https://a b/",
-            "https://a/{{ b }}",
-        ],
-    ),
-    "email": (
-        ["ops@example.com", "first.last+tag@mail.example.co.uk"],
-        [
-            "",
-            "ops",
-            "ops@example",
-            "ops@example.com\n",
-            "ops @example.com",
-            "a@b.c'",
-            '"a"@example.com',
-            "{{ x }}@b.com",
-        ],
-    ),
-    "loki_url": (
-        ["http://loki.example.com:3100", "https://loki.example.com/push"],
-        ["", "loki:3100", "ftp://loki", "http://loki/\n", "http://lo ki/", "http://loki/{{ x }}"],
-    ),
-    "dns_plugin": (["rfc2136", "cloudflare", "my-own"], ["", "-x", "x-", "Cloudflare", "a b", "x\n", "{{ x }}", "a.b"]),
-    "dns_propagation": (["60s", "2m"], ["", "60", "0s", "500ms", "60s\n"]),
-    "alert_command": (["/usr/local/bin/alert"], ["", "alert", "/a b", "/x\n", "/usr/../x/{{ y }}", "/a;b"]),
-    "alert_url": (
-        ["https://chat.example.com/hooks/a-b_c", "http://127.0.0.1:8080/", "/etc/vsa/alert-url"],
-        ["", "chat.example.com", "ftp://x/", "https://a b/", "https://x/\n", "https://x/{{ y }}", "https://x/?a=b"],
-    ),
-    "resolver_valid": (["5s", "1m", "2h"], ["", "5", "0s", "500ms", "5s\n", "5 s", "-5s", "1000000s"]),
-    "worker_shutdown_timeout": (["10m", "500ms", "1d"], ["", "10", "0m", "10m\n", "ten", "10M", "1000000s"]),
-}
+CODENAMES = {"debian-12": "bookworm", "debian-13": "trixie", "ubuntu-22.04": "jammy", "ubuntu-24.04": "noble"}
+
+
+def platform_data(platform: str) -> dict[str, Any]:
+    """Return what set_vars.yml loads for a platform."""
+    name, version = platform.split("-")
+    data: dict[str, Any] = {}
+    for path in (ROLE / f"vars/{name.capitalize()}.yml", ROLE / f"vars/{name.capitalize()}_{version}.yml"):
+        if path.exists():
+            data |= yaml.safe_load(path.read_text())
+    return data
 
 
 def test_every_setting_can_be_said() -> None:
-    assert set(FORMS) == set(Settings().as_dict())
-    assert set(TABLE) == set(FORMS) - {"ca_bundle"}
-    for name in FORMS:
+    names = set(Settings().as_dict())
+    assert set(LOOK["settings"]) == names - {"ca_bundle"}
+    for name in names:
         assert DEFAULTS[f"bootstrap_{name}"] is None, "what is not said stays as the host has it"
+    for name, value in LOOK["settings"].items():
+        assert value == f"{{{{ bootstrap_{name} }}}}"
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "good"),
-    [(name, value, good) for name, row in TABLE.items() for good in (True, False) for value in row[not good]],
-)
-def test_role_and_core_agree_on_a_settings_form(name: str, value: str, good: bool) -> None:
-    assert bool(re.match(FORMS[name], value)) is good
-    if good:
-        assert parse_settings({name: value}).as_dict()[name] == value
-    else:
-        with pytest.raises(RefusedError):
-            parse_settings({name: value})
+def test_every_switch_is_a_concern() -> None:
+    switches = {name for name in DEFAULTS if re.fullmatch("bootstrap_[a-z]+_enabled", name)}
+    handed = {value.strip("{} ") for value in LOOK["concerns"].values()}
+    assert handed == switches - {"bootstrap_python_enabled"}, "without Python no module runs"
+    assert set(LOOK["concerns"]) == set(listing.Concerns.__dataclass_fields__)
 
 
-def test_the_bundles_place_on_the_host_is_one_that_the_core_accepts() -> None:
+def test_the_places_on_the_host_are_the_modules() -> None:
+    assert VARS["__bootstrap_daemon_json"] == f"/{engine._DAEMON_JSON}"
+    assert VARS["__bootstrap_daemon_old"] == str(engine._kept_file(Paths()))
+    assert VARS["__bootstrap_vsa_yml"] == str(Paths().vsa_yml)
     place = VARS["__bootstrap_ca_bundle"]
+    assert place == listing._CA_BUNDLE
     assert parse_settings({"ca_bundle": place}).ca_bundle == place
+
+
+def test_the_directories_are_those_of_the_layout() -> None:
+    made = {entry["path"] for entry in VARS["__bootstrap_directories"]}
+    layout = Paths()
+    assert {str(path) for path in (layout.sites, layout.certs, layout.dns, layout.state)} <= made
+    assert {str(layout.vsa_yml.parent), str(layout.proxy.parent)} <= made
 
 
 def test_the_edge_network_is_the_cores() -> None:
@@ -93,12 +69,34 @@ def test_the_edge_network_is_the_cores() -> None:
     assert DEFAULTS["bootstrap_network_ipv6_subnet"] == ula_subnet(EDGE)
 
 
-def test_every_supported_platform_has_data() -> None:
-    for platform in VARS["__bootstrap_platforms"]:
-        name, version = platform.split("-")
-        data: dict[str, Any] = {}
-        for path in (ROLE / f"vars/{name.capitalize()}.yml", ROLE / f"vars/{name.capitalize()}_{version}.yml"):
-            if path.exists():
-                data |= yaml.safe_load(path.read_text())
-        assert data["__bootstrap_distro_compose_package"] in data["__bootstrap_distro_packages"], platform
-        assert "python3-docker" in data["__bootstrap_packages"], platform
+def test_the_platforms_are_the_same_for_the_script_and_for_galaxy() -> None:
+    assert set(VARS["__bootstrap_platforms"]) == set(CODENAMES)
+    told = {version for platform in META["platforms"] for version in platform["versions"]}
+    assert told == set(CODENAMES.values())
+
+
+@pytest.mark.parametrize("platform", CODENAMES)
+def test_every_supported_platform_has_data(platform: str) -> None:
+    data = platform_data(platform)
+    assert data["__bootstrap_distro_compose_package"] in data["__bootstrap_distro_packages"]
+    assert {"python3-docker", "python3-yaml"} <= set(data["__bootstrap_packages"])
+
+
+@pytest.mark.parametrize("platform", CODENAMES)
+def test_python_itself_is_a_package_of_the_platform(platform: str) -> None:
+    script = (ROLE / "files/python.sh").read_text()
+    [installed] = re.findall(r"--no-install-recommends ([a-z0-9 -]+) 2>&1", script)
+    assert set(installed.split()) <= set(platform_data(platform)["__bootstrap_packages"])
+
+
+@pytest.mark.parametrize("path", sorted((ROLE / "vars").glob("*.yml")), ids=lambda path: path.name)
+def test_the_role_decides_nothing(path: Path) -> None:
+    data = yaml.safe_load(path.read_text())
+    templates = {name for name, value in data.items() if "{{" in str(value)}
+    # These give names to answers of the module and of python.sh.
+    assert templates <= {
+        "__bootstrap_found",
+        "__bootstrap_last_words",
+        "__bootstrap_answers",
+        "__bootstrap_platform",
+    }

@@ -110,6 +110,32 @@ def test_a_warning_is_a_step_with_its_further_lines() -> None:
     }
 
 
+def of_task(name: str, action: str, **result: object) -> dict[str, object]:
+    data = {"host": "vps-01", "task": name, "task_action": action, "res": result}
+    return {"event": "runner_on_ok", "event_data": data}
+
+
+def test_the_look_of_bootstrap_is_steps_in_their_order_and_no_payload() -> None:
+    fold = Fold()
+    step = {"name": "packages", "state": "ok", "text": "as it should be", "notes": []}
+    events = [
+        of_task("Python | Install Python", "ansible.builtin.raw", changed=True),
+        of_task(
+            "Look", "flowbiz.vsa.bootstrap_info", changed=False, schema=1, steps=[step], bootstrap={"packages": []}
+        ),
+        of_task("Settings | Write vsa.yml", "ansible.builtin.copy", changed=True),
+    ]
+    for event in events:
+        list(fold.feed(event))
+    host = fold.finish(0).hosts["vps-01"]
+    assert [(entry["name"], entry["state"]) for entry in host.steps] == [
+        ("python", "changed"),
+        ("packages", "ok"),
+        ("settings", "changed"),
+    ]
+    assert host.payload == {}
+
+
 def test_an_interrupted_run_says_so_whatever_came_before() -> None:
     report, _ = folded("provisioned", interrupted=True, upto=6)
     assert (report.exit_code, report.error and report.error["message"]) == (130, "interrupted")

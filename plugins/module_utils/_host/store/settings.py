@@ -1,14 +1,14 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host's settings, /etc/vsa/vsa.yml: read, and as an inventory says them compared, written, and rolled back.
+"""The file /etc/vsa/vsa.yml: read it, plan and write a change of it, and roll the change back.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..._core.settings import SETTINGS_SCHEMA, Settings, parse_settings
@@ -17,12 +17,17 @@ from .layout import Paths
 
 __all__ = ("SettingsChange", "plan_settings", "read_settings", "roll_back_settings", "write_settings")
 
+_NOT_SAID = "not said"
 _HEADER = "# Settings of this host; a flag or a site's manifest wins over them. Comments do not survive a change.\n"
 
 
 @dataclass(frozen=True)
 class SettingsChange:
-    """What vsa.yml is and will be: texts, the values that will hold, and a line for each that changes."""
+    """A change of vsa.yml.
+
+    ``before`` and ``after`` are the texts of the file, None if there is no file. ``settings`` are the values after the
+    change. ``words`` has a line for each setting that changes.
+    """
 
     before: str | None
     after: str | None
@@ -31,39 +36,48 @@ class SettingsChange:
 
 
 def read_settings(paths: Paths) -> Settings:
-    """Return the host's settings; a host without the file has the built-in ones."""
+    """Return the settings of the host; the built-in ones if there is no file. RefusedError if the file is invalid."""
     text = read_text(paths.vsa_yml)
     return Settings() if text is None else parse_settings(load_yaml(text, where=str(paths.vsa_yml)))
 
 
-def plan_settings(paths: Paths, said: Mapping[str, object]) -> SettingsChange:
-    """Return what the settings said make of the file; what is null was not said and stays.
+def plan_settings(
+    paths: Paths, said: Mapping[str, object], *, unset: Collection[str] = (), create: bool = False
+) -> SettingsChange:
+    """Return how the file changes if an operator says these values and takes the settings ``unset`` out.
 
-    Raises RefusedError where a value, or the file as it lies there, is not of its form.
+    A value of None was not said: the file keeps what it has. ``create`` makes an empty file if there is none. Raises
+    RefusedError if a value does not have its form, or if the file holds a wrong value that is not replaced here.
     """
     before = read_text(paths.vsa_yml)
     there = load_yaml(before or "", where=str(paths.vsa_yml))
-    parse_settings(there)
+    if there is not None and not isinstance(there, Mapping):
+        parse_settings(there)
     had = dict(there or {})
-    wanted = {key: value for key, value in said.items() if value is not None}
+    wanted = {key: value for key, value in said.items() if value is not None and key not in unset}
     parse_settings(wanted, where="bootstrap_")
-    words = tuple(
-        f"{key}: {had.get(key, 'not said')} → {value}" for key, value in wanted.items() if had.get(key) != value
-    )
-    merged = {"schema": SETTINGS_SCHEMA, **had, **wanted}
-    after = _HEADER + dump_yaml(merged) if words else before
-    return SettingsChange(before, after, parse_settings(merged), words)
+    parse_settings(_without(had, {*wanted, *unset}))
+    words = [f"{key}: {had.get(key, _NOT_SAID)} → {value}" for key, value in wanted.items() if had.get(key) != value]
+    words += [f"{key}: {had[key]} → {_NOT_SAID}" for key in unset if key in had]
+    merged = {"schema": SETTINGS_SCHEMA, **_without(had, unset), **wanted}
+    changes = bool(words) or (create and before is None)
+    after = _HEADER + dump_yaml(merged) if changes else before
+    return SettingsChange(before, after, parse_settings(merged), tuple(words))
+
+
+def _without(settings: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
+    return {key: value for key, value in settings.items() if key not in names}
 
 
 def write_settings(paths: Paths, change: SettingsChange) -> None:
-    """Write the file where it changes."""
+    """Write the file if it changes."""
     if change.words and change.after is not None:
         paths.vsa_yml.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(paths.vsa_yml, change.after, mode=0o644)
 
 
 def roll_back_settings(paths: Paths, change: SettingsChange) -> None:
-    """Make the file what it was before."""
+    """Write the text that was there before the change, or remove the file if there was none."""
     if not change.words:
         return
     if change.before is None:

@@ -17,7 +17,7 @@ __all__ = ("Fold", "HostEnded", "Output", "Seen", "StepsDone", "TaskSkipped", "T
 _COLLECTION = "flowbiz.vsa."
 _INTERNAL_KEYS = frozenset(
     "schema steps diff changed failed msg skipped invocation warnings deprecations exception ansible_facts "
-    "skip_reason false_condition vsa_exit vsa_error".split()
+    "skip_reason false_condition vsa_exit vsa_error bootstrap".split()
 )
 _CONCERN = re.compile(r"([A-Za-z][\w -]*) \| (.+)")
 _SAID = re.compile(r"(warning|would change): (.+)", re.DOTALL)
@@ -161,6 +161,8 @@ class Fold:
             steps += [
                 {"name": "warning", "state": "warning", "text": str(text)} for text in result.get("warnings") or ()
             ]
+        if steps and (done := self._close_concern(host)):
+            yield done
         known.steps += steps
         if not partial:
             known.changed |= bool(result.get("changed"))

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings, parse_settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import (
+    Settings,
+    parse_settings,
+    setting_errors,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,78 @@ def test_parse_settings_refuses(data: Any, field: str) -> None:
     with pytest.raises(RefusedError) as caught:
         parse_settings(data)
     assert caught.value.field == field
+
+
+# setting → (values that have its form, values that do not)
+FORMS: dict[str, tuple[list[str], list[str]]] = {
+    "ca": (
+        ["letsencrypt", "staging", "selfsigned", "https://pebble:14000/dir", "https://ca.example.com/acme/directory"],
+        [
+            "",
+            "Letsencrypt",
+            "letsencrypt\n",
+            "http://ca.example.com/dir",
+            "https://",
+            "https://a b/",
+            "https://a/{{ b }}",
+        ],
+    ),
+    "email": (
+        ["ops@example.com", "first.last+tag@mail.example.co.uk"],
+        [
+            "",
+            "ops",
+            "ops@example",
+            "ops@example.com\n",
+            "ops @example.com",
+            "a@b.c'",
+            '"a"@example.com',
+            "{{ x }}@b.com",
+        ],
+    ),
+    "loki_url": (
+        ["http://loki.example.com:3100", "https://loki.example.com/push"],
+        ["", "loki:3100", "ftp://loki", "http://loki/\n", "http://lo ki/", "http://loki/{{ x }}"],
+    ),
+    "dns_plugin": (["rfc2136", "cloudflare", "my-own"], ["", "-x", "x-", "Cloudflare", "a b", "x\n", "{{ x }}", "a.b"]),
+    "dns_propagation": (["60s", "2m"], ["", "60", "0s", "500ms", "60s\n"]),
+    "alert_command": (["/usr/local/bin/alert"], ["", "alert", "/a b", "/x\n", "/usr/../x/{{ y }}", "/a;b"]),
+    "alert_url": (
+        ["https://chat.example.com/hooks/a-b_c", "http://127.0.0.1:8080/", "/etc/vsa/alert-url"],
+        ["", "chat.example.com", "ftp://x/", "https://a b/", "https://x/\n", "https://x/{{ y }}", "https://x/?a=b"],
+    ),
+    "resolver_valid": (["5s", "1m", "2h"], ["", "5", "0s", "500ms", "5s\n", "5 s", "-5s", "1000000s"]),
+    "worker_shutdown_timeout": (["10m", "500ms", "1d"], ["", "10", "0m", "10m\n", "ten", "10M", "1000000s"]),
+}
+
+
+def test_every_setting_has_its_row() -> None:
+    assert set(FORMS) == set(Settings().as_dict()) - {"ca_bundle"}  # the rows above have the paths
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (good, _) in FORMS.items() for value in good])
+def test_a_value_of_the_form_is_taken(name: str, value: str) -> None:
+    assert parse_settings({name: value}).as_dict()[name] == value
+    assert setting_errors({name: value}, where="bootstrap_") == []
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, (_, bad) in FORMS.items() for value in bad])
+def test_another_value_is_refused_by_the_name_of_its_option(name: str, value: str) -> None:
+    with pytest.raises(RefusedError):
+        parse_settings({name: value})
+    [error] = setting_errors({name: value}, where="bootstrap_")
+    assert (error.field, error.value) == (f"bootstrap_{name}", value)
+    assert error.expected
+
+
+def test_all_wrong_settings_are_named_at_once() -> None:
+    said = {"ca": "nobody", "email": "ops@example.com", "resolver_valid": "soon", "no_such": "x"}
+    errors = setting_errors(said, ["email", "schema", "CA"], where="bootstrap_")
+    assert [(error.field, error.value) for error in errors] == [
+        ("bootstrap_ca", "nobody"),
+        ("bootstrap_resolver_valid", "soon"),
+        ("bootstrap_no_such", "no_such"),
+        ("bootstrap_unset", "schema"),
+        ("bootstrap_unset", "CA"),
+    ]
+    assert errors[-1].expected == ", ".join(Settings().as_dict())

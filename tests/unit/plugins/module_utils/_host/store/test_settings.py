@@ -1,4 +1,4 @@
-"""vsa.yml as an inventory says it: what changes, what stays, and the way back."""
+"""A change of vsa.yml: what changes, what stays, what is refused, and the rollback."""
 
 from __future__ import annotations
 
@@ -54,6 +54,49 @@ def test_written_and_rolled_back(
         assert (paths.vsa_yml.read_text() if before is not None else None) == before
     roll_back_settings(paths, change)
     assert (paths.vsa_yml.read_text() if paths.vsa_yml.exists() else None) == before
+
+
+@pytest.mark.parametrize(
+    ("unset", "said", "words", "left"),
+    [
+        (("ca",), {}, ("ca: staging → not said",), "schema: 1\nca_bundle: /etc/vsa/acme-ca.pem\n"),
+        (
+            ("ca", "ca_bundle"),
+            {},
+            ("ca: staging → not said", "ca_bundle: /etc/vsa/acme-ca.pem → not said"),
+            "schema: 1\n",
+        ),
+        (("ca",), {"ca": "selfsigned"}, ("ca: staging → not said",), "schema: 1\nca_bundle: /etc/vsa/acme-ca.pem\n"),
+        (("email",), {}, (), BEFORE),
+    ],
+)
+def test_unset_goes_back_to_the_built_in_value(
+    paths: Paths, unset: tuple[str, ...], said: dict[str, object], words: tuple[str, ...], left: str
+) -> None:
+    paths.vsa_yml.write_text(BEFORE)
+    change = plan_settings(paths, said, unset=unset)
+    assert change.words == words
+    write_settings(paths, change)
+    text = paths.vsa_yml.read_text()
+    assert text == left or text.split("\n", 1)[1] == left, "the first line is our comment, unless nothing changed"
+
+
+def test_a_file_without_a_setting_is_made_only_on_demand(paths: Paths) -> None:
+    assert plan_settings(paths, {}).after is None
+    made = plan_settings(paths, {}, create=True)
+    assert made.after is not None
+    assert made.after.endswith("\nschema: 1\n")
+    paths.vsa_yml.write_text(BEFORE)
+    assert plan_settings(paths, {}, create=True).after == BEFORE
+
+
+def test_a_wrong_value_can_be_replaced_or_unset(paths: Paths) -> None:
+    paths.vsa_yml.write_text("ca: nobody\nemail: ops@example.com\n")
+    with pytest.raises(RefusedError) as caught:
+        plan_settings(paths, {"email": "me@example.com"})
+    assert caught.value.field == "vsa.yml/ca"
+    assert plan_settings(paths, {"ca": "staging"}).settings.ca == "staging"
+    assert plan_settings(paths, {}, unset=["ca"]).settings.ca == "letsencrypt"
 
 
 @pytest.mark.parametrize(
