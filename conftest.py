@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every test run, whoever starts it."""
+"""Settings of every test run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _STATE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep tests out of the caller's own audit trail, and take signals as a terminal's programs do.
+    """Give the tests their own audit trail, and the default handlers of signals.
 
-    What nohup or a background job ignores, children would ignore too.
+    nohup and background jobs ignore some signals, and child processes would inherit that.
     """
     config.stash[_STATE] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="vsa-tests-state-")
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,5 +28,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the records of the tests."""
+    """Remove the audit trail of the tests."""
     shutil.rmtree(config.stash[_STATE], ignore_errors=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run every linter to its end, then print one verdict: a contributor sees all findings of one run.
+# Run every linter to its end, then give one verdict: a contributor sees all findings at once.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -16,7 +16,7 @@ run "ruff check" ruff check --quiet .
 run "ruff format" ruff format --check --quiet .
 run "mypy" mypy
 run "yamllint" yamllint --strict .
-# Offline: the links below collections/ are the collection, and nothing is fetched from Galaxy.
+# Offline: the links below collections/ are the collection, so nothing has to be fetched from Galaxy.
 run "ansible-lint" ansible-lint --offline --strict -q --nocolor
 run "changelog" antsibull-changelog lint
 mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml into requirements/*.lock: hashed, for every platform, without index addresses. `UPGRADE=1` takes newer versions.
+# Resolve pyproject.toml into requirements/*.lock, with hashes, for every platform, and without the addresses of indexes. `UPGRADE=1` takes newer versions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 uv=${UV:-.venv/bin/uv}
 
-lock() { # lock FILE WHAT ARGUMENT…: keeps the versions that FILE has now, unless UPGRADE is set
+lock() { # lock FILE WHAT ARGUMENT…: keep the versions that FILE has now, unless UPGRADE is set
     local file=requirements/$1.lock what=$2 draft
     shift 2
     draft=$(mktemp)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run the Molecule scenarios one after the other (or those named), each with its own create and destroy; a failed one is destroyed too.
-# Scenarios that name the host vsa-molecule-sites share this host: the first one makes it, and it is removed after the last one.
+# Run all Molecule scenarios, or the named ones, one after the other. Each scenario creates its hosts and destroys them, also after a failure.
+# The scenarios that name the host vsa-molecule-sites share that host: the first of them makes it, and the script removes it after the last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ for scenario in "${scenarios[@]}"; do
         keep=1
         if [ -z "$made" ]; then
             made=1
-            python tests/rig/rig.py down --scope molecule-sites # what a run left that was killed
+            python tests/rig/rig.py down --scope molecule-sites # a run that was killed may have left the host
         fi
     fi
     echo "molecule: $scenario"

@@ -1,8 +1,8 @@
-"""Run every group of checks, fast groups first, and stop at the first failure. `make test` and CI call this.
+"""Run every group of checks, the fast groups first, and stop at the first group that fails.
 
-Prints a table (group, seconds, outcome), skipped tests with reasons, and the line `N passed, N failed, N skipped`.
-A group without a pytest report (lint, sanity, molecule) counts as one test. Exit code: 0 all passed, 1 a group failed,
-130 interrupted.
+`make test` and CI run this. At the end it prints a table (group, seconds, outcome), the reasons of skipped tests, and
+the line `N passed, N failed, N skipped`. A group without a pytest report (lint, sanity, molecule) counts as one test.
+Exit code: 0 all passed, 1 a group failed, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GROUPS = ("lint", "unit", "contracts", "packaging", "sanity", "integration", "mo
 
 @dataclasses.dataclass
 class Outcome:
-    """The outcome of one group; `reasons` are the distinct reasons of its skipped tests."""
+    """The outcome of one group. `reasons` are the distinct reasons of its skipped tests."""
 
     group: str
     seconds: float
@@ -33,7 +33,7 @@ class Outcome:
 
 
 def counted(group: str, seconds: float, code: int) -> Outcome:
-    """Return a group's outcome from its pytest report; a group without a report counts as one test."""
+    """Return the outcome of a group from its pytest report. A group without a report counts as one test."""
     report = ROOT / "build/reports" / f"{group}.xml"
     if not report.is_file():
         return Outcome(group, seconds, code, passed=int(code == 0), failed=int(code != 0))
@@ -53,7 +53,7 @@ def counted(group: str, seconds: float, code: int) -> Outcome:
 
 
 def run(group: str) -> Outcome:
-    """Run one group's make target with its output passed through."""
+    """Run the make target of one group, and pass its output through."""
     report = ROOT / "build/reports" / f"{group}.xml"
     report.unlink(missing_ok=True)
     print(f"\n=== {group} ===", flush=True)
@@ -64,9 +64,9 @@ def run(group: str) -> Outcome:
 
 
 def main() -> int:
-    """Run the groups and sum them up."""
+    """Run the groups and print the summary."""
     (ROOT / "build/reports").mkdir(parents=True, exist_ok=True)
-    # `make` passes its own flags on; -k or -j of the outer `make` must not reach a group.
+    # `make` hands its flags down. The flags -k and -j of the outer `make` must not reach the groups.
     os.environ.pop("MAKEFLAGS", None)
     outcomes: list[Outcome] = []
     for group in GROUPS:

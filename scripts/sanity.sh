@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build the Galaxy artifact, unpack it into the folder that ansible-test expects, and run `ansible-test sanity` on it. Everything that
-# ansible-test keeps (virtual environments, pip's cache) goes to build/sanity; the user's home is not touched. Arguments go to ansible-test.
+# Build the Galaxy artifact, unpack it in the folders that ansible-test expects, and run `ansible-test sanity` on it. Everything that
+# ansible-test keeps (virtual environments, pip's cache) goes to build/sanity, and not to the user's home. Arguments go to ansible-test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ readonly limit=${SANITY_TIMEOUT:-900}
 export PATH="$root/.venv/bin:$PATH"
 collection=$work/ansible_collections/flowbiz/vsa
 
-# ansible-test fetches a get-pip script from its own server. The standard library can install pip too, without this server.
+# ansible-test fetches a get-pip script from its own server. The standard library can install pip without that server.
 seed_pip() {
     local requirements version
     requirements=$(python -c 'import pathlib, ansible_test; print(pathlib.Path(ansible_test.__path__[0], "_internal/python_requirements.py"))')
@@ -18,7 +18,7 @@ seed_pip() {
     printf 'import ensurepip\n\nensurepip.bootstrap()\n' >"$HOME/.ansible/test/cache/get_pip_${version//./_}.py"
 }
 
-# ansible-test drops the environment, so the settings of the package index must be in a file.
+# ansible-test drops the environment, so the settings of the package index have to be in a file.
 hand_over_pip_settings() {
     mkdir -p "$HOME/.config/pip"
     {
@@ -43,17 +43,17 @@ seed_pip
 hand_over_pip_settings
 if [ -n "$user_pip_conf" ]; then cat "$user_pip_conf" >>"$HOME/.config/pip/pip.conf"; fi
 
-# A separate repository: the checkout ignores build/, so ansible-test would see no file there.
+# The copy gets its own repository: the repository of the checkout ignores build/, and ansible-test would see no file there.
 cd "$collection"
 git init --quiet
 echo "sanity: $(find . -type f | wc -l) files of the artifact, at most $limit s"
 timeout "$limit" ansible-test sanity --color no --python "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" "$@"
 
-# Modules must compile and import on the oldest Python of a managed host too: tested with 3.10 and 3.11 if this machine has them.
+# Modules must compile and import on the oldest Python of a managed host too. They are tested with 3.10 and 3.11 if this machine has them.
 for version in 3.10 3.11; do
     for python in "$(command -v "python$version" || true)" "${PYENV_ROOT:-$user_home/.pyenv}/versions/$version".*/bin/python3; do
         if [ -x "$python" ] && "$python" -c '' 2>/dev/null; then
-            # First in PATH, because ansible-test searches there (a shim of pyenv in PATH may not run).
+            # First in PATH, because ansible-test looks there, and a shim of pyenv that comes first may not run.
             PATH="$(dirname "$python"):$PATH" timeout "$limit" "$root/.venv/bin/ansible-test" sanity --color no \
                 --test compile --test import --target-python "$version@$python"
             continue 2

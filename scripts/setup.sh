@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv at the root from the hashed lock, with `vsa`, `ansible-playbook` and the test tools in it. Safe to run twice, at the same
-# time, and after an interruption: the stamp is written last, and every step before the stamp can be repeated.
+# Make .venv at the root from the hashed lock, with `vsa`, `ansible-playbook` and the test tools in it. The script may run twice, at the
+# same time, and after an interruption: it writes the stamp last, and everything before that can be repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,30 +12,30 @@ die() {
     exit 1
 }
 
-# The inputs of .venv: the lock, this script, the project's metadata, and its path (paths inside .venv are absolute).
+# Everything from which .venv is made: the lock, this script, the project's metadata, and its path (paths inside .venv are absolute).
 fingerprint() {
     { cat requirements/dev.lock requirements/uv.lock scripts/setup.sh pyproject.toml galaxy.yml && pwd -P; } | sha256sum | cut -d' ' -f1
 }
 
 is_fresh() { [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint)" ] && "$venv/bin/python" -c '' 2>/dev/null; }
 
-apt_install() { # apt_install PACKAGE…: where this is Debian or Ubuntu and we may
+apt_install() { # apt_install PACKAGE…: only on Debian or Ubuntu, and only as root
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return 1; fi
     say "installing $* with apt"
     export DEBIAN_FRONTEND=noninteractive
     apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@" >/dev/null; }
 }
 
-fits() { # fits PYTHON: its version is one that the controller supports
+fits() { # fits PYTHON: the controller supports its version
     "$1" -c "import sys; sys.exit(not (3, $min_minor) <= sys.version_info[:2] <= (3, $max_minor))" 2>/dev/null
 }
 
-# The newest suitable Python: PATH, pyenv's versions, the distribution's package. Prints nothing if there is none.
+# Print the newest suitable Python of PATH, of pyenv's versions, or of the distribution; nothing if there is none.
 find_python() {
     local candidate minor
     for minor in $(seq $max_minor -1 $min_minor); do
         for candidate in "$(command -v "python3.$minor" || true)" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$minor".*/bin/python3; do
-            # A pyenv shim may report a version that does not run, so the script tries it.
+            # A pyenv shim may exist for a version that does not run, hence the trial.
             if [ -x "$candidate" ] && fits "$candidate"; then
                 "$candidate" -c 'import sys; print(sys.executable)'
                 return
@@ -46,7 +46,7 @@ find_python() {
     if [ -n "$candidate" ] && fits "$candidate"; then echo "$candidate"; fi
 }
 
-# uv from PATH, else from PyPI into build/uv by its own hashed lock. pip verifies uv; uv then installs a hundred times faster.
+# Print uv of PATH, or install uv from PyPI into build/uv by its own hashed lock. pip verifies uv; uv does the rest a hundred times faster.
 find_uv() {
     if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
         command -v uv
@@ -65,7 +65,7 @@ find_uv() {
     echo "$PWD/build/uv/bin/uv"
 }
 
-# uv does not read pip's configuration, but a package index that is named there is meant for every installer.
+# uv does not read pip's configuration. A machine that names its package index there means every installer.
 adopt_pip_index() {
     local index
     if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
@@ -83,7 +83,7 @@ main() {
     mkdir -p build
     exec 9>build/setup.lock
     flock 9 || die "cannot lock build/setup.lock"
-    if is_fresh; then # somebody else made it while we waited
+    if is_fresh; then # another process made it while this one waited
         say "$venv is up to date"
         return
     fi
@@ -95,8 +95,8 @@ main() {
     fi
     uv=$(find_uv)
     if [ -z "$python" ]; then
-        say "no Python ≥ 3.$min_minor here; asking uv for one of its own"
-        "$uv" python install --quiet 3.13 || die "Python ≥ 3.$min_minor is needed (PATH, pyenv, Debian 13's python3.13 or uv's own: none could be had)"
+        say "no Python ≥ 3.$min_minor on this machine; uv installs its own"
+        "$uv" python install --quiet 3.13 || die "Python ≥ 3.$min_minor is needed (none was found in PATH, in pyenv, as Debian 13's python3.13, or from uv)"
         python=$("$uv" python find --managed-python 3.13)
     fi
     export UV_PYTHON_DOWNLOADS=never
@@ -109,7 +109,7 @@ main() {
     pwd -P >"$venv/.vsa-root"
     say "installing $(grep -c '==' requirements/dev.lock) locked packages"
     "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes requirements/dev.lock
-    # Editable: two path lines (wrapper/src and collections), never a copy of the collection. hatchling comes from the lock.
+    # Editable: two lines with paths (wrapper/src and collections), never a copy of the collection. hatchling comes from the lock.
     "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .
     fingerprint >"$stamp.new"
     mv "$stamp.new" "$stamp"

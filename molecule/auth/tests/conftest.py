@@ -1,4 +1,4 @@
-"""The site of this scenario, as it is seen by who asks for it from outside."""
+"""The site of this scenario, as a client outside sees it."""
 
 import base64
 
@@ -11,13 +11,13 @@ DOMAIN = "auth.molecule.test"
 
 @pytest.fixture
 def password():
-    """Return what converge.yml lets alice in with."""
+    """Return the password that converge.yml sets for alice."""
     return "correct horse battery staple"
 
 
 @pytest.fixture
 def status(host, password):
-    """``status("/admin/", "alice")`` is how a path is answered, with that password where no other is said."""
+    """Return a function: ``status("/admin/", "alice")`` is the status of a path, with alice's password by default."""
     vps = rig.Vps.get(host.check_output("hostname"))
 
     def ask(path, user=None, said=password):

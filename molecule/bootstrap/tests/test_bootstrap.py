@@ -1,4 +1,4 @@
-"""After bootstrap: on Debian 13 everything, on Debian 12 everything but the engine."""
+"""The hosts after bootstrap: Debian 13 has everything, Debian 12 has everything but the engine."""
 
 import json
 

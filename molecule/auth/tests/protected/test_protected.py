@@ -1,4 +1,4 @@
-"""The path asks for a password, the rest of the site and the challenges do not; no password lies on the host."""
+"""The path asks for a password, the rest of the site and the challenges do not. No password is on the host."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def test_who_gets_in(status, path, who, expected):
     assert status(path, *who) == expected
 
 
-def test_the_challenge_is_in_front_of_it(status):
+def test_a_challenge_needs_no_password(status):
     assert status("/.well-known/acme-challenge/none") == 404
 
 
-def test_only_a_hash_lies_on_the_host_and_only_for_nginx(host, password):
+def test_only_a_hash_is_on_the_host_and_only_nginx_can_read_it(host, password):
     folder = "/srv/platform/reverse-proxy/data/htpasswd"
     text = host.check_output(f"grep -rh alice {folder}")
     assert "alice:$2" in text

@@ -1,4 +1,4 @@
-"""Each certificate is of its CA, NGINX alone may read its key, and the timer waits for its time."""
+"""Each certificate comes from its CA, only NGINX may read its key, and the timer is installed."""
 
 import pytest
 
@@ -12,12 +12,12 @@ def vps(host):
     return rig.Vps.get(host.check_output("hostname"))
 
 
-def test_the_sites_chain_is_good(vps):
+def test_the_chain_of_the_site_is_verified(vps):
     answer = rig.https_get(vps.ip, "acme.molecule.test", "/", trust=vps.services().ca_bundle)
     assert (answer.status, answer.issuer.startswith("Pebble")) == (200, True)
 
 
-def test_the_other_one_signed_its_own(host):
+def test_the_other_certificate_is_self_signed(host):
     text = host.check_output(
         f"openssl x509 -noout -issuer -subject -in {DATA}/selfsigned/own.molecule.test/fullchain.pem"
     )
@@ -26,15 +26,15 @@ def test_the_other_one_signed_its_own(host):
 
 
 @pytest.mark.parametrize("place", ["letsencrypt/archive/acme.molecule.test", "selfsigned/own.molecule.test"])
-def test_keys_are_for_the_workers_of_nginx_alone(host, place):
+def test_only_root_and_the_workers_of_nginx_can_read_keys(host, place):
     listed = host.check_output(f"find -L {DATA}/{place} -name 'privkey*.pem' -printf '%m %U %G\n'")
     assert set(listed.splitlines()) == {"640 0 101"}
 
 
-def test_a_certificate_without_a_site_lies_ready(host):
+def test_the_certificate_without_a_site_is_on_the_host(host):
     assert host.file(f"{DATA}/letsencrypt/live/spare.molecule.test/fullchain.pem").exists
 
 
-def test_the_renewal_waits_for_its_time(host):
+def test_the_timer_is_active(host):
     timers = host.check_output("systemctl list-timers --all --no-legend 'vsa-*'")
     assert "vsa-" in timers

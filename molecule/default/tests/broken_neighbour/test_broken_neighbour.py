@@ -1,4 +1,4 @@
-"""With a neighbour in ruins, and NGINX restarted on top of it, the site serves and could even be changed."""
+"""The site is served and can be changed while its neighbour is broken, also after a restart of NGINX."""
 
 import ssl
 import time
@@ -28,7 +28,7 @@ def test_an_unknown_name_gets_no_certificate(vps):
         rig.https_get(vps.ip, "broken.molecule.test", trust=vps.services().ca_bundle)
 
 
-def test_nothing_of_the_rubbish_reached_the_proxy(host):
+def test_nothing_of_the_invalid_manifest_reached_the_proxy(host):
     found = host.run("grep -rl broken.molecule.test /srv/platform/reverse-proxy/data/nginx/current/")
     assert found.rc == 1
     assert found.stdout == ""

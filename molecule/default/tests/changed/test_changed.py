@@ -1,4 +1,4 @@
-"""After a route was added to one site: it goes to the other container, and all else is as before."""
+"""One site has a new route: the route goes to the other container, and everything else is as before."""
 
 import pytest
 
@@ -24,6 +24,6 @@ def test_each_path_reaches_its_container_unchanged(get, domain, path, container)
     assert (answer.status, answer.json()["app"], answer.json()["path"]) == (200, container, path)
 
 
-def test_the_certificate_was_not_asked_for_again(host):
+def test_no_new_certificate_was_issued(host):
     assert host.file("/srv/platform/reverse-proxy/data/letsencrypt/archive/shop.molecule.test/cert1.pem").exists
     assert not host.file("/srv/platform/reverse-proxy/data/letsencrypt/archive/shop.molecule.test/cert2.pem").exists

@@ -1,4 +1,4 @@
-"""After the second run, which changed nothing: both sites answer over HTTPS, and the host is as it should be."""
+"""Both sites answer over HTTPS after a second run that changed nothing, and the host is as it should be."""
 
 import http.client
 
@@ -36,14 +36,14 @@ def test_no_container_of_the_stack_has_the_docker_socket(host):
 
 
 @pytest.mark.parametrize("domain", [domain for domain, _ in SITES])
-def test_the_manifest_lies_where_it_should(host, domain):
+def test_each_site_has_its_manifest(host, domain):
     manifest = host.file(f"/etc/vsa/sites/{domain}.yml")
     assert manifest.is_file
     assert (manifest.user, manifest.mode & 0o022) == ("root", 0)
     assert f"domain: {domain}" in manifest.content_string
 
 
-def test_keys_are_for_the_workers_of_nginx_alone(host):
+def test_only_root_and_the_workers_of_nginx_can_read_keys(host):
     listed = host.check_output(
         "find /srv/platform/reverse-proxy/data/letsencrypt/archive -name 'privkey*.pem' -printf '%m %G\n'"
     )
@@ -56,7 +56,7 @@ def test_the_live_generation_is_a_relative_link(host):
     assert host.file(f"/srv/platform/reverse-proxy/data/nginx/{link}/generation.json").is_file
 
 
-def test_http_leads_to_https(vps):
+def test_http_redirects_to_https(vps):
     client = http.client.HTTPConnection(vps.ip, 80, timeout=10)
     client.request("GET", "/a?b=1", headers={"Host": "shop.molecule.test"})
     answer = client.getresponse()

@@ -1,4 +1,4 @@
-"""The site is closed: everybody gets a page of ours, and when to come again."""
+"""The site is closed: everybody gets the maintenance page, with Retry-After."""
 
 import rig
 

@@ -1,4 +1,4 @@
-"""Both routes and the alias answer, and the host says where they come from."""
+"""Both routes and the alias answer, and the manifest holds what was asked for."""
 
 import pytest
 
@@ -18,13 +18,13 @@ def test_each_route_reaches_its_container(vps, path, container):
     assert (answer.status, answer.json()["app"], answer.json()["path"]) == (200, container, path)
 
 
-def test_the_alias_leads_to_the_domain(vps):
+def test_the_alias_redirects_to_the_domain(vps):
     answer = rig.https_get(vps.ip, f"www.{DOMAIN}", "/a?b=c", trust=vps.services().ca_bundle)
     assert answer.status == 301
     assert answer.headers["Location"] == f"https://{DOMAIN}/a?b=c"
 
 
-def test_the_manifest_says_what_was_said_and_no_more(host):
+def test_the_manifest_holds_what_was_asked_for_and_no_more(host):
     manifest = host.file(f"/etc/vsa/sites/{DOMAIN}.yml").content_string
     assert manifest.startswith(f"schema: 1\ndomain: {DOMAIN}\nroutes:\n")
     assert "profile" not in manifest

@@ -1,4 +1,4 @@
-"""Both declared sites are served, and their manifests say where they come from."""
+"""Both declared sites are served, and their manifests say that they are declared."""
 
 import pytest
 
