@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..site.declared import WHERE
-from .render import GENERATION, number_generation
 
 __all__ = (
     "AUTH",
+    "GENERATION",
     "MAIN",
     "FileChange",
     "Generation",
@@ -30,6 +30,7 @@ __all__ = (
     "culprit_line",
     "make_plan",
     "manifest_file",
+    "number_generation",
     "numbered",
     "site_file",
     "site_of",
@@ -38,6 +39,8 @@ __all__ = (
     "unnumber",
 )
 
+# Stands in rendered texts for the number of the generation, which is not known before the commit.
+GENERATION = "@GENERATION@"
 MAIN = "nginx.conf"
 AUTH = "auth.js"
 
@@ -51,6 +54,11 @@ _DECLARED = re.compile(r"(?m)^origin:[ \t]*declared[ \t]*$")
 def content_hash(content: bytes) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def number_generation(text: str, number: int) -> str:
+    """Return a rendered text with the generation's number in it."""
+    return text.replace(GENERATION, str(number))
 
 
 def text_hash(text: str) -> str:

@@ -31,16 +31,13 @@ except ImportError:  # ansible-test imports every module_util without its librar
     ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
 
 __all__ = (
-    "GENERATION",
     "PAGES",
     "PROFILES",
     "TEMPLATES",
     "Layout",
     "Renderer",
-    "number_generation",
 )
 
-GENERATION = "@GENERATION@"
 TEMPLATES = ("nginx.conf.j2", "site.conf.j2", "auth.js.j2")
 # What the proxy itself answers instead of a backend: plain files, part of each generation.
 PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailable.json")
@@ -93,11 +90,6 @@ class _Literal(str):
     """A text of ours that may carry NGINX's own variables."""
 
     __slots__ = ()
-
-
-def number_generation(text: str, number: int) -> str:
-    """Return a rendered text with the generation's number in it."""
-    return text.replace(GENERATION, str(number))
 
 
 def _zone_size(upstreams: int) -> str:
@@ -172,7 +164,7 @@ class Renderer:
             raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
 
     def main(self, *, any_http3: bool, any_auth: bool = False, upstreams: int = 0) -> str:
-        """Return nginx.conf, with GENERATION where the number belongs, for about so many upstreams."""
+        """Return nginx.conf, with ``plan.GENERATION`` where the number belongs, for about so many upstreams."""
         return self._render(
             "nginx.conf.j2",
             {

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import InternalError, RefusedError
 from ..._core.hints import Hint
-from ..._core.proxy.plan import MAIN, Plan, culprit_line, site_of
-from ..._core.proxy.render import GENERATION
+from ..._core.proxy.plan import GENERATION, MAIN, Plan, culprit_line, site_of
 from ..._core.run_context import RunContext
 from ..store.access_logs import log_names, remove_logs
 from ..store.generations import Generations, Record

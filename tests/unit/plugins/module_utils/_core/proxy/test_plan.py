@@ -18,6 +18,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan impor
     culprit_line,
     make_plan,
     manifest_file,
+    number_generation,
     numbered,
     site_file,
     site_of,
@@ -25,7 +26,6 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan impor
     undone_notes,
     unnumber,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import number_generation
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -7,14 +7,13 @@ import dataclasses
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import InternalError, RefusedError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES as PROFILE_NAMES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import GENERATION, number_generation
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import (
-    GENERATION,
     PAGES,
     PROFILES,
     TEMPLATES,
     Layout,
     certificate_authority,
-    number_generation,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site
