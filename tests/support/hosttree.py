@@ -1,36 +1,51 @@
-"""A host's tree in a directory: manifests, settings, generations; and the steps of a transaction without an engine."""
+"""A host's tree in a directory, and the real transaction on it: only NGINX and the engine are fakes."""
 
 from __future__ import annotations
 
+import datetime
+import functools
 import json
-from collections.abc import Mapping
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, make_plan, text_hash
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Plan, text_hash
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.files import dump_yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.desired import build_generation
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.transaction import Proxy
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Desired, Request
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import Generations, Record
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
-from making import MARKER, TEMPLATE_TEXTS, make_renderer
+from certs import Pair, make_pair, put_pair
+from fakeproxy import FakeEngine, FakeNginx, State
+from making import TEMPLATE_TEXTS
 
-__all__ = ("AUDIT_ID", "HostTree", "provide")
+__all__ = ("AUDIT_ID", "RUN", "HostTree", "make_record", "provide")
 
 AUDIT_ID = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+RUN = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.provision")
 
 
 def provide(domain: str, upstream: str | None = "web-1:3000", **said: Any) -> Change:
-    """Return the words that provision a site; ``upstream`` is its container and port, None says nothing of it."""
+    """Return the change that provisions a site; ``upstream`` is its container and port, None requests neither."""
     if upstream is not None and "routes" not in said:
         container, _colon, port = upstream.partition(":")
         said |= {"container": container, "port": int(port)}
     unset = said.pop("unset", ())
     return Change(domain, requested=said, unset=unset)
+
+
+@functools.cache
+def _any_pair() -> Pair:
+    """Return a certificate that lasts; the transaction does not compare names."""
+    now = datetime.datetime.now(datetime.UTC)
+    return make_pair(["any.example"], start=now - datetime.timedelta(days=1), end=now + datetime.timedelta(days=80))
 
 
 class HostTree:
@@ -42,7 +57,10 @@ class HostTree:
         self.generations = Generations(self.paths)
         self.templates = dict(TEMPLATE_TEXTS)
         for path in (self.paths.sites, self.paths.generations, self.paths.logs):
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
+        self.state = State(root / "fakes.json")
+        self.engine = FakeEngine(self.state)
+        self.nginx = FakeNginx(self.state, self.engine, self.paths)
 
     def manifest(self, domain: str, content: Mapping[str, Any] | str | bytes) -> Path:
         """Write a manifest by hand."""
@@ -61,39 +79,49 @@ class HostTree:
         """Write the host's settings."""
         self.paths.vsa_yml.write_text(text, encoding="utf-8")
 
-    def desired(self, *changes: Change, sync: bool = False) -> tuple[Plan, Desired]:
-        """Return the plan of a request and what it was made of."""
-        host = read_host(self.paths)
-        live = host.live
-        renderer = make_renderer(templates=self.templates, settings=host.settings, marker=live.marker or MARKER)
-        run = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.provision")
-        request = Request(run=run, templates=self.templates, changes=changes, sync=sync)
-        desired = build_generation(host, request, renderer)
-        plan = make_plan(
-            live, desired.files, inputs=renderer.inputs, marker=live.marker or MARKER, networks=desired.networks
-        )
-        return plan, desired
+    def proxy(self, on_step: Callable[[str], None] = lambda step: None) -> Proxy:
+        """Return the transaction engine of this host."""
+        return Proxy(self.engine, self.paths, nginx=self.nginx, on_step=on_step)
 
-    def stage(self, plan: Plan, desired: Desired) -> int:
-        """Stage and finish a plan, and return its number."""
-        number = self.generations.next_number()
-        self.generations.open(number)
-        hashes = self.generations.write(number, plan.files)
-        self.generations.finish(make_record(number, plan, hashes=hashes, sites=desired.sites))
-        return number
+    def request(self, *changes: Change, sync: bool = False, **more: Any) -> Request:
+        """Return a request."""
+        return Request(run=RUN, templates=self.templates, changes=changes, sync=sync, **more)
+
+    def desired(self, *changes: Change, sync: bool = False) -> tuple[Plan, Desired]:
+        """Return the plan of a request and the generation that it leads to."""
+        return self.proxy().plan(self.request(*changes, sync=sync))
 
     def apply(self, *changes: Change, sync: bool = False) -> Desired:
-        """Make a request live as a transaction does, NGINX apart."""
-        plan, desired = self.desired(*changes, sync=sync)
-        if plan.changed:
-            number = self.stage(plan, desired)
-            self.generations.switch(number)
-            for name, text in self.generations.read(number).files.items():
-                if name.startswith("manifests/"):
-                    (self.paths.sites / name.removeprefix("manifests/")).write_text(text, encoding="utf-8")
-            for domain in plan.sites_removed:
-                (self.paths.sites / f"{domain}.yml").unlink(missing_ok=True)
-        return desired
+        """Make a request live. The changed sites have a certificate meanwhile."""
+        self.paths.htpasswd.mkdir(parents=True, exist_ok=True)
+        with self.certificates(*(change.domain for change in changes)):
+            return self.proxy().apply(self.request(*changes, sync=sync))[0].desired
+
+    def kill(self, step: str, *changes: Change) -> None:
+        """Run a transaction in a process that dies by SIGKILL before a step: no handler and no clean-up runs."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        process = context.Process(target=_apply_and_die, args=(self.root, self.templates, step, changes))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, f"the step {step} was not reached"
+
+    @contextmanager
+    def certificates(self, *domains: str) -> Iterator[None]:
+        """Give sites a certificate by Let's Encrypt and a self-signed one unless they have them; remove these again."""
+        made = []
+        for domain in domains:
+            for folder in (self.paths.letsencrypt / "live", self.paths.selfsigned):
+                if not (folder / domain).exists():
+                    made.append(folder / domain)
+                    put_pair(folder / domain, chain=_any_pair().chain, key=_any_pair().key_pem)
+        try:
+            yield
+        finally:
+            for folder in made:
+                for path in folder.iterdir():
+                    path.unlink()
+                folder.rmdir()
 
     @property
     def live(self) -> Path:
@@ -110,6 +138,16 @@ class HostTree:
     def read_record(self) -> dict[str, Any]:
         """Return the JSON of the live generation's record."""
         return dict(json.loads((self.live / "generation.json").read_text(encoding="utf-8")))
+
+
+def _apply_and_die(root: Path, templates: dict[str, str], step: str, changes: tuple[Change, ...]) -> None:
+    def on_step(name: str) -> None:
+        if name == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    host = HostTree(root)
+    host.templates = templates
+    host.proxy(on_step).apply(host.request(*changes))
 
 
 def make_record(

@@ -11,6 +11,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -25,7 +26,7 @@ from ..site.manifest import Route, Site, certificate_authority
 from .locations import Location, locations, misread
 
 try:
-    from jinja2 import StrictUndefined, TemplateError, Undefined
+    from jinja2 import StrictUndefined, Template, TemplateError, Undefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 except ImportError:  # ansible-test imports every module_util without its libraries
     ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
@@ -121,6 +122,26 @@ def _finalize(value: object) -> object:
     return text
 
 
+@functools.lru_cache(maxsize=16)
+def _compile(name: str, text: str) -> Template:
+    """Return a compiled template. RefusedError if the text is not Jinja.
+
+    A template is compiled at its first use, because that takes longer than all else in a run that changes nothing.
+    """
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the text is for NGINX and not HTML; _finalize guards it instead
+        finalize=_finalize,
+    )
+    try:
+        return environment.from_string(text)
+    except TemplateError as error:
+        raise RefusedError(f"the template {name} is not valid: {error}", field=name) from error
+
+
 class Renderer:
     """Renders with one set of templates and settings.
 
@@ -135,28 +156,16 @@ class Renderer:
         self.settings = settings
         self._layout = layout
         self._marker = marker
-        environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # NGINX is no HTML; _finalize guards instead
-            finalize=_finalize,
-        )
         self.pages = {name: templates[name] for name in PAGES}
-        self._templates = {}
-        for name in TEMPLATES:
-            try:
-                self._templates[name] = environment.from_string(templates[name])
-            except TemplateError as error:
-                raise RefusedError(f"the template {name} is not valid: {error}", field=name) from error
+        self._templates = templates
         self.inputs = hashlib.sha256(
             "\0".join((*(templates[name] for name in TEMPLATES), repr(settings), repr(layout))).encode()
         ).hexdigest()
 
     def _render(self, name: str, values: dict[str, object]) -> str:
+        template = _compile(name, self._templates[name])
         try:
-            return self._templates[name].render(values)
+            return template.render(values)
         except VsaError:
             raise
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

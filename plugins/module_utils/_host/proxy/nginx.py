@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .protocols import ProxyEngine
     from .values import Answer
 
-__all__ = ("AUTH_CONTAINER", "CONTAINER", "DEFAULT_IMAGE", "Nginx", "TestResult", "Worker")
+__all__ = ("AUTH_CONTAINER", "CONTAINER", "DEFAULT_IMAGE", "ConfigTest", "Nginx", "Worker")
 
 CONTAINER = "vsa-nginx"
 AUTH_CONTAINER = "vsa-auth"
@@ -63,7 +63,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class TestResult:
+class ConfigTest:
     """The result of ``nginx -t``, with NGINX's output."""
 
     good: bool
@@ -117,14 +117,14 @@ class Nginx:
 
     # -- configuration test ------------------------------------------------------------------------------------------
 
-    def test(self, generation: int, *, main: str = _CONF) -> TestResult:
+    def test(self, generation: int, *, main: str = _CONF) -> ConfigTest:
         """Run ``nginx -t`` on a generation: in the running container, otherwise in a container of its own."""
         argv = ["nginx", "-t", "-q", "-c", f"{CONTAINER_NGINX}/generations/{generation}/{main}"]
         if self.master() is not None:
             result = self._engine.exec(CONTAINER, argv)
         else:
             result = self.test_once(argv, image=self.image())
-        return TestResult(good=result.code == 0, output=result.output)
+        return ConfigTest(good=result.code == 0, output=result.output)
 
     def test_once(self, argv: list[str], *, image: str) -> ExecResult:
         """Run an NGINX command in a container of its own that has the proxy's mounts."""

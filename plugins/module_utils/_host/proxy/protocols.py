@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ..._core.settings import Settings
 from ..machine.docker import Container, ExecResult
-from .nginx import TestResult, Worker
+from .nginx import ConfigTest, Worker
 from .values import Answer
 
 __all__ = ("ProxyEngine", "ProxyNginx")
@@ -62,7 +62,7 @@ class ProxyNginx(Protocol):
 
     def master(self) -> int | None: ...
 
-    def test(self, generation: int, *, main: str = ...) -> TestResult: ...
+    def test(self, generation: int, *, main: str = ...) -> ConfigTest: ...
 
     def workers(self, master: int) -> list[Worker]: ...
 

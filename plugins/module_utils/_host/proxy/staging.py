@@ -22,7 +22,7 @@ from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_NGINX, Paths
 
 if TYPE_CHECKING:
-    from .nginx import TestResult
+    from .nginx import ConfigTest
     from .protocols import ProxyNginx
 
 __all__ = ("NginxRefusedError", "Staging")
@@ -146,7 +146,7 @@ class Staging:
             stamped[domain] = {**entry, "last_change": last_change}
         return stamped
 
-    def _refusal(self, result: TestResult, number: int, plan: Plan) -> NginxRefusedError:
+    def _refusal(self, result: ConfigTest, number: int, plan: Plan) -> NginxRefusedError:
         """Return the error for a test that failed."""
         domain, line, message = culprit_line(result.output, number)
         domain = domain or self._find_culprit(number, plan)
@@ -170,7 +170,7 @@ class Staging:
                 return domain
         return None
 
-    def _test_sites(self, number: int, domains: Iterable[str]) -> TestResult:
+    def _test_sites(self, number: int, domains: Iterable[str]) -> ConfigTest:
         """Test the main file with some of the sites only."""
         directory = self._generations.directory(number)
         main = (directory / MAIN).read_text(encoding="utf-8")

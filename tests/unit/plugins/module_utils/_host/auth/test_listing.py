@@ -81,6 +81,8 @@ def test_a_site_that_is_not_here(tree: HostTree) -> None:
 def test_one_site_in_every_state(tree: HostTree) -> None:
     protected = ["/", "/empty/", "/gone/", "/removed/"]
     tree.apply(Change(SITE, {"auth": protected}))
+    # The transaction has made an empty file for each path.
+    remove_file(tree.paths, SITE, "/gone/")
     remove_file(tree.paths, SITE, "/admin/")
     for path, text in (("/", "bob:x\nalice:x\n"), ("/empty/", ""), ("/removed/", ""), ("/unused/", "")):
         write_users_file(tree.paths, SITE, path, text)
