@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
-from ..._core.hints import Hint
 from ..._core.proxy.locations import served
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
@@ -30,7 +29,7 @@ from ..proxy.nginx import AUTH_CONTAINER
 from ..proxy.steps import outcome_result, plan_result
 from ..proxy.transaction import Proxy
 from ..proxy.values import Change, Request
-from ..store.host import Host, read_host
+from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
 from ..store.passwords import locked, read_users_file, remove_file, remove_site, write_users_file
 
@@ -95,7 +94,7 @@ def _site_users(
     route = None if request.route is None else forms.path(request.route, field="route")
     request = dataclasses.replace(request, domain=domain, route=route)
     if not paths.htpasswd.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
+        raise no_proxy()
     with locked(paths):
         yield _SiteUsers(request, read_host(paths), check=check, diff=diff, proxy=proxy)
 

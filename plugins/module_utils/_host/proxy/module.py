@@ -17,7 +17,7 @@ from ..._core.hints import Hint
 from ..._core.result import WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..machine.docker import Engine
-from ..store.host import Host, read_host
+from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
 from .steps import outcome_result, plan_result, site_step
 from .transaction import Proxy
@@ -62,7 +62,7 @@ def run(
     """Carry out a request. With ``check`` only say what would change; with ``diff`` return the unified diff."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
+        raise no_proxy()
     proxy = proxy or Proxy(Engine(), paths)
     if request.phase == COMMIT:
         return _commit(proxy, request, check=check)

@@ -18,7 +18,6 @@ from typing import Any
 
 from ..._core.actor import actor_from_option
 from ..._core.errors import RefusedError, UsageError
-from ..._core.hints import Hint
 from ..._core.proxy.plan import Generation, manifest_file
 from ..._core.result import Result, as_module_result
 from ..._core.run_context import RunContext
@@ -35,6 +34,7 @@ from ..proxy.steps import outcome_result, plan_result, site_step
 from ..proxy.transaction import Proxy
 from ..proxy.values import Change, Outcome, Request
 from ..store.generations import Record
+from ..store.host import no_proxy
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifests
 from ..store.settings import SettingsChange, plan_settings, roll_back_settings, write_settings
@@ -66,7 +66,7 @@ def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: P
     """Return the result of the module ``site_apply``. VsaError names all that is wrong at once."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
-        raise RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
+        raise no_proxy()
     engine = Engine()
     proxy = Proxy(engine, paths)
     settings = plan_settings(paths, options["settings"] or {})

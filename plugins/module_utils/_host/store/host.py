@@ -24,7 +24,7 @@ from .layout import Paths
 from .manifests import parse_manifest, read_manifests
 from .settings import read_settings
 
-__all__ = ("Host", "read_host")
+__all__ = ("Host", "no_proxy", "read_host")
 
 # An error names at most this many sites.
 _NAMED_SITES = 20
@@ -92,6 +92,11 @@ class Host:
     def is_current(self) -> bool:
         """Say whether the host still is as it was read. Looks at file attributes only and reads no file again."""
         return self.stamp == _stamp(self.paths, self.generations)
+
+
+def no_proxy() -> RefusedError:
+    """Return the error for a host on which the reverse proxy was never started."""
+    return RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
 
 
 def read_host(paths: Paths) -> Host:
