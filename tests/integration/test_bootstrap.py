@@ -19,7 +19,7 @@ from bootstrapping import Outcome, bootstrap, cut_off_daemon_change, daemon_json
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
-LOOK = "Python | Look at the host, and install Python where it has none"
+LOOK = "Python | Look at the host, and install Python if it is missing"
 DIRECTORIES = {
     "/srv/platform": "root root 755",
     "/etc/vsa": "root root 755",

@@ -60,7 +60,7 @@ def test_without_a_source_of_compose_the_host_is_refused_and_stays_as_it_is(host
     assert "nothing was changed, but Python was installed" in outcome.message
     for way_out in ("Debian 13", "bootstrap_docker_repository=", "bootstrap_engine_enabled=false"):
         assert way_out in outcome.message
-    assert outcome.changed == ("Python | Look at the host, and install Python where it has none",)
+    assert outcome.changed == ("Python | Look at the host, and install Python if it is missing",)
     assert host.run("ls -d /etc/vsa /etc/docker /srv/platform", check=False).stdout == ""
     assert not {"docker.io", "docker-compose", "python3-docker"} & installed(host)
 

@@ -33,16 +33,16 @@ _IMAGES = ("vsa-rig-vps:13", "vsa-rig-pebble:1", "nginx:1.30.7", "certbot/certbo
 def up(*, fresh: bool) -> None:
     """Make the demo, or bring it up to date, and show the page that it serves."""
     start = time.monotonic()
-    _title(1, "a VPS, and an ACME server with DNS beside it")
+    _title(1, "a VPS, and an ACME server with DNS beside the VPS")
     rig.engine_up()
     rig.images(*_IMAGES)
     for name in _IMAGES:
         if really := rig.standin_of(name):
-            rig.say(f"  · {name} is a stand-in (no registry in reach): {really}")
+            rig.say(f"  · {name} is a stand-in (no registry can be reached): {really}")
     kept = not fresh and _complete().exists()
     vps = rig.Vps.create(NAME, fresh=not kept)
     _SSH_CONFIG.write_text(vps.ssh_config())
-    rig.say(f"  · {NAME} is {vps.ip}: {'the one of last time' if kept else 'systemd and sshd, nothing else'}")
+    rig.say(f"  · {NAME} is {vps.ip}: {'the VPS of the last time' if kept else 'only systemd and sshd'}")
 
     _title(2, "bootstrap: Python, Docker with Compose, network, settings")
     settings = rig.settings(vps)
@@ -55,7 +55,7 @@ def up(*, fresh: bool) -> None:
     vps.load_images("nginx:1.30.7", "certbot/certbot:v5.5.0", "vsa-demo-web:1")
     _vsa("stack", "up", "reverse-proxy")
 
-    _title(4, f"a web application in the container {CONTAINER}, and a domain that leads to the VPS")
+    _title(4, f"a web application in the container {CONTAINER}, and a domain that resolves to the VPS")
     if vps.run(["docker", "inspect", CONTAINER], check=False).returncode:
         rig.run_web(vps, CONTAINER)
     vps.add_dns(DOMAIN)
@@ -64,7 +64,7 @@ def up(*, fresh: bool) -> None:
     _title(5, f"the site {DOMAIN}")
     _vsa("site", "provision", "--domain", DOMAIN, "--container", CONTAINER, "--port", str(PORT))
 
-    _title(6, f"what https://{DOMAIN}/ answers, through the proxy")
+    _title(6, f"the answer of https://{DOMAIN}/ through the proxy")
     fetch(vps.ip, ca_bundle)
     _complete().touch()
     rig.say(f"\n✔ the demo runs, after {time.monotonic() - start:.0f} s\n")
@@ -121,7 +121,7 @@ def _vsa(*words: str) -> None:
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        raise rig.RigError(f"vsa ended with {done.returncode}; what it said stands above")
+        raise rig.RigError(f"vsa ended with {done.returncode}; its output is above")
 
 
 def _next_steps(address: str, ca_bundle: str) -> str:
@@ -140,10 +140,10 @@ def _next_steps(address: str, ca_bundle: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run ``up`` or ``down``; returns the exit code."""
+    """Run ``up`` or ``down`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="demo.py", description="The main job for real, on this machine.")
     parser.add_argument("verb", choices=("up", "down"))
-    parser.add_argument("--fresh", action="store_true", help="start with a new VPS whatever is there")
+    parser.add_argument("--fresh", action="store_true", help="start with a new VPS, even if there is one")
     words = parser.parse_args(argv)
     # Tests that run at the same time have an ACME server and DNS of their own.
     os.environ["VSA_RIG_SCOPE"] = "demo"
@@ -156,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
         rig.say(f"\n✘ the demo failed: {problem}\n  try        make demo   (again), or make demo-down")
         return 1
     except KeyboardInterrupt:
-        rig.say("\n✘ interrupted; make demo starts over, make demo-down removes what is there")
+        rig.say("\n✘ interrupted; make demo starts again, make demo-down removes everything")
         return 130
     return 0
 

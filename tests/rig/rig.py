@@ -135,13 +135,13 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="install and start a Docker engine if none answers")
     up.set_defaults(call=lambda _: None)
 
-    build = verbs.add_parser("images", help="build or pull what is missing (all images without a name)")
+    build = verbs.add_parser("images", help="build or pull missing images (without a name: all of them)")
     build.add_argument("name", nargs="*")
     build.set_defaults(call=_images)
 
     create = verbs.add_parser("create", help="boot VPSes and print their connection variables as JSON")
     create.add_argument("name", nargs="+", help="NAME, or NAME:VERSION of Debian")
-    create.add_argument("--ssh-config", type=Path, metavar="FILE", help="write an ssh_config that knows them all")
+    create.add_argument("--ssh-config", type=Path, metavar="FILE", help="write an ssh_config with all of them")
     create.add_argument("--debian", default="13", choices=("12", "13"))
     create.add_argument("--user", default="root", choices=("root", "ops"))
     create.add_argument("--keep", action="store_true", help="keep a VPS of that name that already runs")
@@ -156,22 +156,22 @@ def _parser() -> argparse.ArgumentParser:
     destroy.add_argument("name", nargs="+")
     destroy.set_defaults(call=_destroy)
 
-    bootstrap = verbs.add_parser("settings", help="print what flowbiz.vsa.bootstrap has to know for a VPS, as JSON")
+    bootstrap = verbs.add_parser("settings", help="print the variables of flowbiz.vsa.bootstrap for a VPS, as JSON")
     bootstrap.add_argument("name")
     bootstrap.set_defaults(call=_settings)
 
-    load = verbs.add_parser("load", help="bring images into a VPS's own engine")
+    load = verbs.add_parser("load", help="copy images into the engine of a VPS")
     load.add_argument("name")
     load.add_argument("image", nargs="+")
     load.set_defaults(call=_load)
 
-    web = verbs.add_parser("web", help="start demonstration backends in a VPS's own engine")
+    web = verbs.add_parser("web", help="start demonstration backends in the engine of a VPS")
     web.add_argument("--network", default="flowbiz_ext")
     web.add_argument("name")
     web.add_argument("container", nargs="+")
     web.set_defaults(call=_web)
 
-    dns = verbs.add_parser("dns", help="let domains below .test lead to a VPS")
+    dns = verbs.add_parser("dns", help="let domains below .test resolve to a VPS")
     dns.add_argument("name")
     dns.add_argument("domain", nargs="+")
     dns.set_defaults(call=_dns)
@@ -182,18 +182,18 @@ def _parser() -> argparse.ArgumentParser:
     ssh.add_argument("command", nargs="*")
     ssh.set_defaults(call=_ssh)
 
-    around = verbs.add_parser("services", help="start the ACME server and DNS, and print how to reach them")
+    around = verbs.add_parser("services", help="start the ACME server and DNS, and print their addresses")
     around.set_defaults(call=_services)
 
     end = verbs.add_parser("down", help="remove every container, network and volume of the rig")
-    end.add_argument("--scope", help="only what was made under this VSA_RIG_SCOPE")
-    end.add_argument("--all", action="store_true", help="the images, archives and keys too")
+    end.add_argument("--scope", help="remove only what was made under this VSA_RIG_SCOPE")
+    end.add_argument("--all", action="store_true", help="remove the images, archives and keys too")
     end.set_defaults(call=_down)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; returns the exit code."""
+    """Run one verb and return the exit code."""
     words = _parser().parse_args(argv)
     try:
         if words.verb not in ("down", "destroy", "ssh", "inventory"):

@@ -81,7 +81,7 @@ def outcome_of(code: int, stdout: str, host: str, stderr: str = "") -> Outcome:
 
 
 def _results(stdout: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(task, host, result) of each task; nothing where Ansible did not even start."""
+    """Yield (task, host, result) of each task; nothing if Ansible did not start."""
     if "{" not in stdout:
         return
     document = json.loads(stdout[stdout.index("{") :])

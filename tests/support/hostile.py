@@ -1,8 +1,8 @@
 """Hostile values for every text that reaches NGINX, and a second, independent check of the form of each text.
 
-What a form admits is decided here without the collection's own patterns: character by character, with the sets that the
-format's own documents give. ``allowed`` returns the outcomes that a door may have for a value: the normal form where it
-must be accepted, ``None`` where it must be refused, both where only the result of acceptance is certain.
+The check does not use the collection's own patterns: it goes character by character, with the sets in the documents of
+the format. ``allowed`` returns the outcomes that a door may have for a value: the normal form if the door must accept
+the value, ``None`` if the door must refuse it, and both if only the result of acceptance is certain.
 """
 
 from __future__ import annotations

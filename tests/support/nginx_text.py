@@ -92,8 +92,8 @@ _SERVER_DIRECTIVES = {
 class Meaning:
     """The complete meaning of a site's file.
 
-    ``routes`` maps a path to NAME.NETWORK:PORT; ``redirected`` are the names that are sent to ``served``, the name of
-    its own server block where that is not the domain.
+    ``routes`` maps a path to NAME.NETWORK:PORT. ``redirected`` are the names that redirect to ``served``. ``served`` is
+    the name of the site's own server block, if that is not the domain.
     """
 
     domain: str

@@ -14,10 +14,10 @@ from pathlib import Path
 
 __all__ = ["LABEL", "RigError", "cache_dir", "docker", "lock", "run", "say", "step"]
 
-#: Every object that the rig makes in the engine carries it; ``rig.py down`` finds them by it.
+#: Every object that the rig makes in the engine has this label; ``rig.py down`` finds the objects by the label.
 LABEL = "vsa.rig=1"
 
-#: Seconds between two signs of life of a long step where there is no terminal to redraw.
+#: Seconds between two signs of life of a long step, if there is no terminal.
 _HEARTBEAT = 5.0
 
 # Only the legacy builder exists in Debian 12's engine and in every newer one.
@@ -29,7 +29,7 @@ class RigError(RuntimeError):
 
 
 def cache_dir(*parts: str) -> Path:
-    """A private directory (0700) under the user's cache for keys, archives and logs; never inside the repository."""
+    """Return a private directory (0700) in the user's cache, for keys, archives and logs; never in the repository."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vsa-rig"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = root.joinpath(*parts)
@@ -46,7 +46,7 @@ def lock(name: str) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """One line of progress, on stderr: stdout belongs to results."""
+    """Print one line of progress on stderr: stdout belongs to results."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -91,9 +91,9 @@ def run(
     log: Path | None = None,
     cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``argv`` and return it with its output as text; raises RigError with the end of the output when it fails.
+    """Run a command and return it with its output as text. With ``log`` both streams go to that file instead.
 
-    With ``log`` both streams go to that file instead.
+    Raises RigError with the end of the output if the command fails.
     """
     data = input.encode() if isinstance(input, str) else input
     # Without this, ssh and docker would read the input of the terminal.
@@ -121,5 +121,5 @@ def run(
 def docker(
     *argv: str, check: bool = True, input: str | bytes | None = None, timeout: float | None = 600
 ) -> subprocess.CompletedProcess[str]:
-    """One call of the docker client."""
+    """Call the docker client once."""
     return run(["docker", *argv], check=check, input=input, timeout=timeout)

@@ -23,16 +23,16 @@ _ROLLING = frozenset({"forky", "sid", "testing", "unstable"})
 
 @functools.cache
 def machine_targets() -> list[tuple[str, str]]:
-    """(mirror URI, release) of every package index that apt knows on this machine, in apt's order."""
+    """Return (mirror URI, release) of every package index that apt knows on this machine, in apt's order."""
     done = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"])
     rows = (line.split() for line in done.stdout.splitlines())
     return [(row[0].rstrip("/"), row[1]) for row in rows if len(row) == 3 and row[2] == "main"]
 
 
 def sources_for(suite: str, targets: Iterable[tuple[str, str]], *, codename: str) -> str:
-    """The text of a ``sources.list`` for ``suite``, from the mirrors that ``targets`` names for ``codename``.
+    """Return the text of a ``sources.list`` for ``suite``, from the mirrors that ``targets`` names for ``codename``.
 
-    ``codename`` is the release that this machine runs, such as ``bookworm``. Raises RigError where there is no mirror.
+    ``codename`` is the release that this machine runs, such as ``bookworm``. Raises RigError if there is no mirror.
     """
     archive = security = None
     for uri, release in targets:
@@ -54,7 +54,7 @@ def sources_for(suite: str, targets: Iterable[tuple[str, str]], *, codename: str
 
 
 def ca_bundle() -> bytes:
-    """The certificates that this machine trusts (PEM): a mirror may be signed by a private authority."""
+    """Return the certificates that this machine trusts (PEM): a private CA may have signed a mirror's certificate."""
     for name in (os.environ.get("SSL_CERT_FILE"), *_CA_BUNDLES):
         if name and Path(name).is_file():
             return Path(name).read_bytes()

@@ -46,6 +46,6 @@ def down(*, everything: bool = True, scope: str = "", all: bool = False) -> None
 
 
 def scopes() -> list[str]:
-    """Every scope (VSA_RIG_SCOPE) under which a container exists, running or not."""
+    """Return every scope (VSA_RIG_SCOPE) that has a container, running or stopped."""
     listed = docker("ps", "--all", "--format", '{{.Label "vsa.rig.scope"}}', "--filter", f"label={LABEL}").stdout
     return sorted({line for line in listed.splitlines() if line})

@@ -54,7 +54,7 @@ def vsa(
     timeout: float = 900,
     input: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the ``vsa`` command against these VPSes."""
+    """Run the command ``vsa`` against these VPSes."""
     return _run([command("vsa"), "-i", _inventory(vps, user), *words], check=check, timeout=timeout, input=input)
 
 
@@ -72,7 +72,7 @@ def settings(vps: Vps, **more: str) -> dict[str, str]:
 
 
 def proxy_host(name: str, *, debian: str = "13", web: Sequence[str] = ("web-1", "web-2"), fresh: bool = False) -> Vps:
-    """A VPS on which sites can be provisioned: bootstrapped, with the reverse proxy up and web containers beside it.
+    """Return a VPS on which sites can be provisioned: after bootstrap, with the reverse proxy and with web containers.
 
     All of it through the collection's own playbooks. Called again it brings the same VPS to the same state; with
     ``fresh`` a new one is made.
@@ -97,7 +97,7 @@ def run_web(vps: Vps, container: str, *, network: str = "flowbiz_ext", words: Se
 
 
 def _inventory(vps: Vps | Sequence[Vps], user: str) -> str:
-    """An inventory file with exactly these hosts."""
+    """Write an inventory with exactly these hosts, and return its path."""
     hosts = [vps] if isinstance(vps, Vps) else list(vps)
     document = {"all": {"hosts": {host.name: host.inventory_vars(user=user) for host in hosts}}}
     path = cache_dir("vps", hosts[0].name) / f"inventory-{user}-{len(hosts)}.yml"

@@ -23,7 +23,7 @@ _TOOLS = {
     "ssh": ("openssh-client",),
 }
 
-#: An image of a few kilobytes, to try.
+#: An image of a few kilobytes, to try a pull.
 _SMALLEST = "hello-world:linux"
 
 #: Seconds for which "Docker Hub cannot be reached" is believed without asking again.
@@ -119,7 +119,7 @@ def _remember(key: str, value: object) -> None:
 
 
 def hub_reachable() -> bool:
-    """Whether ``docker pull`` reaches Docker Hub: tried once, with a short limit, and remembered for a day.
+    """Say whether ``docker pull`` reaches Docker Hub. The rig tries once, with a short limit, and remembers for a day.
 
     ``VSA_RIG_HUB=yes`` or ``no`` decides without trying.
     """
@@ -141,7 +141,7 @@ def hub_reachable() -> bool:
 
 
 def privileged_works(image: str) -> bool:
-    """Whether this engine may run ``--privileged`` containers: tried with ``image``, remembered per engine and boot."""
+    """Say whether this engine may run ``--privileged`` containers. Tries ``image`` once per engine and boot."""
     engine = docker("info", "--format", "{{.ID}}").stdout.strip()
     key = f"{engine} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
     known = _facts().get("privileged")

@@ -19,9 +19,9 @@ _KEPT = 2
 
 
 def go_binary(name: str, *, folder: Path, key: str, package: str, words: str) -> Path:
-    """The program ``name``, built from ``package`` in the module ``folder`` unless a build for this ``key`` is kept.
+    """Return the program ``name``. Build it from ``package`` in the module ``folder``, if no build for ``key`` is kept.
 
-    ``words`` say what it is and how long that takes. Raises RigError where it cannot be built.
+    ``words`` say what the program is and how long the build takes. RigError if the build fails.
     """
     binary = cache_dir(name, key) / name
     with lock(name):

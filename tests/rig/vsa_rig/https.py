@@ -26,7 +26,7 @@ class Answer:
     protocol: str
 
     def json(self) -> Any:
-        """The body, parsed."""
+        """Return the parsed body."""
         return json.loads(self.body)
 
 
@@ -39,9 +39,9 @@ def https_get(
     headers: Mapping[str, str] | None = None,
     timeout: float = 10,
 ) -> Answer:
-    """GET ``https://domain/path`` from the host at ``address``; ``trust`` is PEM text of the only roots believed.
+    """GET ``https://domain/path`` from the host at ``address``. ``trust`` is the PEM text of the only trusted roots.
 
-    Raises ssl.SSLError where chain or name is not right, and OSError where nobody answers.
+    Raises ssl.SSLError if the chain or the name is wrong, and OSError if nobody answers.
     """
     context = ssl.create_default_context(cadata=trust)
     with (

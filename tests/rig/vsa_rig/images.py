@@ -203,7 +203,7 @@ def _label(tag: str, name: str) -> str:
 
 
 def _inputs(image: Image, parent: str) -> list[tuple[str, bytes]]:
-    """Everything that decides what the image contains, as (name, content)."""
+    """Return everything on which the content of the image depends, as (name, content)."""
     parts = [
         ("tag", image.tag.encode()),
         ("parent", parent.encode()),

@@ -113,7 +113,7 @@ def loki(name: str, *, switches: Sequence[str] = ()) -> Loki:
 
 @functools.cache
 def loki_binary() -> Path:
-    """The binary, built if no build of these module files is kept; raises RigError if it cannot be built."""
+    """Return the binary. It is built if no build of these module files is kept. RigError if the build fails."""
     parts = [(name, (_HERE / name).read_bytes()) for name in ("go.mod", "go.sum")]
     return go_binary(
         "loki",

@@ -14,8 +14,8 @@ __all__ = ["NETWORK", "addresses", "first_apart", "first_free", "machine_network
 
 NETWORK = "vsa-rig"
 
-#: Set aside for tests between hosts (RFC 2544): no address pool of an inner engine, and no office network, overlaps.
-#: Several, because this machine may itself be a VPS of a rig.
+#: Networks for tests between hosts (RFC 2544): no address pool of an inner engine, and no office network, overlaps.
+#: There are several, because this machine may itself be a VPS of a rig.
 _IPV4 = [ipaddress.IPv4Network(f"198.18.{number}.0/24") for number in range(77, 93)]
 _IPV6 = [ipaddress.IPv6Network(f"fd76:7361:7269:{number}::/64") for number in range(77, 93)]
 
@@ -24,7 +24,7 @@ _FIRST = 10
 
 
 def scope() -> str:
-    """The name that separates several users of one engine, such as the demo and a test session: ``VSA_RIG_SCOPE``."""
+    """Return ``VSA_RIG_SCOPE``, which separates several users of one engine, such as the demo and a test session."""
     return os.environ.get("VSA_RIG_SCOPE", "")
 
 
@@ -34,7 +34,7 @@ def scoped(name: str, *, within: str | None = None) -> str:
 
 
 def network() -> str:
-    """Make sure that the network exists; returns its name."""
+    """Make sure that the network exists, and return its name."""
     with lock("addresses"):
         if docker("network", "inspect", NETWORK, check=False).returncode == 0:
             return NETWORK
@@ -49,7 +49,7 @@ def network() -> str:
 
 
 def addresses() -> tuple[str, str]:
-    """An (IPv4, IPv6) pair that no container of the rig has, running or not; IPv6 is empty without it.
+    """Return an (IPv4, IPv6) pair that no container of the rig has, running or not. IPv6 is empty if the rig has none.
 
     Call it under ``lock("addresses")`` and create the container before letting go.
     """
@@ -79,7 +79,7 @@ def first_apart(candidates: Sequence[ipaddress.IPv4Network], used: Iterable[ipad
 
 
 def machine_networks(table: str) -> list[ipaddress.IPv4Network]:
-    """The networks of a routing table in the form of /proc/net/route, the default route left out."""
+    """Return the networks of a routing table in the form of /proc/net/route, without the default route."""
     found = []
     for line in table.splitlines()[1:]:
         _, destination, _, _, _, _, _, mask, *_ = line.split()
@@ -103,7 +103,7 @@ def _taken() -> list[str]:
 
 
 def _machine_mtu() -> int:
-    """The smallest MTU of this machine's interfaces that lead outside."""
+    """Return the smallest MTU of the interfaces with a default route."""
     routes = Path("/proc/net/route").read_text().splitlines()[1:]
     defaults = {line.split()[0] for line in routes if line.split()[1] == "00000000"}
     sizes = [int(Path(f"/sys/class/net/{name}/mtu").read_text()) for name in defaults]

@@ -50,7 +50,7 @@ class Services:
             self._manage("add-aaaa", {"host": name, "addresses": [ipv6]})
 
     def remove_dns(self, name: str) -> None:
-        """Forget ``name``: it has no address then."""
+        """Remove the address records of ``name``."""
         for verb in ("clear-a", "clear-aaaa"):
             self._manage(verb, {"host": name})
 
@@ -61,7 +61,7 @@ class Services:
 
 
 def services(profile: str = "default", *, within: str | None = None, dns: str = "") -> Services:
-    """The services of this scope, started if they do not run; a profile other than ``default`` is a second ACME server.
+    """Return the services of this scope; start them if they do not run. Another profile is a second ACME server.
 
     ``within`` is the scope, by default the current one. The second server is reached as
     ``https://pebble-<profile>.test:14000/dir`` and validates through the default one's DNS, or that at ``dns``.
@@ -98,7 +98,7 @@ def services(profile: str = "default", *, within: str | None = None, dns: str = 
 
 
 def _runs(container: str) -> bool:
-    """Whether the service runs, from the current image."""
+    """Say whether the service runs from the current image."""
     wanted = docker("image", "inspect", "--format", "{{.Id}}", _IMAGE).stdout.strip()
     state = docker("inspect", "--format", "{{.State.Running}} {{.Image}}", container, check=False)
     return state.stdout.split() == ["true", wanted]
@@ -110,7 +110,7 @@ def _address(container: str) -> str:
 
 
 def _ca_bundle(container: str, ipv4: str) -> str:
-    """Authority of the ACME server's own certificate, and the roots of what it issues (new at each of its starts)."""
+    """Return the CA of the ACME server's own certificate, and the roots of its certificates (new at each start)."""
     deadline = time.monotonic() + 30
     while True:
         server_ca = docker("exec", container, "cat", "/var/lib/rig/ca.pem", check=False).stdout

@@ -24,7 +24,7 @@ from .services import Services, services
 
 __all__ = ["Vps", "ssh_key"]
 
-#: What stands in for ``--privileged`` where the engine refuses it: every capability that this machine itself has.
+#: The options in place of ``--privileged`` if the engine refuses it: every capability that this machine itself has.
 _UNPRIVILEGED = (
     *("--cap-add", "ALL", "--device-cgroup-rule", "a *:* rwm", "--security-opt", "seccomp=unconfined"),
     *("--security-opt", "apparmor=unconfined", "--security-opt", "systempaths=unconfined"),
@@ -77,7 +77,7 @@ class Vps:
 
     @classmethod
     def get(cls, name: str) -> Vps:
-        """The running VPS of this name; raises RigError when there is none."""
+        """Return the running VPS of this name. RigError if there is none."""
         done = docker("inspect", "--type", "container", name, check=False)
         found = json.loads(done.stdout or "[]") if done.returncode == 0 else []
         labels = found[0]["Config"]["Labels"] if found else {}
@@ -99,12 +99,12 @@ class Vps:
         _remove(self.name)
 
     def reboot(self) -> None:
-        """An orderly reboot; returns once sshd answers again."""
+        """Reboot the VPS in order, and return as soon as sshd answers again."""
         docker("restart", "--time", "60", self.name)
         self._wait_for_ssh()
 
     def power_cut(self) -> None:
-        """Cut the power and boot again: no service can write anything before."""
+        """Cut the power and boot again: before the cut no service can write anything."""
         docker("kill", "--signal", "KILL", self.name)
         docker("start", self.name)
         self._wait_for_ssh()
@@ -117,11 +117,11 @@ class Vps:
 
     @property
     def known_hosts(self) -> Path:
-        """The file that holds this VPS's host key, read from inside it when it was made."""
+        """Return the file with the host key of this VPS; the rig reads the key inside a new VPS."""
         return self._folder / "known_hosts"
 
     def ssh_options(self) -> dict[str, str]:
-        """OpenSSH options that reach this VPS and nothing else, host key checking on."""
+        """Return OpenSSH options that reach only this VPS, with host key checking."""
         return {
             "IdentityFile": str(ssh_key()),
             "IdentitiesOnly": "yes",
@@ -134,17 +134,17 @@ class Vps:
         }
 
     def ssh_config(self, *, user: str = "root") -> str:
-        """The same as a section for an ssh_config file, under the VPS's name."""
+        """Return the same options as a section of an ssh_config file, under the name of the VPS."""
         options = {"HostName": self.ip, "User": user, **self.ssh_options()}
         return f"Host {self.name}\n" + "".join(f"  {key} {_quoted(value)}\n" for key, value in options.items())
 
     def ssh(self, command: str, *, user: str = "root", check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``command`` over SSH, as an operator would."""
+        """Run ``command`` over SSH, as an operator does."""
         options = [word for key, value in self.ssh_options().items() for word in ("-o", f"{key}={_quoted(value)}")]
         return run(["ssh", *options, f"{user}@{self.ip}", command], check=check, timeout=600)
 
     def inventory_vars(self, *, user: str = "root") -> dict[str, str]:
-        """Ansible's connection variables for this VPS."""
+        """Return Ansible's connection variables for this VPS."""
         options = {key: value for key, value in self.ssh_options().items() if key != "IdentityFile"}
         return {
             "ansible_host": self.ip,
@@ -156,7 +156,7 @@ class Vps:
         }
 
     def inventory(self, path: Path, *, user: str = "root") -> Path:
-        """Write an inventory with this one host (JSON, which is YAML too); returns ``path``."""
+        """Write an inventory with this one host (JSON, which is YAML too), and return ``path``."""
         path.parent.mkdir(parents=True, exist_ok=True)
         hosts = {self.name: self.inventory_vars(user=user)}
         path.write_text(json.dumps({"all": {"hosts": hosts}}, indent=2) + "\n")
@@ -172,18 +172,18 @@ class Vps:
         input: str | bytes | None = None,
         timeout: float | None = 600,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a shell line, or an argv, inside as root, past SSH; raises RigError when it fails and ``check`` is on."""
+        """Run a shell line or an argv inside the VPS as root, without SSH. RigError if it fails and ``check`` is on."""
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
         feed = ["--interactive"] if input is not None else []
         return docker("exec", *feed, self.name, *argv, check=check, input=input, timeout=timeout)
 
     def put(self, path: str, content: str | bytes, *, mode: int = 0o644) -> None:
-        """Write a file inside, owned by root; its directory must exist."""
+        """Write a file inside the VPS, owned by root. Its directory must exist."""
         data = content.encode() if isinstance(content, str) else content
         self.run(["sh", "-c", 'cat > "$1" && chmod "$2" "$1"', "put", path, f"{mode:04o}"], input=data)
 
     def load_images(self, *names: str) -> None:
-        """Bring the rig's images into this VPS's own engine, which must run; those it has already are skipped."""
+        """Copy images into the engine of this VPS, which must run. Images that the engine has already are skipped."""
         images(*names)
         listed = docker("image", "inspect", "--format", "{{.Id}}", *names).stdout.split()
         there = self.run(["docker", "image", "inspect", "--format", "{{.Id}}", *names], check=False)
@@ -202,13 +202,13 @@ class Vps:
                 raise RigError(f"{self.name} did not take the images: {done.stderr.decode(errors='replace')}")
 
     def add_dns(self, *names: str, ipv6: bool = True) -> None:
-        """Let names below ``.test`` lead to this VPS."""
+        """Let names below ``.test`` resolve to this VPS."""
         known = self.services()
         for name in names:
             known.add_dns(name, ipv4=self.ip, ipv6=self.ip6 if ipv6 else "")
 
     def services(self) -> Services:
-        """The ACME server and DNS that this VPS uses."""
+        """Return the ACME server and DNS that this VPS uses."""
         return services(within=self.scope)
 
     def _wait_for_ssh(self) -> None:
@@ -233,7 +233,7 @@ class Vps:
 
 
 def ssh_key() -> Path:
-    """The private key that opens every VPS of this user: made at first use, 0600, in the cache."""
+    """Return the private key (0600, in the cache) for every VPS of this user. The first call makes the key."""
     path = cache_dir("ssh") / "id_ed25519"
     with lock("ssh"):
         if not path.exists():
@@ -251,11 +251,11 @@ def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str]
     argv += ["--ip6", ipv6] if ipv6 else []
     for key, value in {"vsa.rig": "1", "vsa.rig.scope": scope(), **labels}.items():
         argv += ["--label", f"{key}={value}"]
-    # The inner engine's overlay needs a real file system below it. Named, so that they carry the label.
+    # The overlay of the inner engine needs a real file system. The volumes have names, so that they can have the label.
     for volume, path in ((f"{name}-docker", "/var/lib/docker"), (f"{name}-containerd", "/var/lib/containerd")):
         docker("volume", "create", "--label", LABEL, "--label", f"vsa.rig.scope={scope()}", volume)
         argv += ["--volume", f"{volume}:{path}"]
-    # Docker's own resolver listens on a loopback address, which an inner engine would hand to nobody.
+    # Docker's own resolver listens on a loopback address, which an inner engine does not pass to its containers.
     resolv = cache_dir("vps", name) / "resolv.conf"
     resolv.write_text(f"nameserver {dns}\n")
     resolv.chmod(0o644)
