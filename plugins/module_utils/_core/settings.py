@@ -80,19 +80,17 @@ def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
             raise RefusedError("there is no such setting", field=f"{where}{key}", value=key, expected=", ".join(known))
     if data.get("schema", SETTINGS_SCHEMA) != SETTINGS_SCHEMA:
         raise RefusedError("this VSA does not know the settings' schema", field=f"{where}schema", value=data["schema"])
-    values = {
-        key: _value(key, value, f"{where}{key}") for key, value in data.items() if key != "schema" and value is not None
-    }
-    return Settings(**values)
+    given = {key: value for key, value in data.items() if key != "schema" and value is not None}
+    return Settings(**{key: _value(key, value, f"{where}{key}") for key, value in given.items()})
 
 
-def setting_errors(said: Mapping[str, object], unset: Sequence[str] = (), *, where: str) -> list[RefusedError]:
+def setting_errors(requested: Mapping[str, object], unset: Sequence[str] = (), *, where: str) -> list[RefusedError]:
     """Return an error for each value that does not have the form of its setting, and for each unknown name to unset.
 
     Unlike ``parse_settings``, this function does not stop at the first error: an operator sees all of them at once.
     """
     errors = []
-    for key, value in said.items():
+    for key, value in requested.items():
         try:
             parse_settings({key: value}, where=where)
         except RefusedError as error:

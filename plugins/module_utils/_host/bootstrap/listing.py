@@ -71,7 +71,8 @@ class BootstrapRequest:
     """What the operator asked for, and what this run did so far.
 
     * ``packages``: the libraries that the collection's modules import.
-    * ``settings``: values for vsa.yml; None was not said. ``unset``: settings that go back to the built-in value.
+    * ``settings``: values for vsa.yml; the file keeps what it has if a value is None.
+    * ``unset``: settings that go back to the built-in value.
     * ``ca_bundle``: a file on the controller. ``ca_bundle_text``: its text, empty if that is not only certificates.
     * ``python_installed``, ``host_changed``: what this run did before this look.
     * ``check``: nothing will be installed or started.
@@ -168,8 +169,8 @@ def _wrong_values(request: BootstrapRequest) -> list[RefusedError]:
     """Return an error for each value of a setting that does not have its form."""
     if not request.concerns.settings:
         return []
-    said = {name: value for name, value in request.settings.items() if value is not None}
-    wrong = setting_errors(said, request.unset, where="bootstrap_")
+    requested = {name: value for name, value in request.settings.items() if value is not None}
+    wrong = setting_errors(requested, request.unset, where="bootstrap_")
     if request.ca_bundle is not None and not request.ca_bundle.startswith("/"):
         expected = "an absolute path on the machine that runs Ansible"
         wrong.append(
@@ -226,9 +227,9 @@ def _plan_settings(request: BootstrapRequest, paths: Paths) -> SettingsChange | 
     """Return the change of vsa.yml. None also as long as the YAML library is missing: a later look plans the change."""
     if not request.concerns.settings or not can_import("yaml"):
         return None
-    said = dict(request.settings)
-    said["ca_bundle"] = _CA_BUNDLE if request.ca_bundle else None
-    return plan_settings(paths, said, unset=request.unset, create=True)
+    requested = dict(request.settings)
+    requested["ca_bundle"] = _CA_BUNDLE if request.ca_bundle else None
+    return plan_settings(paths, requested, unset=request.unset, create=True)
 
 
 def _is_new_bundle(request: BootstrapRequest, paths: Paths) -> bool:

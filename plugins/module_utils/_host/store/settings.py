@@ -42,19 +42,19 @@ def read_settings(paths: Paths) -> Settings:
 
 
 def plan_settings(
-    paths: Paths, said: Mapping[str, object], *, unset: Collection[str] = (), create: bool = False
+    paths: Paths, requested: Mapping[str, object], *, unset: Collection[str] = (), create: bool = False
 ) -> SettingsChange:
-    """Return how the file changes if an operator says these values and takes the settings ``unset`` out.
+    """Return how the file changes if these settings are requested, and the settings ``unset`` are taken out.
 
-    A value of None was not said: the file keeps what it has. ``create`` makes an empty file if there is none. Raises
-    RefusedError if a value does not have its form, or if the file holds a wrong value that is not replaced here.
+    A value of None was not requested: the file keeps what it has. ``create``: a file is made even without a setting.
+    Raises RefusedError if a value does not have its form, or if the file holds a wrong value that is not replaced.
     """
     before = read_text(paths.vsa_yml)
     there = load_yaml(before or "", where=str(paths.vsa_yml))
     if there is not None and not isinstance(there, Mapping):
         parse_settings(there)
     had = dict(there or {})
-    wanted = {key: value for key, value in said.items() if value is not None and key not in unset}
+    wanted = {key: value for key, value in requested.items() if value is not None and key not in unset}
     parse_settings(wanted, where="bootstrap_")
     parse_settings(_without(had, {*wanted, *unset}))
     words = [f"{key}: {had.get(key, _NOT_SAID)} → {value}" for key, value in wanted.items() if had.get(key) != value]

@@ -84,7 +84,7 @@ class Fold:
     """Takes events in their order by :meth:`feed`, and gives the report by :meth:`finish`.
 
     Tasks of other collections become steps too where they are named ``<Concern> | <What it does>``: one step for each
-    concern (bootstrap has no module of ours). A ``debug`` that says ``warning: …`` or ``would change: …`` is a
+    concern (the tasks of bootstrap are such tasks). A ``debug`` that says ``warning: …`` or ``would change: …`` is a
     step as well. ``clock`` gives seconds, for the durations of the hosts.
     """
 
