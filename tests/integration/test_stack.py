@@ -113,7 +113,7 @@ def test_a_new_nginx_has_to_take_the_live_generation(
     before = image_of(proxy_vps, "vsa-nginx")
     done = up(NGINX_IMAGE="nginx:9.0.1")
     assert done.returncode != 0
-    assert "the image nginx:9.0.1 does not take the live generation" in done.stdout
+    assert "the image nginx:9.0.1 refuses the live generation" in done.stdout
     assert "unknown directive" in done.stdout
     assert '"vsa_exit": 3' in done.stdout
     assert image_of(proxy_vps, "vsa-nginx") == before

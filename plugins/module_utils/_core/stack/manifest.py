@@ -86,7 +86,7 @@ def parse_stack(data: object, *, name: str, where: str = "") -> Stack:
     form.
     """
     if not isinstance(data, Mapping):
-        raise RefusedError("stack.yml is a mapping", field=where or "stack.yml", value=type(data).__name__)
+        raise RefusedError("stack.yml is not a mapping", field=where or "stack.yml", value=type(data).__name__)
     _refuse_unknown(data, where.rstrip("/"), ("schema", "description", *_FIELDS))
     if data.get("schema") != _SCHEMA or isinstance(data["schema"], bool):
         raise RefusedError(

@@ -45,8 +45,8 @@ _WHOLE_SITE = "/"
 class UserRequest:
     """What a run requests about the users of a site.
 
-    * ``user``: the user to add or to remove. To remove None means: open the paths to everybody.
-    * ``route``: a protected path. None means the whole site to add, and every protected path to remove.
+    * ``user``: the user to add or to remove. A removal without a user opens the paths to everybody.
+    * ``route``: a protected path. Without a route, a user is added for the whole site and removed from every path.
     * ``hashed``: the bcrypt hash of the added user's password; ``replaces``: the hash that it may replace.
     * ``templates``: the text of each template and page of the role ``vhost``.
     """

@@ -85,7 +85,7 @@ def leave_networks(engine: ProxyEngine, record: Record, base: Record | None) -> 
 
 
 def _moved_containers(record: Record, base: Record) -> list[tuple[str, str]]:
-    """Return (network before, container) of each site that moved, except pairs that another site still needs."""
+    """Return (old network, container) for each site that moved, except pairs that another site still needs."""
     needed = {(entry["network"], name) for entry in record.sites.values() for name in entry["containers"]}
     moved = set()
     for domain, entry in record.sites.items():

@@ -69,7 +69,7 @@ def _test_image(engine: Engine, paths: Paths, image: str) -> None:
     result = Nginx(engine, paths).test_once(argv, image=image)
     if result.code:
         raise RefusedError(
-            f"the image {image} does not take the live generation {number}",
+            f"the image {image} refuses the live generation {number}",
             field="image",
             value=image,
             expected="an NGINX that passes its own test on it",

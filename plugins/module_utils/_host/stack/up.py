@@ -63,7 +63,7 @@ class _Version:
 def prepare(
     request: StackUpRequest, *, check: bool, diff: bool, paths: Paths | None = None, engine: Engine | None = None
 ) -> Result:
-    """Make everything ready for Compose.
+    """Validate the stack, pull its images and write its folder, so that Compose can start it.
 
     The result's ``up_needed`` says whether Compose must run, ``sites`` are the sites to provision after it.
     RefusedError if the stack is not valid or does not fit the host; nothing is written then.

@@ -49,7 +49,7 @@ def test_an_image_that_fails_the_test_is_refused_with_its_message(host: StackHos
     host.engine.answer = ExecResult(1, "", "nginx: [emerg] unknown directive")
     with pytest.raises(RefusedError) as refused:
         refuse(host, "nginx:1.31.0")
-    assert refused.value.message == "the image nginx:1.31.0 does not take the live generation 3"
+    assert refused.value.message == "the image nginx:1.31.0 refuses the live generation 3"
     assert refused.value.details == ["nginx: [emerg] unknown directive"]
 
 
