@@ -241,12 +241,16 @@ class CallbackModule(CallbackBase):
             self._display.warning(f"audit: {words}")
 
 
+# The playbook that every verb imports first.
+_REQUIRE_HOSTS = "require_hosts"
+
+
 def _named(playbook: Any) -> tuple[str, str]:
     """Return how a playbook is called, and the verb that it is: that of the first of our plays in it."""
     files = [play.get_path().rpartition(":")[0] for play in playbook.get_plays()]
-    verbs = [found for file in files if (found := _of_collection(file)) is not None]
+    verbs = [found for file in files if (found := _of_collection(file)) not in (None, _REQUIRE_HOSTS)]
     # A hyphen of a verb is an underscore in the file's name, which Ansible would not find otherwise.
-    verb = verbs[0].replace("_", "-") if verbs else "playbook"
+    verb = str(verbs[0]).replace("_", "-") if verbs else "playbook"
     name = _of_collection(playbook._file_name)
     if name is not None and name != "site":
         return f"flowbiz.vsa.{name}", verb

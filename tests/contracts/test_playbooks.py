@@ -47,17 +47,53 @@ def test_names_have_no_hyphen() -> None:
     assert not [path for path in PLAYBOOKS if "-" in path.stem or "-" in path.parent.name]
 
 
+REQUIRE_HOSTS = {"name": "Require a host", "ansible.builtin.import_playbook": "flowbiz.vsa.require_hosts"}
+
+
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
 def test_an_inventory_without_hosts_is_refused_first(path: Path) -> None:
-    first = vsa_tree.data(path)[0]
-    assert first["hosts"] == "localhost"
-    assert first.get("gather_facts") is False
-    task = first["tasks"][0]
-    condition = str(task["ansible.builtin.assert"]["that"])
-    assert "groups" in condition, (
-        "Ansible ends with success where no host matches: the first play asserts that there is one"
-    )
+    assert vsa_tree.data(path)[0] == REQUIRE_HOSTS
+    assert "flowbiz.vsa.require_hosts" not in str(vsa_tree.data(path)[1:])
+
+
+def test_what_refuses_an_inventory_without_hosts() -> None:
+    (play,) = vsa_tree.data(Path("playbooks/require_hosts.yml"))
+    assert play["hosts"] == "localhost"
+    assert play.get("gather_facts") is False
+    (task,) = play["tasks"]
+    assert task["ansible.builtin.assert"]["that"] == 'groups["all"] | length > 0'
     assert task["ansible.builtin.assert"]["fail_msg"].startswith("refused: ")
+
+
+# A short name, and the option of the role that it stands for. `domain` stands for the domain of every role.
+SHORT_NAMES = {"upstream": "site_upstream", "maintenance": "site_maintenance"}
+EXPRESSION = re.compile(r"\{\{ .*? \}\}")
+MAPPED = re.compile(r"\{\{ (\w+)(?: \| default\(none\))? \}\}")
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_short_names_mean_the_same_in_every_playbook(path: Path) -> None:
+    short = {**SHORT_NAMES, "domain": f"{path.parent.name}_domain"}
+    mapped = []
+    for option, value in vsa_tree.data(path)[1].get("vars", {}).items():
+        named = MAPPED.fullmatch(str(value))
+        if named is not None:
+            assert short.get(named[1]) == option, f"{path}: {named[1]} is no short name of {option}"
+            mapped.append(value)
+    for expression in EXPRESSION.findall(vsa_tree.text(path)):
+        used = set(re.findall(r"\w+", expression)) & set(short)
+        assert not used or expression in mapped, f"{path}: {used} stand for an option, in vars"
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_a_playbook_takes_the_domain_by_its_short_name(path: Path) -> None:
+    noun = path.parent.name
+    specs = {}
+    if noun != "playbooks":
+        specs = vsa_tree.entry_points(noun).get(path.stem, {}).get("options", {})
+    takes = f"{noun}_domain" in specs or f"{noun}_domain" in vsa_tree.text(path)
+    variables = vsa_tree.data(path)[1].get("vars", {})
+    assert (f"{noun}_domain" in variables) == takes, f"{path}: vars: {noun}_domain comes from domain"
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=str)

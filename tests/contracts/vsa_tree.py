@@ -80,12 +80,16 @@ def stacks() -> list[str]:
     return sorted({path.parts[1] for path in below("stacks") if len(path.parts) > 2})
 
 
+# The door for `ansible-playbook site.yml`, and what every verb imports.
+NO_VERB = (("site",), ("require_hosts",))
+
+
 def verbs() -> dict[str, Path]:
     """Return the playbook of each verb: `site provision` to playbooks/site/provision.yml (`bootstrap` has no noun)."""
     found = {}
     for path in below("playbooks", ".yml"):
         parts = path.with_suffix("").parts[1:]
-        if path.name != "site.yml" or len(parts) > 1:
+        if parts not in NO_VERB:
             found[" ".join(part.replace("_", "-") for part in parts)] = path
     return found
 
