@@ -19,17 +19,10 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 # Files from before this rule that only integration tests cover. Rows may be removed, never added.
 UNTESTED = {
     "audit/audited.py",
-    "cert/ask_ca.py",
-    "cert/clock_check.py",
-    "cert/listing.py",
-    "cert/revoke.py",
-    "cert/timer/alerts.py",
-    "cert/timer/install.py",
     "machine/docker_site.py",
     "site/apply.py",
     "site/apply_checks.py",
     "site/provision.py",
-    "store/cert_options.py",
 }
 
 CORE = Path("plugins/module_utils/_core")

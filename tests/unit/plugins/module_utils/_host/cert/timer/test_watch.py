@@ -1,17 +1,16 @@
-"""Whom the host tells of which certificates: nobody while all is well, and the same trouble once a day."""
+"""Which certificates are late, and a whole run of the timer on a tree of files."""
 
 from __future__ import annotations
 
 import datetime
-import json
-import stat
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.alerts import Alerts
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.watch import late_certificates
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.watch import late_certificates, watch
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 NOW = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 OPEN = {"start": "2026-11-23T00:00:00Z", "end": "2026-11-25T00:00:00Z"}
@@ -59,64 +58,63 @@ def test_what_is_late(values: dict[str, Any], failed: dict[str, str], why: str |
         assert why in late[0]["why"]
 
 
+def test_only_what_an_alert_shows_is_kept_of_an_entry() -> None:
+    found = late_certificates([entry(state="expired", problem="it expired")], {"shop.test": "it refused"}, now=NOW)
+    assert found == [
+        {
+            "domain": "shop.test", "state": "expired", "not_after": "2027-01-01T00:00:00Z", "fraction_left": 0.9,
+            "served": "same", "issuer": "A CA", "why": "it expired: it refused",
+        }
+    ]  # fmt: skip
+
+
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
-    """A program that appends what it is told to a file."""
-    command = tmp_path / "alert"
-    command.write_text(f"#!/bin/sh\n{{ cat; echo; }} >>{tmp_path}/told\n", encoding="utf-8")
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    return tmp_path / "told"
+def paths(tmp_path: Path) -> Paths:
+    made = Paths(str(tmp_path))
+    made.letsencrypt.mkdir(parents=True)
+    (tmp_path / "var/log/vsa").mkdir(parents=True)
+    return made
 
 
-def late(**values: Any) -> list[dict[str, Any]]:
-    return late_certificates([entry(state="due", past_two_thirds=True, **values)], {}, now=NOW)
+def log(paths: Paths) -> str:
+    return Path(paths.root, "var/log/vsa/cert-renew.log").read_text(encoding="utf-8")
 
 
-def test_the_same_is_told_once_a_day(told: Path) -> None:
-    settings = Settings(alert_command=str(told.parent / "alert"))
-    state = told.parent / "state/alerts.json"
-    for hours, messages in ((0, 1), (12, 1), (24, 2), (25, 2)):
-        Alerts(settings, state, now=NOW + datetime.timedelta(hours=hours)).send(late())
-        assert len(told.read_text(encoding="utf-8").splitlines()) == messages, hours
-    worse = [{**late()[0], "state": "expired"}]
-    Alerts(settings, state, now=NOW + datetime.timedelta(hours=25)).send(worse)
-    lines = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
-    assert len(lines) == 3, "worse is news"
-    assert lines[-1]["certificates"][0]["domain"] == "shop.test"
-    assert "shop.test" in lines[-1]["text"]
-    Alerts(settings, state, now=NOW).send([])
-    assert json.loads(state.read_text(encoding="utf-8")) == {}, "what is well again is forgotten"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
 
-def test_silent_when_all_is_well(told: Path) -> None:
-    settings = Settings(alert_command=str(told.parent / "alert"))
-    assert Alerts(settings, told.parent / "alerts.json", now=NOW).send([]) == []
-    assert not told.exists()
-    assert not (told.parent / "alerts.json").exists()
+@needs_root
+def test_a_run_renews_what_is_due(paths: Paths, capsys: pytest.CaptureFixture[str]) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    make_pair(paths.selfsigned, ("old.test",), now=now - LIFETIME * 0.7)
+    assert watch(paths) == 0
+    assert "renewed: old.test: 825 d, ECDSA" in log(paths)
+    assert capsys.readouterr().out == log(paths), "the journal of systemd has the same lines"
 
 
-def test_a_hook_that_fails_is_tried_again(told: Path) -> None:
-    bad = Settings(alert_command=str(told.parent / "nothing"))
-    state = told.parent / "alerts.json"
-    said = Alerts(bad, state, now=NOW).send(late())
-    assert any(line.startswith("alert_command failed: ") for line in said)
-    good = Settings(alert_command=str(told.parent / "alert"))
-    assert Alerts(good, state, now=NOW).send(late())[-1] == "alert sent for shop.test"
+@needs_root
+def test_a_run_reports_what_is_late_all_the_same(paths: Paths) -> None:
+    make_pair(paths.selfsigned, ("shop.test",), now=datetime.datetime.now(datetime.UTC))
+    paths.sites.mkdir(parents=True)
+    manifest = "domain: shop.test\nca: selfsigned\nroutes: [{path: /, container: web-1, port: 80}]\naliases: [a.test]\n"
+    (paths.sites / "shop.test.yml").write_text(manifest, encoding="utf-8")
+    assert watch(paths) == 1
+    assert "late: shop.test: it does not cover a.test" in log(paths)
+    assert "no alert was sent" in log(paths)
 
 
-def test_without_a_hook_the_log_says_so(tmp_path: Path) -> None:
-    said = Alerts(Settings(), tmp_path / "alerts.json", now=NOW).send(late())
-    assert said[0].startswith("late: shop.test: ")
-    assert said[-1].startswith("no alert was sent")
+def test_settings_that_are_invalid_are_an_error_of_the_run(paths: Paths) -> None:
+    paths.vsa_yml.parent.mkdir(parents=True)
+    paths.vsa_yml.write_text("colour: red\n", encoding="utf-8")
+    assert watch(paths) == 1
+    lines = log(paths).splitlines()
+    assert "not renewed: there is no such setting" in lines[0]
+    assert "the certificates could not be checked: there is no such setting" in lines[1]
 
 
-def test_an_address_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "url"
-    file.write_text("https://127.0.0.1:1/token", encoding="utf-8")
-    file.chmod(0o644)
-    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).send(late())
-    assert any("chmod 600" in line for line in said)
-    file.chmod(0o600)
-    said = Alerts(Settings(alert_url=str(file)), tmp_path / "alerts.json", now=NOW).send(late())
-    assert any(line.startswith("alert_url failed: ") for line in said)
-    assert not any("token" in line for line in said), "the address is a secret"
+def test_a_long_log_is_rotated(paths: Paths) -> None:
+    file = Path(paths.root, "var/log/vsa/cert-renew.log")
+    file.write_text("x" * (1024 * 1024 + 1), encoding="utf-8")
+    watch(paths)
+    assert file.stat().st_size < 1000
+    assert Path(f"{file}.1").stat().st_size == 1024 * 1024 + 1
