@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Writes a record when a playbook starts and one when it ends, with one id, to a hash-chained file of JSON lines
     (C(/var/log/vsa/audit.jsonl) for root on a managed host, else C(vsa/audit.jsonl) below the XDG state directory).
-  - Values of unknown variables are masked; results of tasks are never recorded, only which tasks changed something,
-    with their diffs masked.
+  - The values of variables that VSA does not know are masked. The record lists the tasks that changed something, with
+    masked diffs; it never has the result of a task.
   - Runs that were killed are closed by the next run. A failure to write the record is a warning and never fails a run.
 author:
   - flowbiz (@flowbiz)
@@ -29,7 +29,7 @@ options:
       - section: callback_audit
         key: loki_url
   loki_auth_file:
-    description: A file of mode 0600 with C(user:password), or a bearer token alone.
+    description: A file of mode 0600 that holds C(user:password), or a bearer token alone.
     type: path
     env:
       - name: VSA_LOKI_AUTH_FILE
@@ -49,7 +49,6 @@ options:
 import atexit
 import functools
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -62,11 +61,19 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     INTERRUPTED,
-    STATUS,
     Counts,
     TaskChange,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import worst_exit
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    EXIT_INTERNAL,
+    EXIT_REFUSED,
+    EXIT_ROLLED_BACK,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    STATUS,
+    announced_outcome,
+    worst_exit,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import RecordedRun, Trail
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
@@ -74,28 +81,29 @@ from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run impor
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import LokiSettings, loki_settings
 
-# As path and as it is linked to: a clone is found by either.
+# The collection's directory as Ansible found it, and with links resolved: in a clone these are two paths.
 _HOMES = tuple(dict.fromkeys((Path(__file__).absolute().parents[2], Path(__file__).resolve().parents[2])))
-_OUTCOMES = {"refused": 3, "rolled back": 4, "not rolled back": 6}
-_OUTCOME = re.compile(r"(refused|rolled back|not rolled back): (.*)")
+# The playbook that every verb imports first.
+_REQUIRE_HOSTS = "require_hosts"
+_UNKNOWN_FAILURE = (EXIT_ROLLED_BACK, "a task failed")
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:
-    """Make a hook that never raises and that one thread at a time is in: loop items come on a thread of their own."""
+    """Make a hook that never raises, and that only one thread runs at a time: loop items come on their own thread."""
 
     @functools.wraps(method)
     def call(self: CallbackModule, *args: Any, **named: Any) -> None:
         with self._lock:
             try:
                 method(self, *args, **named)
-            except Exception as error:  # whatever it is, it is not worth the run
+            except Exception as error:  # no error of the record may fail the run
                 self._warn(f"the record of this run is not complete: {type(error).__name__}: {error}")
 
     return call
 
 
 class CallbackModule(CallbackBase):
-    """Follows a run, and leaves its record."""
+    """Follows a run and writes its audit record."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -108,15 +116,20 @@ class CallbackModule(CallbackBase):
         self._warned = False
         self._run: RecordedRun | None = None
         self._trail: Trail | None = None
-        self._masker = Masker()
+        self._process = os.getpid()
+        # Ansible's statistics are totals over all playbooks of a command line. These are the totals before this one.
+        self._counted: dict[str, dict[str, int]] = {}
+        self._forget()
+        atexit.register(self._close_at_exit)
+
+    def _forget(self, arguments: Mapping[str, Any] | None = None) -> None:
+        """Begin anew for the next playbook, whose extra variables are ``arguments``."""
+        self._masker = Masker(arguments)
         self._began = time.monotonic()
         self._changes: list[TaskChange] = []
         self._failures: dict[str, tuple[int, str]] = {}
         self._hosts: dict[str, None] = {}
-        self._asks_inventory = False
-        self._counted: dict[str, dict[str, int]] = {}
-        self._process = os.getpid()
-        atexit.register(self._left_over)
+        self._checks_inventory = False
 
     @_guarded
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -125,37 +138,37 @@ class CallbackModule(CallbackBase):
         places = Places.here(os.environ)
         self._trail = Trail(places)
         self._trail.sweep()
-        said_id = str(arguments.get("vsa_audit_id") or "")
-        if said_id and not self._trail.under_way(said_id) and self._trail.knows(said_id):
-            del arguments["vsa_audit_id"]  # that one has its end: this is the next playbook of the same command line
-        name, verb = _named(playbook)
-        said = {key: context.CLIARGS.get(key) for key in ("subset", "tags", "skip_tags")}
-        said["tags"] = [tag for tag in said["tags"] or () if tag != "all"]
-        said["limit"] = said.pop("subset")
-        given = {key: value for key, value in said.items() if value}
+        if self._is_another_playbook(self._trail, arguments):
+            del arguments["vsa_audit_id"]
+        name, verb = _name_and_verb(playbook)
         record = opening_record(
             places=places,
             environ=os.environ,
             verb=verb,
             playbook=name,
-            arguments={**given, **arguments},
+            arguments={**_command_line(), **arguments},
             check=bool(context.CLIARGS.get("check")),
         )
-        self._masker = Masker(arguments)
-        self._changes, self._failures, self._hosts, self._began = [], {}, {}, time.monotonic()
+        self._forget(arguments)
         self._run = self._trail.register(record)
         set_audit_id(self._run.record.id)
         self._run.started()
         if self._trail.kept_back:
             self._warn(f"{places.log} cannot be written now: the record waits in {places.spool}")
 
+    @staticmethod
+    def _is_another_playbook(trail: Trail, arguments: Mapping[str, Any]) -> bool:
+        """Say whether the run of ``vsa_audit_id`` has ended: then this is a further playbook of the command line."""
+        audit_id = str(arguments.get("vsa_audit_id") or "")
+        return bool(audit_id) and not trail.under_way(audit_id) and trail.knows(audit_id)
+
     @_guarded
     def v2_playbook_on_play_start(self, play: Any) -> None:
         if self._run is None:
             return
-        # The play that looks whether there is a host: its failure is the caller's.
-        self._asks_inventory = play.hosts in ("localhost", ["localhost"])
-        if self._asks_inventory:
+        # The play on localhost checks that the inventory has a host. If the play fails, the command was wrong.
+        self._checks_inventory = play.hosts in ("localhost", ["localhost"])
+        if self._checks_inventory:
             return
         inventory = play.get_variable_manager()._inventory
         names = [host.get_name() for host in inventory.get_hosts(play.hosts)] if inventory else []
@@ -164,35 +177,51 @@ class CallbackModule(CallbackBase):
 
     @_guarded
     def v2_runner_on_ok(self, result: Any) -> None:
-        outcome = result.result
+        outcome, task = result.result, result.task
         if self._run is None or not outcome.get("changed"):
             return
-        task = result.task
+        hidden = outcome.get("_ansible_no_log") or task.no_log is True
         change = TaskChange(
             host=result.host.get_name(),
             task=self._masker.line(_written_name(task)),
-            action=str(getattr(task, "resolved_action", None) or task.action),
-            diff=None if outcome.get("_ansible_no_log") or task.no_log is True else self._masker.diff(_diffs(outcome)),
+            action=_action(task),
+            diff=None if hidden else self._masker.diff(_diffs(outcome)),
         )
         self._changes.append(change)
         self._run.change(change)
 
     @_guarded
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        if not ignore_errors:
-            code, words = _failure(result)
-            code = 2 if self._asks_inventory and code == 3 else code
-            self._failures[result.host.get_name()] = code, self._masker.line(words)
+        if ignore_errors:
+            return
+        code, text = _failure(result)
+        if self._checks_inventory and code == EXIT_REFUSED:
+            code = EXIT_USAGE
+        self._failures[result.host.get_name()] = code, self._masker.line(text)
 
     @_guarded
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        lines = [line.strip() for line in str(result.result.get("msg") or "").splitlines() if line.strip()]
-        words = lines[-1] if lines else "it cannot be reached"
-        self._failures[result.host.get_name()] = 5, self._masker.line(words)
+        lines = [line.strip() for line in str(result.result.get("msg") or "").splitlines()]
+        lines = [line for line in lines if line]
+        # ssh prints its warnings first; the last line says why it failed.
+        text = lines[-1] if lines else "it cannot be reached"
+        self._failures[result.host.get_name()] = EXIT_UNREACHABLE, self._masker.line(text)
 
     @_guarded
     def v2_playbook_on_stats(self, stats: Any) -> None:
         began = time.monotonic()
+        counts = self._counts_of_this_playbook(stats)
+        code, error = self._worst_failure(counts)
+        # The check of the inventory ran on localhost, which is not one of the hosts.
+        acted = {host: found for host, found in counts.items() if host in self._hosts}
+        self._close(STATUS[code], counts=acted or counts, hosts=tuple(self._hosts), error=error)
+        if self._trail is not None:
+            warning = index_and_send(self._trail.places, self._loki(self._trail.places), began=began)
+            if warning:
+                self._warn(warning)
+
+    def _counts_of_this_playbook(self, stats: Any) -> dict[str, Counts]:
+        """Return how many tasks ended how, for each host that this playbook acted on."""
         counts: dict[str, Counts] = {}
         for host in sorted(stats.processed):
             total = stats.summarize(host)
@@ -201,65 +230,82 @@ class CallbackModule(CallbackBase):
             found = {key: total[key] - before.get(key, 0) for key in ("ok", "changed", "failures", "unreachable")}
             if any(found.values()):
                 counts[host] = Counts(found["ok"], found["changed"], found["failures"], found["unreachable"])
-        failed = [host for host, seen in counts.items() if seen.failed or seen.unreachable]
-        codes = {host: self._failures.get(host, (4, "a task failed"))[0] for host in failed}
-        worst = worst_exit(list(codes.values()))
-        first = next((host for host, code in codes.items() if code == worst and code), None)
-        error = f"{first}: {self._failures.get(first, (4, 'a task failed'))[1]}" if first else None
-        # The look at the inventory, on localhost, is no host's affair.
-        acted = {host: seen for host, seen in counts.items() if host in self._hosts}
-        self._close(STATUS[worst], counts=acted or counts, hosts=tuple(self._hosts), error=error)
-        if self._trail is not None:
-            words = index_and_send(self._trail.places, self._loki(self._trail.places), began=began)
-            if words:
-                self._warn(words)
+        return counts
+
+    def _worst_failure(self, counts: Mapping[str, Counts]) -> tuple[int, str | None]:
+        """Return the exit code of the run, and the error of the first host that ended with it."""
+        failed = [host for host, found in counts.items() if found.failed or found.unreachable]
+        failures = {host: self._failures.get(host, _UNKNOWN_FAILURE) for host in failed}
+        worst = worst_exit([code for code, _ in failures.values()])
+        for host, (code, text) in failures.items():
+            if code == worst:
+                return worst, f"{host}: {text}"
+        return worst, None
 
     def _loki(self, places: Places) -> LokiSettings | None:
-        if url := self.get_option("loki_url"):
-            files = (self.get_option("loki_auth_file"), self.get_option("loki_ca_bundle"))
-            return LokiSettings(url, *(Path(file) if file else None for file in files))
-        return loki_settings({}, config=None, places=places)
+        url = self.get_option("loki_url")
+        if not url:
+            return loki_settings({}, config=None, places=places)
+        auth_file, ca_bundle = self.get_option("loki_auth_file"), self.get_option("loki_ca_bundle")
+        return LokiSettings(
+            url=url,
+            auth_file=Path(auth_file) if auth_file else None,
+            ca_bundle=Path(ca_bundle) if ca_bundle else None,
+        )
 
     def _close(self, status: str, **known: Any) -> None:
-        if self._run is not None:
-            run, self._run = self._run, None
-            set_audit_id(None)
-            took = round(time.monotonic() - self._began, 3)
-            run.close(status, duration=took, changes=tuple(self._changes), **known)
+        """Write the last record of the run, if one is under way."""
+        if self._run is None:
+            return
+        run, self._run = self._run, None
+        set_audit_id(None)
+        took = round(time.monotonic() - self._began, 3)
+        run.close(status, duration=took, changes=tuple(self._changes), **known)
 
-    def _left_over(self) -> None:
-        """Close what has no end when Ansible exits: after an interrupt, or an error that is no task's."""
-        if self._run is not None and os.getpid() == self._process:
-            try:
-                self._close(INTERRUPTED, hosts=tuple(self._hosts), error="Ansible ended before the playbook did")
-            except Exception as error:
-                self._warn(f"{type(error).__name__}: {error}")
+    def _close_at_exit(self) -> None:
+        """Close a run that is still open when Ansible exits: after an interrupt, or an error outside of any task."""
+        if self._run is None or os.getpid() != self._process:
+            return
+        try:
+            self._close(INTERRUPTED, hosts=tuple(self._hosts), error="Ansible ended before the playbook did")
+        except Exception as error:
+            self._warn(f"{type(error).__name__}: {error}")
 
-    def _warn(self, words: str) -> None:
+    def _warn(self, text: str) -> None:
         if not self._warned:
             self._warned = True
-            self._display.warning(f"audit: {words}")
+            self._display.warning(f"audit: {text}")
 
 
-# The playbook that every verb imports first.
-_REQUIRE_HOSTS = "require_hosts"
+def _command_line() -> dict[str, Any]:
+    """Return the options of ansible-playbook that a record shows, those that were given."""
+    tags = [tag for tag in context.CLIARGS.get("tags") or () if tag != "all"]  # "all" is Ansible's default
+    options = {
+        "tags": tags,
+        "skip_tags": context.CLIARGS.get("skip_tags"),
+        "limit": context.CLIARGS.get("subset"),
+    }
+    return {name: value for name, value in options.items() if value}
 
 
-def _named(playbook: Any) -> tuple[str, str]:
-    """Return how a playbook is called, and the verb that it is: that of the first of our plays in it."""
+def _name_and_verb(playbook: Any) -> tuple[str, str]:
+    """Return a playbook's name, and the verb of the first play in it that is this collection's."""
     files = [play.get_path().rpartition(":")[0] for play in playbook.get_plays()]
-    verbs = [found for file in files if (found := _of_collection(file)) not in (None, _REQUIRE_HOSTS)]
-    # A hyphen of a verb is an underscore in the file's name, which Ansible would not find otherwise.
-    verb = str(verbs[0]).replace("_", "-") if verbs else "playbook"
-    name = _of_collection(playbook._file_name)
+    found = [_name_in_collection(file) for file in files]
+    verbs = [name for name in found if name is not None and name != _REQUIRE_HOSTS]
+    # Ansible does not find a playbook with a hyphen in its name, so the file's name has an underscore instead.
+    verb = verbs[0].replace("_", "-") if verbs else "playbook"
+    name = _name_in_collection(playbook._file_name)
     if name is not None and name != "site":
         return f"flowbiz.vsa.{name}", verb
     path, here = Path(playbook._file_name).absolute(), Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path), verb
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
+    return str(path), verb
 
 
-def _of_collection(file: str) -> str | None:
-    """Return noun and verb of a playbook of this collection (site.provision), or None for any other file."""
+def _name_in_collection(file: str) -> str | None:
+    """Return the name of a playbook of this collection (``site.provision``), or None for any other file."""
     for home in _HOMES:
         for path in (Path(file), Path(os.path.realpath(file))):
             if path.is_relative_to(home / "playbooks"):
@@ -268,7 +314,7 @@ def _of_collection(file: str) -> str | None:
 
 
 def _plain(values: Any) -> Any:
-    """Return extra vars as plain values: Ansible's carry tags, and some of its types are no JSON."""
+    """Return extra variables as plain values: Ansible's own types carry tags, and some of them are not JSON."""
     if isinstance(values, Mapping):
         return {str(key): _plain(value) for key, value in values.items()}
     if isinstance(values, (list, tuple)):
@@ -278,28 +324,40 @@ def _plain(values: Any) -> Any:
     return str.__str__(values) if isinstance(values, str) else "***"
 
 
+def _action(task: Any) -> str:
+    """Return the full name of a task's module."""
+    return str(getattr(task, "resolved_action", None) or task.action)
+
+
 def _written_name(task: Any) -> str:
-    """Return a task's name as its file has it: templated it may hold a value."""
+    """Return a task's name as it is written in its file: a templated name may hold a value."""
     source = task.get_ds()
     name = source.get("name") if isinstance(source, Mapping) else None
     return str(name) if isinstance(name, str) else str(task.action)
 
 
 def _diffs(outcome: Mapping[str, Any]) -> list[Any]:
+    """Return the diffs of a task and of its loop items, without those of items with no_log."""
     items = [item for item in outcome.get("results") or () if isinstance(item, Mapping)]
-    found = [outcome.get("diff")]
-    found += [item.get("diff") for item in items if item.get("changed") and not item.get("_ansible_no_log")]
-    return [one for entry in found if entry for one in (entry if isinstance(entry, list) else [entry])]
+    shown = [item for item in items if item.get("changed") and not item.get("_ansible_no_log")]
+    diffs: list[Any] = []
+    for part in (outcome, *shown):
+        diff = part.get("diff")
+        if diff:
+            diffs += diff if isinstance(diff, list) else [diff]
+    return diffs
 
 
 def _failure(result: Any) -> tuple[int, str]:
-    """Return the exit code that a failed task stands for, and words without anything of a foreign task's result."""
+    """Return the exit code of a failed task, and a text that shows nothing of a foreign module's result."""
     outcome, task = result.result, result.task
     error, code = outcome.get("vsa_error"), outcome.get("vsa_exit")
     if isinstance(error, Mapping) and code in STATUS:
         return code, str(error.get("message"))
-    said = None if outcome.get("_ansible_no_log") else _OUTCOME.match(str(outcome.get("msg") or ""))
-    if said:
-        return _OUTCOMES[said[1]], said[2]
-    action = str(getattr(task, "resolved_action", None) or task.action)
-    return (1 if action.startswith("flowbiz.vsa.") else 4), f"{action} failed in the task {_written_name(task)!r}"
+    if not outcome.get("_ansible_no_log"):
+        announced = announced_outcome(str(outcome.get("msg") or ""))
+        if announced:
+            return announced
+    action = _action(task)
+    ours = action.startswith("flowbiz.vsa.")
+    return EXIT_INTERNAL if ours else EXIT_ROLLED_BACK, f"{action} failed in the task {_written_name(task)!r}"

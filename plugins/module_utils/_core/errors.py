@@ -23,12 +23,14 @@ __all__ = (
     "EXIT_ROLLED_BACK",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
+    "STATUS",
     "InternalError",
     "NotRolledBackError",
     "RefusedError",
     "RolledBackError",
     "UsageError",
     "VsaError",
+    "announced_outcome",
     "shown",
     "worst_exit",
 )
@@ -42,6 +44,22 @@ EXIT_UNREACHABLE = 5
 EXIT_NOT_ROLLED_BACK = 6
 EXIT_DUE = 7
 EXIT_INTERRUPTED = 130
+
+STATUS = {
+    EXIT_OK: "ok",
+    EXIT_INTERNAL: "internal_error",
+    EXIT_USAGE: "usage_error",
+    EXIT_REFUSED: "refused",
+    EXIT_ROLLED_BACK: "failed",
+    EXIT_UNREACHABLE: "unreachable",
+    EXIT_NOT_ROLLED_BACK: "not_put_back",
+    EXIT_DUE: "due",
+    EXIT_INTERRUPTED: "interrupted",
+}
+"""The word for each exit code: in `--json`, in summaries and in the audit trail. Stored records have these words."""
+
+# A task that is no module of ours (many of bootstrap's are not) says by these first words how it ended.
+_ANNOUNCED = {"refused": EXIT_REFUSED, "rolled back": EXIT_ROLLED_BACK, "not rolled back": EXIT_NOT_ROLLED_BACK}
 
 _LONGEST_VALUE = 200  # letters
 _LONGEST_NUMBER = 256  # bits
@@ -78,6 +96,17 @@ def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
     """Return the exit code that speaks for several hosts; an unknown code counts as an internal error."""
     known = {code if code in _WORST_FIRST else EXIT_INTERNAL for code in codes}
     return next((code for code in _WORST_FIRST if code in known), EXIT_OK)
+
+
+def announced_outcome(message: str) -> tuple[int, str] | None:
+    """Return the exit code that a failed task's message begins with (``refused: …``), and the rest of the message.
+
+    None if the message announces no outcome.
+    """
+    outcome, colon, rest = message.partition(": ")
+    if not colon or outcome not in _ANNOUNCED:
+        return None
+    return _ANNOUNCED[outcome], rest
 
 
 def shown(value: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, VsaError
+from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, STATUS, VsaError
 
 if TYPE_CHECKING:
     # By these names the rest of the wrapper knows the collection's own types.
@@ -94,7 +94,7 @@ def verdict(head: str | None) -> ChainVerdict:
 
 def status_words() -> tuple[str, ...]:
     """Return the words for how a run is or has ended."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STARTED, STATUS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STARTED
 
     return (STARTED, *STATUS.values())
 
@@ -205,8 +205,6 @@ def _registered(
 
 
 def _word(exit_code: int) -> str:
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STATUS
-
     return STATUS.get(exit_code, STATUS[EXIT_INTERNAL])
 
 

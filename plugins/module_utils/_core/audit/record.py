@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..actor import Actor
+from ..errors import EXIT_INTERRUPTED, STATUS
 
 __all__ = (
     "AUDIT_SCHEMA",
@@ -25,7 +26,6 @@ __all__ = (
     "INTERRUPTED",
     "MAX_LINE",
     "STARTED",
-    "STATUS",
     "AuditRecord",
     "Controller",
     "Counts",
@@ -48,20 +48,7 @@ MAX_LINE = 128 * 1024
 """The longest line in bytes; a record that would be longer loses its diffs first, then the rest of its changes."""
 
 STARTED = "started"
-INTERRUPTED = "interrupted"
-
-STATUS = {
-    0: "ok",
-    1: "internal_error",
-    2: "usage_error",
-    3: "refused",
-    4: "failed",
-    5: "unreachable",
-    6: "not_put_back",
-    7: "due",
-    130: INTERRUPTED,
-}
-"""The word for each exit code: how a run ended."""
+INTERRUPTED = STATUS[EXIT_INTERRUPTED]
 
 _TAIL = ',"hash":"'
 _TAIL_LENGTH = len(_TAIL) + 64 + 2

@@ -13,8 +13,8 @@ import os
 import socket
 
 from ..._core.audit.mask import Masker
-from ..._core.audit.record import STATUS, AuditRecord, Controller, RecordedActor, TaskChange
-from ..._core.errors import VsaError
+from ..._core.audit.record import AuditRecord, Controller, RecordedActor, TaskChange
+from ..._core.errors import EXIT_OK, STATUS, VsaError
 from ..._core.result import CHANGED, WARNING, Result
 from ..._core.run_context import RunContext
 from ..._core.version import VERSION
@@ -85,7 +85,7 @@ def host_record(
         hosts=(host,),
         target=masker.line(target) if target else None,
         arguments=numbers,
-        status=STATUS[error.exit_code if error else 0],
+        status=STATUS[error.exit_code if error else EXIT_OK],
         changes=_changes(result, action=action, host=host, masker=masker),
         duration=round(took, 3),
         error=masker.line(error.message) if error else None,

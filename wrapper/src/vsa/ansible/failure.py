@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vsa.core import EXIT_INTERNAL, EXIT_NOT_ROLLED_BACK, EXIT_REFUSED, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE
+from vsa.core import EXIT_INTERNAL, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE, announced_outcome
 
 __all__ = ("REPORT_IT", "Failure", "ansible_broke", "task_failed", "unreachable", "without_schema")
 
@@ -19,8 +19,6 @@ _PREFIXES = re.compile(
     r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]"
     r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh):\s*)+'
 )
-_OUTCOMES = {"refused": EXIT_REFUSED, "rolled back": EXIT_ROLLED_BACK, "not rolled back": EXIT_NOT_ROLLED_BACK}
-_OUTCOME = re.compile(r"(refused|rolled back|not rolled back): ")
 # The further lines of such a message: "expected  at least 2.18".
 _FACT = re.compile(r"\s*(field|value|expected|there are|it said|state|try)\s{2,}(.+)")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
@@ -53,9 +51,10 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
             "state": "its state was not reported",
             "try": REPORT_IT,
         }, EXIT_INTERNAL
-    outcome = _OUTCOME.match(message)
-    if outcome:
-        return _spelled_out(message[outcome.end() :].splitlines()), _OUTCOMES[outcome[1]]
+    announced = announced_outcome(message)
+    if announced:
+        code, rest = announced
+        return _spelled_out(rest.splitlines()), code
     return {
         "message": message.splitlines()[0],
         "field": "task",

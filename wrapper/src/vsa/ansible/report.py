@@ -5,33 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from vsa.core import (
-    EXIT_DUE,
-    EXIT_INTERNAL,
-    EXIT_INTERRUPTED,
-    EXIT_NOT_ROLLED_BACK,
-    EXIT_OK,
-    EXIT_REFUSED,
-    EXIT_ROLLED_BACK,
-    EXIT_UNREACHABLE,
-    EXIT_USAGE,
-    worst_exit,
-)
+from vsa.core import EXIT_INTERNAL, EXIT_OK, STATUS, worst_exit
 
-__all__ = ("STATUS", "HostResult", "Report")
-
-STATUS = {
-    EXIT_OK: "ok",
-    EXIT_INTERNAL: "internal_error",
-    EXIT_USAGE: "usage_error",
-    EXIT_REFUSED: "refused",
-    EXIT_ROLLED_BACK: "failed",
-    EXIT_UNREACHABLE: "unreachable",
-    EXIT_NOT_ROLLED_BACK: "not_put_back",
-    EXIT_DUE: "due",
-    EXIT_INTERRUPTED: "interrupted",
-}
-"""The word for each exit code, as ``--json`` and the summary say it."""
+__all__ = ("HostResult", "Report")
 
 
 @dataclass

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from vsa.ansible.report import STATUS, Report
+from vsa.ansible.report import Report
+from vsa.core import STATUS
 
 __all__ = ("document", "failure_document")
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from vsa.ansible.report import STATUS
-from vsa.core import EXIT_OK
+from vsa.core import EXIT_OK, STATUS
 from vsa.output.text import NOTHING, clean, seconds, word
 
 if TYPE_CHECKING:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError, worst_exit
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    EXIT_NOT_ROLLED_BACK,
+    EXIT_REFUSED,
+    EXIT_ROLLED_BACK,
+    STATUS,
+    VsaError,
+    announced_outcome,
+    worst_exit,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 
 
@@ -125,3 +133,27 @@ def test_what_was_done_before_goes_along() -> None:
     assert "steps" not in error.as_result()
     error.steps = [{"name": "preflight", "state": "ok", "text": "web-1:3000 answers", "notes": []}]
     assert error.as_result()["steps"] == error.steps
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("refused: no room", (EXIT_REFUSED, "no room")),
+        ("rolled back: a\nexpected  b", (EXIT_ROLLED_BACK, "a\nexpected  b")),
+        ("not rolled back: half done", (EXIT_NOT_ROLLED_BACK, "half done")),
+        ("refused: a: b", (EXIT_REFUSED, "a: b")),
+        ("refused:", None),
+        ("refused", None),
+        ("it was refused: no", None),
+        ("Refused: no", None),
+        ("", None),
+    ],
+)
+def test_a_message_may_announce_how_a_task_ended(message: str, expected: tuple[int, str] | None) -> None:
+    assert announced_outcome(message) == expected
+
+
+def test_every_exit_code_has_a_word_of_its_own() -> None:
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    assert set(STATUS) == codes
+    assert len(set(STATUS.values())) == len(codes)
