@@ -134,7 +134,7 @@ def test_a_new_nginx_that_is_not_healthy_gives_way_to_the_old_one(
     done = up(NGINX_IMAGE="nginx:9.0.2")
     assert done.returncode != 0
     assert '"vsa_exit": 4' in done.stdout, done.stdout
-    assert "rolled back: the version of before runs and is healthy" in done.stdout
+    assert "rolled back: the previous version runs and is healthy" in done.stdout
     assert "out of order" in done.stdout
     assert image_of(proxy_vps, "vsa-nginx") == before
     assert "nginx:9.0.2" not in proxy_vps.run(["cat", ENV]).stdout

@@ -104,7 +104,7 @@ def _raise_failure(request: StackVerifyRequest, failure: str, problems: list[str
     rolled_back = request.restored and not problems
     if rolled_back:
         error: type[RolledBackError | NotRolledBackError] = RolledBackError
-        state = "rolled back: the version of before runs and is healthy"
+        state = "rolled back: the previous version runs and is healthy"
     else:
         error = NotRolledBackError
         state = f"its containers are as the failed start left them: {'; '.join(problems) or 'running'}"
@@ -132,5 +132,5 @@ def restore(name: str, *, paths: Paths | None = None, engine: Engine | None = No
     copy = folder.keep_refused(*failed)
     folder.write(*good)
     note = f"what did not work is kept in {copy.parent}"
-    step = Step("stack", WARNING, "the version of before is restored", (note,))
+    step = Step("stack", WARNING, "the previous version is restored", (note,))
     return Result(changed=True, steps=(step,), data={"restored": True, "details": [*details, note]})

@@ -85,7 +85,7 @@ def test_a_failed_start_goes_back_to_the_version_of_before(host: StackHost) -> N
     request = StackVerifyRequest("app", failure="timeout", restored=True, details=("a line",))
     with pytest.raises(RolledBackError) as failed:
         verify(request, paths=host.paths, engine=host.engine)
-    assert failed.value.state == "rolled back: the version of before runs and is healthy"
+    assert failed.value.state == "rolled back: the previous version runs and is healthy"
     assert failed.value.message == "app did not become healthy: timeout"
     assert failed.value.details == ["a line"]
 
