@@ -1,35 +1,37 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which paths of a site are behind basic auth: the site's routes and protected prefixes made into NGINX's locations.
+"""Which paths of a site are behind basic auth: NGINX locations for the site's routes and its protected prefixes.
 
-NGINX chooses a location by the normalised path, a backend reads the path as it came, and may take other letters for the
-same (``/Admin/``, ``/admin;x``). So what a backend could read as a protected path is refused, unless it lies where that
-very protection holds.
+NGINX chooses a location by the normalised path. A backend reads the path as the client sent it, and may read other
+spellings as the same path (``/Admin/``, ``/admin;x``). So a path that a backend could read as a protected one is
+refused, unless NGINX asks for the password of that very protected prefix.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..site.manifest import Route, Site
 
-__all__ = ("Location", "covers", "locations", "misread", "served")
+__all__ = ("Location", "ambiguous_paths", "locations", "protects", "serves_below")
 
-# No form of a path admits more that means something to PCRE.
+# A path in a manifest may have no other character that means something to PCRE.
 _SPECIAL = re.compile(r"[.+]")
-# \x5c is a backslash: NGINX's own quoting does not touch it.
-_SLASHES = r"[/\x5c]+"
+# \x5c is a backslash; NGINX's own quoting leaves it alone.
 _PARAMETERS = r"(?:;[^/\x5c]*)?"
+# Between two parts of a path: a slash, and before it any number of empty parts, which may have parameters (``/;x/``).
+_SEPARATOR = rf"(?:[/\x5c]{_PARAMETERS})*[/\x5c]"
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place in the configuration: requests below ``path``, or for ``path`` alone where ``exact``.
+    """A location of NGINX: all paths that begin with ``path``, or only ``path`` itself if ``exact``.
 
-    ``route`` says where they go, ``protected`` is the protected prefix that they are behind, if any.
+    ``route`` says where the requests go. ``protected`` is the prefix whose users may pass, None for everybody.
     """
 
     path: str
@@ -38,39 +40,66 @@ class Location:
     protected: str | None = None
 
 
-def covers(protected: str, path: str) -> bool:
-    """Say whether a protected prefix holds for a path: ``/admin/`` does for ``/admin`` too, and in any case."""
-    prefix, asked = protected.lower(), path.lower()
-    return asked.startswith(prefix) or f"{asked}/" == prefix
+def protects(prefix: str, path: str) -> bool:
+    """Say whether a protected prefix includes a path, in any case. ``/admin/`` includes ``/admin`` too."""
+    return _is_below(prefix, path) or _is_bare(prefix, path)
 
 
-def served(site: Site, protected: str) -> bool:
-    """Say whether a site serves anything that a prefix could protect."""
-    return _route(site, protected) is not None or any(covers(protected, route.path) for route in site.routes)
+def _is_below(prefix: str, path: str) -> bool:
+    return path.lower().startswith(prefix.lower())
+
+
+def _is_bare(prefix: str, path: str) -> bool:
+    """Say whether a path is the prefix without its last slash."""
+    return f"{path}/".lower() == prefix.lower()
+
+
+def serves_below(site: Site, prefix: str) -> bool:
+    """Say whether a site serves any path that a protected prefix would include."""
+    return _route(site, prefix) is not None or any(protects(prefix, route.path) for route in site.routes)
 
 
 def locations(site: Site) -> tuple[Location, ...]:
-    """Return a site's locations: its routes in their order, then what protected prefixes need besides."""
-    paths = {(route.path, False): route for route in site.routes}
+    """Return a site's locations: its routes in their order, then those that protected prefixes need besides."""
+    prefixes = {route.path: route for route in site.routes}
+    bare_paths = {}
     for protected in site.auth:
         route = _route(site, protected)
         if route is not None:
-            paths.setdefault((protected, False), route)
-        bare = protected[:-1] if protected.endswith("/") else ""
-        route = _route(site, bare) if bare else None
-        if route is not None and (bare, False) not in paths:
-            # Without it NGINX would redirect, or the route above would answer.
-            paths[bare, True] = route
-    return tuple(
-        Location(path, route, exact, protected=_protected(site, path)) for (path, exact), route in paths.items()
-    )
+            prefixes.setdefault(protected, route)
+        bare = protected.removesuffix("/")
+        route = _route(site, bare)
+        if route is not None and bare != protected:
+            bare_paths[bare] = route
+    found = [Location(path, route, protected=_protected_below(site, path)) for path, route in prefixes.items()]
+    # Also a location of another spelling (/Admin) may need its own rule for the path itself.
+    for path, route in {**bare_paths, **prefixes}.items():
+        own = _longest(prefix for prefix in site.auth if protects(prefix, path))
+        if path not in prefixes or own != _protected_below(site, path):
+            found.append(Location(path, route, exact=True, protected=own))
+    return tuple(found)
 
 
-def misread(site: Site) -> list[tuple[str, bool, bool]]:
-    """Return the patterns by which a normalised path is refused, the first that matches decides.
+def _protected_below(site: Site, path: str) -> str | None:
+    """Return the protected prefix that includes all paths that begin with a path.
 
-    Each has its regular expression, whether case counts, and whether the path is refused: first come the locations that
-    a prefix protects, then whatever else may be read as it; the longest prefix before the others.
+    If there is none, a prefix that is this path and a slash protects all of them. That closes more paths than
+    requested, but a location has only one protection.
+    """
+    below = _longest(prefix for prefix in site.auth if _is_below(prefix, path))
+    return below or _longest(prefix for prefix in site.auth if _is_bare(prefix, path))
+
+
+def _longest(prefixes: Iterable[str]) -> str | None:
+    return max(prefixes, key=len, default=None)
+
+
+def ambiguous_paths(site: Site) -> list[tuple[str, bool, bool]]:
+    """Return the patterns that tell which normalised paths are refused. The first pattern that matches decides.
+
+    Each entry has a regular expression, whether case matters, and whether the path is refused. For each protected
+    prefix, the longest first: the locations where its users are asked for are not refused, and then every spelling that
+    a backend may read as the prefix is refused.
     """
     rules = []
     places = locations(site)
@@ -82,13 +111,9 @@ def misread(site: Site) -> list[tuple[str, bool, bool]]:
 
 
 def _route(site: Site, path: str) -> Route | None:
-    """Return the route that serves a path: the longest prefix."""
+    """Return the route that serves a path: the longest prefix of the path."""
     fitting = [route for route in site.routes if path.startswith(route.path)]
     return max(fitting, key=lambda route: len(route.path), default=None)
-
-
-def _protected(site: Site, path: str) -> str | None:
-    return max((prefix for prefix in site.auth if covers(prefix, path)), key=len, default=None)
 
 
 def _escaped(path: str) -> str:
@@ -96,6 +121,7 @@ def _escaped(path: str) -> str:
 
 
 def _spellings(protected: str) -> str:
+    """Return a regular expression for everything that a backend may read as a protected prefix."""
     parts = [_escaped(part) for part in protected.strip("/").split("/")]
-    text = _SLASHES + f"{_PARAMETERS}{_SLASHES}".join(parts)
+    text = _SEPARATOR + f"{_PARAMETERS}{_SEPARATOR}".join(parts)
     return f"{text}(?:[/;\\x5c]|$)" if protected.endswith("/") else text

@@ -23,7 +23,7 @@ from ..cert.status import DIRECTORIES
 from ..errors import InternalError, RefusedError, VsaError
 from ..settings import Settings
 from ..site.manifest import Route, Site, certificate_authority
-from .locations import Location, locations, misread
+from .locations import Location, ambiguous_paths, locations
 
 try:
     from jinja2 import StrictUndefined, Template, TemplateError, Undefined
@@ -228,7 +228,7 @@ class Renderer:
                 "own_certificate": authority == "selfsigned" or site.served != site.domain,
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
-                "misread": self._misread(site),
+                "ambiguous": self._ambiguous(site),
                 "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
                 "routes": [self._location(site, place, named, realms) for place in locations(site)],
                 "has_root": any(route.path == "/" for route in site.routes),
@@ -245,11 +245,11 @@ class Renderer:
         }
 
     @staticmethod
-    def _misread(site: Site) -> dict[str, object] | None:
+    def _ambiguous(site: Site) -> dict[str, object] | None:
         """Return what refuses other spellings of protected paths: an ending for a variable, and lines of its map."""
         rules = [
             {"pattern": _Literal(f"{'~' if case else '~*'}{pattern}"), "refused": int(refused)}
-            for pattern, case, refused in misread(site)
+            for pattern, case, refused in ambiguous_paths(site)
         ]
         return {"name": _short_hash(site.domain, digits=16), "rules": rules} if rules else None
 

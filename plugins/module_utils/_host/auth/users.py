@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
-from ..._core.proxy.locations import served
+from ..._core.proxy.locations import serves_below
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
@@ -119,7 +119,7 @@ class _SiteUsers:
     def add(self, user: str, hashed: str) -> Result:
         """Set the hash of a user, and protect the path if it is not protected."""
         route = self._request.route or _WHOLE_SITE
-        if not served(self._site, route):
+        if not serves_below(self._site, route):
             raise RefusedError(
                 "the site serves nothing there",
                 field="route",

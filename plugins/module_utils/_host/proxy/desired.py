@@ -240,7 +240,7 @@ def _index_entry(site: Site, settings: Settings) -> dict[str, Any]:
         "containers": list(site.containers),
         "auth": list(site.auth),
         # The proof asks for each of these without a password, and each must be refused.
-        "closed": [place.path for place in locations(site) if place.protected],
+        "closed": list(dict.fromkeys(place.path for place in locations(site) if place.protected)),
         "path": "/" if "/" in paths else paths[0],
     }
 
