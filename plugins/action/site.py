@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
 
@@ -17,14 +16,11 @@ class ActionModule(VsaAction):
     module: ClassVar[str] = "flowbiz.vsa.site"
     verb: ClassVar[str | None] = "site.provision"
     one_host: ClassVar[bool] = True
+    templates: ClassVar[bool] = True
 
     def default_verb(self) -> str | None:
         """Return the verb for a task that names none."""
         return "site.unprovision" if self._absent() else self.verb
-
-    def needs_templates(self) -> bool:
-        """Say whether the task changes the proxy: a mere check of a site renders nothing."""
-        return self._absent() or boolean(self._task.args.get("provision", False), strict=False)
 
     def _absent(self) -> bool:
         return bool(self._task.args.get("state") == "absent")

@@ -10,11 +10,11 @@ module: site_apply
 short_description: Make the sites of a host what an inventory declares
 version_added: 0.1.0
 description:
-  - Validates every declaration, looks at the containers and names of the sites that are new or changed, brings the
-    certificates that are missing, and changes the proxy in one transaction.
-  - Nothing is changed where one declaration is wrong; all mistakes are named at once.
-  - A declaration is a whole manifest, so what it does not say has its default. Sites that are not declared are named,
-    and left alone without O(prune).
+  - Validates every declaration, checks the containers and names of the sites that are new or changed, ensures that
+    each site has a certificate, and changes the proxy in one transaction.
+  - If one declaration is wrong, nothing is changed, and all mistakes are reported at once.
+  - A declaration is a complete manifest, so a field that it does not name has its default. Sites that are not declared
+    are reported. Without O(prune) they stay as they are.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -23,14 +23,14 @@ extends_documentation_fragment:
 options:
   sites:
     description:
-      - The sites, each with C(domain) and C(manifest), which has the fields of a manifest but for schema, domain and
-        origin. Left out, nothing is declared.
+      - The sites, each with C(domain) and C(manifest). C(manifest) has the fields of a manifest except schema, domain
+        and origin. If this option is left out, nothing is declared for the host.
     type: list
     elements: raw
   settings:
     description:
-      - Settings of the host, as the inventory says them for bootstrap (C(ca), C(email), C(loki_url),
-        C(resolver_valid), C(worker_shutdown_timeout)). What is null stays.
+      - Settings of the host, as the inventory has them for bootstrap (C(ca), C(email), C(loki_url),
+        C(resolver_valid), C(worker_shutdown_timeout)). A setting that is null stays as the host has it.
     type: dict
   prune:
     description: Whether to take sites out of the proxy that are not declared.
@@ -66,15 +66,17 @@ declared:
       description: The site.
       type: str
     state:
-      description: V(new), V(changed), V(adopted) from what was typed, V(mended) on the host, or V(unchanged).
+      description:
+        - V(new), V(changed) or V(unchanged). V(adopted) means that the site was typed before and is declared now.
+          V(mended) means that the host was not as declared, although the site is.
       type: str
 undeclared:
-  description: Domains that this host serves or has a manifest of, and that are not declared.
+  description: The domains that this host serves, or has a manifest of, and that are not declared.
   returned: success
   type: list
   elements: str
 pruned:
-  description: Those of them that were taken out of the proxy, or would be.
+  description: The undeclared domains that were taken out of the proxy, or would be in check mode.
   returned: success
   type: list
   elements: str
@@ -94,10 +96,23 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.audited import audited
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import apply_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+
+
+def apply(module: AnsibleModule, run: RunContext) -> Result:
+    params = module.params
+    request = ApplyRequest(
+        run=run,
+        templates=params["templates"] or {},
+        entries=params["sites"],
+        settings=params["settings"] or {},
+        prune=params["prune"],
+    )
+    return apply_sites(request, check=module.check_mode, diff=module._diff)
 
 
 def main() -> None:
@@ -111,14 +126,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        check, diff, options = module.check_mode, module._diff, module.params
-        result = audited(
-            lambda: apply_sites(options, check=check, diff=diff), options, module="site_apply", check=check
-        )
-        module.exit_json(**result)
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_recorded(module, lambda run: apply(module, run), verb="site.apply")
 
 
 if __name__ == "__main__":

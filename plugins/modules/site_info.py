@@ -10,15 +10,15 @@ module: site_info
 short_description: List the sites of a host
 version_added: 0.1.0
 description:
-  - Reads manifests, the live generation, certificates and the state of containers, all in one call.
+  - Reads the manifests, the live generation, the certificates and the state of the containers in one call.
 author:
   - flowbiz (@flowbiz)
 options:
   domain:
-    description: The one site to return; left out, all of them.
+    description: The site to return. If this option is left out, all sites are returned.
     type: raw
   export:
-    description: Whether to return the manifests alone, as an inventory declares them.
+    description: Whether to return only the manifests, as an inventory declares them.
     type: bool
     default: false
 attributes:
@@ -44,7 +44,7 @@ sites:
   type: list
   elements: dict
 vsa_sites:
-  description: The fields of each manifest by domain, for the variable of this name in an inventory.
+  description: The fields of each manifest by domain, for the inventory variable of the same name.
   returned: with O(export)
   type: dict
 unreadable:
@@ -59,8 +59,17 @@ generation:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.listing import export_sites, list_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
+
+
+def run(params) -> Result:
+    if params["export"]:
+        return export_sites()
+    domain = params["domain"]
+    return list_sites(None if domain is None else forms.domain(domain))
 
 
 def main() -> None:
@@ -69,10 +78,7 @@ def main() -> None:
         mutually_exclusive=[("domain", "export")],
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**(export_sites() if module.params["export"] else list_sites(module.params["domain"])))
-    except VsaError as error:
-        module.fail_json(**error.as_result())
+    exit_with(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

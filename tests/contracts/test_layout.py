@@ -20,9 +20,6 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 UNTESTED = {
     "audit/audited.py",
     "machine/docker_site.py",
-    "site/apply.py",
-    "site/apply_checks.py",
-    "site/provision.py",
 }
 
 CORE = Path("plugins/module_utils/_core")

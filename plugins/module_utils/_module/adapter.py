@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._core.errors import EXIT_NOT_ROLLED_BACK, EXIT_ROLLED_BACK, VsaError
-from .._core.result import Result, as_module_result
+from .._core.result import CHANGED, Result, Step, as_module_result
 from .._core.run_context import RunContext
 from .arguments import run_context
 
@@ -38,7 +38,8 @@ def exit_recorded(
 ) -> None:
     """Run a verb that changes the host, record the change, and end the module like :func:`exit_with`.
 
-    A change is recorded in the host's own audit trail, and so is a change that was rolled back or could not be. A run
+    A change is recorded in the host's own audit trail, and so is a change that was rolled back or could not be,
+    and a refusal after a step that changed something. A run
     that changed nothing leaves no record, nor does check mode. ``verb`` is the default if the task names none;
     ``target`` is what the verb changes, a domain or a stack.
     """
@@ -59,12 +60,22 @@ def _recorded(
     try:
         result = call(context)
     except VsaError as error:
-        if error.exit_code in (EXIT_ROLLED_BACK, EXIT_NOT_ROLLED_BACK):
-            _record(module, context, target=target, began=began, error=error)
+        done = _done_before(error)
+        if done.changed or error.exit_code in (EXIT_ROLLED_BACK, EXIT_NOT_ROLLED_BACK):
+            _record(module, context, target=target, began=began, result=done, error=error)
         raise
     if result.changed:
         _record(module, context, target=target, began=began, result=result)
     return result
+
+
+def _done_before(error: VsaError) -> Result:
+    """Return what a verb had done before it failed. A refusal at the second step leaves what the first step changed."""
+    steps = tuple(
+        Step(str(step["name"]), str(step["state"]), str(step["text"]), tuple(map(str, step.get("notes") or ())))  # type: ignore[call-overload]
+        for step in error.steps
+    )
+    return Result(changed=any(step.state == CHANGED for step in steps), steps=steps)
 
 
 def _record(module: AnsibleModule, context: RunContext, *, target: object, began: float, **outcome: Any) -> None:

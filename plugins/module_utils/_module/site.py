@@ -1,19 +1,27 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of a site that the modules ``site`` and ``vhost`` share.
+"""The options of a site, which the modules ``site`` and ``vhost`` share, and the requests made of them.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from .._core import forms
 from .._core.site.fields import LIST, NAMES, REQUEST_ONLY, ROUTES, SWITCH
 from .._core.site.manifest import FIELDS
+from .._core.site.requested import requested_fields
 
-__all__ = ("SITE_SPEC",)
+if TYPE_CHECKING:
+    from .._core.run_context import RunContext
+    from .._host.site.provision import ProvisionRequest
+    from .._host.site.removal.run import RemovalRequest
+
+__all__ = ("SITE_SPEC", "provision_request", "removal_request")
 
 # The core checks the form of a value, not Ansible: an error of the core tells the operator what to do next.
 _OPTION: dict[str, dict[str, Any]] = {
@@ -28,3 +36,33 @@ SITE_SPEC: dict[str, dict[str, Any]] = {
     name: {**_OPTION.get(field.kind, {"type": "raw"}), "no_log": False}
     for name, field in {**REQUEST_ONLY, **FIELDS}.items()
 }
+
+
+def provision_request(params: Mapping[str, Any], run: RunContext) -> ProvisionRequest:
+    """Return what a task with ``state=present`` asks for. VsaError if an option has not its form."""
+    from .._host.site.provision import ProvisionRequest
+
+    external_port = params["external_port"]
+    return ProvisionRequest(
+        run=run,
+        domain=forms.domain(params["domain"]),
+        templates=params["templates"] or {},
+        fields=requested_fields(params),
+        unset=tuple(params["unset"] or ()),
+        external_port=None if external_port is None else forms.port(external_port, field="external_port"),
+        strict_dns=params["strict_dns"],
+    )
+
+
+def removal_request(params: Mapping[str, Any], run: RunContext) -> RemovalRequest:
+    """Return what a task with ``state=absent`` asks for. VsaError if an option has not its form."""
+    from .._host.site.removal.run import RemovalRequest
+
+    return RemovalRequest(
+        run=run,
+        domain=forms.domain(params["domain"]),
+        templates=params["templates"] or {},
+        keep_container=params["keep_container"],
+        keep_cert=params["keep_cert"],
+        purge=params["purge"],
+    )

@@ -57,10 +57,19 @@ class VhostRequest:
 
 
 def run(
-    request: VhostRequest, *, check: bool, diff: bool, paths: Paths | None = None, proxy: Proxy | None = None
+    request: VhostRequest,
+    *,
+    check: bool,
+    diff: bool,
+    paths: Paths | None = None,
+    proxy: Proxy | None = None,
+    host: Host | None = None,
 ) -> Result:
-    """Carry out a request. With ``check`` only say what would change; with ``diff`` return the unified diff."""
-    paths = paths or Paths()
+    """Carry out a request. With ``check`` only say what would change; with ``diff`` return the unified diff.
+
+    ``host`` is the state of the host if the caller has read it already.
+    """
+    paths = paths or (host.paths if host else Paths())
     if not paths.nginx.is_dir():
         raise no_proxy()
     proxy = proxy or Proxy(Engine(), paths)
@@ -70,7 +79,7 @@ def run(
         return _rollback(proxy, request, check=check, diff=diff)
     if request.change is None and not request.sync:
         raise RefusedError("there is nothing to do", field="domain", expected="a domain, or sync")
-    host = read_host(paths)
+    host = host or read_host(paths)
     if request.existing:
         _refuse_unknown(host, request.change)
     wanted = _transaction_request(request)

@@ -1,281 +1,216 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All sites that an inventory declares for a host, made in one go: checked, certificates, one proxy transaction.
+"""``vsa site apply``: make the sites of a host what an inventory declares.
 
-Whatever is wrong is found before anything is changed and said all at once; a run that half works would leave a host
-that neither the inventory nor its operator describes.
+Everything is checked before anything is changed, and all mistakes are reported at once. Then come the certificates, and
+one transaction of the proxy for all sites.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..._core.actor import actor_from_option
-from ..._core.errors import RefusedError, UsageError
-from ..._core.proxy.plan import Generation, manifest_file
-from ..._core.result import Result, as_module_result
+from ..._core.forms import SELFSIGNED
+from ..._core.proxy.plan import manifest_file
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.settings import Settings
-from ..._core.site.declared import WHERE, clashes, differing_fields, in_one, parse_declared
-from ..._core.site.manifest import Site, to_manifest
-from ..machine.arguments import audit_id
+from ..._core.site.manifest import to_manifest
 from ..machine.docker import Engine
 from ..machine.files import dump_yaml, write_atomically
 from ..machine.lock import host_lock
-from ..proxy.nginx import Nginx
-from ..proxy.probe import fetch
 from ..proxy.steps import outcome_result, plan_result, site_step
 from ..proxy.transaction import Proxy
-from ..proxy.values import Change, Outcome, Request
-from ..store.generations import Record
-from ..store.host import no_proxy
+from ..proxy.values import Answer, Change, Outcome, Prepared, Request
+from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
-from ..store.manifests import parse_manifest, read_manifests
 from ..store.settings import SettingsChange, plan_settings, roll_back_settings, write_settings
-from .apply_checks import NAMED, Checked, bring_certificates, check_sites, some
+from .certificates import ensure_certificates
+from .comparison import MENDED, STATES, UNCHANGED, Comparison, compare
+from .preflight import Checked, check_sites, listed
 
-__all__ = ("apply_sites",)
+__all__ = ("ApplyRequest", "apply_sites")
 
-# Up to so many sites each has a line of its own at the end.
-_EACH = 5
+# So many new or changed sites have a step of their own at the end; more of them are only counted.
+_MOST_SITE_STEPS = 5
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What is declared for a host beside what it has; a state is new, changed, adopted, mended or unchanged."""
+class ApplyRequest:
+    """What ``vsa site apply`` asks for.
 
-    sites: Mapping[str, Site]
-    states: Mapping[str, str]
-    notes: tuple[str, ...]
-    undeclared: tuple[str, ...]
-    pruned: tuple[str, ...]
+    * ``entries``: the declared sites, each with ``domain`` and ``manifest``; None if nothing is declared for the host.
+    * ``settings``: settings of the host. A setting that is None stays.
+    * ``prune``: take sites out of the proxy that are not declared.
+    * ``templates``: the text of each template and page of the role ``vhost``.
+    """
 
-    @property
-    def touched(self) -> list[str]:
-        """Return the domains whose site is new or another."""
-        return [domain for domain, state in self.states.items() if state in ("new", "changed")]
+    run: RunContext
+    templates: Mapping[str, str]
+    entries: Sequence[Any] | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    prune: bool = False
 
 
-def apply_sites(options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None = None) -> dict[str, Any]:
-    """Return the result of the module ``site_apply``. VsaError names all that is wrong at once."""
+def apply_sites(
+    request: ApplyRequest,
+    *,
+    check: bool,
+    diff: bool,
+    paths: Paths | None = None,
+    engine: Engine | None = None,
+    proxy: Proxy | None = None,
+) -> Result:
+    """Make the sites of a host as declared, or return what would change if ``check``. VsaError has all mistakes."""
     paths = paths or Paths()
     if not paths.nginx.is_dir():
         raise no_proxy()
-    engine = Engine()
-    proxy = Proxy(engine, paths)
-    settings = plan_settings(paths, options["settings"] or {})
-    live, record = _live(proxy)
-    work = _look(options, live, record, paths, attached=engine.attached())
+    engine = engine or Engine()
+    proxy = proxy or Proxy(engine, paths)
+    host = read_host(paths)
+    settings = plan_settings(paths, request.settings)
+    work = compare(host, request.entries, prune=request.prune, attached=engine.attached())
     touched = [work.sites[domain] for domain in work.touched]
-    checked = check_sites(engine, paths, Nginx(engine, paths), touched, of=len(work.sites), check=check)
-    steps = [_declared_step(work), *_settings_step(settings, check=check), *checked.steps]
-    certificates = bring_certificates(
-        paths, list(work.sites.values()), settings.settings, record=record, touched=set(work.touched), check=check
+    checked = check_sites(engine, paths, proxy.nginx, touched, of=len(work.sites), write=not check)
+    steps = [_declared_step(work), *_settings_step(settings, check=check)]
+    if checked.step:
+        steps.append(checked.step)
+    done = Result(changed=bool(settings.words), steps=tuple(steps))
+    certificates = ensure_certificates(
+        host, list(work.sites.values()), settings.settings, touched=set(work.touched), check=check
     )
-    steps += certificates.steps
-    request = _request(options, work, checked, settings)
+    done = joined(done, certificates)
+    changes = _proxy_request(request, work, checked, settings)
     if check:
-        plan, desired = proxy.plan(request)
-        made, outcome = as_module_result(plan_result(plan, desired, diff=diff)), None
-        made["changed"] |= "mended" in work.states.values() or any(domain not in live.domains for domain in work.pruned)
+        done = joined(done, _planned(proxy, host, changes, work, diff=diff))
     else:
-        made, outcome = _commit(proxy, request, settings, diff=diff)
-        made["changed"] |= _mend_manifests(paths, proxy, work, made)
-    steps += [*made["steps"], *_undeclared_step(work, check=check)]
-    if outcome is not None:
-        steps += _site_steps(proxy, request, settings.settings, outcome)
-    changed = made["changed"] or certificates.changed or bool(settings.words)
-    return {**made, "changed": changed, "steps": steps, "audit_id": request.run.audit_id, **_summary(work)}
+        done = joined(done, _made(proxy, host, changes, work, settings, diff=diff))
+    return dataclasses.replace(done, data={**done.data, "audit_id": request.run.audit_id, **_summary(work)})
 
 
-def _live(proxy: Proxy) -> tuple[Generation, Record | None]:
-    live = proxy.generations.read(proxy.generations.live_number())
-    return live, proxy.generations.record(live.number)
-
-
-def _look(
-    options: Mapping[str, Any],
-    live: Generation,
-    record: Record | None,
-    paths: Paths,
-    *,
-    attached: Mapping[str, set[str]],
-) -> _Work:
-    """Read the declarations against the host. VsaError with every mistake in them."""
-    entries = options["sites"]
-
-    @functools.cache
-    def before(domain: str) -> Site | None:
-        text = live.files.get(manifest_file(domain))
-        with suppress(RefusedError):
-            return None if text is None else parse_manifest(domain, text)
-        return None
-
-    sites, wrong = parse_declared(entries or [], before)
-    on_disk = read_manifests(paths)
-    undeclared = tuple(sorted({*on_disk, *live.domains} - set(sites)))
-    if options["prune"] and entries is None:
-        raise UsageError(
-            "nothing is declared for this host, and prune would remove all of its sites",
-            field=WHERE,
-            expected="the sites of this host in its host_vars, or {} for none at all",
-            there_are=list(undeclared[:NAMED]),
-        )
-    pruned = undeclared if options["prune"] and not wrong else ()
-    index = record.sites if record else {}
-    staying = {
-        name: domain
-        for domain, entry in index.items()
-        if domain not in sites and domain not in pruned
-        for name in entry["names"]
-    }
-    wrong += clashes(sites, staying)
-    if wrong:
-        raise in_one(wrong, of=len(entries))
-    states, notes = {}, []
-    for domain, site in sites.items():
-        text = live.files.get(manifest_file(domain))
-        edited = on_disk.get(domain) != text
-        states[domain], note = _state(site, text, before(domain), edited=edited, attached=attached)
-        notes += [f"{domain}: {note}"] if note else []
-    return _Work(sites, states, tuple(notes), undeclared, pruned)
-
-
-def _state(
-    site: Site, text: str | None, before: Site | None, *, edited: bool, attached: Mapping[str, set[str]]
-) -> tuple[str, str | None]:
-    if before is None:
-        return ("new", "new") if text is None else ("changed", "its live manifest is not valid")
-    fields = differing_fields(before, site)
-    if fields == ["origin"]:
-        return "adopted", "was typed, is declared from now on"
-    if fields:
-        return "changed", ", ".join(fields)
-    apart = [name for name in site.containers if name in attached and site.network not in attached[name]]
-    if apart:
-        return "mended", f"{', '.join(apart)} left {site.network}"
-    return ("mended", "its manifest was edited by hand") if edited else ("unchanged", None)
-
-
-def _request(options: Mapping[str, Any], work: _Work, checked: Checked, settings: SettingsChange) -> Request:
-    declared = [Change(domain, site=site) for domain, site in work.sites.items() if work.states[domain] != "unchanged"]
+def _proxy_request(request: ApplyRequest, work: Comparison, checked: Checked, settings: SettingsChange) -> Request:
+    declared = [Change(domain, site=site) for domain, site in work.sites.items() if work.states[domain] != UNCHANGED]
+    pruned = [Change(domain, absent=True) for domain in work.pruned]
     return Request(
-        run=RunContext(
-            audit_id(options["audit_id"]), actor_from_option(options["actor"]), options["verb"] or "site.apply"
-        ),
-        templates=options["templates"] or {},
-        changes=(*declared, *(Change(domain, absent=True) for domain in work.pruned)),
+        run=request.run,
+        templates=request.templates,
+        changes=(*declared, *pruned),
         answering=tuple(domain for domain in work.touched if domain in checked.answering),
         settings=settings.settings if settings.words else None,
     )
 
 
-def _commit(
-    proxy: Proxy, request: Request, settings: SettingsChange, *, diff: bool
-) -> tuple[dict[str, Any], Outcome | None]:
-    """Write the settings and make the transaction; where that fails the settings are rolled back."""
+def _planned(proxy: Proxy, host: Host, request: Request, work: Comparison, *, diff: bool) -> Result:
+    """Return what the transaction would change."""
+    result = plan_result(*proxy.plan(request, host), diff=diff)
+    # The transaction does not see these two: it compares generations only.
+    mended = MENDED in work.states.values()
+    never_live = any(domain not in host.live.domains for domain in work.pruned)
+    return joined(result, Result(changed=mended or never_live, steps=_undeclared_steps(work, check=True)))
+
+
+def _made(
+    proxy: Proxy, host: Host, request: Request, work: Comparison, settings: SettingsChange, *, diff: bool
+) -> Result:
+    """Write the settings and carry out the transaction. If it fails, the settings are rolled back."""
     write_settings(proxy.paths, settings)
     try:
-        prepared, outcome = proxy.apply(request)
+        prepared, outcome = proxy.apply(request, host)
     except BaseException:
         roll_back_settings(proxy.paths, settings)
         raise
-    return as_module_result(outcome_result(prepared, outcome, request.run, diff=diff)), outcome
+    result = outcome_result(prepared, outcome, request.run, diff=diff)
+    notes = _mend_manifests(proxy.paths, host, work)
+    if notes:
+        [step] = result.steps
+        result = dataclasses.replace(
+            result, changed=True, steps=(dataclasses.replace(step, notes=(*step.notes, *notes)),)
+        )
+    steps = _undeclared_steps(work, check=False)
+    if outcome is not None:
+        steps = (*steps, *_site_steps(proxy, request, settings.settings, prepared, outcome))
+    return joined(result, Result(steps=steps))
 
 
-def _mend_manifests(paths: Paths, proxy: Proxy, work: _Work, made: dict[str, Any]) -> bool:
-    """Write declared manifests again that were edited by hand, and remove pruned ones that were never live.
+def _mend_manifests(paths: Paths, host: Host, work: Comparison) -> list[str]:
+    """Rewrite declared manifests that were edited by hand, and remove pruned ones that were never live.
 
-    The transaction leaves both alone: it writes only what differs between two generations.
+    The transaction leaves both alone, because it writes only what differs between two generations.
     """
     notes = []
     with host_lock(paths.lock):
-        on_disk, files = read_manifests(paths), _live(proxy)[0].files
+        host = host if host.is_current() else read_host(paths)
         for domain, site in work.sites.items():
-            text = files.get(manifest_file(domain)) or dump_yaml(to_manifest(site))
-            if on_disk.get(domain) != text:
+            text = host.live.files.get(manifest_file(domain)) or dump_yaml(to_manifest(site))
+            if host.manifests.get(domain) != text:
                 write_atomically(paths.sites / f"{domain}.yml", text, mode=0o644)
                 notes.append(f"sites/{domain}.yml was edited by hand and is as declared again")
         for domain in work.pruned:
-            if domain in on_disk and manifest_file(domain) not in files:
+            if domain in host.manifests and manifest_file(domain) not in host.live.files:
                 (paths.sites / f"{domain}.yml").unlink(missing_ok=True)
                 notes.append(f"sites/{domain}.yml was never live and is removed")
-    made["steps"][-1]["notes"] += notes
-    return bool(notes)
+    return notes
 
 
-def _declared_step(work: _Work) -> dict[str, Any]:
+# -- steps -------------------------------------------------------------------------------------------------------------
+
+
+def _declared_step(work: Comparison) -> Step:
     if not work.sites:
-        return _step("ok", "no site is declared for this host", name="declared")
-    count = len(work.sites)
+        return Step("declared", OK, "no site is declared for this host")
     states = list(work.states.values())
-    counted = [
-        f"{states.count(state)} {state}"
-        for state in ("new", "changed", "adopted", "mended", "unchanged")
-        if state in states
-    ]
-    text = f"{count} site{'s' if count > 1 else ''}: {', '.join(counted)}"
-    return _step("ok", text, some(work.notes), name="declared")
+    counted = [f"{states.count(state)} {state}" for state in STATES if state in states]
+    text = f"{len(states)} site{'s' if len(states) > 1 else ''}: {', '.join(counted)}"
+    return Step("declared", OK, text, tuple(listed(work.notes)))
 
 
-def _settings_step(settings: SettingsChange, *, check: bool) -> list[dict[str, Any]]:
+def _settings_step(settings: SettingsChange, *, check: bool) -> list[Step]:
     if not settings.words:
         return []
-    return [_step("would_change" if check else "changed", " · ".join(settings.words), name="settings")]
+    return [Step("settings", WOULD_CHANGE if check else CHANGED, " · ".join(settings.words))]
 
 
-def _undeclared_step(work: _Work, *, check: bool) -> list[dict[str, Any]]:
+def _undeclared_steps(work: Comparison, *, check: bool) -> tuple[Step, ...]:
+    """Return the step about sites that are not declared: removed from the proxy, or left alone."""
     if work.pruned:
-        names = ", ".join(some(work.pruned))
-        kept = [f"certificates, containers and logs stay: vsa site unprovision --domain {work.pruned[0]}"]
-        words = f"would be taken out of the proxy: {names}" if check else f"taken out of the proxy: {names}"
-        return [_step("would_change" if check else "changed", words, kept, name="prune")]
+        names = ", ".join(listed(work.pruned))
+        text = f"would be taken out of the proxy: {names}" if check else f"taken out of the proxy: {names}"
+        note = f"certificates, containers and logs stay: vsa site unprovision --domain {work.pruned[0]}"
+        return (Step("prune", WOULD_CHANGE if check else CHANGED, text, (note,)),)
     if work.undeclared:
-        text = f"not declared, and left alone: {', '.join(some(work.undeclared))}"
-        return [
-            _step(
-                "warning",
-                text,
-                ["vsa site apply --prune removes them, vsa site export declares them"],
-                name="undeclared",
-            )
-        ]
-    return []
+        text = f"not declared, and left alone: {', '.join(listed(work.undeclared))}"
+        note = "vsa site apply --prune removes them, vsa site export declares them"
+        return (Step("undeclared", WARNING, text, (note,)),)
+    return ()
 
 
-def _site_steps(proxy: Proxy, request: Request, settings: Settings, outcome: Outcome) -> list[dict[str, Any]]:
-    """Say what each new or changed site's own address gave; of many only how many answered well, and which did not."""
-    record = _live(proxy)[1]
-    index = record.sites if record else {}
-    answers = {
-        domain: outcome.answers.get(domain) or fetch(domain, index[domain], settings=settings)
-        for domain in request.answering
-    }
-    made = Result(steps=tuple(site_step(domain, index[domain], answer) for domain, answer in answers.items()))
-    steps = dict(zip(answers, as_module_result(made).get("steps", []), strict=True))
-    if len(steps) <= _EACH:
-        return list(steps.values())
-    bad = [
-        steps[domain]["text"]
-        for domain, answer in answers.items()
-        if answer.status in (None, 502, 504) or (answer.chain and index[domain]["ca"] != "selfsigned")
-    ]
+def _site_steps(
+    proxy: Proxy, request: Request, settings: Settings, prepared: Prepared, outcome: Outcome
+) -> tuple[Step, ...]:
+    """Return how the URL of each new or changed site answered. Many sites are counted, and only the bad ones listed."""
+    index = prepared.desired.sites
+    answers: dict[str, Answer] = {}
+    for domain in request.answering:
+        answer = outcome.answers.get(domain)
+        answers[domain] = answer or proxy.nginx.fetch(domain, index[domain], settings=settings)
+    steps = {domain: site_step(domain, index[domain], answer) for domain, answer in answers.items()}
+    if len(steps) <= _MOST_SITE_STEPS:
+        return tuple(steps.values())
+    bad = [steps[domain].text for domain, answer in answers.items() if _is_bad(answer, index[domain]["ca"])]
     text = f"{len(steps) - len(bad)} of {len(steps)} new or changed sites answer well"
-    return [_step("warning" if bad else "ok", text, some(bad), name="site")]
+    return (Step("site", WARNING if bad else OK, text, tuple(listed(bad))),)
 
 
-def _step(state: str, text: str, notes: tuple[str, ...] | list[str] = (), *, name: str) -> dict[str, Any]:
-    """Return a step as results list it."""
-    return {"name": name, "state": state, "text": text, "notes": list(notes)}
+def _is_bad(answer: Answer, authority: str) -> bool:
+    return answer.status in (None, 502, 504) or bool(answer.chain and authority != SELFSIGNED)
 
 
-def _summary(work: _Work) -> dict[str, Any]:
+def _summary(work: Comparison) -> dict[str, Any]:
     return {
         "declared": [{"domain": domain, "state": state} for domain, state in work.states.items()],
         "undeclared": list(work.undeclared),

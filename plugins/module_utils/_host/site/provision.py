@@ -1,73 +1,129 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A site checked, and brought live in the same call where its certificate needs nothing.
+"""``vsa site provision``: check a site, ensure its certificate, and change the proxy in one transaction.
 
+The certificate comes before the transaction and outside of the host's lock, because a CA may take minutes to answer.
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..._core.actor import actor_from_option
-from ..._core.errors import VsaError
-from ..._core.result import as_module_result
+from ..._core.errors import NOTHING_CHANGED, VsaError
+from ..._core.result import CHANGED, Result, Step, as_module_result, joined
 from ..._core.run_context import RunContext
-from ..._core.site.requested import requested_fields
+from ..._core.site.manifest import Site, refuse_double_names, to_manifest
+from ..._core.site.requested import requested_site
+from ..cert.issue import ensure_certificate
+from ..machine.docker import Engine
+from ..proxy.module import VhostRequest
+from ..proxy.module import run as change_proxy
+from ..proxy.transaction import Proxy
+from ..proxy.values import Change
+from ..store.host import Host, read_host
 from ..store.layout import Paths
-from .listing import check_site
+from .certificates import issue_request
+from .preflight import check_containers, check_names, detect_container, preflight_step, refuse_stopped_proxy
+from .view import site_view
 
-__all__ = ("provision_site",)
+__all__ = ("ProvisionRequest", "provision_site")
+
+
+@dataclass(frozen=True)
+class ProvisionRequest:
+    """What ``vsa site provision`` asks for.
+
+    * ``fields``: the requested fields of the manifest, with ``container``, ``port`` and ``strip_prefix``, which stand
+      for routes. All other fields stay as the manifest has them. ``unset``: fields that return to their default.
+    * ``external_port``: take the container that publishes this port of the host. None: ``fields`` name the container.
+    * ``strict_dns``: refuse the site if one of its names does not lead to this host.
+    * ``templates``: the text of each template and page of the role ``vhost``.
+    """
+
+    run: RunContext
+    domain: str
+    templates: Mapping[str, str]
+    fields: Mapping[str, object] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    external_port: int | None = None
+    strict_dns: bool = False
 
 
 def provision_site(
-    options: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None = None
-) -> dict[str, Any]:
-    """Return the result of the module ``site`` for a site that is to be.
-
-    Raises VsaError; where the transaction failed, with the steps that went before it.
-    """
-    checked = check_site(options, check=check, paths=paths)
-    if not (options["provision"] and checked["certificate_kept"]):
-        return {**checked, "provisioned": False}
-    try:
-        made = _bring_live(options, checked, check=check, diff=diff, paths=paths)
-    except VsaError as error:
-        error.steps = checked["steps"]
-        raise
-    return {**checked, **made, "steps": [*checked["steps"], *made["steps"]], "provisioned": True}
-
-
-def _bring_live(
-    options: Mapping[str, Any], checked: Mapping[str, Any], *, check: bool, diff: bool, paths: Paths | None
-) -> dict[str, Any]:
-    """Return the result that the module ``vhost`` would have, told the same; the host's trail says it was that."""
-    from ..audit.audited import audited  # whoever only checks pays for neither
-    from ..proxy.module import VhostRequest, run
-    from ..proxy.values import Change
-
-    found = checked.get("detected") or options
-    told = {
-        **options,
-        "domain": checked["site"]["domain"],
-        "container": found["container"],
-        "port": found["port"],
-        "answering": checked["answering"],
-        "audit_id": checked["audit_id"],
-        "phase": "apply",
-        "existing": False,
-        "sync": False,
-    }
-    request = VhostRequest(
-        run=RunContext(told["audit_id"], actor_from_option(told["actor"]), told["verb"] or "vhost.apply"),
-        templates=told["templates"] or {},
-        change=Change(told["domain"], requested_fields(told), tuple(told["unset"] or ())),
-        answering=told["answering"],
+    request: ProvisionRequest,
+    *,
+    check: bool,
+    diff: bool,
+    paths: Paths | None = None,
+    engine: Engine | None = None,
+    proxy: Proxy | None = None,
+) -> Result:
+    """Bring a site live, or return what would change if ``check``. An error has the steps that were done before it."""
+    paths = paths or Paths()
+    engine = engine or Engine()
+    proxy = proxy or Proxy(engine, paths)
+    request, detected = _with_detected(engine, request)
+    host = read_host(paths)
+    site = requested_site(host.site(request.domain), request.domain, request.fields, unset=request.unset)
+    step = _check(host, engine, proxy, site, request, check=check)
+    done = Result(steps=(step,), data=_data(host, site, request, detected))
+    vhost = VhostRequest(
+        run=request.run,
+        templates=request.templates,
+        change=Change(site.domain, request.fields, request.unset),
+        answering=True,
     )
+    try:
+        done = joined(done, ensure_certificate(host, issue_request(site, host.settings), check=check))
+        return joined(done, change_proxy(vhost, check=check, diff=diff, proxy=proxy, host=host))
+    except VsaError as error:
+        _add_steps(error, done)
+        raise
 
-    def provision() -> dict[str, Any]:
-        return as_module_result(run(request, check=check, diff=diff, paths=paths))
 
-    return audited(provision, told, module="vhost", check=check)
+def _with_detected(engine: Engine, request: ProvisionRequest) -> tuple[ProvisionRequest, dict[str, Any] | None]:
+    """Return the request with the container that publishes the external port, and that container for the result."""
+    if request.external_port is None:
+        return request, None
+    port = request.fields.get("port")
+    name, inner = detect_container(engine, external_port=request.external_port, port=port)
+    fields = {**request.fields, "container": name, "port": inner}
+    detected = {"container": name, "port": inner, "external_port": request.external_port}
+    return dataclasses.replace(request, fields=fields), detected
+
+
+def _check(host: Host, engine: Engine, proxy: Proxy, site: Site, request: ProvisionRequest, *, check: bool) -> Step:
+    """Check a site before anything is changed. RefusedError if this host cannot serve it."""
+    refuse_stopped_proxy(proxy.nginx)
+    owners = {name: owner for owner, entry in host.index.items() for name in entry["names"]}
+    refuse_double_names(site, owners)
+    containers = check_containers(engine, site)
+    names = check_names(host.paths, site, strict=request.strict_dns, write=not check)
+    first = []
+    if request.external_port is not None:
+        route = site.routes[0]
+        first.append(f"port {request.external_port} is {route.container}:{route.port}")
+    return preflight_step(containers, names, first=first)
+
+
+def _data(host: Host, site: Site, request: ProvisionRequest, detected: dict[str, Any] | None) -> dict[str, Any]:
+    view = {
+        **site_view(site, host.settings),
+        "manifest": to_manifest(site),
+        "new": site.domain not in host.manifests,
+    }
+    data = {"audit_id": request.run.audit_id, "site": view}
+    return {**data, "detected": detected} if detected else data
+
+
+def _add_steps(error: VsaError, done: Result) -> None:
+    """Add the steps that were done before an error. A certificate that was issued stays, and the error says so."""
+    error.steps = [*as_module_result(done).get("steps", []), *error.steps]
+    issued = any(step.state == CHANGED for step in done.steps)
+    if issued and error.state == NOTHING_CHANGED:
+        error.state = "the certificate was issued and stays; the proxy is as it was"

@@ -127,3 +127,18 @@ def test_a_wrong_id_is_refused_before_anything_happens(trail: Trail) -> None:
     exit_recorded(module, raising(AssertionError()), verb="v")  # type: ignore[arg-type]
     assert (module.ended["vsa_exit"], module.ended["vsa_error"]["field"]) == (EXIT_USAGE, "audit_id")
     assert records(trail) == []
+
+
+def test_a_refusal_after_a_step_that_changed_something_is_recorded(trail: Trail) -> None:
+    error = RefusedError("NGINX refuses the site")
+    error.steps = [
+        {"name": "preflight", "state": "ok", "text": "web-1:3000 answers", "notes": []},
+        {"name": "certificate", "state": "changed", "text": "issued by a CA", "notes": []},
+    ]
+    exit_recorded(Module(), raising(error), verb="site.provision", target="a.example.com")  # type: ignore[arg-type]
+    (found,) = records(trail)
+    assert (found.status, found.error) == ("refused", "NGINX refuses the site")
+    assert [change.task for change in found.changes] == ["certificate: issued by a CA"]
+    error.steps = error.steps[:1]
+    exit_recorded(Module(), raising(error), verb="site.provision")  # type: ignore[arg-type]
+    assert len(records(trail)) == 1

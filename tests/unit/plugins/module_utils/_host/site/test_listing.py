@@ -51,8 +51,8 @@ def sites(host: HostTree, domain: str | None = None, **states: str) -> dict[str,
     """Return the listing by domain; both containers run unless said otherwise."""
     engine = cast(Engine, States(**{"web-a": "running", "web-b": "running", **states}))
     found = list_sites(domain, paths=host.paths, engine=engine)
-    assert (found["changed"], found["schema"]) == (False, 1)
-    return {entry["domain"]: entry for entry in found["sites"]}
+    assert not found.changed
+    return {entry["domain"]: entry for entry in found.data["sites"]}
 
 
 def test_all_is_well(host: HostTree) -> None:
@@ -71,14 +71,14 @@ def test_all_is_well(host: HostTree) -> None:
 
 
 def test_who_made_the_last_change(host: HostTree) -> None:
-    listed = list_sites(None, paths=host.paths, engine=cast(Engine, States()))
+    listed = list_sites(None, paths=host.paths, engine=cast(Engine, States())).data
     assert listed["generation"] == 2
     time = host.read_record()["time"]
     assert listed["last_change"] == {"time": time, "actor": "tester@here", "verb": "site.provision"}
 
 
 def test_an_empty_host(tmp_path: Path) -> None:
-    listed = list_sites(None, paths=HostTree(tmp_path).paths, engine=cast(Engine, States()))
+    listed = list_sites(None, paths=HostTree(tmp_path).paths, engine=cast(Engine, States())).data
     assert (listed["generation"], listed["sites"], listed["last_change"]) == (0, [], None)
 
 
@@ -141,6 +141,6 @@ def test_without_an_engine_the_state_of_containers_is_not_known(host: HostTree) 
         def summaries(self) -> dict[str, str]:
             raise RefusedError("the engine does not answer")
 
-    listed = list_sites(A, paths=host.paths, engine=cast(Engine, Silent()))
+    listed = list_sites(A, paths=host.paths, engine=cast(Engine, Silent())).data
     assert listed["sites"][0]["routes"][0]["state"] is None
     assert listed["sites"][0]["problems"] == []

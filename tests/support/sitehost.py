@@ -1,0 +1,99 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host in a directory on which the verbs of sites run: with containers that answer, and names that lead here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import EDGE
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, Published
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import preflight
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.provision import ProvisionRequest, provision_site
+
+from fakeproxy import FakeEngine
+from hosttree import RUN, HostTree
+
+__all__ = ("SiteHost", "texts")
+
+
+class SiteEngine(FakeEngine):
+    """The fake engine, with what the checks and the comparison of sites ask besides."""
+
+    def __init__(self, state: Any) -> None:
+        super().__init__(state)
+        self.published: dict[str, tuple[int, int]] = {}
+
+    def container(self, name: str) -> Container | None:
+        """Return a container, with its published port."""
+        found = super().container(name)
+        if found is None or name not in self.published:
+            return found
+        outer, inner = self.published[name]
+        return dataclasses.replace(found, published=(Published("192.0.2.7", outer, inner, "tcp"),))
+
+    def containers(self, *, everything: bool) -> list[Container]:
+        """Return the containers, also the stopped ones if ``everything``."""
+        names = self._state.read()["containers"]
+        found = [container for name in names if (container := self.container(name))]
+        return [container for container in found if everything or container.running]
+
+    def attached(self) -> dict[str, set[str]]:
+        """Return the networks of each container."""
+        return {name: set(found["networks"]) for name, found in self._state.read()["containers"].items()}
+
+
+class SiteHost(HostTree):
+    """A host whose proxy runs. ``silent``: containers that do not answer; ``astray``: names that lead away."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(root)
+        self.engine = SiteEngine(self.state)
+        self.nginx._engine = self.engine
+        self.silent: set[str] = set()
+        self.astray: set[str] = set()
+        self.settings("ca: selfsigned\n")
+        for path in (self.paths.htpasswd, self.paths.acme, self.paths.letsencrypt):
+            path.mkdir(parents=True, exist_ok=True)
+        for name in ("web-1", "web-2"):
+            self.engine.run_container(name, EDGE)
+        monkeypatch.setattr(preflight, "_answers", lambda container, _port: container.name not in self.silent)
+        monkeypatch.setattr(preflight, "_lookup", lambda _name: [("A", "192.0.2.7")])
+        monkeypatch.setattr(preflight, "_leads_here", lambda _address, name, _token: name not in self.astray)
+
+    def provision(self, domain: str, *, check: bool = False, diff: bool = False, **more: Any) -> Result:
+        """Provision a site; a keyword that is no part of the request is a field of the manifest."""
+        own = {name: more.pop(name) for name in ("unset", "external_port", "strict_dns") if name in more}
+        request = ProvisionRequest(RUN, domain, self.templates, more, **own)
+        return provision_site(request, check=check, diff=diff, paths=self.paths, engine=self.engine, proxy=self.proxy())  # type: ignore[arg-type]
+
+    def declare(
+        self, entries: Iterable[tuple[str, dict[str, Any]]] | None, *, check: bool = False, **more: Any
+    ) -> Result:
+        """Apply declarations."""
+        declared = None if entries is None else [{"domain": domain, "manifest": fields} for domain, fields in entries]
+        request = ApplyRequest(RUN, self.templates, declared, **more)
+        return apply_sites(request, check=check, diff=False, paths=self.paths, engine=self.engine, proxy=self.proxy())  # type: ignore[arg-type]
+
+    def snapshot(self) -> dict[str, str]:
+        """Return the text of every file of the host but its locks, and what each link points to."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            name = str(path.relative_to(self.root))
+            if path.is_symlink():
+                found[name] = f"-> {path.readlink()}"
+            elif path.is_file() and path.name != ".lock":
+                found[name] = path.read_bytes().hex()
+        return found
+
+
+def texts(result: Result) -> dict[str, str]:
+    """Return the text of each step by its name."""
+    return {step.name: step.text for step in result.steps}
