@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
+_VERBS = {"renamed": "site.rename", "absent": "site.unprovision"}
+
 
 class ActionModule(VsaAction):
     """Runs the module of the same name on exactly one host."""
@@ -20,7 +22,4 @@ class ActionModule(VsaAction):
 
     def default_verb(self) -> str | None:
         """Return the verb for a task that names none."""
-        return "site.unprovision" if self._absent() else self.verb
-
-    def _absent(self) -> bool:
-        return bool(self._task.args.get("state") == "absent")
+        return _VERBS.get(self._task.args.get("state", "present"), self.verb)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site
-short_description: Bring a site live, or remove it
+short_description: Bring a site live, rename it, or remove it
 version_added: 0.1.0
 description:
   - With O(state=present) it merges the requested fields into the site's manifest and checks the host. The proxy has to
     run, the containers have to answer on their ports, and no other site may have one of the names. Then it ensures
     that the site has a certificate, and changes the proxy in one transaction.
+  - With O(state=renamed) it serves the site under the domain O(to), with its fields, users, logs and the options
+    of its certificate. The certificate for the new domain comes first. If anything fails before the proxy has
+    switched, the site is served under its old domain as before. The task may be interrupted and repeated.
   - With O(state=absent) it removes the site in six steps, which are the proxy, the users, the certificate, the
     containers, the logs and the manifest. Then it proves that nothing named after the site remains. The removal may be
     interrupted and repeated.
@@ -28,10 +31,18 @@ options:
     type: raw
     required: true
   state:
-    description: Whether the host serves the site.
+    description: Whether the host serves the site, serves it under another domain, or does not have it.
     type: str
-    choices: [present, absent]
+    choices: [present, renamed, absent]
     default: present
+  to:
+    description: With O(state=renamed), the new domain of the site. No site of the host may have this name.
+    type: raw
+  redirect:
+    description:
+      - With O(state=renamed), whether the old names redirect to the new domain. Otherwise the proxy refuses them.
+    type: bool
+    default: true
   keep_container:
     description: With O(state=absent), whether the site's containers stay as they are.
     type: bool
@@ -73,6 +84,12 @@ EXAMPLES = r"""
     container: web-1
     port: 3000
 
+- name: Rename a site
+  flowbiz.vsa.site:
+    domain: shop.example.com
+    to: store.example.com
+    state: renamed
+
 - name: Remove a site, but keep its certificate
   flowbiz.vsa.site:
     domain: shop.example.com
@@ -83,15 +100,23 @@ EXAMPLES = r"""
 RETURN = r"""
 site:
   description: The site, with C(domain), C(names), C(ca), C(email), C(tenant), C(routes), C(manifest) and C(new).
-  returned: O(state=present)
+  returned: O(state=present), O(state=renamed)
   type: dict
 detected:
   description: The container that was found, with C(container), C(port) and C(external_port).
   returned: when O(detect) is true
   type: dict
+renamed_from:
+  description: The old domain.
+  returned: O(state=renamed)
+  type: str
+undo:
+  description: The command that renames the site back.
+  returned: O(state=renamed)
+  type: str
 certificate:
   description: The certificate, as the module M(flowbiz.vsa.cert) returns it.
-  returned: O(state=present)
+  returned: O(state=present), O(state=renamed)
   type: dict
 audit_id:
   description: The id of the run.
@@ -138,7 +163,8 @@ containers:
 steps:
   description:
     - What was done, each step with C(name), C(state), C(text) and C(notes). With O(state=present) the steps are
-      C(preflight), C(certificate), C(proxy) and C(site). With O(state=absent) they are the six steps of the removal,
+      C(preflight), C(certificate), C(proxy) and C(site). With O(state=renamed) C(auth) comes before C(proxy), and
+      C(logs) and C(old name) come after it. With O(state=absent) they are the six steps of the removal,
       C(data) with O(purge), and C(proof).
   returned: success
   type: list
@@ -154,6 +180,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import (
     SITE_SPEC,
     provision_request,
     removal_request,
+    rename_request,
 )
 
 # Each verb is imported where it is called: a host compiles in each run what is imported.
@@ -166,11 +193,25 @@ def provision(module: AnsibleModule, run: RunContext) -> Result:
     return provision_site(request, check=module.check_mode, diff=module._diff)
 
 
+def rename(module: AnsibleModule, run: RunContext) -> Result:
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rename import rename_site
+
+    request = rename_request(module.params, run)
+    return rename_site(request, check=module.check_mode, diff=module._diff)
+
+
 def unprovision(module: AnsibleModule, run: RunContext) -> Result:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import remove_site_from_host
 
     request = removal_request(module.params, run)
     return remove_site_from_host(request, check=module.check_mode, diff=module._diff)
+
+
+VERBS = {
+    "present": ("site.provision", provision),
+    "renamed": ("site.rename", rename),
+    "absent": ("site.unprovision", unprovision),
+}
 
 
 def main() -> None:
@@ -183,20 +224,18 @@ def main() -> None:
             "strict_dns": {"type": "bool", "default": False},
             "detect": {"type": "bool", "default": False},
             "external_port": {"type": "raw"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "renamed", "absent"], "default": "present"},
+            "to": {"type": "raw"},
+            "redirect": {"type": "bool", "default": True},
             "keep_container": {"type": "bool", "default": False},
             "keep_cert": {"type": "bool", "default": False},
             "purge": {"type": "bool", "default": False},
         },
+        required_if=[("state", "renamed", ["to"])],
         supports_check_mode=True,
     )
-    present = module.params["state"] == "present"
-    exit_recorded(
-        module,
-        lambda run: (provision if present else unprovision)(module, run),
-        verb="site.provision" if present else "site.unprovision",
-        target=module.params["domain"],
-    )
+    name, verb = VERBS[module.params["state"]]
+    exit_recorded(module, lambda run: verb(module, run), verb=name, target=module.params["domain"])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker i
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import preflight
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.provision import ProvisionRequest, provision_site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rename import RenameRequest, rename_site
 
 from fakeproxy import FakeEngine
 from hosttree import RUN, HostTree
@@ -81,6 +82,22 @@ class SiteHost(HostTree):
         declared = None if entries is None else [{"domain": domain, "manifest": fields} for domain, fields in entries]
         request = ApplyRequest(RUN, self.templates, declared, **more)
         return apply_sites(request, check=check, diff=False, paths=self.paths, engine=self.engine, proxy=self.proxy())  # type: ignore[arg-type]
+
+    def rename(self, domain: str, to: str, *, check: bool = False, on_step: Any = None, **more: Any) -> Result:
+        """Rename a site."""
+        step = on_step or (lambda name: None)
+        run = type(RUN)(RUN.audit_id, RUN.actor, "site.rename")
+        request = RenameRequest(run, domain, to, self.templates, **more)
+        proxy = self.proxy(step)
+        return rename_site(
+            request,
+            check=check,
+            diff=check,
+            paths=self.paths,
+            engine=self.engine,
+            proxy=proxy,
+            on_step=step,  # type: ignore[arg-type]
+        )
 
     def snapshot(self) -> dict[str, str]:
         """Return the text of every file of the host but its locks, and what each link points to."""

@@ -46,6 +46,11 @@ WORDS = [
         "site unprovision -y --keep-container --domain A.Example",
         {"site_domain": "a.example", "site_keep_container": True},
     ),
+    ("site rename --domain a.example --to B.Example", {"site_domain": "a.example", "site_to": "b.example"}),
+    (
+        "site rename --domain a.example --to b.example --no-redirect",
+        {"site_domain": "a.example", "site_to": "b.example", "site_redirect": False},
+    ),
     ("bootstrap --ca staging --unset email", {"bootstrap_ca": "staging", "bootstrap_unset": ("email",)}),
     ("bootstrap --docker-source distro", {"bootstrap_docker_source": "distro"}),
     (

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from .._core.run_context import RunContext
     from .._host.site.provision import ProvisionRequest
     from .._host.site.removal.run import RemovalRequest
+    from .._host.site.rename import RenameRequest
 
-__all__ = ("SITE_SPEC", "provision_request", "removal_request")
+__all__ = ("SITE_SPEC", "provision_request", "removal_request", "rename_request")
 
 # The core checks the form of a value, not Ansible: an error of the core tells the operator what to do next.
 _OPTION: dict[str, dict[str, Any]] = {
@@ -51,6 +52,19 @@ def provision_request(params: Mapping[str, Any], run: RunContext) -> ProvisionRe
         unset=tuple(params["unset"] or ()),
         external_port=None if external_port is None else forms.port(external_port, field="external_port"),
         strict_dns=params["strict_dns"],
+    )
+
+
+def rename_request(params: Mapping[str, Any], run: RunContext) -> RenameRequest:
+    """Return what a task with ``state=renamed`` asks for. VsaError if an option has not its form."""
+    from .._host.site.rename import RenameRequest
+
+    return RenameRequest(
+        run=run,
+        domain=forms.domain(params["domain"]),
+        to=forms.domain(params["to"], field="to"),
+        templates=params["templates"] or {},
+        redirect=params["redirect"],
     )
 
 

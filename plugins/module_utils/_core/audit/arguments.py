@@ -10,6 +10,9 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+from ..site.fields import REQUEST_ONLY
+from ..site.manifest import FIELDS
+
 __all__ = ("MASKED_OPTIONS", "OTHER_SHOWN_ARGUMENTS", "SHOWN_ARGUMENTS", "SHOWN_OPTIONS")
 
 SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
@@ -62,41 +65,21 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
         "cert_unset",
     ),
     "site": (
-        "site_aliases",
-        "site_allow",
-        "site_auth",
-        "site_auth_pass",
-        "site_body_size",
-        "site_ca",
-        "site_container",
+        # No field of a manifest is secret.
+        *(f"site_{name}" for name in (*REQUEST_ONLY, *FIELDS)),
         "site_declared",
         "site_detect",
         "site_domain",
-        "site_email",
         "site_external_port",
-        "site_hsts",
-        "site_http3",
         "site_keep_cert",
         "site_keep_container",
-        "site_maintenance",
-        "site_maintenance_allow",
-        "site_port",
-        "site_profile",
         "site_prune",
         "site_purge",
-        "site_rate_burst",
-        "site_rate_limit",
-        "site_routes",
+        "site_redirect",
         "site_settings",
         "site_strict_dns",
-        "site_strip_prefix",
-        "site_tenant",
-        "site_timeout",
-        "site_trusted_proxies",
-        "site_unset",
-        "site_upstream",
+        "site_to",
         "site_vhost_templates_dir",
-        "site_www",
     ),
     "stack": (
         "stack_name",

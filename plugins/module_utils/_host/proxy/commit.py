@@ -182,7 +182,8 @@ class Commit:
         self._generations.close_journal()
         self._generations.prune()
         if outcome.proven:
-            outcome.notes += [f"{domain} is refused now" for domain in record.removed]
+            claimed = {name for entry in record.sites.values() for name in entry["names"]}
+            outcome.notes += [f"{domain} is refused now" for domain in record.removed if domain not in claimed]
         return outcome
 
     # -- serve the new generation ------------------------------------------------------------------------------------

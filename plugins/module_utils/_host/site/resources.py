@@ -33,7 +33,16 @@ from ..store.manifests import manifest_files
 from ..store.passwords import remains as password_files
 from .removal.journal import Journal
 
-__all__ = ("FILES", "FileResource", "SiteResources", "find_resources", "remains", "scheduled")
+__all__ = (
+    "FILES",
+    "FileResource",
+    "SiteResources",
+    "certificate_users",
+    "files_of",
+    "find_resources",
+    "remains",
+    "scheduled",
+)
 
 _MOST_READ = 1 << 20
 _SCHEDULES = (
@@ -124,7 +133,7 @@ class SiteResources:
         )
 
 
-def _files_of(paths: Paths, domain: str) -> dict[str, tuple[str, ...]]:
+def files_of(paths: Paths, domain: str) -> dict[str, tuple[str, ...]]:
     """Return the present files of a site, by the name of their row in FILES."""
     return {row.name: tuple(str(path) for path in row.find(paths, domain)) for row in FILES}
 
@@ -141,7 +150,7 @@ def find_resources(host: Host, engine: SiteEngine, domain: str) -> SiteResources
     return SiteResources(
         domain=domain,
         live=site_file(domain) in host.live.files,
-        files=_files_of(host.paths, domain),
+        files=files_of(host.paths, domain),
         journal=journal,
         origin=origin,
         names=tuple(dict.fromkeys(names)),
@@ -150,7 +159,7 @@ def find_resources(host: Host, engine: SiteEngine, domain: str) -> SiteResources
         decision=decision,
         mounts=_mounts(decision, journal),
         projects=_projects(decision, journal),
-        certificate_users=_certificate_users(host, domain),
+        certificate_users=certificate_users(host, domain),
     )
 
 
@@ -261,7 +270,7 @@ def _directory(place: Path) -> list[Path]:
         return []
 
 
-def _certificate_users(host: Host, domain: str) -> tuple[str, ...]:
+def certificate_users(host: Host, domain: str) -> tuple[str, ...]:
     """Return who else uses a site's lineage: a site whose configuration names it, or a lineage that links to it."""
     named = re.compile(rf"/{re.escape(domain)}/(fullchain|privkey|cert|chain)\.pem")
     users = []
@@ -288,7 +297,7 @@ def remains(
     found = [
         f"generation {live.number}: {name}" for name in (site_file(domain), manifest_file(domain)) if name in live.files
     ]
-    for name, files in _files_of(host.paths, domain).items():
+    for name, files in files_of(host.paths, domain).items():
         # The journal is closed after this proof.
         if name != "journal" and not (name == "certificate" and keep_certificate):
             found += files

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from .layout import Paths
 
-__all__ = ("log_names", "remove_logs", "site_logs")
+__all__ = ("log_names", "move_logs", "remove_logs", "site_logs")
+
+# What follows the domain in the name of a log. The reloader numbers a rotated log by the time of its rotation.
+_ROTATED = re.compile(r"(?P<kind>\.(?:access|error)\.log)(?:\.(?P<number>\d+))?(?P<gz>\.gz)?")
 
 
 def log_names(paths: Paths) -> set[str]:
@@ -36,3 +39,27 @@ def site_logs(paths: Paths, domain: str) -> list[Path]:
     """Return the log files of a site: the current ones and the rotated ones, compressed or not."""
     form = re.compile(rf"{re.escape(domain)}\.(access|error)\.log(\.\d+)?(\.gz)?")
     return [paths.logs / name for name in sorted(log_names(paths)) if form.fullmatch(name)]
+
+
+def move_logs(paths: Paths, domain: str, other: str) -> list[Path]:
+    """Rename the logs of a site so that they are rotated logs of another domain. Returns the new paths.
+
+    The present log becomes a rotated one too: NGINX writes the other domain's own log already.
+    """
+    moved = []
+    for path in site_logs(paths, domain):
+        found = _ROTATED.fullmatch(path.name.removeprefix(domain))
+        if found is None:
+            continue
+        number = int(found["number"] or path.stat().st_mtime)
+        target = _free(paths, other + found["kind"], number, found["gz"] or "")
+        path.rename(target)
+        moved.append(target)
+    return moved
+
+
+def _free(paths: Paths, name: str, number: int, ending: str) -> Path:
+    """Return the first path from a number on that neither a log nor a compressed log has."""
+    while any((paths.logs / f"{name}.{number}{each}").exists() for each in ("", ".gz")):
+        number += 1
+    return paths.logs / f"{name}.{number}{ending}"

@@ -20,6 +20,7 @@ from ..machine.lock import directory_lock
 from .layout import NGINX_GID, Paths
 
 __all__ = (
+    "copy_site",
     "locked",
     "make_missing",
     "missing",
@@ -115,6 +116,14 @@ def remove_site(paths: Paths, domain: str) -> list[str]:
     else:
         place.unlink(missing_ok=True)
     return gone
+
+
+def copy_site(paths: Paths, domain: str, other: str) -> list[str]:
+    """Copy the password files of a site to another domain. Returns the protected paths."""
+    copied = protected_on_disk(paths).get(domain, [])
+    for protected in copied:
+        write_users_file(paths, other, protected, read_users_file(paths, domain, protected) or "")
+    return copied
 
 
 def _give(path: Path, mode: int) -> None:

@@ -16,7 +16,7 @@ from vsa.command.perform import perform, performed
 from vsa.command.verb import Spec, confirm, confirm_typed, must_ask, where
 from vsa.core import PROFILES, UsageError, refuse_contradictions, refuse_purge_of_what_stays, site_fields
 
-__all__ = ("apply", "export", "group", "list_sites", "maintenance", "provision", "show", "unprovision")
+__all__ = ("apply", "export", "group", "list_sites", "maintenance", "provision", "rename", "show", "unprovision")
 
 _WHAT = "What to serve"
 _CERTIFICATE = "Certificate"
@@ -38,6 +38,11 @@ def provision(to: Where, *, settings: Sequence[tuple[str, Any]] = (), **fields: 
     with fields_as_flags(_provision):
         refuse_contradictions(request)
     return to.verb("site.provision", **request)
+
+
+def rename(hosts: Where, *, domain: str, to: str, redirect: bool | None = None) -> Run:
+    """Return the run that serves a site under another domain. If ``redirect`` is False, its old names are refused."""
+    return hosts.verb("site.rename", domain=domain, to=to, redirect=redirect)
 
 
 def unprovision(
@@ -155,6 +160,28 @@ def _provision(context: click.Context, /, **typed: Any) -> int:
     """Serve a domain over HTTPS from containers, or change how; what is not said stays as it is."""
     spec = Spec(name="site.provision", single=True)
     return perform(context, spec, provision(where(context), **typed), subject=typed["domain"])
+
+
+@group.command(
+    "rename",
+    examples=(
+        "vsa site rename --domain shop.example.com --to store.example.com",
+        "vsa site rename --domain shop.example.com --to store.example.com --check --diff",
+    ),
+)
+@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@option("--to", type=Checked("domain", "NAME"), required=True, help="Its new domain.")
+@option(
+    "--no-redirect", "redirect", is_flag=True, flag_value=False, help="Refuse the old names, instead of a redirect."
+)
+@click.pass_context
+def _rename(context: click.Context, /, **typed: Any) -> int:
+    """Serve a site under another domain, with its users, its logs and a certificate for the new name.
+
+    If the certificate or the proxy fails, the site is served as before. It may be interrupted and repeated.
+    """
+    spec = Spec(name="site.rename", single=True)
+    return perform(context, spec, rename(where(context), **typed), subject=typed["domain"])
 
 
 @group.command(

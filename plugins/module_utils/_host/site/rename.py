@@ -1,0 +1,329 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``vsa site rename``: serve a site under another domain, with its users, its logs and the options of its certificate.
+
+The certificate for the new domain comes first, and outside of the host's lock. Then the password files are copied, and
+one proxy transaction replaces the old site by the new one. Up to there a failure leaves the old site as it was. After
+the transaction there is no way back, only forward: logs move, and everything else that carries the old domain's name is
+removed. A run that was killed is continued by the same verb.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, VsaError
+from ..._core.hints import Hint
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, as_module_result, joined
+from ..._core.run_context import RunContext
+from ..._core.site.manifest import Site, refuse_double_names, to_manifest
+from ..._core.site.rename import renamed
+from ..cert.issue import ensure_certificate
+from ..machine.docker import Engine
+from ..machine.lock import host_lock
+from ..proxy.steps import outcome_result, plan_result, site_step
+from ..proxy.transaction import Proxy
+from ..proxy.values import Change, Outcome, Prepared, Request
+from ..store.access_logs import move_logs
+from ..store.cert_options import read_options
+from ..store.host import Host, read_host
+from ..store.layout import Paths
+from ..store.lineages import certbot_lock, remove_lineage
+from ..store.passwords import copy_site, remove_site
+from ..store.passwords import locked as passwords_locked
+from .certificates import issue_request
+from .preflight import Report, check_containers, check_names, preflight_step, refuse_stopped_proxy
+from .removal.journal import Journal
+from .resources import certificate_users, files_of
+from .view import site_view
+
+__all__ = ("RenameRequest", "rename_site")
+
+_VERB = "site.rename"
+
+
+@dataclass(frozen=True)
+class RenameRequest:
+    """What ``vsa site rename`` asks for.
+
+    * ``domain``, ``to``: the domain of the site, and the new one.
+    * ``redirect``: the old names redirect to the new domain. Otherwise the proxy refuses them.
+    * ``templates``: the text of each template and page of the role ``vhost``.
+    """
+
+    run: RunContext
+    domain: str
+    to: str
+    templates: Mapping[str, str]
+    redirect: bool = True
+
+
+def rename_site(
+    request: RenameRequest,
+    *,
+    check: bool,
+    diff: bool,
+    paths: Paths | None = None,
+    engine: Engine | None = None,
+    proxy: Proxy | None = None,
+    on_step: Callable[[str], None] = lambda name: None,
+) -> Result:
+    """Rename a site, or return what would change if ``check``.
+
+    RefusedError if the new domain is taken or the CA refuses; RolledBackError if the proxy refuses the new site. The
+    old site is served as before then. NotRolledBackError if a later step failed: the same verb continues from there.
+    """
+    paths = paths or Paths()
+    engine = engine or Engine()
+    proxy = proxy or Proxy(engine, paths, on_step=on_step)
+    rename = _Rename(request, engine, proxy, on_step)
+    host = read_host(paths)
+    if request.domain not in host.manifests and request.domain not in host.live.domains:
+        return rename.finish(host, check=check)
+    return rename.run(host, check=check, diff=diff)
+
+
+class _Rename:
+    """The renaming of one site of one host."""
+
+    def __init__(self, request: RenameRequest, engine: Engine, proxy: Proxy, on_step: Callable[[str], None]) -> None:
+        self._request = request
+        self._old, self._new = request.domain, request.to
+        self._engine = engine
+        self._proxy = proxy
+        self._paths = proxy.paths
+        self._on_step = on_step
+
+    # -- the old site is still there -----------------------------------------------------------------------------------
+
+    def run(self, host: Host, *, check: bool, diff: bool) -> Result:
+        site = self._renamed_site(host)
+        step, answering = self._preflight(host, site, check=check)
+        done = Result(steps=(step,), data=self._data(host, site))
+        try:
+            done = joined(done, self._certificate(host, site, check=check))
+            request = self._proxy_request(site, answering=answering)
+            if check:
+                return joined(done, self._preview(host, request, diff=diff))
+            return joined(done, self._switch(host, site, request, diff=diff))
+        except VsaError as error:
+            self._add_steps(error, done)
+            raise
+
+    def _renamed_site(self, host: Host) -> Site:
+        """Return the site under its new domain. RefusedError if the host cannot have it."""
+        site = host.site(self._old) or host.live_site(self._old)
+        if site is None:
+            raise host.no_such_site(self._old)
+        new = renamed(site, self._new, redirect=self._request.redirect)
+        if self._new in host.manifests or self._new in host.live.domains:
+            raise RefusedError(
+                f"{self._new} is already a site of this host",
+                field="to",
+                value=self._new,
+                expected="a domain without a site",
+                hint=Hint("site.show", {"domain": self._new}),
+            )
+        if Journal.read(self._paths, self._old) is not None:
+            raise RefusedError(
+                f"the removal of {self._old} was interrupted",
+                field="domain",
+                value=self._old,
+                hint=Hint("site.unprovision", {"domain": self._old}),
+            )
+        others = {domain: entry for domain, entry in host.index.items() if domain != self._old}
+        owners = {name: domain for domain, entry in others.items() for name in entry["names"]}
+        try:
+            refuse_double_names(new, owners)
+        except RefusedError as error:
+            error.field = "to"
+            raise
+        return new
+
+    def _preflight(self, host: Host, site: Site, *, check: bool) -> tuple[Step, bool]:
+        """Check the new names and the containers. A container that does not answer now does not stop a renaming."""
+        refuse_stopped_proxy(self._proxy.nginx)
+        names = check_names(host.paths, site, strict=False, write=not check)
+        try:
+            return preflight_step(check_containers(self._engine, site), names), True
+        except RefusedError as error:
+            return preflight_step(Report(warnings=[error.message]), names), False
+
+    def _data(self, host: Host, site: Site) -> dict[str, Any]:
+        view = {**site_view(site, host.settings), "manifest": to_manifest(site), "new": False}
+        undo = f"vsa site rename --domain {self._new} --to {self._old}"
+        if self._new not in host.index.get(self._old, {}).get("names", ()):
+            # The new domain was no name of the site before, so the undo leaves no redirect from it.
+            undo += " --no-redirect"
+        return {"audit_id": self._request.run.audit_id, "site": view, "renamed_from": self._old, "undo": undo}
+
+    def _certificate(self, host: Host, site: Site, *, check: bool) -> Result:
+        """Ensure the certificate of the new names, with the options of the old site's certificate."""
+        options = read_options(self._paths, self._old)
+        request = dataclasses.replace(issue_request(site, host.settings), san=options.san or None, dns=options.dns)
+        return ensure_certificate(host, request, check=check)
+
+    def _proxy_request(self, site: Site, *, answering: bool) -> Request:
+        return Request(
+            run=self._request.run,
+            templates=self._request.templates,
+            changes=(Change(self._old, absent=True), Change(self._new, site=site)),
+            answering=(self._new,) if answering else (),
+        )
+
+    def _preview(self, host: Host, request: Request, *, diff: bool) -> Result:
+        """Return what the steps after the certificate would change."""
+        plan, desired = self._proxy.plan(request, host)
+        files = files_of(self._paths, self._old)
+        if files["passwords"]:
+            # The plan does not see the copies that the run makes before its transaction.
+            missing = f"{self._new}/"
+            warnings = [text for text in desired.warnings if not text.startswith(missing)]
+            desired = dataclasses.replace(desired, warnings=tuple(warnings))
+        auth = Step("auth", OK, "none")
+        if files["passwords"]:
+            auth = Step("auth", WOULD_CHANGE, "its users and passwords would be copied")
+        logs = Step("logs", OK, "none")
+        if files["logs"]:
+            logs = Step("logs", WOULD_CHANGE, f"{len(files['logs'])} would move")
+        old = Step("old name", WOULD_CHANGE, self._fate_of_old_name("would redirect", "would be refused"))
+        planned = plan_result(plan, desired, diff=diff)
+        return joined(Result(steps=(auth,)), joined(planned, Result(changed=True, steps=(logs, old))))
+
+    def _switch(self, host: Host, site: Site, request: Request, *, diff: bool) -> Result:
+        """Copy the users, carry out the transaction, and settle what carries the old name."""
+        with self._locks():
+            self._on_step("copy users")
+            copied = self._copy_users()
+            try:
+                prepared, outcome = self._proxy.apply_locked(request, host)
+            except VsaError:
+                remove_site(self._paths, self._new)
+                raise
+            made = joined(Result(steps=(copied,)), outcome_result(prepared, outcome, self._request.run, diff=diff))
+            done = joined(made, self._settle())
+        steps = (self._site_step(host, site, prepared, outcome),)
+        return joined(done, Result(steps=steps))
+
+    @contextlib.contextmanager
+    def _locks(self) -> Iterator[None]:
+        """Hold the lock of the password files and the host's lock, in this order as everywhere."""
+        passwords = self._paths.htpasswd.is_dir()
+        with passwords_locked(self._paths) if passwords else contextlib.nullcontext(), host_lock(self._paths.lock):
+            yield
+
+    def _copy_users(self) -> Step:
+        """Give the new site the password files of the old one, which the proxy reads until the transaction."""
+        remove_site(self._paths, self._new)
+        copied = copy_site(self._paths, self._old, self._new)
+        if not copied:
+            return Step("auth", OK, "none")
+        return Step("auth", CHANGED, f"users and passwords of {', '.join(copied)} copied")
+
+    def _site_step(self, host: Host, site: Site, prepared: Prepared, outcome: Outcome | None) -> Step:
+        entry = prepared.desired.sites[site.domain]
+        answer = outcome.answers.get(site.domain) if outcome else None
+        if answer is None:
+            answer = self._proxy.nginx.fetch(site.domain, entry, settings=host.settings)
+        return site_step(site.domain, entry, answer)
+
+    def _add_steps(self, error: VsaError, done: Result) -> None:
+        """Add the steps that were done before an error, and say what stays of them."""
+        error.steps = [*as_module_result(done).get("steps", []), *error.steps]
+        issued = any(step.state == CHANGED for step in done.steps)
+        if issued and error.state == NOTHING_CHANGED:
+            error.state = f"{self._old} is served as before; the certificate of {self._new} was issued and stays"
+
+    # -- the new site is live ------------------------------------------------------------------------------------------
+
+    def finish(self, host: Host, *, check: bool) -> Result:
+        """Continue a renaming that was interrupted after its transaction; unchanged if nothing is left to do.
+
+        RefusedError if this host never renamed a site so.
+        """
+        if self._new not in host.live.domains or not self._was_renamed(host):
+            raise host.no_such_site(self._old)
+        site = host.require_site(self._new)
+        data = self._data(host, site)
+        already = Step("rename", OK, f"{self._old} is already renamed to {self._new}")
+        if not any(self._files_to_settle(host).values()):
+            return Result(steps=(already,), data={**data, "generation": host.live.number})
+        if check:
+            text = f"what is left of {self._old} would be moved or removed"
+            return Result(changed=True, steps=(already, Step("old name", WOULD_CHANGE, text)), data=data)
+        with self._locks():
+            settled = self._settle()
+        return joined(Result(steps=(already,), data=data), settled)
+
+    def _was_renamed(self, host: Host) -> bool:
+        """Say whether this host renamed the old site to the new one: by a redirect, or by a kept generation."""
+        if self._old in host.index.get(self._new, {}).get("names", ()):
+            return True
+        for number in host.generations.numbers():
+            record = host.generations.record(number)
+            if record and record.verb == _VERB and self._old in record.removed and self._new in record.changed:
+                return True
+        return False
+
+    def _files_to_settle(self, host: Host) -> dict[str, tuple[str, ...]]:
+        """Return the files that still carry the old name and have to be moved or removed."""
+        files = files_of(self._paths, self._old)
+        if certificate_users(host, self._old):
+            files["certificate"] = ()
+        return files
+
+    def _settle(self) -> Result:
+        """Move the logs, and remove all other files that carry the old name."""
+        steps = []
+        notes: list[str] = []
+        with self._forward():
+            host = read_host(self._paths)
+            self._on_step("move logs")
+            moved = move_logs(self._paths, self._old, self._new)
+            steps.append(Step("logs", CHANGED if moved else OK, f"{len(moved)} moved" if moved else "none"))
+            self._on_step("remove users")
+            remove_site(self._paths, self._old)
+            self._on_step("remove certificate")
+            notes += self._remove_certificate(host)
+            self._on_step("remove manifest")
+            for path in files_of(self._paths, self._old)["manifest"]:
+                self._paths.sites.joinpath(path).unlink(missing_ok=True)
+            left = [path for files in self._files_to_settle(host).values() for path in files]
+            if left:
+                raise NotRolledBackError(f"something is still named after {self._old}", details=left)
+        text = self._fate_of_old_name("redirects", "is refused")
+        steps.append(Step("old name", WARNING if notes else OK, text, tuple(notes)))
+        return Result(changed=True, steps=tuple(steps))
+
+    def _remove_certificate(self, host: Host) -> Sequence[str]:
+        """Remove the lineage of the old domain. Returns a note if others use the lineage and it stays."""
+        users = certificate_users(host, self._old)
+        if users:
+            return [f"the certificate of {self._old} stays, used by {', '.join(users)}"]
+        with certbot_lock(self._paths):
+            remove_lineage(self._paths, self._old)
+        return []
+
+    def _fate_of_old_name(self, redirects: str, refused: str) -> str:
+        return f"{self._old} {redirects} to {self._new}" if self._request.redirect else f"{self._old} {refused}"
+
+    @contextlib.contextmanager
+    def _forward(self) -> Iterator[None]:
+        """Turn each error after the transaction into one that says how to continue."""
+        try:
+            yield
+        except (VsaError, OSError) as error:
+            raise NotRolledBackError(
+                str(error),
+                field="domain",
+                value=self._old,
+                state=f"{self._new} is served, but not everything of {self._old} is moved or removed",
+                hint=Hint("site.rename", {"domain": self._old, "to": self._new}, note="which continues from there"),
+                details=error.details if isinstance(error, VsaError) else [],
+            ) from error
