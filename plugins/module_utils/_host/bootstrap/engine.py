@@ -25,6 +25,7 @@ from ..._core.bootstrap import (
     network_warning,
     plan_daemon,
 )
+from ..._core.errors import RefusedError
 from ..._core.networks import EDGE
 from ..machine.apt import repository_error
 from ..machine.files import read_text
@@ -121,11 +122,19 @@ def plan_daemon_change(
         version = policy.version("docker.io")
     return plan_daemon(
         request,
-        read_text(path) or "",
+        _text_of(path),
         path=f"/{_DAEMON_JSON}",
         engine_version=version,
         unfinished=engine.unfinished,
     )
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of daemon.json, empty if there is no file. RefusedError if the file is not text."""
+    try:
+        return read_text(path) or ""
+    except UnicodeDecodeError as error:
+        raise RefusedError("the daemon.json of this host is not text", field="file", value=str(path)) from error
 
 
 def _kept_file(paths: Paths) -> Path:

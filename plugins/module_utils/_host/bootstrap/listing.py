@@ -27,7 +27,7 @@ from ..._core.errors import RefusedError
 from ..._core.result import OK, Result, Step
 from ..._core.settings import setting_errors
 from ..machine.apt import read_platform, read_policy
-from ..machine.files import read_text
+from ..machine.files import read_bytes
 from ..store.layout import Paths
 from ..store.settings import SettingsChange, plan_settings
 from .engine import (
@@ -235,7 +235,7 @@ def _plan_settings(request: BootstrapRequest, paths: Paths) -> SettingsChange | 
 def _is_new_bundle(request: BootstrapRequest, paths: Paths) -> bool:
     if not request.concerns.settings or request.ca_bundle is None:
         return False
-    return read_text(Path(paths.root, _CA_BUNDLE.lstrip("/"))) != request.ca_bundle_text
+    return read_bytes(Path(paths.root, _CA_BUNDLE.lstrip("/"))) != request.ca_bundle_text.encode()
 
 
 def _steps(request: BootstrapRequest, found: _Findings) -> tuple[Step, ...]:

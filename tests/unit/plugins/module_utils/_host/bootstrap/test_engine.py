@@ -108,6 +108,12 @@ def test_after_a_run_that_was_cut_off_the_operators_file_is_the_kept_one(paths: 
     assert json.loads(plan.text)["labels"] == ["left=behind"]
 
 
+def test_a_daemon_json_that_is_not_text_is_refused(paths: Paths) -> None:
+    Path(paths.root, "etc/docker/daemon.json").write_bytes(b'{"labels": ["\xff"]}')
+    with pytest.raises(RefusedError, match="is not text"):
+        module.plan_daemon_change(DAEMON, ExistingEngine("29.0.1", RUNNING), None, Policy(), paths)
+
+
 @pytest.mark.parametrize(
     ("found", "ipv6", "network"),
     [
