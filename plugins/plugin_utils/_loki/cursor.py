@@ -1,10 +1,11 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far the audit trail has been sent to Loki, and what comes next, across the trail's files.
+"""Read the audit trail from a cursor: how far the trail has been sent to Loki, and which lines come next.
 
-The trail is lines of JSON that are only ever appended; a full file is renamed and a new one begun. The cursor says
-where the last sent line ended (device, inode, offset) and what its hash was: the place is a hint, the hash decides.
+Lines are only ever appended to the trail. A full file is renamed and a new file is begun. The cursor has the position
+where the last sent line ended (device, inode, offset) and the hash of that line. The position is a hint that makes the
+search fast; the hash decides.
 Note that this module is **private** to the collection.
 """
 
@@ -34,10 +35,10 @@ _CHUNK = 1 << 20
 class Cursor:
     """How far the trail has been sent to one Loki.
 
-    ``device``, ``inode``, ``offset``: where the last sent line ended; ``hash``: its hash ("" before the first one).
-    ``live``, ``late``: the newest timestamp (ns) given to a line of either stream. ``not_before``: Loki asked to be
-    left alone until then (seconds since the epoch). ``gap``: a break of the chain that was seen already.
-    ``limit``: how many lines one push may have; less after a push that came to no end.
+    ``device``, ``inode`` and ``offset`` are where the last sent line ended; ``hash`` is its hash ("" before the first
+    line). ``live`` and ``late`` are the newest timestamps (ns) in the two streams. ``not_before`` is the time (seconds
+    since the epoch) until which Loki asked for no push. ``gap`` is a break of the chain that was reported already.
+    ``limit`` is the number of lines that a push may have; it shrinks after a push that timed out.
     """
 
     url: str = ""
@@ -56,8 +57,8 @@ class Cursor:
 class TrailLine:
     """One line of the trail.
 
-    ``text`` is the record without its line end; ``time`` in nanoseconds; ``problem`` says why it cannot be sent at all
-    ("" for a record). ``device``, ``inode``, ``offset`` is where it ends.
+    ``text`` is the line without its newline; ``time`` is in nanoseconds; ``problem`` says why the line cannot be sent
+    ("" for a valid record). ``device``, ``inode`` and ``offset`` are where the line ends.
     """
 
     text: str
@@ -72,9 +73,9 @@ class TrailLine:
 
 
 def load(path: Path, *, url: str) -> Cursor:
-    """Return the cursor, or a fresh one where there is none, it is damaged, or it speaks of another Loki.
+    """Return the cursor; a fresh one if there is none, if it is damaged, or if it belongs to another Loki.
 
-    A fresh cursor sends the whole trail: twice is harmless, never is not.
+    With a fresh cursor the whole trail is sent again. Loki may then have a record twice, but never misses one.
     """
     try:
         found = read_json(path)
@@ -86,7 +87,7 @@ def load(path: Path, *, url: str) -> Cursor:
     values: dict[str, Any] = {}
     for name, default in dataclasses.asdict(fresh).items():
         value = found.get(name)
-        # By kind, not by type: Ansible hands over texts that are more than a str.
+        # isinstance, not type(): Ansible's texts are a subclass of str.
         kind = int if isinstance(default, int) else str
         if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 0):
             return fresh
@@ -95,12 +96,12 @@ def load(path: Path, *, url: str) -> Cursor:
 
 
 def save(path: Path, cursor: Cursor) -> None:
-    """Write the cursor in one step that outlasts a power cut; readable by its owner only."""
+    """Write the cursor atomically and durably; only its owner may read it."""
     write_atomically(path, json.dumps({"schema": 1, **dataclasses.asdict(cursor)}) + "\n", mode=0o600)
 
 
 def nanoseconds(value: object) -> int | None:
-    """Return a record's time (RFC 3339 text, or an integer that is nanoseconds already) as nanoseconds, else None."""
+    """Return a record's time in nanoseconds: from RFC 3339 text, or from an integer in nanoseconds. Else None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if 0 <= value < 1 << 63 else None
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
@@ -115,7 +116,7 @@ def nanoseconds(value: object) -> int | None:
 
 
 def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> TrailLine:
-    """Return what a line (without its end) says; what is not a record has a ``problem`` and a hash of its own."""
+    """Return a line, given without its newline. A line that is no record has a ``problem``, and a hash of its own."""
     problem, text = "", ""
     record: Any = {}
     try:
@@ -143,14 +144,14 @@ def _parsed(raw: bytes, *, device: int, inode: int, offset: int) -> TrailLine:
 
 
 class TrailFiles:
-    """The files of the trail, opened once: a rotation from then on changes nothing for the reader."""
+    """The files of the trail, opened once, so that a rotation afterwards does not disturb the reader."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Open the files, given oldest first, the one that is written to last; one that is not there is passed over."""
+        """Open the files, given oldest first with the current file last. Missing files are left out."""
         self._files: list[tuple[int, int, IO[bytes]]] = []
-        #: The break of the chain at which ``lines`` stopped, "" where it did not.
+        #: The break of the chain at which ``lines`` stopped; "" if it did not stop.
         self.gap = ""
-        # The live file first: were it renamed meanwhile, the same file would still be open.
+        # The current file first: if it is renamed meanwhile, it is open already and is not opened twice.
         for path in reversed(paths):
             try:
                 stream = path.open("rb")
@@ -168,13 +169,13 @@ class TrailFiles:
             entry[2].close()
 
     def start(self, cursor: Cursor) -> tuple[int, int] | None:
-        """Return (number of the file, offset) behind the line that the cursor names; None where it is in no file."""
+        """Return the number of the file and the offset after the cursor's line; None if no file has that line."""
         if not cursor.hash:
             return 0, 0
         for number, (device, inode, stream) in enumerate(self._files):
             if (device, inode) == (cursor.device, cursor.inode) and _hash_before(stream, cursor.offset) == cursor.hash:
                 return number, cursor.offset
-        # A file that was copied or restored is another one by its number: the line itself is what counts.
+        # A file that was copied or restored has another inode: look for the line itself.
         for number in reversed(range(len(self._files))):
             offset = self._find(number, cursor.hash)
             if offset is not None:
@@ -182,9 +183,9 @@ class TrailFiles:
         return None
 
     def lines(self, cursor: Cursor) -> Iterator[TrailLine]:
-        """Yield every whole line behind the cursor, in order; stop at a break of the chain that the cursor lacks.
+        """Yield every whole line after the cursor, in order. Stop at a break of the chain that is new to the cursor.
 
-        A rotation between the listing of the files and their opening looks like one, and is none in the next run.
+        A rotation between listing and opening the files looks like a break. The next run then sees that it is none.
         """
         begin = self.start(cursor)
         if begin is None:
@@ -205,19 +206,19 @@ class TrailFiles:
                 yield line
 
     def count(self, cursor: Cursor) -> int:
-        """Return how many whole lines are behind the cursor, a break of the chain or not."""
-        begin = self.start(cursor) or (0, 0)
-        return sum(
-            _count(self._files[number][2], begin[1] if number == begin[0] else 0)
-            for number in range(begin[0], len(self._files))
-        )
+        """Return the number of whole lines after the cursor, breaks of the chain or not."""
+        first, offset = self.start(cursor) or (0, 0)
+        counted = 0
+        for number in range(first, len(self._files)):
+            counted += _count(self._files[number][2], offset if number == first else 0)
+        return counted
 
     def _read(self, number: int, offset: int) -> Iterator[TrailLine]:
         device, inode, stream = self._files[number]
         stream.seek(offset)
         while True:
             raw = stream.readline()
-            # Without its end a line is still being written, or was torn and will be repaired.
+            # A line without a newline is being written, or is torn; the writer cuts it away.
             if not raw.endswith(b"\n"):
                 return
             offset += len(raw)
@@ -240,7 +241,7 @@ def _hash_of(raw: bytes) -> str:
 
 
 def _hash_before(stream: IO[bytes], offset: int) -> str | None:
-    """Return the hash of the line that ends at ``offset``, None where no line ends there."""
+    """Return the hash of the line that ends at ``offset``; None if no line ends there."""
     tail, begin = b"", offset
     while begin > 0 and b"\n" not in tail[:-1]:
         begin = max(0, begin - _CHUNK // 16)

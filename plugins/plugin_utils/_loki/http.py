@@ -1,9 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One push to Loki over HTTP, never longer than it may take, and the credentials for it.
+"""Push to Loki over HTTP within a time limit, and read the credentials for it.
 
-Runs without Ansible, on the controller. The standard library only: an audit trail must not depend on what is installed.
+Runs on the controller, without Ansible, on the standard library alone: the audit trail must not depend on what else is
+installed.
 Note that this module is **private** to the collection.
 """
 
@@ -25,22 +26,23 @@ from urllib.parse import SplitResult, urlsplit
 __all__ = ("LokiAnswer", "NoAnswerError", "SettingsError", "Target", "Transport")
 
 _PUSH = "/loki/api/v1/push"
+_NO_URL = "the URL of Loki is not one; expected something like https://loki.example.com"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-#: Loki's own words about a refused push are short; nobody else may fill our memory.
+#: Loki explains a refused push in a few lines. A longer answer is not Loki's, and must not fill the memory.
 _LONGEST_ANSWER = 64 * 1024
 
 
 class SettingsError(ValueError):
-    """The URL, the file with the credentials or the CA bundle is not usable; the message is for the operator."""
+    """The URL, the file with the credentials or the CA bundle cannot be used. The message is for the operator."""
 
 
 class NoAnswerError(Exception):
-    """Loki did not answer: not reached, cut off, or too late. What became of the push is not known."""
+    """Loki did not answer in time, or the connection broke. It is not known whether Loki took the push."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LokiAnswer:
-    """What Loki said: the HTTP status, its text and the Retry-After header as it came."""
+    """Loki's answer: the HTTP status, the text, and the Retry-After header as it came."""
 
     status: int
     text: str
@@ -49,7 +51,7 @@ class LokiAnswer:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Target:
-    """Where to push, and as whom; ``secrets`` is what must never be shown. Has no repr for the same reason."""
+    """The URL to push to, and the credentials. ``secrets`` must never be shown, so the class has no repr."""
 
     url: SplitResult
     authorization: str | None = None
@@ -60,16 +62,14 @@ class Target:
     def of(
         cls, url: str, *, auth_file: Path | None = None, auth: str | None = None, ca_bundle: Path | None = None
     ) -> Target:
-        """Check the settings and read the files they name. Raises SettingsError, never with a secret in it."""
+        """Check the settings and read the files that they name. SettingsError never has a secret in its message."""
         try:
             parts = urlsplit(url)
             port_is_wrong = parts.port == 0
         except ValueError:
-            raise SettingsError(
-                "the URL of Loki is not one; expected something like https://loki.example.com"
-            ) from None
+            raise SettingsError(_NO_URL) from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port_is_wrong:
-            raise SettingsError("the URL of Loki is not one; expected something like https://loki.example.com")
+            raise SettingsError(_NO_URL)
         if parts.username is not None or parts.query or parts.fragment:
             raise SettingsError("the URL of Loki carries more than host, port and path; credentials belong in a file")
         if auth_file is not None and parts.scheme == "http" and parts.hostname not in _LOCAL:
@@ -94,9 +94,9 @@ class Target:
 
 
 def _credentials(path: Path) -> str:
-    """Return the one line of the file, which nobody but its owner may get at."""
+    """Return the one line of the file. SettingsError if anybody but the owner has rights on the file."""
     try:
-        # One descriptor for check and reading, so that nothing can be put in between.
+        # The same descriptor is checked and read, so that nobody can replace the file in between.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as stream:
             about = os.fstat(stream.fileno())
@@ -147,8 +147,8 @@ class Transport:
     def push(self, body: bytes, *, seconds: float) -> LokiAnswer:
         """Send a JSON body, gzipped, and return the answer; raises NoAnswerError after ``seconds`` at the latest.
 
-        A timeout of a socket bounds one read, and none bounds the resolver: a thread that is left behind is what
-        keeps the promise.
+        A socket's timeout limits a single read, and nothing limits the name resolver. So the push runs in a thread of
+        its own, which is left behind when the time is over.
         """
         box: list[LokiAnswer | NoAnswerError] = []
         given_up = threading.Event()
@@ -166,7 +166,7 @@ class Transport:
         return outcome
 
     def close(self) -> None:
-        """Hang up, also on a thread that still waits."""
+        """Close the connection, even if a thread still waits on it."""
         connection, self._connection = self._connection, None
         if connection is not None and connection.sock is not None:
             try:
@@ -192,7 +192,7 @@ class Transport:
             connection.close()
             raise TimeoutError("too late")
         packed = gzip.compress(body, compresslevel=6)
-        # No charset: Loki refuses one.
+        # Without a charset: Loki refuses a Content-Type with one.
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "User-Agent": "flowbiz.vsa"}
         if self._target.authorization is not None:
             headers["Authorization"] = self._target.authorization

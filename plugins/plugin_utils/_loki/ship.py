@@ -1,11 +1,12 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Send the audit trail to Loki: at least once, in order, from a cursor, within a deadline, and never in the run's way.
+"""Send the audit trail to Loki: every record at least once, in order, within a deadline, and without failing the run.
 
-Two streams a writer: ``{job="vsa-audit", writer=…}`` with each record at its own time, and the same with ``late="1"``
-for what Loki does not take there (older than what it has, or than it accepts); a late record's line still says when it
-was. What Loki has twice, after an answer that was lost, is told by the record's hash.
+A writer has two streams: ``{job="vsa-audit", writer=…}`` has each record at its own time. The same with ``late="1"``
+has records that Loki refuses there because they are older than what it has, or than what it accepts; the line of a late
+record still has the record's own time. If an answer of Loki is lost, Loki may have a record twice; the records' hashes
+show that.
 Source: the push API, https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs, and the refusals in
 https://grafana.com/docs/loki/latest/operations/request-validation-rate-limits/.
 Note that this module is **private** to the collection.
@@ -29,21 +30,21 @@ from .http import LokiAnswer, NoAnswerError, SettingsError, Target, Transport
 
 __all__ = ("ShipResult", "Skipped", "ship")
 
-#: One push and one run: what a slow line carries in time, and what Loki takes at once (4 MB a second by default).
+#: The sizes of one push and of one run. A slow connection must manage them in time; Loki takes 4 MB/s by default.
 _PUSH_BYTES = 512 * 1024
 _RUN_BYTES = 8 * 1024 * 1024
 _PUSH_LINES = 1024
-#: A line of that size goes alone: it is what Loki may refuse, and a refused push has to be sent again in parts.
+#: A line of this size is pushed alone: Loki may refuse it, and a refused push has to be sent again in parts.
 _ALONE_BYTES = 64 * 1024
-#: Records of runs side by side are up to this much out of order; then the newest time counts. Nanoseconds.
+#: Records of concurrent runs are out of order by up to this time. They get the newest time. Nanoseconds.
 _NUDGE = 5_000_000_000
-#: No Loki may keep us away for longer than this. Seconds.
+#: The longest Retry-After that is obeyed. Seconds.
 _LONGEST_WAIT = 3600
-#: One push spans no more than this: which lines of a push Loki finds too old or too new, it does not say. Nanoseconds.
+#: The longest time span of one push: Loki does not say which lines of a push it finds too old or too new. Nanoseconds.
 _SPAN = 86_400_000_000_000
-#: What is left of the deadline for the cursor's file.
+#: The part of the deadline that is kept for writing the cursor. Seconds.
 _RESERVE = 0.15
-#: So many lines refused one by one, and none taken, are not the lines' fault.
+#: If this many lines are refused one by one and none is taken, the fault is not in the lines.
 _MOST_DOUBTS = 8
 
 _OTHER_TIME = re.compile(r"out of order|too far behind|timestamp too (old|new)", re.IGNORECASE)
@@ -53,7 +54,7 @@ _IGNORED = re.compile(r"total ignored: (\d+) out of (\d+)")
 
 @dataclasses.dataclass(frozen=True)
 class Skipped:
-    """A line of the trail that Loki does not take in any way: its id ("" where it has none), hash, and why."""
+    """A line of the trail that Loki never takes: its id ("" if it has none), its hash, and the reason."""
 
     id: str
     hash: str
@@ -62,7 +63,7 @@ class Skipped:
 
 @dataclasses.dataclass(frozen=True)
 class ShipResult:
-    """What one run of ``ship`` did: lines sent, lines passed over, lines still to send, and why it stopped early."""
+    """The result of ``ship``: lines sent, lines skipped, lines still to send, and the reason if it stopped early."""
 
     sent: int
     skipped: tuple[Skipped, ...]
@@ -81,11 +82,11 @@ def ship(
     ca_bundle: Path | None = None,
     deadline: float = 2.0,
 ) -> ShipResult:
-    """Send what Loki lacks of the trail, and return how that went; raises nothing and takes ``deadline`` s at most.
+    """Send the records that Loki does not have. Raises nothing, and takes ``deadline`` seconds at most.
 
-    ``trail``: its files, oldest first, the one that is written to last. ``cursor``: a file of our own, made when
-    missing. ``writer``: the controller's id. ``auth_file`` (mode 0600) holds ``user:password`` or a bearer token;
-    ``auth`` says which ("basic", "bearer"), None tells them by the colon.
+    ``trail`` are the trail's files, oldest first, the current file last. ``cursor`` is the file of the cursor, which
+    may be missing. ``writer`` is the controller's id. ``auth_file`` (mode 0600) holds ``user:password`` or a
+    bearer token; ``auth`` says which ("basic", "bearer"), and None decides by the colon.
     """
     until = time.monotonic() + deadline - min(_RESERVE, deadline / 4)
     files: TrailFiles | None = None
@@ -104,9 +105,9 @@ def ship(
 
 
 class _StopError(Exception):
-    """Nothing more can be sent in this run; without a message that is no error, the time is over.
+    """Nothing more can be sent in this run. Without a message the time is over, which is no error.
 
-    ``wait``: seconds that Loki asked for. ``smaller``: the push was too much for the time there was.
+    ``wait`` is the number of seconds that Loki asked for. ``smaller`` means that the next push has to be smaller.
     """
 
     def __init__(self, message: str = "", *, wait: int = 0, smaller: bool = False) -> None:
@@ -117,7 +118,7 @@ class _StopError(Exception):
 
 @contextlib.contextmanager
 def _alone(cursor: Path, *, until: float) -> Iterator[None]:
-    """Let one process at a time send; another one waits, because its own record may be the one that is not sent yet."""
+    """Hold the lock for sending. A second process waits for it: the first may have read the trail before its record."""
     handle = os.open(cursor.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
@@ -140,7 +141,7 @@ def _pending(trail: Sequence[Path], cursor: Path, *, url: str) -> int:
 
 
 class _Shipment:
-    """One run: pushes from the cursor on until all is sent, the deadline comes, or Loki can take no more."""
+    """Pushes from the cursor on, until all is sent, the time is over, or Loki takes no more."""
 
     def __init__(self, *, cursor: Path, target: Target, writer: str, url: str, until: float) -> None:
         self._path = cursor
@@ -153,11 +154,12 @@ class _Shipment:
         self._saved = self._cursor
         self._sent = 0
         self._skipped: list[Skipped] = []
-        # Lines refused alone while Loki took no other one yet: whose fault that is shows with the first that it takes.
+        # Lines that were refused alone before Loki took any line. The first line that Loki takes shows that the fault
+        # is in these lines.
         self._doubts: list[Skipped] = []
 
     def through(self, files: TrailFiles) -> ShipResult:
-        """Send the trail's lines from the cursor on, and say how that went."""
+        """Send the trail's lines from the cursor on."""
         before = files.count(self._cursor)
         error = None
         try:
@@ -171,9 +173,10 @@ class _Shipment:
                 error = "the chain of the trail is broken; the next run goes on behind the break"
         except _StopError as stop:
             error = str(stop) or None
-            wait = int(time.time()) + stop.wait if stop.wait else self._cursor.not_before
-            limit = max(1, self._cursor.limit // 2) if stop.smaller else self._cursor.limit
-            self._cursor = dataclasses.replace(self._cursor, not_before=wait, limit=limit)
+            if stop.wait:
+                self._cursor = dataclasses.replace(self._cursor, not_before=int(time.time()) + stop.wait)
+            if stop.smaller:
+                self._cursor = dataclasses.replace(self._cursor, limit=max(1, self._cursor.limit // 2))
         finally:
             self._transport.close()
         self._cursor = dataclasses.replace(self._cursor, gap=files.gap)
@@ -183,13 +186,13 @@ class _Shipment:
 
     def _check_wait(self) -> None:
         left = self._cursor.not_before - time.time()
-        # A clock that was wrong then must not silence us for years now.
+        # A longer wait was written by a wrong clock: it must not stop the pushes for years.
         if 0 < left <= _LONGEST_WAIT:
             raise _StopError(f"{self._name} asked to be left alone for another {left:.0f} s")
         self._cursor = dataclasses.replace(self._cursor, not_before=0)
 
     def _batches(self, lines: Iterator[TrailLine]) -> Iterator[tuple[list[TrailLine], bool]]:
-        """Yield (lines, whether they are late) in order, each fit for one push by its number, size and lateness."""
+        """Yield the lines in batches, in order; each batch fits one push. With each, say whether its lines are late."""
         batch: list[TrailLine] = []
         size = total = newest = 0
         batch_late = False
@@ -216,7 +219,7 @@ class _Shipment:
             yield batch, batch_late
 
     def _deliver(self, lines: list[TrailLine], *, late: bool, restamped: bool = False) -> None:
-        """Bring lines to Loki in one push, or in as many as it takes; the cursor is behind them then."""
+        """Send lines to Loki, in one push or in several, and move the cursor behind them."""
         if lines[0].problem:
             self._pass_over(lines[0], lines[0].problem, sure=True)
             return
@@ -235,7 +238,7 @@ class _Shipment:
             self._pass_over(lines[0], f"{answer.status}: {self._words(answer)}", sure=sure)
 
     def _stamps(self, lines: list[TrailLine], *, late: bool, now: int | None) -> list[int]:
-        """Return each line's timestamp: its own time, or now; at least one nanosecond behind the line before."""
+        """Return a timestamp for each line: its own time, or ``now``; at least one nanosecond after the line before."""
         newest = self._cursor.late if late else self._cursor.live
         stamps = []
         for line in lines:
@@ -244,7 +247,7 @@ class _Shipment:
         return stamps
 
     def _push(self, lines: list[TrailLine], stamps: list[int], *, late: bool) -> LokiAnswer:
-        """Return Loki's answer where it speaks of these very lines; raise _StopError for every other one."""
+        """Return Loki's answer if it is about these lines; raise _StopError for every other answer."""
         labels = {"job": "vsa-audit", "writer": self._writer, **({"late": "1"} if late else {})}
         values = [[str(stamp), line.text] for stamp, line in zip(stamps, lines, strict=True)]
         body = json.dumps({"streams": [{"stream": labels, "values": values}]}, ensure_ascii=False).encode()
@@ -258,7 +261,7 @@ class _Shipment:
         if answer.status < 300 or answer.status in (400, 413, 422):
             return answer
         busy = answer.status == 429 or answer.status >= 500
-        # Also the smaller: a push above Loki's burst size is refused however often it comes.
+        # The next push has to be smaller too: Loki refuses a push above its burst size every time.
         raise _StopError(
             f"{self._name} answered {answer.status}: {self._words(answer)}",
             wait=_seconds(answer.retry_after) if busy else 0,
@@ -266,20 +269,22 @@ class _Shipment:
         )
 
     def _at_another_time(self, lines: list[TrailLine], stamps: list[int], answer: LokiAnswer, *, late: bool) -> None:
-        """Send lines whose time was refused as late ones; late ones as of now."""
+        """Send lines again whose time was refused: live ones as late ones, late ones with the current time."""
         if late:
             self._deliver(lines, late=True, restamped=True)
             return
-        # Loki takes what it can of a push and counts the rest. Our lines are in order, so the refused come first;
-        # where it counts otherwise, all are sent again: twice is harmless.
+        # Loki takes the lines of a push that it can take, and says how many it refused. Our lines are in order, so the
+        # refused lines are the first ones. If Loki's numbers do not match, all lines are sent again, which is harmless.
+        refused = len(lines)
         found = _IGNORED.search(answer.text)
-        refused = int(found[1]) if found and int(found[2]) == len(lines) >= int(found[1]) > 0 else len(lines)
+        if found and int(found[2]) == len(lines) >= int(found[1]) > 0:
+            refused = int(found[1])
         self._deliver(lines[:refused], late=True)
         if lines[refused:]:
             self._taken(lines[refused:], stamps[refused:], late=False)
 
     def _in_halves(self, lines: list[TrailLine], *, late: bool) -> None:
-        """Narrow down which line of a refused push is the bad one; what is good arrives on the way."""
+        """Find the bad line of a refused push by halving the push. The good lines are sent on the way."""
         middle = len(lines) // 2
         try:
             self._deliver(lines[:middle], late=late)
@@ -312,7 +317,7 @@ class _Shipment:
         self._save()
 
     def _skip(self, skipped: Skipped) -> None:
-        """Note for good, before the cursor moves, that Loki will never have a line."""
+        """Write down durably, before the cursor moves, that Loki will never have this line."""
         self._skipped.append(skipped)
         note = {"time": int(time.time()), **dataclasses.asdict(skipped)}
         path = self._path.with_name(f"{self._path.stem}-skipped.jsonl")
@@ -324,11 +329,12 @@ class _Shipment:
             os.close(handle)
 
     def _words(self, answer: LokiAnswer) -> str:
-        """Return what Loki said in one line, without a secret: some proxies show the request that they refuse."""
+        """Return Loki's text as one line without secrets: some proxies quote the request that they refuse."""
         text = answer.text
         for secret in self._target.secrets:
             text = text.replace(secret, "…")
-        words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+        printable = [sign if sign.isprintable() else " " for sign in text]
+        words = " ".join("".join(printable).split())
         return words[:200] or "no words"
 
     def _move(self, line: TrailLine) -> None:
@@ -339,7 +345,7 @@ class _Shipment:
     def _save(self) -> None:
         cursor = self._cursor
         if self._doubts:
-            # Not past them: only what does not depend on them is kept.
+            # The cursor must not move past lines in doubt. Only fields that do not depend on them are saved.
             cursor = dataclasses.replace(self._saved, not_before=cursor.not_before, limit=cursor.limit, gap=cursor.gap)
         if cursor != self._saved:
             save(self._path, cursor)
@@ -347,7 +353,7 @@ class _Shipment:
 
 
 def _seconds(retry_after: str | None) -> int:
-    """Return the seconds that a Retry-After header asks for (a number or a date), 0 where it says nothing usable."""
+    """Parse Retry-After, a number of seconds or a date: clamp it to an hour; 0 if it is missing or not valid."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit():
         return min(int(text[:9]), _LONGEST_WAIT)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a trail is whole: every line's hash is its own, and every line follows the one before it.
+"""Verify the chain of a trail: every line has the hash of its content, and every line names the hash of the one before.
 
-The hashes need no key, so whoever may write the trail can write a whole new one; a head that is kept elsewhere finds
-that as well (``heads``).
+The hashes need no key, so anybody who can write the trail can write a new one with valid hashes. A head (the hash of
+the last record) that is kept elsewhere reveals that too: see ``heads``.
 Note that this module is **private** to the collection.
 """
 
@@ -29,7 +29,7 @@ _LOOK_BACK = 1000
 
 @dataclass(frozen=True)
 class ChainProblem:
-    """What is wrong with a line: ``what`` is edited, removed, inserted, reordered, truncated or head."""
+    """One thing that is wrong: ``what`` is edited, removed, inserted, reordered, truncated or head."""
 
     what: str
     file: str
@@ -40,7 +40,7 @@ class ChainProblem:
 
 @dataclass
 class ChainVerdict:
-    """What a trail is: how many records, the ``head`` (the hash of the last good line), and what is wrong."""
+    """The state of a trail: the number of records, the ``head`` (hash of the last valid line), and the problems."""
 
     records: int = 0
     head: str = GENESIS
@@ -48,14 +48,14 @@ class ChainVerdict:
 
 
 def verify(lines: Iterable[NumberedLine], *, heads: Mapping[str, str] | None = None) -> ChainVerdict:
-    """Return the verdict over the lines of a trail, oldest first.
+    """Return the verdict on the lines of a trail, given oldest first.
 
-    ``heads`` are hashes of records that were seen before, with where they are known from: they have to be in the chain
-    still. At most a hundred problems of lines are listed.
+    ``heads`` are hashes that the trail once had, each with a word for its source; the chain must still contain them. At
+    most a hundred problems of lines are listed.
     """
     verdict = ChainVerdict()
-    # Most trails are whole: lines are remembered from the first break on, and a few before it, for a line that was put
-    # in betrays itself by its successor alone.
+    # Most trails are valid, so lines are collected only from the first break on, and a few lines before it: an inserted
+    # line is recognised only by the line after it.
     recent: deque[tuple[NumberedLine, str, str]] = deque(maxlen=_LOOK_BACK)
     places: list[NumberedLine] = []
     hashes: list[tuple[str, str]] = []
@@ -93,22 +93,21 @@ def verify(lines: Iterable[NumberedLine], *, heads: Mapping[str, str] | None = N
 
 
 def _explain(places: list[NumberedLine], hashes: list[tuple[str, str]], verdict: ChainVerdict) -> None:
-    """Name what is wrong from the first broken line on; the entry 0 stands for the last good line before it.
+    """Name the problems from the first broken line on. Entry 0 stands for the last valid line before it.
 
-    The lines are followed by their hashes as far as they lead: what stands elsewhere than that says was moved, what is
-    never reached was put in, and where nothing follows, something is gone.
+    The lines are followed by their hashes. A line at another position than its hash says was moved; a line that no
+    other line leads to was inserted; if no line follows, a line was removed.
     """
     found: dict[int, tuple[str, str]] = {}
     for number in range(1, len(places)):
         data = places[number][2]
-        if not hashes[number][1]:
-            cut = data[-1:] != b"\n" or not data.rstrip(b"\n").endswith(b'"}')
-            found[number] = (
-                ("truncated", "the line is cut short")
-                if cut
-                else ("edited", "the line's content is not what its hash says")
-            )
-        elif data[-1:] != b"\n":
+        valid = hashes[number][1] != ""
+        torn = data[-1:] != b"\n"
+        if not valid and (torn or not data.rstrip(b"\n").endswith(b'"}')):
+            found[number] = ("truncated", "the line is cut short")
+        elif not valid:
+            found[number] = ("edited", "the line's content is not what its hash says")
+        elif torn:
             found[number] = ("truncated", "the last line has no end")
     order = _followed(hashes, found)
     kept = _in_order(order)
@@ -125,21 +124,23 @@ def _explain(places: list[NumberedLine], hashes: list[tuple[str, str]], verdict:
 
 
 def _followed(hashes: list[tuple[str, str]], found: dict[int, tuple[str, str]]) -> list[int]:
-    """Return the numbers of the lines in the order in which each follows the one before; gaps go to ``found``."""
+    """Return the numbers of the lines in the order of the chain; gaps are added to ``found``."""
     successors: dict[str, list[int]] = {}
     for number in range(1, len(hashes)):
         if hashes[number][1]:
             successors.setdefault(hashes[number][0], []).append(number)
     known = {entry[1] for entry in hashes if entry[1]}
-    # Where a part of the chain begins whose predecessor is not there.
-    starts = iter([number for number in range(1, len(hashes)) if hashes[number][1] and hashes[number][0] not in known])
+    # The lines whose predecessor is missing: each begins a part of the chain.
+    orphans = [number for number in range(1, len(hashes)) if hashes[number][1] and hashes[number][0] not in known]
+    starts = iter(orphans)
     order: list[int] = []
     seen = {hashes[0][1]}
     current: int | None = 0
     while current is not None:
         following = [number for number in successors.get(hashes[current][1], ()) if hashes[number][1] not in seen]
-        # Of several that claim the same place the one that others follow.
-        current = next((n for n in following if hashes[n][1] in successors), following[0] if following else None)
+        # If several lines claim the same predecessor, the one that has a successor itself is the right one.
+        continued = [number for number in following if hashes[number][1] in successors]
+        current = next(iter(continued or following), None)
         if current is None:
             current = next(starts, None)
             if current is not None and hashes[current - 1][1]:
@@ -152,7 +153,7 @@ def _followed(hashes: list[tuple[str, str]], found: dict[int, tuple[str, str]]) 
 
 
 def _in_order(order: list[int]) -> set[int]:
-    """Return the most numbers of a list that rise: its longest increasing part."""
+    """Return the longest increasing subsequence of a list, as a set."""
     ends: list[int] = []
     links: dict[int, int | None] = {}
     for number in order:

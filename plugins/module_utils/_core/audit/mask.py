@@ -1,10 +1,11 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an audit record may show: known arguments by name, and texts without what looks like a secret.
+"""Masking: take secrets out of the arguments and the texts of an audit record.
 
-Two layers. Arguments that are not on the list show their name alone, and their values are then taken out of every other
-text of the record too; what is left goes through patterns of secrets.
+There are two layers. The first layer masks the value of every argument that is not on the list of shown ones (see
+``arguments``), and removes that value from every other text of the record. The second layer removes what looks like a
+secret from all texts.
 Note that this module is **private** to the collection.
 """
 
@@ -22,7 +23,7 @@ __all__ = ("MASK", "Masker", "masked_arguments", "target_of")
 MASK = "***"
 
 _HIDDEN = frozenset({"vsa_audit_id", "vsa_actor"})
-"""What the doors hand over about the run itself: the record says it in fields of its own."""
+"""Arguments about the run itself: the record has its own fields for them."""
 
 _TARGETS = ("site_domain", "domain", "vhost_domain", "cert_domain", "auth_domain", "stack_name")
 
@@ -30,7 +31,7 @@ _LONGEST_VALUE = 500
 _MOST_ENTRIES = 100
 _DIFF_BYTES = 8 * 1024
 _DIFFABLE_BYTES = 256 * 1024
-# A shorter value is no secret worth the name, and taking it out would tear ordinary words apart.
+# Removing a shorter value from all texts would damage ordinary words.
 _SHORTEST_SECRET = 6
 _LONGEST_NUMBER = 64  # bits
 
@@ -39,13 +40,13 @@ _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _PATTERNS = tuple(
     (re.compile(pattern, flags), replacement)
     for pattern, flags, replacement in (
-        # a PEM private key, whole or cut; the marks of a diff may stand before its lines
+        # a PEM private key, whole or cut; in a diff its lines begin with + or -
         (
             r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
             re.DOTALL,
             rf"\1 {MASK}",
         ),
-        # hashes of passwords: crypt(3) and htpasswd's own forms
+        # hashes of passwords: the forms of crypt(3) and of htpasswd
         (r"\$(?:2[abxy]|apr1|1|5|6|y|gy|7|argon2[a-z]*)\$[^\s:'\"]+", 0, MASK),
         (r"\{S?SHA(?:\d+)?\}[A-Za-z0-9+/=]+", 0, MASK),
         # user:password@ of a URL
@@ -71,7 +72,7 @@ _PATTERNS = tuple(
     )
 )
 
-# Without any of these no pattern above can match: most texts are done with one look.
+# If none of these matches, no pattern above matches. This one search is enough for most texts.
 _SUSPICIOUS = re.compile(
     r"(?i)PRIVATE KEY|\$|\{S?SHA|://|bearer|basic|gh[pousr]_|glpat-|xox|AKIA|eyJ"
     r"|pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential|authorization"
@@ -79,22 +80,24 @@ _SUSPICIOUS = re.compile(
 
 
 def masked_arguments(arguments: Mapping[str, Any], *, masker: Masker | None = None) -> dict[str, Any]:
-    """Return arguments as a record shows them: values of names on the list, ``***`` for every other."""
+    """Return arguments as a record shows them: with their values if they are on the list, else with ``***``."""
     masker = masker or Masker(arguments)
-    shown = sorted(name for name in arguments if name not in _HIDDEN)[:_MOST_ENTRIES]
-    return {
-        masker.text(str(name))[:80]: _bounded(arguments[name], masker) if name in SHOWN_ARGUMENTS else MASK
-        for name in shown
-    }
+    names = sorted(name for name in arguments if name not in _HIDDEN)
+    masked = {}
+    for name in names[:_MOST_ENTRIES]:
+        value = _bounded(arguments[name], masker) if name in SHOWN_ARGUMENTS else MASK
+        masked[masker.text(str(name))[:80]] = value
+    return masked
 
 
 def target_of(arguments: Mapping[str, Any]) -> str | None:
-    """Return what a run acts on, by its arguments: a domain or a stack's name."""
+    """Return what a run acts on according to its arguments: a domain or a stack's name."""
     found = next((arguments[name] for name in _TARGETS if arguments.get(name)), None)
     return found[:_LONGEST_VALUE] if isinstance(found, str) else None
 
 
 def _bounded(value: Any, masker: Masker, *, depth: int = 0) -> Any:
+    """Return a value without secrets, and cut to what fits into a record."""
     if value is None or isinstance(value, (bool, int, float)):
         return value if not isinstance(value, int) or value.bit_length() < _LONGEST_NUMBER else MASK
     if isinstance(value, str):
@@ -131,12 +134,12 @@ def _texts(value: Any, depth: int = 0) -> Iterable[str]:
 
 
 class Masker:
-    """Takes secrets out of texts: those that the arguments of this run hold, and what looks like one."""
+    """Removes secrets from texts: the values of this run's masked arguments, and what looks like a secret."""
 
     def __init__(self, arguments: Mapping[str, Any] | None = None) -> None:
         hidden = {name: value for name, value in (arguments or {}).items() if name not in SHOWN_ARGUMENTS | _HIDDEN}
         found = {text for text in _texts(hidden) if len(text) >= _SHORTEST_SECRET}
-        # The longest first, so that a secret that holds another vanishes whole.
+        # The longest first: if a secret contains another one, all of it is removed.
         self._secrets = sorted(found, key=len, reverse=True)
 
     def text(self, value: str) -> str:
@@ -154,7 +157,10 @@ class Masker:
         return next(iter(self.text(value).strip().splitlines()), "")[:_LONGEST_VALUE]
 
     def diff(self, found: Any) -> str | None:
-        """Return Ansible's diff of a task (one or a list; prepared, or before and after) masked and cut to 8 KiB."""
+        """Return Ansible's diff of a task, masked and cut to 8 KiB.
+
+        ``found`` is a mapping or a list of mappings, each with ``prepared``, or with ``before`` and ``after``.
+        """
         entries = found if isinstance(found, (list, tuple)) else [found]
         parts: list[str] = []
         for entry in entries[:_MOST_ENTRIES]:
@@ -162,17 +168,18 @@ class Masker:
                 parts += self._one(entry)
             if sum(map(len, parts)) > 2 * _DIFF_BYTES:
                 break
-        whole = "\n".join(part for part in parts if part)
-        if not whole:
+        text = "\n".join(part for part in parts if part)
+        if not text:
             return None
-        data = whole.encode("utf-8", "replace")
+        data = text.encode("utf-8", "replace")
         if len(data) <= _DIFF_BYTES:
-            return whole
+            return text
         return f"{data[:_DIFF_BYTES].decode('utf-8', 'ignore')}\n… cut: {len(data) - _DIFF_BYTES} bytes more"
 
     def _one(self, entry: Mapping[str, Any]) -> Iterable[str]:
+        """Yield the parts of one diff, masked."""
         if entry.get("prepared"):
-            # Cut before it is searched, too: a diff may be as large as it likes. Secrets may straddle only what is cut.
+            # A diff may be very large, so it is cut before the search. The final cut is far before this one.
             yield self.text(str(entry["prepared"])[: 4 * _DIFF_BYTES]).rstrip("\n")
         if "before" not in entry and "after" not in entry:
             return
@@ -182,7 +189,7 @@ class Masker:
             sizes = f"(too large to compare: {len(before)} and {len(after)} characters)"
             yield f"--- {self.line(head)}\n+++ {self.line(tail)}\n{sizes}"
             return
-        # Masked first: a diff cuts a key into pieces that no pattern knows.
+        # Masked before the comparison: a diff cuts a private key into pieces that no pattern matches.
         sides = (self.text(before).splitlines(), self.text(after).splitlines())
         yield "\n".join(difflib.unified_diff(*sides, self.line(head), self.line(tail), lineterm=""))
 

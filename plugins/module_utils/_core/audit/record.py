@@ -1,11 +1,11 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The audit record, schema 1, and its line in the trail: one dataclass for whoever writes or reads it.
+"""The audit record, schema 1, and the record's line in the trail.
 
-A line is one JSON object in ASCII. ``prev_hash`` comes first and ``hash`` last, so that a chain can be followed without
-parsing: the hash is SHA-256 over the line up to ``,"hash":`` and a closing brace. docs/reference/audit.md documents
-every field. What is kept out of a record is decided in ``audit_mask``; a record is made of values that may be read.
+A line is one JSON object in ASCII. ``prev_hash`` comes first and ``hash`` last, so the chain can be followed without
+parsing JSON: the hash is SHA-256 over the line up to ``,"hash":``, plus a closing brace. docs/reference/audit.md
+documents every field. ``mask`` and ``arguments`` decide what a record may show; the values in a record are masked.
 Note that this module is **private** to the collection.
 """
 
@@ -42,10 +42,10 @@ __all__ = (
 AUDIT_SCHEMA = 1
 
 GENESIS = "0" * 64
-"""What the first record of a trail names as the hash before its own."""
+"""The ``prev_hash`` of the first record of a trail."""
 
 MAX_LINE = 128 * 1024
-"""The longest line in bytes; a record that would be longer loses its diffs first, then the rest of its changes."""
+"""The longest line in bytes. A longer record loses its diffs first, then the rest of its changes."""
 
 STARTED = "started"
 INTERRUPTED = STATUS[EXIT_INTERRUPTED]
@@ -70,7 +70,7 @@ class RecordedActor:
 
 @dataclass(frozen=True)
 class Controller:
-    """Where it was run from: the machine's ``name``, and the ``id`` of the trail's writer (16 hexadecimal digits)."""
+    """The machine that the run was started on: its ``name``, and the ``id`` of the trail's writer (16 hex digits)."""
 
     name: str
     id: str
@@ -78,7 +78,7 @@ class Controller:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many tasks of a host ended how; ``ok`` counts the changed ones too."""
+    """The numbers of a host's tasks by how they ended. ``ok`` includes the changed ones."""
 
     ok: int = 0
     changed: int = 0
@@ -88,7 +88,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class TaskChange:
-    """One task that changed something; ``task`` is its name as written, before templating, ``diff`` masked."""
+    """One task that changed something. ``task`` is its name as written, before templating; ``diff`` is masked."""
 
     host: str
     task: str
@@ -128,7 +128,7 @@ class AuditRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as JSON values, in the order of its line but without the two hashes."""
-        # By hand: asdict() copies all of it, which is most of what a record of hundreds of changes costs.
+        # Not dataclasses.asdict(): it copies every value, which takes most of the time of a record with many changes.
         values = {
             **vars(self),
             "actor": vars(self.actor),
@@ -142,12 +142,12 @@ class AuditRecord:
 
     @property
     def changed(self) -> bool:
-        """Say whether anything was changed, or would have been in check mode."""
+        """Say whether anything was changed, or would have been changed in check mode."""
         return bool(self.changes) or any(counts.changed for counts in self.counts.values())
 
 
 def seal(record: AuditRecord, prev_hash: str) -> str:
-    """Return the record's line, without a newline, as the successor of the line whose hash is given."""
+    """Return the record's line, without a newline. ``prev_hash`` is the hash of the line before."""
     line = _sealed(record, prev_hash)
     if len(line) <= MAX_LINE:
         return line
@@ -159,7 +159,7 @@ def seal(record: AuditRecord, prev_hash: str) -> str:
     )
     line = _sealed(record, prev_hash)
     while len(line) > MAX_LINE and (record.changes or record.arguments or record.counts or record.hosts):
-        # What is left then are thousands of names; how many there were is still said.
+        # Without diffs, only thousands of names make a line that long. The number of changes left out is still shown.
         if record.changes:
             record = replace(record, changes=_fewer(record.changes))
         elif record.arguments:
@@ -186,7 +186,10 @@ def _sealed(record: AuditRecord, prev_hash: str) -> str:
 
 
 def content_of(line: str | bytes) -> tuple[str, str, str]:
-    """Return the hash before, the hash that a line claims, and the hash that it has; ValueError for no such line."""
+    """Return a line's ``prev_hash``, the ``hash`` that it claims, and the hash of its content.
+
+    ValueError if the line has not the form of a record's line.
+    """
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
     if not data.startswith(b'{"prev_hash":"') or data[-_TAIL_LENGTH : -_TAIL_LENGTH + 9] != b',"hash":"':
         raise ValueError("not the line of a record")
@@ -199,7 +202,7 @@ def content_of(line: str | bytes) -> tuple[str, str, str]:
 
 
 def parse_line(line: str | bytes) -> AuditRecord:
-    """Return the record of a line. ValueError where it is not one of this schema; its hashes are not checked here."""
+    """Return the record of a line, without checking its hashes. ValueError if the line is no record of this schema."""
     data = json.loads(line)
     if not isinstance(data, dict) or data.get("schema") != AUDIT_SCHEMA:
         raise ValueError("not a record of schema 1")
@@ -207,7 +210,7 @@ def parse_line(line: str | bytes) -> AuditRecord:
 
 
 def from_dict(data: Mapping[str, Any]) -> AuditRecord:
-    """Return the record that :meth:`AuditRecord.as_dict` gave. ValueError where a field is missing or unknown."""
+    """Return the record of values from :meth:`AuditRecord.as_dict`. ValueError if a field is missing or unknown."""
     values = dict(data)
     try:
         values["actor"] = RecordedActor(**values["actor"])
@@ -226,6 +229,6 @@ def opening(record: AuditRecord) -> AuditRecord:
 
 
 def closing(record: AuditRecord, *, time: str, status: str, **known: Any) -> AuditRecord:
-    """Return the last record of the run that a ``started`` record opened, with what is known of its end."""
-    said = {name: value for name, value in known.items() if value is not None}
-    return replace(record, kind="finished", time=time, status=status, prev_hash="", hash="", **said)
+    """Return the last record of a run. ``record`` is its first one; ``known`` are further fields, None for unknown."""
+    fields = {name: value for name, value in known.items() if value is not None}
+    return replace(record, kind="finished", time=time, status=status, prev_hash="", hash="", **fields)

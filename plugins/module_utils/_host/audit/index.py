@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The index of the trail: one row for each run, in SQLite, made from the trail and made anew wherever it is in doubt.
+"""The index of the trail: one row for each run, in SQLite. It is made from the trail, and made anew if it is in doubt.
 
-It knows how far it has read, so that catching up costs what is new. The trail is the truth; nothing is in here alone
-but the head that it last saw, by which :meth:`Index.heads` tells of a trail whose end was cut off.
+The index knows how far it has read the trail, so catching up reads only the new records. The trail is the truth. Only
+one thing is in the index alone: the heads that it has seen. They reveal that the end of a trail was cut off.
 Note that this module is **private** to the collection.
 """
 
@@ -51,7 +51,7 @@ WHERE excluded.status != '{STARTED}'
 
 @dataclass(frozen=True)
 class Row:
-    """A run as a list shows it; ``time`` is when it started, ``status`` is ``started`` while it is under way."""
+    """A run as a list shows it. ``time`` is its start; ``status`` is ``started`` while the run is under way."""
 
     id: str
     time: str
@@ -67,13 +67,13 @@ class Row:
 
 
 class Index:
-    """The index of the trail in its places. Every method heals what it can; what it cannot it says by None or False."""
+    """The index of one trail. A damaged index is made anew."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
 
     def catch_up(self) -> bool:
-        """Read what is new in the trail; returns whether the index is up to date now. Raises nothing."""
+        """Read the new records of the trail; returns whether the index is up to date now. Raises nothing."""
         for attempt in (1, 2):
             try:
                 with self._open() as base:
@@ -84,13 +84,13 @@ class Index:
                     return False
             except OSError:
                 return False
-            # Not a database, or a damaged one: it is made anew.
+            # The file is no database, or a damaged one.
             with contextlib.suppress(OSError):
                 self._remove()
         return False
 
     def rebuild(self) -> int:
-        """Make the index anew and return the number of runs. OSError or sqlite3.Error where that cannot be."""
+        """Make the index anew and return the number of runs. OSError or sqlite3.Error if that fails."""
         self._remove()
         with self._open() as base:
             self._read_on(base)
@@ -106,10 +106,10 @@ class Index:
         status: Sequence[str] = (),
         last: int = 0,
     ) -> list[Row]:
-        """Return the runs that fit, the oldest first; of more than ``last`` (0: no limit) the newest.
+        """Return the runs that match all of the conditions, the oldest first.
 
-        ``since`` compares with their start, ``verb`` is a verb or a noun (``site`` for all of its verbs). sqlite3.Error
-        where there is no index to be read.
+        ``since`` is the earliest start. ``verb`` is a verb or a noun (``site`` for all of its verbs). ``last`` is the
+        number of runs to return at most, the newest ones; 0 is no limit. sqlite3.Error if the index cannot be read.
         """
         conditions: list[tuple[str, list[Any]]] = []
         if since:
@@ -122,18 +122,23 @@ class Index:
             conditions.append(("(verb = ? OR substr(verb, 1, ?) = ?)", [verb, len(verb) + 1, f"{verb}."]))
         if status:
             conditions.append((f"status IN ({', '.join('?' * len(status))})", list(status)))
-        where = " AND ".join(condition[0] for condition in conditions)
-        values = [value for condition in conditions for value in condition[1]]
-        query = f"SELECT {_COLUMNS} FROM runs" + (f" WHERE {where}" if where else "")  # noqa: S608 (constants and marks)
-        query += " ORDER BY time DESC, id DESC" + (" LIMIT ?" if last else "")
+        query, values = f"SELECT {_COLUMNS} FROM runs", []  # noqa: S608  constants
+        if conditions:
+            query += " WHERE " + " AND ".join(text for text, _ in conditions)
+        for _, some in conditions:
+            values += some
+        query += " ORDER BY time DESC, id DESC"
+        if last:
+            query += " LIMIT ?"
+            values.append(last)
         with self._open() as base:
-            found = base.execute(query, [*values, *([last] if last else [])]).fetchall()
+            found = base.execute(query, values).fetchall()
         return [_row(entry) for entry in reversed(found)]
 
     def records(self, start: str) -> list[AuditRecord]:
-        """Return the records of the runs whose id begins so, in the trail's order.
+        """Return the records of the runs whose id begins with ``start``, in the trail's order.
 
-        sqlite3.Error where there is no index to be read, ValueError where it does not fit the trail.
+        sqlite3.Error if the index cannot be read, ValueError if it does not match the trail.
         """
         query = "SELECT file, offset, length FROM records WHERE id >= ? AND id < ? ORDER BY seq"
         with self._open() as base:
@@ -151,7 +156,7 @@ class Index:
         return found
 
     def heads(self) -> list[str]:
-        """Return hashes that were once the last one of the trail, as far as the index has seen them."""
+        """Return hashes that the index once saw as the last one of the trail."""
         with contextlib.suppress(sqlite3.Error, OSError), self._open() as base:
             known = _meta(base)
             return [*known.get("lost", "").split(), *([known["head"]] if known.get("head") else [])]
@@ -180,7 +185,7 @@ class Index:
                 os.unlink(f"{self._places.database}{suffix}")
 
     def _read_on(self, base: sqlite3.Connection) -> None:
-        """Take in every whole line after the last one taken in."""
+        """Index every whole line after the last indexed one."""
         base.execute("BEGIN IMMEDIATE")
         try:
             known = _meta(base)
@@ -189,13 +194,13 @@ class Index:
                 for table in ("runs", "records"):
                     base.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
                 base.execute("DELETE FROM meta WHERE key IN ('file', 'offset', 'head')")
-                # Remembered for those who verify: nothing else tells that the end of a trail was cut off.
+                # `vsa audit verify` needs this head: nothing else reveals that the end of a trail was cut off.
                 lost = [*known.get("lost", "").split(), known.get("head", GENESIS)]
                 known, start = {"lost": " ".join(lost[-_LOST:])}, (0, 0)
             head = known.get("head", GENESIS)
             files = self._places.files()
             if files and known.get("file") == "0" and (number := rotated_number(files[start[0]].name)):
-                # What was the current file has been rotated since.
+                # The file that was current then has been rotated since.
                 base.execute("UPDATE records SET file = ? WHERE file = '0'", [str(number)])
             for position, file in enumerate(files):
                 if position >= start[0]:
@@ -210,7 +215,10 @@ class Index:
             raise
 
     def _where(self, known: Mapping[str, str]) -> tuple[int, int] | None:
-        """Return the file (by its place in the row) and the offset to go on from; None where the index does not fit."""
+        """Return where to go on reading: the file's position in the list, and the offset.
+
+        None if the index does not match the trail.
+        """
         files = self._places.files()
         if "offset" not in known:
             return 0, 0
@@ -218,7 +226,7 @@ class Index:
         if not files:
             return None
         numbers = [rotated_number(file.name) for file in files]
-        # What was the current file may have been rotated since: then it is the newest rotated one, or an older one.
+        # The file that was current then may have been rotated since, once or several times.
         for place in reversed(range(len(files))):
             if known["file"] not in ("0", str(numbers[place])):
                 continue
@@ -230,6 +238,7 @@ class Index:
 
 
 def _take_in(base: sqlite3.Connection, file: Path, offset: int, head: str) -> tuple[int, str]:
+    """Index the lines of a file from an offset on; returns the offset and the hash after the last whole line."""
     runs: list[tuple[Any, ...]] = []
     records: list[tuple[Any, ...]] = []
     number = str(rotated_number(file.name))
@@ -237,7 +246,7 @@ def _take_in(base: sqlite3.Connection, file: Path, offset: int, head: str) -> tu
         stream.seek(offset)
         for line in stream:
             if line[-1:] != b"\n":
-                break  # it is being written, or torn
+                break  # the line is being written, or torn
             with contextlib.suppress(ValueError):
                 record = parse_line(line)
                 head = content_of(line[:-1])[1]
@@ -276,12 +285,22 @@ def _values(record: AuditRecord) -> tuple[Any, ...]:
 def _row(entry: Sequence[Any]) -> Row:
     run_id, time, verb, target, status, check, changed, actor, hosts, duration, error = entry
     return Row(
-        run_id, time, verb, target, status, bool(check), bool(changed), actor, tuple(json.loads(hosts)), duration, error
+        id=run_id,
+        time=time,
+        verb=verb,
+        target=target,
+        status=status,
+        check=bool(check),
+        changed=bool(changed),
+        actor=actor,
+        hosts=tuple(json.loads(hosts)),
+        duration=duration,
+        error=error,
     )
 
 
 def _ends_with(file: Path, offset: int, head: str) -> bool:
-    """Say whether the line that ends there has that hash."""
+    """Say whether a line with the hash ``head`` ends at an offset of a file."""
     wanted = f'"hash":"{head}"}}\n'.encode()
     try:
         with open(file, "rb") as stream:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the audit trail of this machine and user lies, and by which id its writer is known.
+"""The paths of the audit trail of this machine and user, and the id of its writer.
 
 Note that this module is **private** to the collection.
 """
@@ -26,9 +26,10 @@ _ROTATED = re.compile(r"audit\.jsonl\.([1-9][0-9]*)")
 
 @dataclass(frozen=True)
 class Places:
-    """``folder`` holds the trail, ``state`` the index, the runs under way and the cursors of what is sent elsewhere.
+    """The directories of one trail.
 
-    ``spool`` is on a tmpfs: it takes what a full disk does not.
+    ``folder`` holds the trail itself. ``state`` holds the index, the files of the runs under way and the cursor of the
+    push to Loki. ``spool`` is on a tmpfs: records wait there while the disk is full.
     """
 
     folder: Path
@@ -43,41 +44,43 @@ class Places:
 
     @classmethod
     def here(cls, environ: Mapping[str, str], *, root: str = "/") -> Places:
-        """Return the places for whoever runs this: a host's own for its root, else the user's state directory."""
+        """Return the places for this process: the host's own for root of a managed host, else the user's own."""
         if os.getuid() == 0 and Path(root, "etc/vsa/vsa.yml").exists():
             return cls.of_host(root)
-        said = environ.get("XDG_STATE_HOME", "")
-        base = Path(said) if said.startswith("/") else Path(environ.get("HOME") or "~").expanduser() / ".local/state"
+        base = Path(environ.get("HOME") or "~").expanduser() / ".local/state"
+        state_home = environ.get("XDG_STATE_HOME", "")
+        if state_home.startswith("/"):  # the XDG specification: a relative path is ignored
+            base = Path(state_home)
         return cls(base / "vsa", base / "vsa", _spool(base / "vsa"))
 
     @property
     def log(self) -> Path:
-        """Return the file that is written now."""
+        """Return the file that records are appended to."""
         return self.folder / "audit.jsonl"
 
     @property
     def lock(self) -> Path:
-        """Return the lock of all that write; not the trail itself, which is renamed."""
+        """Return the lock for writing. The log itself cannot be the lock: rotation renames the log."""
         return self.folder / ".audit.lock"
 
     @property
     def reserve(self) -> Path:
-        """Return the file that is given up where the disk is full, so that a last record still fits."""
+        """Return a file of reserved space: it is deleted when the disk is full, so that a last record fits."""
         return self.folder / ".audit.reserve"
 
     @property
     def runs(self) -> tuple[Path, Path]:
-        """Return the directories of the runs under way: on disk, and where that is full."""
+        """Return the directories of the runs under way: on disk, and on the tmpfs for when the disk is full."""
         return self.state / "audit-runs", self.spool / "runs"
 
     @property
     def database(self) -> Path:
-        """Return the index."""
+        """Return the index, a SQLite database."""
         return self.state / "audit.db"
 
     @property
     def loki_cursor(self) -> Path:
-        """Return the file that says what was sent to Loki."""
+        """Return the file that says how far the trail was sent to Loki."""
         return self.state / "loki.json"
 
     def files(self) -> list[Path]:
@@ -90,7 +93,7 @@ class Places:
         return [*rotated, *([self.log] if self.log.exists() else [])]
 
     def make(self) -> None:
-        """Make the directories, private to their owner."""
+        """Create the directories; only their owner may enter them."""
         for folder in (self.folder, self.state, self.runs[0]):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -102,13 +105,15 @@ def rotated_number(name: str) -> int:
 
 
 def _spool(folder: Path) -> Path:
-    parent = next((path for path in ("/dev/shm", "/run") if os.access(path, os.W_OK | os.X_OK)), "/tmp")  # noqa: S108 (checked for its owner)
+    # Everybody may write to these directories, so the trail checks the owner of the spool.
+    writable = [path for path in ("/dev/shm", "/run") if os.access(path, os.W_OK | os.X_OK)]  # noqa: S108
+    parent = writable[0] if writable else "/tmp"  # noqa: S108
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
     return Path(parent, f"vsa-audit-{os.getuid()}-{digest}")
 
 
 def this_controller(places: Places) -> Controller:
-    """Return this machine's name, and the id of the trail's writer, which is made once."""
+    """Return this machine's name, and the id of the trail's writer, which is created once."""
     return Controller(name=socket.gethostname(), id=_writer(places.state / "audit-writer"))
 
 
@@ -122,7 +127,7 @@ def _writer(path: Path) -> str:
             pass
         if attempt == 1:
             _make_writer(path)
-    # No place to keep one: the same for this machine and user at least.
+    # The id cannot be stored. Derive one that is always the same for this machine, user and trail.
     try:
         machine = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -138,7 +143,7 @@ def _make_writer(path: Path) -> None:
         if not path.exists() or not path.read_bytes().strip():
             os.replace(fresh, path)
     except OSError:
-        pass  # then it is made up from what the machine has
+        pass  # _writer then derives an id
     finally:
         with contextlib.suppress(OSError):
             fresh.unlink()

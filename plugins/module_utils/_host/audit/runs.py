@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runs under way: a file for each, which says what a record needs where the run itself cannot write one any more.
+"""The files of the runs under way. From its file a run can be closed by another process if the run was killed.
 
-A file is lines of JSON: the record that opens the run, the processes that carry it, and what they have come to by now.
-It is there from before the first record until after the last one, so that exactly one of them closes the run.
+A file has lines of JSON: the record that opens the run, the processes of the run, and what they have done so far. The
+file exists from before the run's first record until after its last record, so exactly one process closes the run.
 Note that this module is **private** to the collection.
 """
 
@@ -24,20 +24,20 @@ from ..._core.audit.record import AuditRecord, TaskChange, from_dict
 
 __all__ = (
     "OpenRun",
+    "add_event",
     "as_event",
     "create",
+    "open_for_events",
     "open_runs",
-    "open_to_tell",
+    "progress",
     "read",
-    "tell",
     "this_process",
-    "with_changes",
     "write",
 )
 
-# After that long a run whose processes cannot be seen from here is taken for dead.
+# A run whose processes cannot be seen from here counts as dead after this time.
 _UNSEEN_SECONDS = 86_400.0
-# A file without its first lines was cut off while it was made.
+# A file without its first lines that is older than this was cut off while it was created.
 _UNWRITTEN_SECONDS = 60.0
 
 
@@ -55,18 +55,21 @@ class OpenRun:
 
     @property
     def dead(self) -> bool:
-        """Say whether none of its processes lives any more."""
+        """Say whether none of the run's processes is alive."""
         return not any(_alive(process, self.path) for process in self.processes)
 
 
 def this_process() -> dict[str, Any]:
-    """Return what tells this process from every other, also from one with its number after a restart."""
+    """Return what identifies this process, even if a later process gets the same number."""
     pid = os.getpid()
     return {"pid": pid, "start": _start_of(pid), "boot": _boot(), "space": _space(), "machine": socket.gethostname()}
 
 
 def create(folder: Path, record: AuditRecord) -> Path:
-    """Write the file of a run with this process; FileExistsError where there is one, OSError where it does not fit."""
+    """Create the file of a run, with this process as its first process.
+
+    FileExistsError if the run has a file already; OSError if the file cannot be written.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.is_symlink():
         raise PermissionError(f"{folder} belongs to somebody else")
@@ -83,29 +86,31 @@ def create(folder: Path, record: AuditRecord) -> Path:
     return path
 
 
-def tell(path: Path, said: dict[str, Any]) -> None:
-    """Add to the file of a run; OSError where it is closed already or nothing fits any more."""
-    handle = open_to_tell(path)
+def add_event(path: Path, event: dict[str, Any]) -> None:
+    """Add one line to the file of a run; OSError if the run is closed already or the disk is full."""
+    handle = open_for_events(path)
     try:
-        write(handle, said)
+        write(handle, event)
     finally:
         os.close(handle)
 
 
-def open_to_tell(path: Path) -> int:
-    """Return a handle for :func:`write`; OSError where the run is closed already."""
+def open_for_events(path: Path) -> int:
+    """Return a handle for :func:`write`; OSError if the run is closed already."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
 
-def write(handle: int, *said: dict[str, Any]) -> None:
-    """Add lines to the file of a run that is open, at once; OSError where nothing fits any more."""
-    os.write(handle, "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in said).encode("ascii"))
+def write(handle: int, *events: dict[str, Any]) -> None:
+    """Add lines to the open file of a run in one write; OSError if the disk is full."""
+    lines = [json.dumps(event, separators=(",", ":")) + "\n" for event in events]
+    os.write(handle, "".join(lines).encode("ascii"))
 
 
 def read(path: Path) -> OpenRun | None:
-    """Return what a file says, or None where it is gone or not whole yet. Lines that were cut off are left out.
+    """Return what the file of a run says, or None if the file is gone or not complete yet. Torn lines are left out.
 
-    One that names no process is being made: taken for a dead run's it would be closed under its owner's hands.
+    A file that names no process is still being created. It must not count as a dead run: another process would close
+    the run while it begins.
     """
     found: dict[str, list[Any]] = {key: [] for key in ("record", "process", "started", "closing", "hosts", "change")}
     try:
@@ -123,14 +128,22 @@ def read(path: Path) -> OpenRun | None:
         return None
     if not found["process"]:
         return None
-    hosts = tuple(dict.fromkeys(str(host) for hosts in found["hosts"] for host in hosts))
+    hosts: dict[str, None] = {}
+    for names in found["hosts"]:
+        hosts.update(dict.fromkeys(map(str, names)))
     return OpenRun(
-        path, record, tuple(found["process"]), bool(found["started"]), bool(found["closing"]), hosts, changes
+        path=path,
+        record=record,
+        processes=tuple(found["process"]),
+        started=bool(found["started"]),
+        closing=bool(found["closing"]),
+        hosts=tuple(hosts),
+        changes=changes,
     )
 
 
 def open_runs(folders: tuple[Path, ...]) -> Iterator[OpenRun]:
-    """Yield the runs that have a file; one that was cut off while it was made is removed."""
+    """Yield the runs that have a file. A file that was cut off while it was created is deleted."""
     for folder in folders:
         try:
             names = sorted(os.listdir(folder))
@@ -149,13 +162,13 @@ def open_runs(folders: tuple[Path, ...]) -> Iterator[OpenRun]:
                     path.unlink()
 
 
-def with_changes(run: OpenRun) -> dict[str, Any]:
-    """Return what a run had come to, as the values of a record."""
+def progress(run: OpenRun) -> dict[str, Any]:
+    """Return the hosts and the changes of a run so far, as fields of a record."""
     return {"hosts": run.hosts or run.record.hosts, "changes": run.changes}
 
 
 def _alive(process: dict[str, Any], path: Path) -> bool:
-    """Say whether a process lives, as far as it can be told from here."""
+    """Say whether a process of a run is alive, as far as this process can see."""
     try:
         pid = int(process["pid"])
         same_boot = process.get("boot") in (_boot(), None)
@@ -165,7 +178,7 @@ def _alive(process: dict[str, Any], path: Path) -> bool:
     if not same_boot and process.get("machine") == socket.gethostname():
         return False
     if not same_space:
-        # Another container of this machine, or another machine with the same home: not to be seen from here.
+        # The process is in another container, or on another machine with the same home: it cannot be seen from here.
         with contextlib.suppress(OSError):
             return time.time() - path.stat().st_mtime < _UNSEEN_SECONDS
         return False
@@ -181,7 +194,7 @@ def _alive(process: dict[str, Any], path: Path) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """Return when a process started, in the kernel's own ticks; None where it is gone, a zombie, or not to be told."""
+    """Return when a process started, in the kernel's ticks; None if it is gone or a zombie, or if /proc is hidden."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
             fields = stream.read().rpartition(")")[2].split()
@@ -206,5 +219,5 @@ def _space() -> str | None:
 
 
 def as_event(change: TaskChange) -> dict[str, Any]:
-    """Return a change as a line of a run's file says it."""
+    """Return a change as an event of a run's file."""
     return {"change": vars(change)}

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trail on disk: records appended under a lock, each bound to the one before, and every run closed exactly once.
+"""The trail on disk: records are appended under a lock, each record is chained to the one before, and every run is
+closed exactly once.
 
-One write for each record. A last line that a power cut tore is cut away before the next is written. Where the disk is
-full, records wait on a tmpfs for the next one that is written. Nothing here raises for want of space or of a lock but
-:class:`OSError`, which callers turn into a warning: the trail never fails a run.
+Each record is one write. If a power cut tore the last line, the torn line is cut away before the next record is
+written. If the disk is full, records wait on a tmpfs until the next record is written. If space or the lock is missing,
+:class:`OSError` is the only error raised here; callers turn it into a warning, so the trail never fails a run.
 Note that this module is **private** to the collection.
 """
 
@@ -49,13 +50,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def now() -> str:
-    """Return the time as records say it: RFC 3339 in UTC, with microseconds."""
+    """Return the current time as records have it: RFC 3339 in UTC, with microseconds."""
     moment = datetime.datetime.now(datetime.timezone.utc)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class RecordedRun:
-    """A run under way. ``registered`` says whether it has a file; without one (no space anywhere) it is closed here."""
+    """A run under way, as the process that runs it has it.
+
+    ``registered`` says whether the run has a file. If there is no space for one, only this process can close the run.
+    """
 
     def __init__(self, trail: Trail, record: AuditRecord, path: Path | None) -> None:
         self._trail = trail
@@ -65,30 +69,30 @@ class RecordedRun:
 
     @property
     def registered(self) -> bool:
-        """Say whether a later run could close this one."""
+        """Say whether a later run could close this run if it is killed."""
         return self.path is not None
 
     def started(self) -> None:
-        """Append the ``started`` record, unless the trail has it already."""
+        """Append the ``started`` record, unless the trail has the record already."""
         self._trail.append_started(self)
 
     def hosts(self, names: list[str]) -> None:
-        """Say on which hosts the run acts."""
-        self._tell({"hosts": names})
+        """Note the hosts that the run acts on."""
+        self._note({"hosts": names})
 
     def change(self, change: TaskChange) -> None:
-        """Say what was changed by now: it is in the record also when the run is killed."""
-        self._tell(audit_runs.as_event(change))
+        """Note a change, so that it is in the record even if the run is killed."""
+        self._note(audit_runs.as_event(change))
 
-    def _tell(self, said: dict[str, Any]) -> None:
+    def _note(self, event: dict[str, Any]) -> None:
         if self.path is not None:
             with contextlib.suppress(OSError):
                 if self._handle is None:
-                    self._handle = audit_runs.open_to_tell(self.path)
-                audit_runs.write(self._handle, said)
+                    self._handle = audit_runs.open_for_events(self.path)
+                audit_runs.write(self._handle, event)
 
     def close(self, status: str, **known: Any) -> bool:
-        """Append the last record; returns False where somebody else has closed the run already."""
+        """Append the last record; returns False if another process has closed the run already."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -96,26 +100,26 @@ class RecordedRun:
 
 
 class Trail:
-    """The trail in its places. Several processes may have one at the same time."""
+    """The trail of one machine and user. Several processes may use the same trail at the same time."""
 
     def __init__(self, places: Places, *, rotate_at: int = _ROTATE_AT) -> None:
         self.places = places
         self.kept_back = False
-        """Whether a record had to be kept on the tmpfs: the next one that is written takes it along."""
+        """Whether a record had to wait on the tmpfs. The next record that is written takes it along."""
         self._rotate_at = rotate_at
 
     # Runs
 
     def register(self, record: AuditRecord) -> RecordedRun:
-        """Return a run that has a file from now on; where one of this id is under way already, this process joins it.
+        """Create the file of a run. If a run of this id is under way already, this process joins that run.
 
-        Nothing is appended yet: see :meth:`RecordedRun.started`. Raises nothing.
+        Appends nothing to the trail yet: see :meth:`RecordedRun.started`. Raises nothing.
         """
         for folder in self.places.runs:
             known = audit_runs.read(folder / f"{record.id}.jsonl")
             if known is not None:
                 with contextlib.suppress(OSError):
-                    audit_runs.tell(known.path, {"process": audit_runs.this_process()})
+                    audit_runs.add_event(known.path, {"process": audit_runs.this_process()})
                     return RecordedRun(self, known.record, known.path)
         for folder in self.places.runs:
             with contextlib.suppress(OSError):
@@ -123,21 +127,21 @@ class Trail:
         return RecordedRun(self, record, None)
 
     def under_way(self, run_id: str) -> bool:
-        """Say whether a run of this id has a file here."""
+        """Say whether a run of this id has a file, so that it is still open."""
         return any((folder / f"{run_id}.jsonl").exists() for folder in self.places.runs)
 
     def knows(self, run_id: str) -> bool:
-        """Say whether the trail has a record of this id; reads the trail for it."""
+        """Say whether the trail has a record of this id. Reads the whole trail."""
         return bool(self._kinds(run_id))
 
     def append_started(self, run: RecordedRun) -> None:
-        """Append a run's first record once. OSError where it can be kept nowhere."""
+        """Append a run's first record, once. OSError if neither the disk nor the tmpfs has room."""
         with self._locked() as locked:
             known = audit_runs.read(run.path) if run.path else None
             if known is not None and known.started:
                 return
             self._put([run.record], locked=locked)
-            run._tell({"started": True})
+            run._note({"started": True})
             if locked:
                 self._make_reserve()
 
@@ -153,46 +157,53 @@ class Trail:
             kinds = self._kinds(run.record.id)
             if "finished" in kinds:
                 return False
-            last = closing(run.record, time=now(), status=status, **known)
-            self._put([*([] if STARTED in kinds else [run.record]), last], locked=locked, last=True)
+            self._put_end(run.record, kinds, status, known, locked=locked)
             return True
 
     def sweep(self) -> int:
-        """Close as interrupted every run whose processes are gone; returns how many there were."""
+        """Close every run whose processes are gone, as interrupted; returns the number of these runs."""
         if not any(_entries(folder) for folder in self.places.runs):
             return 0
         closed = 0
         with self._locked() as locked:
-            for run in audit_runs.open_runs(self.places.runs) if locked else ():
+            if not locked:
+                return 0
+            for run in audit_runs.open_runs(self.places.runs):
                 if not run.dead:
                     continue
                 numbers = ", ".join(str(process.get("pid")) for process in run.processes)
-                words = f"the run ended without saying how (process {numbers} is gone)"
-                self._finish(run, INTERRUPTED, {"error": words}, locked=locked)
+                error = f"the run ended without saying how (process {numbers} is gone)"
+                self._finish(run, INTERRUPTED, {"error": error}, locked=locked)
                 closed += 1
         return closed
 
     def _finish(self, run: OpenRun, status: str, known: dict[str, Any], *, locked: bool) -> None:
-        """Append what a run with a file lacks, and remove the file last: a crash in between appends nothing twice."""
-        # Only where another one may have been at it is the trail itself looked through.
+        """Append the records that a run lacks, then delete its file. A crash in between appends nothing twice."""
+        # Reading the trail is slow. It is needed only if another process may have written a record of this run.
         doubtful = run.closing or run.dead or not run.started
         kinds = self._kinds(run.record.id) if doubtful else {STARTED}
         with contextlib.suppress(OSError):
-            audit_runs.tell(run.path, {"closing": True})
+            audit_runs.add_event(run.path, {"closing": True})
         if "finished" not in kinds:
-            said = {**audit_runs.with_changes(run), **known}
-            last = closing(run.record, time=now(), status=status, **said)
-            self._put([*([] if STARTED in kinds else [run.record]), last], locked=locked, last=True)
+            self._put_end(run.record, kinds, status, {**audit_runs.progress(run), **known}, locked=locked)
         with contextlib.suppress(OSError):
             run.path.unlink()
 
+    def _put_end(
+        self, record: AuditRecord, kinds: set[str], status: str, known: dict[str, Any], *, locked: bool
+    ) -> None:
+        """Append a run's last record, and its first record before that if the trail lacks it."""
+        records = [] if STARTED in kinds else [record]
+        records.append(closing(record, time=now(), status=status, **known))
+        self._put(records, locked=locked, durable=True)
+
     def _kinds(self, run_id: str) -> set[str]:
-        """Return the kinds of the records of a run that are in the trail or wait for it."""
+        """Return the kinds of a run's records that are in the trail or wait on the tmpfs."""
         waiting = {name.split(".")[1] for name in _entries(self.places.spool) if name.startswith(f"{run_id}.")}
         return waiting | self._written(run_id)
 
     def _written(self, run_id: str) -> set[str]:
-        """Return the kinds of the records of a run that are in the trail."""
+        """Return the kinds of a run's records that are in the trail."""
         kinds: set[str] = set()
         wanted = f'"id":"{run_id}"'.encode()
         for file in reversed(self.places.files()):
@@ -208,19 +219,22 @@ class Trail:
     # Records
 
     def append(self, record: AuditRecord) -> None:
-        """Append one record that stands alone. OSError where it can be kept nowhere."""
+        """Append a record that is no part of an open run. OSError if neither the disk nor the tmpfs has room."""
         with self._locked() as locked:
-            self._put([record], locked=locked, last=True)
+            self._put([record], locked=locked, durable=True)
 
     def lines(self) -> Iterator[tuple[str, int, bytes]]:
-        """Yield file, line number and line, with its newline if it has one, from the oldest on."""
+        """Yield file name, line number and line, from the oldest on. A line has its newline, unless it is torn."""
         for file in self.places.files():
             with contextlib.suppress(FileNotFoundError), open(file, "rb", buffering=1 << 20) as stream:
                 for number, line in enumerate(stream, start=1):
                     yield file.name, number, line
 
-    def _put(self, records: list[AuditRecord], *, locked: bool, last: bool = False) -> None:
-        """Append records, those that waited first; keep them on the tmpfs where that cannot be. Needs the lock."""
+    def _put(self, records: list[AuditRecord], *, locked: bool, durable: bool = False) -> None:
+        """Append the records that wait on the tmpfs, then these. What cannot be written waits on the tmpfs.
+
+        ``durable`` means fsync. The caller holds the lock if ``locked``; without the lock all records wait.
+        """
         if not locked:
             for record in records:
                 self._keep(record)
@@ -228,23 +242,23 @@ class Trail:
         waiting = []
         for path, record in self._waiting():
             if record.kind in self._written(record.id):
-                path.unlink(missing_ok=True)  # written by one that was killed before it could say so
+                path.unlink(missing_ok=True)  # the process that wrote this record was killed before this line
             else:
                 waiting.append((path, record))
         done = 0
-        everything = [*(entry[1] for entry in waiting), *records]
+        everything = [record for _, record in waiting] + records
         try:
-            self._write(everything, last=last)
+            self._write(everything, durable=durable)
         except _PartlyError as error:
             done = error.done
         else:
             done = len(everything)
-        for entry in waiting[:done]:
-            entry[0].unlink(missing_ok=True)
+        for path, _ in waiting[:done]:
+            path.unlink(missing_ok=True)
         for record in records[max(0, done - len(waiting)) :]:
             self._keep(record)
 
-    def _write(self, records: list[AuditRecord], *, last: bool) -> None:
+    def _write(self, records: list[AuditRecord], *, durable: bool) -> None:
         done = 0
         try:
             self.places.make()
@@ -256,7 +270,7 @@ class Trail:
                     self._write_line(handle, line)
                     previous = content_of(line[:-1])[1]
                     done += 1
-                if last:
+                if durable:
                     os.fsync(handle)
             finally:
                 os.close(handle)
@@ -289,7 +303,7 @@ class Trail:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _mend(self, handle: int) -> str:
-        """Cut away a last line that was torn, and return the hash that the next line follows."""
+        """Cut away a torn last line, and return the hash of the last record: the next record names it."""
         size = os.fstat(handle).st_size
         whole, tail = _tail(handle, size)
         if whole < size:
@@ -304,7 +318,7 @@ class Trail:
         return found or GENESIS
 
     def _make_reserve(self) -> None:
-        """Set some space aside, so that the record of how a run ended fits where the disk is full."""
+        """Reserve some space, so that the last record of a run fits if the disk is full by then."""
         with contextlib.suppress(OSError):
             if self.places.reserve.exists():
                 return
@@ -316,10 +330,10 @@ class Trail:
             finally:
                 os.close(handle)
 
-    # What waits where the disk is full
+    # Records that wait while the disk is full
 
     def _keep(self, record: AuditRecord) -> None:
-        """Keep a record on the tmpfs, once. OSError where that cannot be either."""
+        """Keep a record on the tmpfs, once. OSError if the tmpfs has no room either."""
         self.kept_back = True
         spool = self.places.spool
         spool.mkdir(mode=0o700, exist_ok=True)
@@ -334,7 +348,7 @@ class Trail:
             json.dump(record.as_dict(), stream)
 
     def _waiting(self) -> list[tuple[Path, AuditRecord]]:
-        """Return the records that wait and are not in the trail, by their time."""
+        """Return the records that wait on the tmpfs, the oldest first, each with its file."""
         found: list[tuple[Path, AuditRecord]] = []
         for name in _entries(self.places.spool):
             path = self.places.spool / name
@@ -347,7 +361,7 @@ class Trail:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[bool]:
-        """Hold the lock of all that write; yields False where that cannot be within a second."""
+        """Hold the lock for writing; yields False if the lock is not free within a second."""
         handle = None
         try:
             with contextlib.suppress(OSError):
@@ -360,7 +374,7 @@ class Trail:
 
 
 class _PartlyError(Exception):
-    """So many records were written, and then no more."""
+    """Only the first ``done`` records could be written."""
 
     def __init__(self, done: int) -> None:
         super().__init__(done)
@@ -389,13 +403,13 @@ def _lock(handle: int) -> bool:
 
 
 def _tail(handle: int, size: int) -> tuple[int, bytes]:
-    """Return where the last whole line of a file ends, and the last whole lines."""
+    """Return the offset where the last whole line of a file ends, and the last whole lines."""
     length = _CHUNK
     while True:
         start = max(0, size - length)
         data = os.pread(handle, size - start, start)
         end = data.rfind(b"\n") + 1
-        # A longer piece where a torn end of enormous length hides the last line, or that line is not whole in it.
+        # The piece must hold at least one whole line. If it does not, a very long line fills it: read a longer piece.
         if start == 0 or data.count(b"\n", 0, end) > 1:
             first = 0 if start == 0 else data.find(b"\n") + 1
             return start + end, data[first:end]

@@ -38,13 +38,13 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     fresh = written(path)
     assert (fresh.record, fresh.hosts, fresh.changes) == (record(1), (), ())
     assert (fresh.started, fresh.closing, fresh.dead) == (False, False, False)
-    runs.tell(path, {"started": True})
+    runs.add_event(path, {"started": True})
     for hosts in (["vps-01", "vps-02"], ["vps-02", "vps-03"]):
-        runs.tell(path, {"hosts": hosts})
-    runs.tell(path, runs.as_event(CHANGE))
+        runs.add_event(path, {"hosts": hosts})
+    runs.add_event(path, runs.as_event(CHANGE))
     found = written(path)
     assert (found.started, found.hosts, found.changes) == (True, ("vps-01", "vps-02", "vps-03"), (CHANGE,))
-    assert runs.with_changes(found) == {"hosts": found.hosts, "changes": (CHANGE,)}
+    assert runs.progress(found) == {"hosts": found.hosts, "changes": (CHANGE,)}
 
 
 def test_one_id_has_one_file(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_closed_run_is_told_nothing_more(tmp_path: Path) -> None:
     path = runs.create(tmp_path, record(1))
     path.unlink()
     with pytest.raises(FileNotFoundError):
-        runs.tell(path, {"hosts": ["x"]})
+        runs.add_event(path, {"hosts": ["x"]})
     assert runs.read(path) is None
 
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_not_whole_is_no_run(tmp_path: Path, text: str) -> None:
 
 def test_a_torn_line_loses_itself_alone(tmp_path: Path) -> None:
     path = runs.create(tmp_path, record(1))
-    runs.tell(path, {"hosts": ["vps-01"]})
+    runs.add_event(path, {"hosts": ["vps-01"]})
     with path.open("a") as stream:
         stream.write('{"hosts": ["vps-')
     assert written(path).hosts == ("vps-01",)
