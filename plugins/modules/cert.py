@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cert
-short_description: Bring, renew or revoke certificates
+short_description: Issue, renew or revoke certificates
 version_added: 0.1.0
 description:
-  - Keeps the certificate that lies on the host where it is good for the site, else has one issued by certbot in its
-    container (webroot or DNS, ECDSA), or makes a self-signed pair. What was issued is checked and made readable for
-    NGINX.
-  - A certificate that is only due is left to the renewal loop. A try that fails leaves what there was, and returns the
-    words of the CA.
-  - After a failure at Let's Encrypt each further try is rehearsed at its staging CA, and repeated
-    failures have to wait.
+  - Keeps the certificate on the host if it is valid for the site. Otherwise certbot in its container asks the CA for a
+    certificate (ECDSA, validated by HTTP or DNS), or the module makes a self-signed pair. The module checks what was
+    issued, and makes it readable for NGINX.
+  - The renewal loop renews a certificate that is only due. A failed attempt leaves the previous certificate in place,
+    and the error has the message of the CA.
+  - After a failure at Let's Encrypt the module rehearses each further attempt at the staging CA. After repeated
+    failures it waits before it asks again.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -24,72 +24,78 @@ extends_documentation_fragment:
 options:
   action:
     description:
-      - V(issue) brings the certificate of a domain, V(renew) renews what is due (all of a host's certificates, or
-        one), V(revoke) revokes one that no site serves and removes its lineage.
+      - V(issue) ensures that a domain has a valid certificate. V(renew) renews the certificates that are due, all of
+        the host or one. V(revoke) revokes a certificate that no site uses, and removes its lineage.
     type: str
     choices: [issue, renew, revoke]
     default: issue
   domain:
-    description: The site's own name; it is the name of the lineage too. Only V(renew) does without.
+    description: The domain of the site, which is also the name of the lineage. Only V(renew) does not need it.
     type: raw
   names:
     description:
-      - Every name of the site. Left out, those of its manifest.
+      - All names of the site. The default are the names in the site's manifest.
     type: list
     elements: raw
   san:
     description:
-      - Further names, V(*.shop.example.com) among them, in place of those said before. They are
-        kept in C(/etc/vsa/certs), so renewals and later provisions have them too.
+      - Further names, for example V(*.shop.example.com). They replace the saved ones. The module saves them in
+        C(/etc/vsa/certs), so that renewals and later provisions include them.
     type: list
     elements: raw
   dns:
     description:
-      - The certbot plugin that answers the challenges by DNS, V(rfc2136) or V(cloudflare) for example, whose
-        credentials lie in C(/etc/vsa/dns), a file of mode 0600. Left out, what was said before; for a wildcard, the
-        setting C(dns_plugin) of the host.
+      - The certbot plugin that answers the CA's challenges by DNS, for example V(rfc2136) or V(cloudflare). Its
+        credentials are in a file of mode 0600 in C(/etc/vsa/dns).
+      - The default is the saved plugin. Without one, a certificate with a wildcard uses the setting C(dns_plugin) of
+        the host.
     type: raw
   unset:
-    description: What was said before and is to be forgotten.
+    description: The saved options to forget.
     type: list
     elements: str
     choices: [san, dns]
   ca:
     description:
-      - V(letsencrypt), V(staging), V(selfsigned), or the https URL of an ACME directory. Left out, what the manifest
-        says, else the settings of the host.
+      - The certificate authority, V(letsencrypt), V(staging), V(selfsigned), or the https URL of an ACME directory.
+        The default is the CA in the site's manifest, else the CA in the host's settings.
     type: raw
   email:
-    description: The contact of the ACME account. Left out, what the manifest says, else the settings of the host.
+    description:
+      - The contact address of the ACME account. The default is the address in the site's manifest, else the address in
+        the host's settings.
     type: raw
   prove:
-    description: Whether to wait until the proxy serves a certificate that took another one's place.
+    description: Whether to wait until the proxy serves the new certificate, if it replaces another one.
     type: bool
     default: true
   force:
-    description: Whether to ask for a new certificate although the old one is good. To renew so a domain is needed.
+    description:
+      - Whether to ask for a new certificate even if the present one is valid. With O(action=renew) this needs a domain.
     type: bool
     default: false
   reason:
-    description: Why it is revoked.
+    description: The reason of the revocation, which the CA publishes.
     type: str
     choices: [unspecified, keycompromise, affiliationchanged, superseded, cessationofoperation]
     default: unspecified
   replace:
-    description: Whether to bring another certificate first, and revoke the old one of a site that goes on.
+    description:
+      - Whether to issue another certificate first, and to keep the lineage. Needed to revoke the certificate that a site
+        uses.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Says what would be issued, renewed or revoked, and why.
+    description: Returns what would be issued, renewed or revoked, and why.
   diff_mode:
     support: none
     description: Returns no diff.
 """
 
 EXAMPLES = r"""
-- name: Bring the certificate of a site
+- name: Issue the certificate of a site
   flowbiz.vsa.cert:
     domain: shop.example.com
     names:
@@ -98,11 +104,11 @@ EXAMPLES = r"""
     ca: letsencrypt
     email: ops@example.com
 
-- name: Renew what is due
+- name: Renew the certificates that are due
   flowbiz.vsa.cert:
     action: renew
 
-- name: Revoke a certificate whose key was seen by others
+- name: Revoke a certificate whose key is known to others
   flowbiz.vsa.cert:
     action: revoke
     domain: shop.example.com
@@ -115,11 +121,11 @@ certificate:
   description:
     - The certificate on disk, with C(domain), C(names), C(ca), C(issuer), C(state), C(problem), C(not_after),
       C(seconds_left), C(fraction_left) and C(fingerprint) (SHA-256).
-  returned: when issued or kept
+  returned: if O(action=issue)
   type: dict
 renewed:
   description: The domains whose certificate was renewed.
-  returned: when renewing
+  returned: if O(action=renew)
   type: list
   elements: str
 steps:

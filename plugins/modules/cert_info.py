@@ -10,13 +10,14 @@ module: cert_info
 short_description: Show the certificates of a host
 version_added: 0.1.0
 description:
-  - Reads every lineage on the host, and asks the proxy by a TLS handshake which certificate it serves for each site,
-    all in one call. When a CA wants a certificate renewed is asked of it as rarely as it says, and kept in a cache.
+  - Reads each lineage on the host, and asks the proxy by a TLS handshake which certificate it serves for each site.
+  - Also asks the CAs when they want the certificates renewed (RFC 9773). A cache keeps each answer as long as the CA
+    says.
 author:
   - flowbiz (@flowbiz)
 options:
   domain:
-    description: The one site whose certificate to return; left out, all of them.
+    description: The domain whose certificate to return. The default is all certificates of the host.
     type: raw
 attributes:
   check_mode:
@@ -35,12 +36,13 @@ EXAMPLES = r"""
 RETURN = r"""
 certificates:
   description:
-    - One entry per lineage, the worst first. C(state) is V(ok), V(due) (the normal time of renewal), V(expiring)
-      (renewal should have happened), V(expired), V(mismatch) (clients see an error whatever the dates say) or
-      V(missing); C(served) compares the certificate that the proxy serves with the one on disk, and is V(same),
-      V(older), V(newer), V(other), V(none), or null without a site.
-    - C(renews) is the day on which it will be renewed, and C(renews_by) who says so, V(ari) (the CA itself, RFC 9773,
-      with C(ari), the window that it asks for) or V(lifetime) (the share of the lifetime that certbot goes by).
+    - One entry per lineage, the worst first.
+    - C(state) is V(ok), V(due) (the normal time of renewal), V(expiring) (renewal should have happened already),
+      V(expired), V(mismatch) (clients see an error, whatever the dates say) or V(missing).
+    - C(served) compares the certificate that the proxy serves with the one on disk. It is V(same), V(older), V(newer),
+      V(other) or V(none), and null if no site uses the lineage.
+    - C(renews) is the day of the next renewal. C(renews_by) tells who determines this day, V(ari) (the CA, in the window
+      C(ari)) or V(lifetime) (certbot, by the share of the lifetime that is left).
     - Further keys are C(domain), C(site), C(problem), C(ca), C(issuer), C(key), C(key_matches), C(names),
       C(not_before), C(not_after),
       C(seconds_left), C(fraction_left), C(past_two_thirds), C(fingerprint), C(served_fingerprint),
@@ -49,7 +51,7 @@ certificates:
   type: list
   elements: dict
 renewal:
-  description: When the renewal loop last came round and how that ended, with C(time) and C(exit); null if it never did.
+  description: The C(time) and the C(exit) code of the last run of the renewal loop; null if it never ran.
   returned: success
   type: dict
 """

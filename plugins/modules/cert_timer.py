@@ -10,32 +10,32 @@ module: cert_timer
 short_description: Install the renewal of certificates that needs no controller
 version_added: 0.1.0
 description:
-  - Installs a program that renews what is due and tells of what is late, and a systemd timer or a line for cron that
-    starts it twice a day. It needs neither Ansible nor this collection on the host.
-  - Beside the renewal loop of the certbot container it is a safety net. It writes C(/var/log/vsa/cert-renew.log), and
-    calls C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml) once a day while a certificate is past two thirds of
-    its life and was not renewed, or is not served.
+  - Installs a program that renews the certificates that are due and sends an alert for those that are late, and a
+    systemd timer or a cron job that starts the program twice a day. The host needs neither Ansible nor this collection.
+  - The program is a safety net for the renewal loop of the certbot container. It writes C(/var/log/vsa/cert-renew.log).
+    It sends alerts by C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml), once a day for each certificate that was
+    not renewed after two thirds of its lifetime, or that the proxy does not serve.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
   - flowbiz.vsa.run
 options:
   state:
-    description: Whether it is to be there.
+    description: Whether the renewal is to be installed or removed.
     type: str
     choices: [present, absent]
     default: present
   cron:
-    description: Whether cron starts it, instead of a systemd timer.
+    description: Whether cron starts the program, instead of a systemd timer.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Says whether something would be installed, changed or removed.
+    description: Returns whether something would be installed, changed or removed.
   diff_mode:
     support: full
-    description: Returns the difference of the units, or of cron's line.
+    description: Returns the diff of the units, or of the cron file.
 """
 
 EXAMPLES = r"""

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What certbot said when it failed: the CA's own words, without certbot's advice.
+"""Parse the output of certbot after a failure: the CA's own message, without certbot's advice.
 
-Tested with transcripts of certbot 5.5.0; 2.x says ``Domain:`` where later ones say ``Identifier:``.
+Tested with transcripts of certbot 5.5.0. Version 2 writes ``Domain:`` instead of ``Identifier:``.
 Note that this module is **private** to the collection.
 """
 
@@ -13,7 +13,37 @@ import datetime
 import re
 from dataclasses import dataclass
 
-__all__ = ("Problem", "not_due", "read_failure", "read_renewals")
+__all__ = (
+    "ACCOUNT",
+    "BUSY",
+    "CHALLENGE",
+    "DISK",
+    "NONCE",
+    "OTHER",
+    "PLUGIN",
+    "RATE_LIMIT",
+    "REFUSED",
+    "UNREACHABLE",
+    "Problem",
+    "not_due",
+    "read_failure",
+    "read_renewals",
+)
+
+# The kinds of problems.
+CHALLENGE = "challenge"  # the CA could not validate a name
+RATE_LIMIT = "rate_limit"  # the CA wants to be asked later
+REFUSED = "refused"  # the CA refuses for another reason
+UNREACHABLE = "unreachable"  # the CA does not answer, or its own certificate is not trusted
+BUSY = "busy"  # another certbot runs
+PLUGIN = "plugin"  # the image of certbot lacks the requested plugin
+DISK = "disk"  # the disk is full
+NONCE = "nonce"  # the CA rejects the nonces of its client
+ACCOUNT = "account"  # the key of the ACME account is lost on this host
+OTHER = "other"
+
+# certbot exits with 75 if the lock is held for too long (stacks/reverse-proxy/bin/certbot.sh).
+_LOCKED = 75
 
 # Lines that say nothing about the failure.
 _NOISE = re.compile(
@@ -25,7 +55,7 @@ _CHALLENGE = re.compile(
 )
 _RETRY = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z)")
 _RATE = re.compile(r"too many |rate ?limit", re.IGNORECASE)
-# The path of a challenge is as long as a line and says nothing.
+# The path of a challenge is as long as a line and does not help anybody.
 _TOKEN = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]{20,}")
 _NO_PLUGIN = re.compile(
     r"unrecognized arguments: --(dns-[a-z0-9-]+)-credentials|The requested (dns-\S+) plugin does not"
@@ -43,12 +73,12 @@ _INNERMOST = re.compile(r"(?:\[Errno -?\d+\] |\[SSL: \w+\] )([^\"')(]+)")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why there is no certificate: ``message`` is one line in which the CA is "it", ``details`` its further words.
+    """Why there is no certificate.
 
-    ``kind`` is one of ``challenge`` (the CA could not validate ``name``), ``rate_limit`` (come back at
-    ``retry_after``), ``refused`` (the CA will not), ``unreachable`` (the CA does not answer, or is not trusted),
-    ``busy`` (another certbot runs), ``plugin`` (its image lacks the plugin asked for), ``disk`` (no room),
-    ``nonce`` (the CA rejects our nonces), ``account`` (its key is lost here) and ``other``.
+    * ``kind``: one of the constants above.
+    * ``message``: one line in which "it" is the CA; ``details``: further lines.
+    * ``name``: the name that the CA could not validate.
+    * ``retry_after``: the time before which the CA does not want to be asked again.
     """
 
     kind: str
@@ -59,11 +89,80 @@ class Problem:
 
 
 def not_due(output: str) -> bool:
-    """Say whether certbot kept what there is because it is not due."""
+    """Return whether certbot kept the present certificate because it is not due for renewal."""
     return "not yet due for renewal" in output
 
 
+def read_failure(output: str, *, code: int) -> Problem:
+    """Return the problem that certbot's output describes; ``code`` is its exit code, not 0."""
+    found = _problem_of_the_host(output, code) or _challenge_problem(output)
+    if found:
+        return found
+    lines = _lines(output)
+    last = lines[-1] if lines else f"certbot ended with {code} and printed nothing"
+    found = _rate_limit_problem(output, last) or _connection_problem(last)
+    if found:
+        return found
+    details = tuple(lines[-5:-1])
+    if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
+        return Problem(REFUSED, f"it refused: {last}", details=details)
+    return Problem(OTHER, f"certbot failed: {last}", details=details)
+
+
+def _problem_of_the_host(output: str, code: int) -> Problem | None:
+    """Return a problem that is not the CA's decision: certbot could not ask it, or not completely."""
+    if code == _LOCKED or "Another instance of Certbot is already running" in output:
+        return Problem(BUSY, "another certbot is running and did not end")
+    if "acme:error:badNonce" in output or "invalid anti-replay nonce" in output:
+        return Problem(NONCE, "it rejected our nonces, and asks to try again")
+    lost = _NO_ACCOUNT.search(output)
+    if lost:
+        return Problem(ACCOUNT, f"its account is lost on this host: {lost[0]}")
+    if "No space left on device" in output:
+        return Problem(DISK, "there is no room on the disk for the state of certbot")
+    missing = _NO_PLUGIN.search(output)
+    if missing:
+        return Problem(PLUGIN, f"certbot's image has no plugin {missing[1] or missing[2]}")
+    return None
+
+
+def _challenge_problem(output: str) -> Problem | None:
+    failed = list(_CHALLENGE.finditer(output))
+    if not failed:
+        return None
+    first = failed[0]
+    return Problem(
+        CHALLENGE,
+        f"it could not validate {first['name']}: {_short(first['detail'])}",
+        name=first["name"],
+        details=tuple(f"{found['name']} ({found['kind']}): {_short(found['detail'])}" for found in failed),
+    )
+
+
+def _rate_limit_problem(output: str, last: str) -> Problem | None:
+    retry = _RETRY.search(output)
+    if not retry and not _RATE.search(last):
+        return None
+    moment = None
+    if retry:
+        moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00")
+    return Problem(RATE_LIMIT, f"its rate limit is reached: {last}", retry_after=moment)
+
+
+def _connection_problem(last: str) -> Problem | None:
+    status = _BROKEN.search(last)
+    if status:
+        return Problem(UNREACHABLE, f"it cannot be asked: it answers {status[1]} and nothing else")
+    if "HTTPSConnectionPool" not in last and "requests.exceptions" not in last:
+        return None
+    # The innermost of the nested errors names the cause.
+    inner = _INNERMOST.search(last)
+    reason = inner[1].strip(" :") if inner else last
+    return Problem(UNREACHABLE, f"it cannot be asked: {reason}")
+
+
 def _lines(output: str) -> list[str]:
+    """Return the lines about the failure, each of them once."""
     lines = [" ".join(line.split()) for line in output.splitlines()]
     return list(dict.fromkeys(line for line in lines if line and not _NOISE.match(line)))
 
@@ -72,51 +171,10 @@ def _short(detail: str) -> str:
     return " ".join(_TOKEN.sub("/.well-known/acme-challenge/…", detail).split())
 
 
-def read_failure(output: str, *, code: int) -> Problem:
-    """Return the problem that an output of certbot tells of; ``code`` is its exit code, not 0."""
-    if code == 75 or "Another instance of Certbot is already running" in output:
-        return Problem("busy", "another certbot is at work and did not end")
-    if "acme:error:badNonce" in output or "invalid anti-replay nonce" in output:
-        return Problem("nonce", "it rejected our nonces, which it asks to be tried again")
-    lost = _NO_ACCOUNT.search(output)
-    if lost:
-        return Problem("account", f"its account is lost on this host: {lost[0]}")
-    if "No space left on device" in output:
-        return Problem("disk", "there is no room on the disk for its state")
-    missing = _NO_PLUGIN.search(output)
-    if missing:
-        return Problem("plugin", f"certbot's image has no plugin {missing[1] or missing[2]}")
-    failed = list(_CHALLENGE.finditer(output))
-    if failed:
-        first = failed[0]
-        return Problem(
-            "challenge",
-            f"it could not validate {first['name']}: {_short(first['detail'])}",
-            name=first["name"],
-            details=tuple(f"{found['name']} ({found['kind']}): {_short(found['detail'])}" for found in failed),
-        )
-    lines = _lines(output)
-    last = lines[-1] if lines else f"certbot ended with {code} and said nothing"
-    retry = _RETRY.search(output)
-    if _RATE.search(last) or retry:
-        moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00") if retry else None
-        return Problem("rate_limit", f"its rate limit is reached: {last}", retry_after=moment)
-    broken = _BROKEN.search(last)
-    if broken:
-        return Problem("unreachable", f"it cannot be asked: it answers {broken[1]} and nothing else")
-    if "HTTPSConnectionPool" in last or "requests.exceptions" in last:
-        inner = _INNERMOST.search(last)
-        why = inner[1].strip(" :") if inner else last
-        return Problem("unreachable", f"it cannot be asked: {why}")
-    if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
-        return Problem("refused", f"it refused: {last}", details=tuple(lines[-5:-1]))
-    return Problem("other", f"certbot failed: {last}", details=tuple(lines[-5:-1]))
-
-
 def read_renewals(stdout: str, stderr: str) -> dict[str, Problem]:
-    """Return the lineages that ``certbot renew`` did not renew although they were due, each with its problem.
+    """Return the lineages that were due and that ``certbot renew`` could not renew, each with its problem.
 
-    What became of one stands in its section of the standard output, the error itself in a line of the other.
+    The section of a lineage in the standard output has the details, a line on standard error has the error.
     """
     parts = _PROCESSING.split(stdout)
     sections = dict(zip(parts[1::2], parts[2::2], strict=False))
@@ -125,5 +183,5 @@ def read_renewals(stdout: str, stderr: str) -> dict[str, Problem]:
         section = sections.get(name, "").partition("\nThe following")[0]
         found[name] = read_failure(f"{section}\nAn unexpected error occurred:\n{error}", code=1)
     for name, error in _NOT_PARSED.findall(stderr):
-        found[name] = Problem("other", f"its renewal configuration is broken: {error}", name=name)
+        found[name] = Problem(OTHER, f"its renewal configuration is broken: {error}", name=name)
     return found

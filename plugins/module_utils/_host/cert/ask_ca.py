@@ -11,7 +11,20 @@ from __future__ import annotations
 import dataclasses
 
 from ..._core.cert.attempts import Attempts
-from ..._core.cert.certbot_output import Problem, not_due, read_failure
+from ..._core.cert.certbot_output import (
+    ACCOUNT,
+    BUSY,
+    CHALLENGE,
+    DISK,
+    NONCE,
+    OTHER,
+    PLUGIN,
+    RATE_LIMIT,
+    UNREACHABLE,
+    Problem,
+    not_due,
+    read_failure,
+)
 from ..._core.cert.status import DIRECTORIES, Decision, Facts, authority_label, directory_url
 from ..._core.errors import RefusedError, RolledBackError, VsaError
 from ..._core.forms import STAGING
@@ -24,10 +37,10 @@ from .words import state_after_failure
 
 __all__ = ("ask_ca", "not_issued", "remember_failure")
 
-# The CA does not count these: its challenge never began.
-_NOT_COUNTED = ("unreachable", "busy", "plugin", "disk", "nonce", "account")
+# The CA does not count these failures: it did not begin to validate a name.
+_NOT_COUNTED = (UNREACHABLE, BUSY, PLUGIN, DISK, NONCE, ACCOUNT)
 # For these, trying again later makes sense. With the others the CA has refused.
-_NOT_REFUSED = ("unreachable", "other", "disk", "nonce", "account")
+_NOT_REFUSED = (UNREACHABLE, OTHER, DISK, NONCE, ACCOUNT)
 
 _LOGS_HINT = "docker logs vsa-certbot, and /srv/platform/reverse-proxy/logs/certbot"
 
@@ -120,21 +133,21 @@ def _hint(wanted: WantedCertificate, problem: Problem) -> str | Hint:
     if problem.retry_after:
         wait = f"wait until {rfc3339(problem.retry_after)}"
     hints: dict[str, str | Hint] = {
-        "challenge": f"point {problem.name or wanted.domain} to this host, open port 80, then try again",
-        "rate_limit": f"{wait}, then try again",
-        "unreachable": Hint(
+        CHALLENGE: f"point {problem.name or wanted.domain} to this host, open port 80, then try again",
+        RATE_LIMIT: f"{wait}, then try again",
+        UNREACHABLE: Hint(
             "cert.issue",
             {"domain": wanted.domain},
             note="once the CA answers; a private CA needs ca_bundle in the host's settings",
         ),
-        "busy": "wait for the other run, then try again",
-        "plugin": Hint(
+        BUSY: "wait for the other run, then try again",
+        PLUGIN: Hint(
             "stack.up",
             {"name": "reverse-proxy"},
             note=f"with CERTBOT_IMAGE=certbot/dns-{wanted.dns}:{DEFAULT_VERSION} in env/.env of the stack",
         ),
-        "disk": "df -h /srv, make room, then try again",
-        "nonce": "try again: the CA does not count this as a failure",
-        "account": Hint("cert.issue", {"domain": wanted.domain, "force": True}, note="which makes a new account"),
+        DISK: "df -h /srv, make room, then try again",
+        NONCE: "try again: the CA does not count this as a failure",
+        ACCOUNT: Hint("cert.issue", {"domain": wanted.domain, "force": True}, note="which makes a new account"),
     }
     return hints.get(problem.kind, _LOGS_HINT)
