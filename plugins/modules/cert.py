@@ -81,8 +81,8 @@ options:
     default: unspecified
   replace:
     description:
-      - Whether to issue another certificate first, and to keep the lineage. Needed to revoke the certificate that a site
-        uses.
+      - Whether to issue another certificate first, and to keep the lineage. This is needed to revoke the certificate
+        that a site uses.
     type: bool
     default: false
 attributes:

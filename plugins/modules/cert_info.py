@@ -41,8 +41,8 @@ certificates:
       V(expired), V(mismatch) (clients see an error, whatever the dates say) or V(missing).
     - C(served) compares the certificate that the proxy serves with the one on disk. It is V(same), V(older), V(newer),
       V(other) or V(none), and null if no site uses the lineage.
-    - C(renews) is the day of the next renewal. C(renews_by) tells who determines this day, V(ari) (the CA, in the window
-      C(ari)) or V(lifetime) (certbot, by the share of the lifetime that is left).
+    - C(renews) is the day of the next renewal. C(renews_by) tells who determines this day, V(ari) (the CA, in the
+      window C(ari)) or V(lifetime) (certbot, by the share of the lifetime that is left).
     - Further keys are C(domain), C(site), C(problem), C(ca), C(issuer), C(key), C(key_matches), C(names),
       C(not_before), C(not_after),
       C(seconds_left), C(fraction_left), C(past_two_thirds), C(fingerprint), C(served_fingerprint),

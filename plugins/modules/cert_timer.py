@@ -13,8 +13,8 @@ description:
   - Installs a program that renews the certificates that are due and sends an alert for those that are late, and a
     systemd timer or a cron job that starts the program twice a day. The host needs neither Ansible nor this collection.
   - The program is a safety net for the renewal loop of the certbot container. It writes C(/var/log/vsa/cert-renew.log).
-    It sends alerts by C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml), once a day for each certificate that was
-    not renewed after two thirds of its lifetime, or that the proxy does not serve.
+    It sends alerts by C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml), once a day for each certificate that
+    was not renewed after two thirds of its lifetime, or that the proxy does not serve.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:

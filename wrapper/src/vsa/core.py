@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import REVOCATION_REASONS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
     refuse_force_for_all,
     refuse_purge_of_what_stays,
@@ -54,6 +55,7 @@ __all__ = (
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
     "PROFILES",
+    "REVOCATION_REASONS",
     "STATUS",
     "Hint",
     "InternalError",

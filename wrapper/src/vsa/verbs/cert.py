@@ -12,12 +12,9 @@ from vsa.command.flags import fields_as_flags
 from vsa.command.options import CA_HELP, Checked, Group, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, confirm, where
-from vsa.core import UsageError, refuse_force_for_all, refuse_said_and_unset
+from vsa.core import REVOCATION_REASONS, UsageError, refuse_force_for_all, refuse_said_and_unset
 
 __all__ = ("group", "install_cron", "issue", "renew", "revoke", "status")
-
-# Those of RFC 5280 that certbot knows.
-REASONS = ("unspecified", "keycompromise", "affiliationchanged", "superseded", "cessationofoperation")
 
 
 def issue(to: Where, **fields: Any) -> Run:
@@ -104,7 +101,7 @@ def _renew(context: click.Context, domain: str | None, force: bool) -> int:
     ),
 )
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="Which certificate.")
-@option("--reason", type=click.Choice(REASONS), metavar="REASON", help=f"{', '.join(REASONS)}.")
+@option("--reason", type=click.Choice(REVOCATION_REASONS), metavar="REASON", help=f"{', '.join(REVOCATION_REASONS)}.")
 @option("--replace", is_flag=True, help="Bring another one first, for a site that goes on.")
 @click.pass_context
 def _revoke(context: click.Context, domain: str, reason: str | None, replace: bool) -> int:
