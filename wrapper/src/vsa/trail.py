@@ -1,6 +1,6 @@
-"""The audit trail at this door: a run is registered before Ansible starts, and closed where the callback could not.
+"""The wrapper's part in the audit trail: register a run before Ansible starts, and close it if the callback did not.
 
-What is under plugins/ is imported when it is needed: ``vsa --help`` does without.
+Files below plugins/ are imported where they are needed: ``vsa --help`` does not need them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, STATUS, VsaError
 
 if TYPE_CHECKING:
-    # By these names the rest of the wrapper knows the collection's own types.
+    # The rest of the wrapper imports the collection's types from here.
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainProblem as ChainProblem
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainVerdict as ChainVerdict
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord as AuditRecord
@@ -74,7 +74,7 @@ def index(of: Places | None = None) -> Index:
 
 @contextlib.contextmanager
 def scratch_index() -> Iterator[Index]:
-    """Yield an index that is made for this call alone: for where the real one cannot be read now."""
+    """Yield an index that is made for this call alone: used if the real index cannot be read."""
     import dataclasses
     import tempfile
 
@@ -85,7 +85,7 @@ def scratch_index() -> Iterator[Index]:
 
 
 def verdict(head: str | None) -> ChainVerdict:
-    """Return whether the trail is whole, and has the head still that is given and those that the index has seen."""
+    """Verify the trail: its chain, and that it still contains ``head`` and the heads that the index has seen."""
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import verify
 
     known = dict.fromkeys(index().heads(), "the index")
@@ -93,14 +93,14 @@ def verdict(head: str | None) -> ChainVerdict:
 
 
 def status_words() -> tuple[str, ...]:
-    """Return the words for how a run is or has ended."""
+    """Return the words for the status of a run."""
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STARTED
 
     return (STARTED, *STATUS.values())
 
 
 def send(config: Path | None, *, seconds: float) -> Any:
-    """Push what was not pushed yet, and return what came of it; None where no Loki is set."""
+    """Send the records that Loki does not have, and return a ShipResult; None if no Loki is set."""
     from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit import after_run
     from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import loki_settings
 
@@ -109,7 +109,7 @@ def send(config: Path | None, *, seconds: float) -> Any:
 
 
 class Recording:
-    """The record of one run. It never raises: what goes wrong is said by ``warn``."""
+    """The record of one run. No method raises: ``warn`` gets a text about what went wrong."""
 
     def __init__(self, run: Any, *, warn: Callable[[str], None], config: Path | None, masker: Any) -> None:
         self._run = run
@@ -118,12 +118,12 @@ class Recording:
         self._masker = masker
 
     def hosts(self, names: tuple[str, ...]) -> None:
-        """Say on which hosts the run acts."""
+        """Note the hosts that the run acts on."""
         if self._run is not None:
             self._run.hosts(list(names))
 
     def close(self, status: str, *, error: str | None = None, **known: Any) -> None:
-        """Write the last record where the callback has not."""
+        """Write the run's last record, unless the callback has written it."""
         if self._run is None:
             return
         from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
@@ -138,7 +138,7 @@ class Recording:
                     self._warn(words)
 
     def ended(self, report: Report, *, code: int | None, took: float) -> None:
-        """Write the last record of a playbook by what came of it, where the callback has not."""
+        """Write the last record of a playbook by its report, unless the callback has written it."""
         status = _word(EXIT_INTERRUPTED if code in _KILLED else report.exit_code)
         errors = [report.error, *(host.error for host in report.hosts.values())]
         error = next((str(found.get("message")) for found in errors if found), None)
@@ -157,10 +157,10 @@ def recorded(
     config: Path | None = None,
     warn: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Recording]:
-    """Register a run, and see that its record has an end: by the callback, by what is called on the recording, or here.
+    """Register a run, and close its record at the end, unless the callback or the caller has closed it.
 
-    A verb without a playbook has its first record from here too. ``arguments`` are masked; ``vsa_audit_id`` among them
-    is the id.
+    For a verb without a playbook this writes the first record too. ``arguments`` are masked; ``vsa_audit_id`` among
+    them is the id.
     """
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
 
@@ -212,5 +212,5 @@ def _word(exit_code: int) -> str:
 def _warning(warn: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # a record is never worth the run
+    except Exception as error:  # no error of the record may fail the run
         warn(f"the audit record of this run is not complete: {type(error).__name__}: {error}")

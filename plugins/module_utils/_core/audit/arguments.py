@@ -65,7 +65,7 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
         "cert_unset",
     ),
     "site": (
-        # No field of a manifest is secret.
+        # No field of a manifest is secret: `vsa site show` prints them all. A secret belongs in a file of its own.
         *(f"site_{name}" for name in (*REQUEST_ONLY, *FIELDS)),
         "site_declared",
         "site_detect",
