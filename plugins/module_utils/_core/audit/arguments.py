@@ -84,6 +84,7 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
     "stack": (
         "stack_name",
         "stack_source",
+        "stack_vhost_templates_dir",
     ),
     "vhost": (
         "vhost_invalid_fails",
