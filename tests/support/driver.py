@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on a VPS: calls the transaction engine as the modules do, with faults that no module offers.
 
-Reads one JSON object from standard input and prints one JSON line. Keys: ``call`` (apply, prepare, commit, rollback,
-unprovision with ``options`` of its request), ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``,
-``base``, ``plan``, ``to``; and the faults ``kill`` (die by SIGKILL before that step), ``stop`` (stop NGINX before that
-step), ``empty`` (truncate that staged file before the test). With ``--ready`` it prints a line before it reads: whoever
-measures need not count the start of Python.
+Reads one JSON object from standard input and prints one JSON line. Its keys:
+
+* ``call``: apply, prepare, commit, rollback, unprovision (with ``options`` of its request) or rename (with ``to``);
+* ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``, ``base``, ``plan``, ``to``;
+* the faults ``kill`` (die by SIGKILL before that step), ``stop`` (stop NGINX before that step) and ``empty`` (truncate
+  that staged file before the test).
+
+With ``--ready`` it prints a line before it reads, so that a measurement does not count the start of Python.
 """
 
 from __future__ import annotations
@@ -79,6 +82,18 @@ def main() -> None:
             removal = RemovalRequest(run, wanted["domain"], wanted["templates"], **wanted.get("options", {}))
             check = wanted.get("check", False)
             result = as_module_result(remove_site_from_host(removal, check=check, diff=False, on_step=on_step))
+        elif call == "rename":
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rename import (
+                RenameRequest,
+                rename_site,
+            )
+
+            renaming = RunContext(run.audit_id, run.actor, "site.rename")
+            rename = RenameRequest(renaming, wanted["domain"], wanted["to"], wanted["templates"])
+            result = as_module_result(
+                rename_site(rename, check=False, diff=False, engine=engine, proxy=proxy, on_step=on_step)
+            )
         elif call == "commit":
             outcome = proxy.commit(base=wanted["base"], plan_hash=wanted["plan"])
             result = {"number": outcome.number}

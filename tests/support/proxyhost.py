@@ -139,6 +139,10 @@ class ProxyHost:
         """Remove a site whole, as the verb does; ``kill`` is the step before which the process dies."""
         return self.drive("unprovision", domain=domain, options=options, check=check, kill=kill or None)
 
+    def rename(self, domain: str, to: str, *, kill: str = "") -> dict[str, Any]:
+        """Rename a site, as the verb does; ``kill`` is the step before which the process dies."""
+        return self.drive("rename", domain=domain, to=to, kill=kill or None)
+
     def remove(self, domain: str) -> dict[str, Any]:
         """Take a site out of the proxy again."""
         return self.drive(domain=domain, absent=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The exact form of every word that an operator may type: a value comes back normalised, or is refused.
+"""The exact form of every value that an operator may give. A function returns the value normalised, or refuses it.
 
 Each function takes the value and the field's name for the error. What passes here may stand in an NGINX file, a path, a
 container's name or a DNS question as it is; nothing else may.
@@ -50,7 +50,7 @@ LETSENCRYPT, STAGING, SELFSIGNED = "letsencrypt", "staging", "selfsigned"
 CAS = (LETSENCRYPT, STAGING, SELFSIGNED)
 _SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
-# 253 octets is DNS' limit (RFC 1035, section 2.3.4); a file is called <domain>.access.log.1.gz, and names end at 255.
+# DNS allows 253 octets (RFC 1035, section 2.3.4). A file is named <domain>.access.log.<time>.gz, with at most 255.
 _DOMAIN_MAX = 230
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CONTAINER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*")
@@ -93,7 +93,7 @@ def _text(value: object, what: str, field: str, expected: str) -> str:
 
 
 def _as_a_labels(text: str) -> str | None:
-    """Return a name with letters beyond ASCII as A-labels, or None where it would be read back as something else.
+    """Return a name with letters beyond ASCII as A-labels, or None if it would be read back as another name.
 
     Normalisation hides letters (a soft hyphen) and makes others (of the Kelvin sign a k, of U+3002 a dot).
     """
@@ -112,7 +112,7 @@ def _as_a_labels(text: str) -> str | None:
 
 
 def _is_a_label(label: str) -> bool:
-    """Say whether what follows xn-- is the one Punycode (RFC 3492) of a label that people can read."""
+    """Say whether the text after xn-- is the one Punycode (RFC 3492) of a label that people can read."""
     try:
         read = label[4:].encode("ascii").decode("punycode")
         same = read.encode("punycode").decode("ascii") == label[4:]
@@ -187,7 +187,7 @@ def path(value: object, *, field: str = "path") -> str:
 
 
 def tenant(value: object, *, field: str = "tenant") -> str:
-    """Return a tenant's name; it becomes part of a network's name."""
+    """Return a tenant's name. The name becomes a part of a network's name."""
     what, expected = "a tenant's name", "1 to 32 lower-case letters, digits and inner hyphens"
     text = _text(value, what, field, expected)
     if not _TENANT.fullmatch(text):
@@ -196,7 +196,7 @@ def tenant(value: object, *, field: str = "tenant") -> str:
 
 
 def email(value: object, *, field: str = "email") -> str:
-    """Return the address of an ACME account's contact."""
+    """Return the email address of an ACME account's contact."""
     what, expected = "an email address", "ops@example.com"
     text = _text(value, what, field, expected)
     if len(text) > 254 or not text.isascii() or not _EMAIL.fullmatch(text):
@@ -240,7 +240,7 @@ def profile(value: object, *, field: str = "profile") -> str:
 
 
 def cidr(value: object, *, field: str) -> str:
-    """Return an address or a network in canonical form; host bits must be zero."""
+    """Return an address or a network in canonical form. The host bits must be zero."""
     expected = "an address or a network such as 203.0.113.0/24 or 2001:db8::/32"
     text = _text(value, "a network", field, expected)
     try:
@@ -253,14 +253,14 @@ def cidr(value: object, *, field: str) -> str:
 
 
 def boolean(value: object, *, field: str) -> bool:
-    """Return true or false; a manifest says it so, and the other door sends text through ``| bool``."""
+    """Return true or false, as manifests and roles give them; text is refused."""
     if not isinstance(value, bool):
         _refuse("true or false", field, value, "true or false")
     return value
 
 
 def switch(value: object, *, field: str) -> bool:
-    """Return true or false of a word typed."""
+    """Return true or false for on, off, true, false, yes or no."""
     text = _text(value, "on or off", field, "on or off").lower()
     if text not in _SWITCH:
         _refuse("on or off", field, value, ", ".join(_SWITCH))
@@ -268,7 +268,7 @@ def switch(value: object, *, field: str) -> bool:
 
 
 def www(value: object, *, field: str = "www") -> str:
-    """Return which of a domain's two names is redirected to the other."""
+    """Return ``add`` or ``remove``: what becomes of www. before a domain."""
     if value not in ("add", "remove"):
         _refuse("a way to redirect www", field, value, "add, remove")
     return str(value)
@@ -293,7 +293,7 @@ def size(value: object, *, field: str) -> str:
 
 
 def duration(value: object, *, field: str, whole_seconds: bool = False) -> str:
-    """Return a time in NGINX's form, with its unit; some of NGINX's times know no milliseconds."""
+    """Return a time with its unit in NGINX's form. With ``whole_seconds`` milliseconds are refused."""
     text = _text(value, "a duration", field, "30s, 10m or 1h")
     if not _DURATION.fullmatch(text) or (whole_seconds and text.endswith("ms")):
         _refuse("a duration", field, value, "30s, 10m or 1h")
@@ -301,7 +301,7 @@ def duration(value: object, *, field: str, whole_seconds: bool = False) -> str:
 
 
 def whole_number(value: object, *, field: str, least: int, most: int) -> int:
-    """Return a whole number within bounds; text of digits is one too, for Ansible's door."""
+    """Return a whole number within bounds. Text of digits is accepted, because ``-e NAME=VALUE`` gives text."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

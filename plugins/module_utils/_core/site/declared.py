@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites that an inventory declares: read strictly and all at once, and what becomes of them when somebody types.
+"""Sites that an inventory declares: read strictly, and every mistake reported at once.
 
 Note that this module is **private** to the collection.
 """
@@ -24,22 +24,25 @@ __all__ = (
     "differing_fields",
     "in_one",
     "parse_declared",
-    "refusals",
 )
 
 WHERE = "vsa_sites"
-# What a declaration that is silent about it leaves as it is: who may pass is known to the host alone, and a path that
-# asks for a password must not be opened because somebody's file does not speak of it.
+# A declaration that does not name these fields leaves them as the site has them. Only the host knows the users, and a
+# path behind a password must not be opened because a file does not mention it.
 _KEPT = ("auth",)
+# What the place of a declaration says already.
+_BESIDE = ("schema", "domain", "origin")
+_MOST_CANDIDATES = 5
+_MOST_DETAILS = 3
 
 
 def parse_declared(
     entries: Sequence[Any], before: Callable[[str], Site | None] = lambda domain: None
 ) -> tuple[dict[str, Site], list[VsaError]]:
-    """Return the sites by their domain, and all that is wrong; each entry has ``domain`` and ``manifest``.
+    """Return the valid sites by their domain, and every mistake. Each entry has ``domain`` and ``manifest``.
 
-    A declaration is a whole manifest without its schema, domain and origin, which its place says; but for protected
-    paths that it does not speak of, which stay as the site has them ``before``.
+    A declaration is a complete manifest without schema, domain and origin. Protected paths that it does not name stay
+    as the site ``before`` has them.
     """
     sites: dict[str, Site] = {}
     wrong: list[VsaError] = []
@@ -48,35 +51,24 @@ def parse_declared(
             wrong.append(RefusedError("the declared sites are a mapping by domain", field=WHERE, value=entry))
             continue
         key, fields = entry.get("domain"), entry["manifest"]
-        found: list[Site] = []
-        errors = refusals(lambda key=key, fields=fields, found=found: found.append(_site(key, fields, before)))  # type: ignore[misc]
-        if errors and isinstance(fields, Mapping):
-            # One mistake hides the next ones: look at each field by itself.
-            of_key = [error for error in errors if error.field == WHERE]
-            errors = [*of_key, *_field_by_field(f"{WHERE}/{shown(key)}/", fields)] or errors
-        wrong += errors
-        for site in found:
-            if site.domain in sites:
-                wrong.append(RefusedError("a site is declared twice", field=WHERE, value=site.domain))
-            sites[site.domain] = site
+        try:
+            site = _site(key, fields, before)
+        except VsaError as error:
+            wrong += _every_mistake(error, key, fields)
+            continue
+        if site.domain in sites:
+            wrong.append(RefusedError("a site is declared twice", field=WHERE, value=site.domain))
+        sites[site.domain] = site
     return sites, wrong
 
 
 def declaration(site: Site) -> dict[str, object]:
-    """Return what declares a site: its manifest without what the place of a declaration says already."""
-    return {key: value for key, value in to_manifest(site).items() if key not in ("schema", "domain", "origin")}
-
-
-def refusals(call: Callable[[], object]) -> list[VsaError]:
-    """Return what a call refuses: nothing, or the one error."""
-    try:
-        call()
-    except VsaError as error:
-        return [error]
-    return []
+    """Return the fields that declare a site."""
+    return {key: value for key, value in to_manifest(site).items() if key not in _BESIDE}
 
 
 def _site(key: object, fields: object, before: Callable[[str], Site | None]) -> Site:
+    """Return a declared site. VsaError with its first mistake."""
     domain = forms.domain(key, field=WHERE)
     where = f"{WHERE}/{domain}/"
     if not isinstance(fields, Mapping):
@@ -89,50 +81,68 @@ def _site(key: object, fields: object, before: Callable[[str], Site | None]) -> 
                 "a declaration does not say this: its key and its place do", field=f"{where}{name}", value=fields[name]
             )
     site = parse({**fields, "domain": domain, "origin": DECLARED}, where=where)
-    there = before(domain)
-    unsaid = [name for name in _KEPT if name in FIELDS and fields.get(name) is None]
-    return dataclasses.replace(site, **{name: getattr(there, name) for name in unsaid}) if there else site
+    present = before(domain)
+    if present is None:
+        return site
+    kept = {name: getattr(present, name) for name in _KEPT if fields.get(name) is None}
+    return dataclasses.replace(site, **kept)
+
+
+def _every_mistake(first: VsaError, key: object, fields: object) -> list[VsaError]:
+    """Return every mistake of a declaration. The first one hides the others, so each field is read by itself."""
+    if not isinstance(fields, Mapping):
+        return [first]
+    of_key = [first] if first.field == WHERE else []
+    return [*of_key, *_field_by_field(f"{WHERE}/{shown(key)}/", fields)] or [first]
 
 
 def _field_by_field(where: str, fields: Mapping[str, Any]) -> list[VsaError]:
-    wrong = []
+    wrong: list[VsaError] = []
     for name, value in fields.items():
-        if value is not None and name in FIELDS:
-            wrong += refusals(lambda name=name, value=value: FIELDS[name].read(value, f"{where}{name}"))  # type: ignore[misc]
-        elif name not in FIELDS and name not in ("schema",):
+        if name not in FIELDS and name != "schema":
             wrong.append(RefusedError("a manifest has no such field", field=f"{where}{shown(name)}", value=name))
+        if name not in FIELDS or value is None:
+            continue
+        try:
+            FIELDS[name].read(value, f"{where}{name}")
+        except VsaError as error:
+            wrong.append(error)
     return wrong
 
 
 def clashes(sites: Mapping[str, Site], others: Mapping[str, str]) -> list[VsaError]:
-    """Return an error for each name that two sites claim; ``others`` maps names of sites that stay to their domain."""
+    """Return an error for each name that two sites claim. ``others`` maps names of sites that stay to their domain."""
     owners = dict(others)
     wrong: list[VsaError] = []
     for domain, site in sites.items():
         for name in site.names:
             owner = owners.setdefault(name, domain)
-            if owner != domain:
-                wrong.append(
-                    RefusedError(
-                        f"{name} already belongs to the site {owner}",
-                        field=f"{WHERE}/{domain}{'' if name == domain else '/aliases'}",
-                        value=name,
-                        hint=Hint("site.show", {"domain": owner}),
-                    )
+            if owner == domain:
+                continue
+            place = "" if name == domain else "/aliases"
+            wrong.append(
+                RefusedError(
+                    f"{name} already belongs to the site {owner}",
+                    field=f"{WHERE}/{domain}{place}",
+                    value=name,
+                    hint=Hint("site.show", {"domain": owner}),
                 )
+            )
     return wrong
 
 
 def in_one(wrong: Sequence[VsaError], *, of: int, state: str | None = None) -> VsaError:
-    """Return all that is wrong as one error, the worst exit code's kind; one alone speaks for itself."""
+    """Return one error for all mistakes, with the worst exit code. A single mistake is returned as it is.
+
+    ``of`` is the number of declared sites. ``state`` replaces the state of the host in the error.
+    """
     worst = max(wrong, key=lambda error: error.exit_code)
     if len(wrong) == 1:
         worst.state = state or worst.state
         return worst
+    sites = f"the {of} declared sites" if of > 1 else "the declared site"
     return type(worst)(
-        f"{len(wrong)} mistakes in the {of} declared sites"
-        if of > 1
-        else f"{len(wrong)} mistakes in the declared site",
+        f"{len(wrong)} mistakes in {sites}",
         field=WHERE,
         details=[line for error in wrong for line in _lines(error)],
         state=state or worst.state,
@@ -140,10 +150,17 @@ def in_one(wrong: Sequence[VsaError], *, of: int, state: str | None = None) -> V
 
 
 def _lines(error: VsaError) -> list[str]:
-    where = f"{error.field} = {shown(error.value)}: " if error.value is not None else f"{error.field}: "
-    expected = f" (expected {error.expected})" if error.expected else ""
-    expected += f" (there are {', '.join(error.there_are[:5])})" if error.there_are else ""
-    return [f"{where if error.field else ''}{error.message}{expected}", *(f"  {line}" for line in error.details[:3])]
+    """Return an error as lines among others."""
+    text = error.message
+    if error.expected:
+        text += f" (expected {error.expected})"
+    if error.there_are:
+        text += f" (there are {', '.join(error.there_are[:_MOST_CANDIDATES])})"
+    if error.field and error.value is not None:
+        text = f"{error.field} = {shown(error.value)}: {text}"
+    elif error.field:
+        text = f"{error.field}: {text}"
+    return [text, *(f"  {line}" for line in error.details[:_MOST_DETAILS])]
 
 
 def differing_fields(before: Site, after: Site) -> list[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which container is meant by a port that the host publishes.
+"""The container that publishes a port of the host.
 
 Note that this module is **private** to the collection.
 """
@@ -19,7 +19,7 @@ __all__ = ("Publication", "detect")
 
 @dataclass(frozen=True)
 class Publication:
-    """A container's TCP port as the host publishes it, on whichever address."""
+    """A TCP port of a container, and the port of the host that it is published on."""
 
     container: str
     port: int
@@ -27,15 +27,15 @@ class Publication:
 
 
 def _listed(publications: Iterable[Publication]) -> list[str]:
-    found = {(entry.container, entry.host_port, entry.port) for entry in publications}
-    return [f"{container} publishes {host_port} → {port}" for container, host_port, port in sorted(found)]
+    published = sorted({(entry.container, entry.host_port, entry.port) for entry in publications})
+    return [f"{container} publishes {host_port} → {port}" for container, host_port, port in published]
 
 
 def detect(publications: Iterable[Publication], *, external_port: int, port: int | None = None) -> tuple[str, int]:
     """Return the name and the inner port of the one container that publishes a port of the host.
 
-    A port that is published on several addresses, IPv4 and IPv6 say, is one. RefusedError where no container or several
-    publish it, or where ``port`` was said and is another than the inner one; it lists what there is.
+    A port that is published on several addresses counts once. RefusedError if no container publishes the port, if
+    several do, or if ``port`` was requested and is not the inner port. The error lists what is published.
     """
     everything = list(publications)
     matching = [entry for entry in everything if entry.host_port == external_port]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import forms
 from ..errors import RefusedError
@@ -32,14 +32,13 @@ __all__ = (
     "Route",
     "Site",
     "certificate_authority",
-    "claims",
     "parse",
     "refuse_double_names",
     "to_manifest",
 )
 
 SCHEMA = 1
-# Where a manifest comes from: the inventory; one that does not say so was typed.
+# The origin of a manifest that an inventory declares. A manifest without an origin was typed.
 DECLARED = "declared"
 _BESIDE = ("schema", "domain", "origin")
 
@@ -289,17 +288,18 @@ class Site:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return every name that the site answers to and its certificate covers, its own first."""
-        return tuple(dict.fromkeys((self.domain, *([f"www.{self.domain}"] if self.www else ()), *self.aliases)))
+        """Return every name that the proxy answers to and the certificate lists, the domain first."""
+        www = (f"www.{self.domain}",) if self.www else ()
+        return tuple(dict.fromkeys((self.domain, *www, *self.aliases)))
 
     @property
     def served(self) -> str:
-        """Return the one name that the backends are served under; every other one is redirected to it."""
+        """Return the one name under which the containers are served. All other names redirect to it."""
         return f"www.{self.domain}" if self.www == "add" else self.domain
 
     @property
     def redirected(self) -> tuple[str, ...]:
-        """Return the names that are redirected to the one served."""
+        """Return the names that redirect to the served one."""
         return tuple(name for name in self.names if name != self.served)
 
     @property
@@ -326,81 +326,98 @@ def _origin(value: object, field: str) -> str | None:
 
 
 def parse(data: object, *, where: str = "") -> Site:
-    """Return the site that a manifest's mapping says; ``where`` is prefixed to the field's name in an error.
+    """Return the site that a manifest's mapping describes. ``where`` stands before the field's name in an error.
 
-    Raises RefusedError for an unknown field, a value that is not exactly of its form, or another schema.
+    RefusedError for an unknown field, a value that has not exactly its form, another schema, or fields that do not fit
+    together.
     """
+    fields = _known_fields(data, where)
+    domain = forms.domain(fields.get("domain"), field=f"{where}domain")
+    values = {}
+    for name, entry in FIELDS.items():
+        if fields.get(name) is not None:
+            values[name] = entry.read(fields[name], f"{where}{name}")
+    if "routes" not in values:
+        raise RefusedError("a site needs a route", field=f"{where}routes", expected="at least one PATH=CONTAINER:PORT")
+    site = Site(domain=domain, **values, origin=_origin(fields.get("origin"), f"{where}origin"))
+    _refuse_contradictions(site, where)
+    return site
+
+
+def _known_fields(data: object, where: str) -> Mapping[str, Any]:
+    """Return a manifest's mapping. RefusedError if it is none, has another schema, or an unknown field."""
     if not isinstance(data, Mapping):
         raise RefusedError("a manifest is a mapping", field=where or "manifest", value=type(data).__name__)
-    if data.get("schema", SCHEMA) != SCHEMA or isinstance(data.get("schema"), bool):
+    schema = data.get("schema", SCHEMA)
+    if schema != SCHEMA or isinstance(schema, bool):
         raise RefusedError(
-            "this VSA does not know the manifest's schema",
-            field=f"{where}schema",
-            value=data.get("schema"),
-            expected="1",
+            "this VSA does not know the manifest's schema", field=f"{where}schema", value=schema, expected="1"
         )
     unknown = sorted(str(key) for key in data if key not in FIELDS and key not in _BESIDE)
     if unknown:
         raise RefusedError(
             "a manifest has no such field", field=f"{where}{unknown[0]}", value=unknown[0], expected=", ".join(FIELDS)
         )
-    name = forms.domain(data.get("domain"), field=f"{where}domain")
-    values = {key: entry.read(data[key], f"{where}{key}") for key, entry in FIELDS.items() if data.get(key) is not None}
-    if "routes" not in values:
-        raise RefusedError("a site needs a route", field=f"{where}routes", expected="at least one PATH=CONTAINER:PORT")
-    origin = _origin(data.get("origin"), f"{where}origin")
-    site = Site(domain=name, **values, origin=origin)
-    if name in site.aliases:
-        raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=name)
-    if site.www and name.startswith("www."):
+    return data
+
+
+def _refuse_contradictions(site: Site, where: str) -> None:
+    """Raise RefusedError if two fields of a site contradict each other."""
+    if site.domain in site.aliases:
+        raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=site.domain)
+    if site.www and site.domain.startswith("www."):
         raise RefusedError(
             "www is for a domain without www. before it",
             field=f"{where}www",
             value=site.www,
-            expected=f"the domain {name.removeprefix('www.')}",
+            expected=f"the domain {site.domain.removeprefix('www.')}",
         )
     if site.rate_burst is not None and site.rate_limit is None:
         raise RefusedError(
             "a burst needs a rate", field=f"{where}rate_burst", value=site.rate_burst, expected="rate_limit beside it"
         )
-    return site
 
 
 def to_manifest(site: Site) -> dict[str, object]:
-    """Return the mapping that is written: schema, domain, origin, then what is said, in the order of FIELDS."""
-    said: dict[str, object] = {"schema": SCHEMA, "domain": site.domain}
+    """Return the mapping to write: schema, domain, origin, then each field with a value, in the order of FIELDS."""
+    manifest: dict[str, object] = {"schema": SCHEMA, "domain": site.domain}
     if site.origin is not None:
-        said["origin"] = site.origin
-    for key in FIELDS:
-        value = getattr(site, key)
-        if value is None or value == ():
-            continue
-        if key == "routes":
-            value = [
-                {name: part for name, part in dataclasses.asdict(route).items() if part is not None} for route in value
-            ]
-        said[key] = list(value) if isinstance(value, tuple) else value
-    return said
+        manifest["origin"] = site.origin
+    for name in FIELDS:
+        value = getattr(site, name)
+        if name == "routes":
+            manifest[name] = [_route_mapping(route) for route in site.routes]
+        elif isinstance(value, tuple) and value:
+            manifest[name] = list(value)
+        elif value not in (None, ()):
+            manifest[name] = value
+    return manifest
+
+
+def _route_mapping(route: Route) -> dict[str, object]:
+    return {name: value for name, value in dataclasses.asdict(route).items() if value is not None}
 
 
 def certificate_authority(site: Site, settings: Settings) -> str:
-    """Return the CA that applies to a site: its manifest's, else the host's."""
+    """Return the CA of a site: the one in its manifest, else the one in the host's settings."""
     return site.ca or settings.ca
 
 
-def claims(site: Site) -> dict[str, str]:
-    """Return each name of a site with the site's domain."""
-    return dict.fromkeys(site.names, site.domain)
-
-
 def refuse_double_names(site: Site, others: Mapping[str, str]) -> None:
-    """Raise RefusedError where one of a site's names already belongs to another site of the host."""
+    """Raise RefusedError if one of a site's names belongs to another site. ``others`` maps names to domains."""
     for name in site.names:
         owner = others.get(name)
         if owner is not None and owner != site.domain:
             raise RefusedError(
                 f"{name} already belongs to the site {owner}",
-                field="domain" if name == site.domain else "aliases" if name in site.aliases else "www",
+                field=_field_of(site, name),
                 value=name,
                 hint=Hint("site.show", {"domain": owner}),
             )
+
+
+def _field_of(site: Site, name: str) -> str:
+    """Return the field that gives a site one of its names."""
+    if name == site.domain:
+        return "domain"
+    return "aliases" if name in site.aliases else "www"

@@ -11,7 +11,6 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest im
     FIELDS,
     Route,
     Site,
-    claims,
     parse,
     refuse_double_names,
     to_manifest,
@@ -161,7 +160,6 @@ def test_what_follows_from_a_site() -> None:
     assert site.network == "flowbiz_ext_acme"
     assert parse(LEAST).network == "flowbiz_ext"
     assert site.containers == ("web-1", "api-1")
-    assert claims(site) == dict.fromkeys(site.names, "shop.example.com")
     assert [str(route) for route in site.routes] == ["/=web-1:3000", "/api/=api-1:8000", "/x=web-1:4000"]
 
 
