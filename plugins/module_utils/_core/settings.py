@@ -73,7 +73,7 @@ def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
     if data is None:
         return Settings()
     if not isinstance(data, Mapping):
-        raise RefusedError("the settings are a mapping", field=where.rstrip("/"), value=type(data).__name__)
+        raise RefusedError("these settings are not a mapping", field=where.rstrip("/"), value=type(data).__name__)
     known = Settings().as_dict()
     for key in data:
         if key != "schema" and key not in known:

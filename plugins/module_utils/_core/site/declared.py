@@ -48,7 +48,7 @@ def parse_declared(
     wrong: list[VsaError] = []
     for entry in entries:
         if not isinstance(entry, Mapping) or "manifest" not in entry:
-            wrong.append(RefusedError("the declared sites are a mapping by domain", field=WHERE, value=entry))
+            wrong.append(RefusedError("the declared sites are not a mapping by domain", field=WHERE, value=entry))
             continue
         key, fields = entry.get("domain"), entry["manifest"]
         try:
@@ -73,12 +73,17 @@ def _site(key: object, fields: object, before: Callable[[str], Site | None]) -> 
     where = f"{WHERE}/{domain}/"
     if not isinstance(fields, Mapping):
         raise RefusedError(
-            "a declared site is a mapping", field=where.rstrip("/"), value=fields, expected="the fields of a manifest"
+            "this declared site is not a mapping",
+            field=where.rstrip("/"),
+            value=fields,
+            expected="the fields of a manifest",
         )
     for name in ("domain", "origin"):
         if fields.get(name) is not None:
             raise RefusedError(
-                "a declaration does not say this: its key and its place do", field=f"{where}{name}", value=fields[name]
+                "a declaration must not set this field: the key and the place of the declaration say it",
+                field=f"{where}{name}",
+                value=fields[name],
             )
     site = parse({**fields, "domain": domain, "origin": DECLARED}, where=where)
     present = before(domain)

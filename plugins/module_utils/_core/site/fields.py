@@ -127,7 +127,9 @@ def list_of(form: Callable[..., Any], *, most: int) -> Reader:
         if isinstance(value, str) or not isinstance(value, (list, tuple)):
             raise RefusedError("this is not a list", field=field, value=value, expected="a list")
         if len(value) > most:
-            raise RefusedError(f"these are more than {most}", field=field, value=len(value), expected=f"at most {most}")
+            raise RefusedError(
+                f"the list has more than {most} entries", field=field, value=len(value), expected=f"at most {most}"
+            )
         entries = [form(entry, field=f"{field}/{position}") for position, entry in enumerate(value)]
         return tuple(dict.fromkeys(entries))
 

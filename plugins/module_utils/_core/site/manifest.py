@@ -321,7 +321,7 @@ NEVER_UNSET = tuple(name for name, entry in FIELDS.items() if not entry.may_be_u
 
 def _origin(value: object, field: str) -> str | None:
     if value not in (None, "typed", DECLARED):
-        raise RefusedError("this is not where a manifest comes from", field=field, value=value, expected="declared")
+        raise RefusedError("a manifest has no such origin", field=field, value=value, expected="declared")
     return DECLARED if value == DECLARED else None
 
 
@@ -347,7 +347,7 @@ def parse(data: object, *, where: str = "") -> Site:
 def _known_fields(data: object, where: str) -> Mapping[str, Any]:
     """Return a manifest's mapping. RefusedError if it is none, has another schema, or an unknown field."""
     if not isinstance(data, Mapping):
-        raise RefusedError("a manifest is a mapping", field=where or "manifest", value=type(data).__name__)
+        raise RefusedError("this manifest is not a mapping", field=where or "manifest", value=type(data).__name__)
     schema = data.get("schema", SCHEMA)
     if schema != SCHEMA or isinstance(schema, bool):
         raise RefusedError(

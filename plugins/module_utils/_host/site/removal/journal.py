@@ -23,9 +23,9 @@ __all__ = ("Journal",)
 
 @dataclass(frozen=True)
 class Journal:
-    """A removal under way: what its later steps can no longer read from a manifest or a container that is gone.
+    """The journal: what the later steps need and can no longer read, because manifest or containers are removed.
 
-    ``containers`` maps names to ids, so that another container that took a name meanwhile is left alone.
+    ``containers`` maps names to ids. So a new container that got the same name meanwhile is not touched.
     """
 
     names: list[str] = dataclasses.field(default_factory=list)
@@ -36,12 +36,12 @@ class Journal:
 
     @staticmethod
     def place(paths: Paths, domain: str) -> Path:
-        """Return where the journal of a site's removal lies."""
+        """Return the path of the journal for a site."""
         return paths.unprovision / f"{domain}.json"
 
     @classmethod
     def read(cls, paths: Paths, domain: str) -> Journal | None:
-        """Return the journal that a run left which did not end, or None."""
+        """Return the journal of a removal that was interrupted; None if there is none."""
         data = read_json(cls.place(paths, domain))
         if not isinstance(data, dict):
             return None
@@ -49,14 +49,14 @@ class Journal:
         return cls(**{key: value for key, value in data.items() if key in known})
 
     def write(self, paths: Paths, domain: str) -> None:
-        """Note the removal, before its first effect."""
+        """Write the journal. Must run before the first effect of the removal."""
         paths.unprovision.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = json.dumps({"schema": 1, "domain": domain, **dataclasses.asdict(self)}) + "\n"
         write_atomically(self.place(paths, domain), text, mode=0o600)
 
     @classmethod
     def close(cls, paths: Paths, domain: str) -> None:
-        """Forget the removal: it is whole, or nothing of it was done."""
+        """Remove the journal: the removal is complete, or it had no effect."""
         cls.place(paths, domain).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another removal has its own there
+        with contextlib.suppress(OSError):  # the journal of another removal is there
             paths.unprovision.rmdir()

@@ -39,7 +39,7 @@ def test_what_is_exported_declares_the_same() -> None:
 
 @pytest.mark.parametrize("origin", ["elsewhere", 1, True, ["declared"]])
 def test_a_manifest_comes_from_one_of_two_places(origin: object) -> None:
-    with pytest.raises(RefusedError, match="where a manifest comes from"):
+    with pytest.raises(RefusedError, match="a manifest has no such origin"):
         parse({"domain": "a.example", "routes": [WEB], "origin": origin})
     assert parse({"domain": "a.example", "routes": [WEB], "origin": "typed"}).origin is None
 
