@@ -10,8 +10,9 @@ module: vhost
 short_description: Change the reverse proxy of a host in one transaction
 version_added: 0.1.0
 description:
-  - Renders manifests into a complete new generation of NGINX files, lets NGINX test it, switches to it in one rename,
-    reloads, and proves that it is served. On any failure what was live before is live again.
+  - Renders manifests into a complete new generation of NGINX files and lets NGINX test it. Switches to the new
+    generation in one rename, reloads NGINX, and proves that NGINX serves it. If anything fails, the generation that was
+    live before is live again.
   - With O(phase=prepare) and O(phase=commit) the two halves run apart, so that a fleet commits only when every host
     is ready.
 author:
@@ -27,23 +28,23 @@ options:
     choices: [apply, prepare, commit, rollback]
     default: apply
   sync:
-    description: Take every manifest as it lies on the host, and render all of them.
+    description: Render every manifest in /etc/vsa/sites.
     type: bool
     default: false
   domain:
-    description: The site that the options of a site are about.
+    description: The site to change.
     type: raw
   state:
-    description: Whether that site is to be served.
+    description: Whether the proxy serves the site.
     type: str
     choices: [present, absent]
     default: present
   existing:
-    description: Whether the site must be there already.
+    description: Whether the module refuses a site that has no manifest yet.
     type: bool
     default: false
   answering:
-    description: Whether the site's containers answered before, so that a 502 or 504 afterwards fails the transaction.
+    description: Whether the site's containers answered before. Then 502 or 504 afterwards fails the transaction.
     type: bool
     default: false
   base:
@@ -53,7 +54,7 @@ options:
     description: For O(phase=commit), the hash of the plan that was prepared.
     type: str
   to:
-    description: For O(phase=rollback), the generation to return to; left out, the one before the live one.
+    description: For O(phase=rollback), the generation to return to. The default is the one before the live one.
     type: int
 attributes:
   check_mode:
@@ -88,11 +89,11 @@ base:
   type: int
   sample: 41
 plan:
-  description: The hash that names the plan.
+  description: The hash of the plan.
   returned: success
   type: str
 steps:
-  description: What was done, one entry per step, each with name, state, text and notes.
+  description: The steps that were done, each with name, state, text and notes.
   returned: success
   type: list
   elements: dict

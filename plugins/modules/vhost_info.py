@@ -10,15 +10,15 @@ module: vhost_info
 short_description: Show the live NGINX files of a host and their history
 version_added: 0.1.0
 description:
-  - Reads the generations of the proxy's configuration, who made each of them and what changed, and what is not as it
-    was written.
+  - Returns the generations of the proxy's configuration, who made each of them and what it changed, and the files that
+    somebody edited by hand.
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
   - flowbiz.vsa.templates
 options:
   domain:
-    description: The one site whose NGINX text to return as well.
+    description: A site. The result has only this site, with its NGINX text.
     type: raw
 attributes:
   check_mode:
@@ -43,19 +43,19 @@ vhosts:
   description:
     - One entry per site of the live generation, with its domain, names, edge network, CA, containers and drift.
     - C(last_change) says which generation changed the site last, when, by whom and by which verb.
-    - With O(domain) also the NGINX C(text), its C(lines) each with the C(source) that it comes from (a field of the
-      manifest, a default, a setting), and the C(origin) of the manifest.
+    - With O(domain) also the NGINX C(text), its C(lines) with the C(source) of each (a field of the manifest, a
+      default, a setting), and the C(origin) of the manifest.
   returned: success
   type: list
   elements: dict
 generations:
   description:
-    - The generations kept, newest first, each with number, time, actor, verb, id of the run and summary.
+    - The generations that are kept, newest first, each with number, time, actor, verb, id of the run and summary.
   returned: success
   type: list
   elements: dict
 drift:
-  description: Files of the live generation that are not what was written.
+  description: Files of the live generation that somebody edited, added or removed.
   returned: success
   type: list
   elements: str

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where each line of a site's NGINX text comes from: a field of its manifest, a default, a setting of the host.
+"""Find out where each line of a site's NGINX file comes from: a field of its manifest, a default, a setting.
 
-Nothing here knows the templates. Each field is changed by itself, the site rendered again, and the lines that are no
-longer the same come from that field; so an operator's own templates are told apart as well.
+Nothing here knows the templates, so this works with an operator's own templates too. Each field is changed by itself
+and the site is rendered again. The lines that differ come from that field.
 Note that this module is **private** to the collection.
 """
 
@@ -30,25 +30,25 @@ Render = Callable[[Site, Settings], str]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the text, and what it comes from; None is the template alone."""
+    """A line of the text and its source; None means that only the template decides."""
 
     text: str
     source: str | None
 
 
-def annotate(text: str, *, site: Site, settings: Settings, said: frozenset[str], render: Render) -> list[Line]:
-    """Return the lines of a text with what each of them comes from.
+def annotate(text: str, *, site: Site, settings: Settings, given: frozenset[str], render: Render) -> list[Line]:
+    """Return the lines of a text with their sources.
 
-    ``said`` are the settings that the host's file says, ``render`` makes a site's text. A line that would not be
-    rendered so now (an edit, other templates, other settings) is UNLIKE.
+    ``given`` are the names of the settings in the host's vsa.yml; ``render`` returns the text of a site. The source of
+    a line that would be rendered differently now (an edit, other templates, other settings) is UNLIKE.
     """
     rendered = render(site, settings).splitlines()
     sources: list[str | None] = [None] * len(rendered)
-    for label, other, others in _variants(site, settings, said):
+    for label, other, others in _variants(site, settings, given):
         try:
             changed = render(other, others).splitlines()
         except VsaError:
-            continue  # without that field it is no site at all
+            continue  # without that field the site is not valid
         for number in _gone(rendered, changed):
             sources[number] = sources[number] or label
     lines = text.splitlines()
@@ -67,7 +67,7 @@ def _gone(before: list[str], after: list[str]) -> Iterator[int]:
 
 
 def _slid(lines: list[str], start: int, end: int) -> tuple[int, int]:
-    """Return a block of lines that are gone, moved to where it begins a paragraph, if that is the same to the text."""
+    """Return the range of removed lines, moved to the start of a paragraph if the text allows both ranges."""
     top = start
     while top > 0 and lines[top - 1] == lines[top - 1 + end - start]:
         top -= 1
@@ -76,8 +76,8 @@ def _slid(lines: list[str], start: int, end: int) -> tuple[int, int]:
     return (top, top + end - start) if not lines[top].strip() else (start, end)
 
 
-def _variants(site: Site, settings: Settings, said: frozenset[str]) -> Iterator[tuple[str, Site, Settings]]:
-    """Yield what to call a source, with the site and settings that lack it; what is most telling comes first."""
+def _variants(site: Site, settings: Settings, given: frozenset[str]) -> Iterator[tuple[str, Site, Settings]]:
+    """Yield (source, site, settings), in which the site or the settings lack that source. The clearest come first."""
     for number, route in enumerate(site.routes):
         if route.profile is not None:
             for name in PROFILES:
@@ -94,7 +94,9 @@ def _variants(site: Site, settings: Settings, said: frozenset[str]) -> Iterator[
         yield label, dataclasses.replace(site, profile=profile), settings
     if site.hsts is None:
         yield "hsts, default", dataclasses.replace(site, hsts=False), settings
-    label = "ca" if site.ca else "ca, vsa.yml" if "ca" in said else "ca, built in"
+    label = "ca, vsa.yml" if "ca" in given else "ca, built in"
+    if site.ca:
+        label = "ca"
     for authority in ("selfsigned", "letsencrypt", "staging"):
         yield label, dataclasses.replace(site, ca=authority), settings
     yield "domain", dataclasses.replace(site, domain="vsa-annotate.invalid"), settings

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a transaction of the proxy would change: manifests, the live generation and rendered texts in, a Plan out.
+"""Plan a transaction of the proxy: compare the live generation with the desired one, and return a Plan.
 
-A check run prints the plan; a real run carries out the very same value. Nothing here touches the host.
+A check run prints the plan, and a real run carries out the same value. Nothing here touches the host.
 Note that this module is **private** to the collection.
 """
 
@@ -44,7 +44,7 @@ GENERATION = "@GENERATION@"
 MAIN = "nginx.conf"
 AUTH = "auth.js"
 
-# The process and thread that NGINX puts before its words.
+# The process and thread that NGINX writes before its message.
 _PROCESS = re.compile(r"^\d+#\d+: ")
 
 # The line of a manifest that says that the inventory declares the site.
@@ -77,23 +77,29 @@ def manifest_file(domain: str) -> str:
 
 
 def site_of(name: str) -> str | None:
-    """Return the domain that a file of a generation belongs to, or None for the main file."""
+    """Return the domain that a file of a generation belongs to, None if the file belongs to no site."""
     for prefix, suffix in (("sites/", ".conf"), ("manifests/", ".yml")):
         if name.startswith(prefix) and name.endswith(suffix):
             return name[len(prefix) : -len(suffix)]
     return None
 
 
-def numbered(name: str, text: str, number: int) -> str:
-    """Return a file of a generation with its number filled in: the main file alone has one.
+def _nginx_sites(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the domains whose NGINX file is among the names of files."""
+    sites = (site_of(name) for name in names if name.startswith("sites/"))
+    return tuple(site for site in sites if site)
 
-    A site's words are its own: the path of a route may be spelled like the place that the number takes.
+
+def numbered(name: str, text: str, number: int) -> str:
+    """Return the text of a file with the number of its generation filled in.
+
+    Only the main file has a number. In a site's file the placeholder may be the path of a route, and stays.
     """
     return number_generation(text, number) if name == MAIN else text
 
 
 def unnumber(text: str, number: int) -> str:
-    """Return a generation's main file with the number taken out again: a rollback makes it the file of another one."""
+    """Return the main file of a generation without its number, so that a rollback can use it in a new generation."""
     for before, after in (("generation ", "."), ("/generations/", "/"), ("$vsa_generation { default ", ";")):
         text = text.replace(f"{before}{number}{after}", f"{before}{GENERATION}{after}")
     return text
@@ -101,10 +107,12 @@ def unnumber(text: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class Generation:
-    """A generation as it lies on the host: ``files`` maps names to texts, as read, without generation.json.
+    """A generation as it is on the host.
 
-    ``hashes`` are those that generation.json recorded; where they differ from the texts there is drift.
-    ``inputs`` is the hash of the templates and settings that it was rendered with.
+    * ``files``: the text of each file by name, without generation.json.
+    * ``hashes``: the hash of each file from generation.json. A file with another hash has drifted.
+    * ``inputs``: the hash of the templates and settings that the generation was rendered with.
+    * ``marker``: the key that a probe sends to prove which server block answers.
     """
 
     number: int = 0
@@ -115,19 +123,19 @@ class Generation:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """Return the domains of its sites."""
-        return tuple(sorted(site for name in self.files if name.startswith("sites/") and (site := site_of(name))))
+        """Return the domains of the generation's sites."""
+        return tuple(sorted(_nginx_sites(self.files)))
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """Return the names of files that are not what the transaction wrote."""
+        """Return the names of files that somebody changed, added or removed."""
         changed = {name for name, text in self.files.items() if text_hash(text) != self.hashes.get(name)}
         return tuple(sorted(changed | (set(self.hashes) - set(self.files))))
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """One file of a plan; ``before`` or ``after`` is None where it does not exist."""
+    """The change of one file. ``before`` is None for a new file, ``after`` for a removed one."""
 
     name: str
     before: str | None
@@ -136,24 +144,21 @@ class FileChange:
     @property
     def kind(self) -> str:
         """Return add, change or remove."""
-        return "add" if self.before is None else "remove" if self.after is None else "change"
+        if self.before is None:
+            return "add"
+        return "remove" if self.after is None else "change"
 
     def diff(self) -> str:
         """Return the unified diff of the file."""
-        old, new = ((text or "").splitlines(keepends=True) for text in (self.before, self.after))
-        return "".join(
-            difflib.unified_diff(
-                old,
-                new,
-                "/dev/null" if self.before is None else f"before/{self.name}",
-                "/dev/null" if self.after is None else f"after/{self.name}",
-            )
-        )
+        old, new = (self.before or "").splitlines(keepends=True), (self.after or "").splitlines(keepends=True)
+        old_name = "/dev/null" if self.before is None else f"before/{self.name}"
+        new_name = "/dev/null" if self.after is None else f"after/{self.name}"
+        return "".join(difflib.unified_diff(old, new, old_name, new_name))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a transaction will do. ``files`` is the whole new generation, its number not yet filled in."""
+    """Everything that a transaction will do. ``files`` is the complete new generation, without its number."""
 
     base: int
     files: Mapping[str, str]
@@ -165,31 +170,24 @@ class Plan:
 
     @property
     def changed(self) -> bool:
-        """Say whether there is anything to do."""
+        """Say whether the transaction has anything to do."""
         return bool(self.changes or self.joins)
 
     @property
     def sites_changed(self) -> tuple[str, ...]:
-        """Return the domains whose NGINX file is new or another."""
-        return tuple(
-            site
-            for change in self.changes
-            if change.after is not None and change.name.startswith("sites/") and (site := site_of(change.name))
-        )
+        """Return the domains whose NGINX file is new or changes."""
+        return _nginx_sites(change.name for change in self.changes if change.after is not None)
 
     @property
     def sites_removed(self) -> tuple[str, ...]:
         """Return the domains that the new generation no longer has."""
-        return tuple(
-            site
-            for change in self.changes
-            if change.after is None and change.name.startswith("sites/") and (site := site_of(change.name))
-        )
+        return _nginx_sites(change.name for change in self.changes if change.after is None)
 
     @functools.cached_property
     def hash(self) -> str:
-        """What names this plan: the base, every file and every other effect."""
-        content = [self.base, sorted((n, text_hash(t)) for n, t in self.files.items()), self.networks, self.joins]
+        """The name of this plan: a hash over the base, every file, the networks and the joins."""
+        hashes = sorted((name, text_hash(text)) for name, text in self.files.items())
+        content = [self.base, hashes, self.networks, self.joins]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def diff(self) -> str:
@@ -197,7 +195,7 @@ class Plan:
         return "".join(change.diff() for change in self.changes)
 
     def summary(self) -> str:
-        """Return how many files are added, changed and removed, in words; manifests count with their site."""
+        """Return in words how many files are added, changed and removed. A site and its manifest count as one."""
         words = {"add": "added", "change": "changed", "remove": "removed"}
         counted = [change for change in self.changes if not change.name.startswith("manifests/")] or list(self.changes)
         parts = []
@@ -217,10 +215,10 @@ def make_plan(
     networks: tuple[str, ...] = (),
     joins: tuple[tuple[str, str], ...] = (),
 ) -> Plan:
-    """Compare a live generation with the texts of a desired one (its number not filled in) and return the plan.
+    """Compare the live generation with the files of the desired one (without its number) and return the plan.
 
-    ``networks`` are the edge networks that the proxy must be on, ``joins`` the (network, container) pairs to be made.
-    A live generation that drifted from its record is written anew, also where the texts wanted are the recorded ones.
+    ``networks`` are the edge networks that the proxy must be connected to, ``joins`` the (network, container) pairs to
+    connect. If a live file has drifted, the plan writes it again.
     """
     changes = []
     for name in sorted({*live.files, *desired}):
@@ -241,19 +239,19 @@ def make_plan(
 
 
 def culprit_line(output: str, number: int) -> tuple[str | None, int | None, str]:
-    """Return the domain, the line and the words of what ``nginx -t`` refused in a generation.
+    """Return the domain, the line and the message of what ``nginx -t`` refuses in a generation.
 
-    The words are NGINX's first [emerg] line without its prefix; domain and line are None where it names no site's file.
+    The message is NGINX's first [emerg] line without its prefix. Domain and line are None if it names no site's file.
     """
-    line = next((text for text in output.splitlines() if "[emerg]" in text), output.strip().splitlines()[-1:] or "")
-    words = line if isinstance(line, str) else line[0]
-    words = _PROCESS.sub("", words.split("[emerg]")[-1].strip())
-    head, marker, tail = words.rpartition(f"/generations/{number}/sites/")
-    if not marker:
-        return None, None, words
-    name, _colon, rest = tail.rpartition(".conf:")
-    message = head.rpartition(" in ")[0] or words
-    return (name or None), (int(rest) if rest.isdigit() else None), message.strip()
+    lines = output.strip().splitlines() or [""]
+    refusal = next((line for line in lines if "[emerg]" in line), lines[-1])
+    message = _PROCESS.sub("", refusal.split("[emerg]")[-1].strip())
+    head, folder, tail = message.rpartition(f"/generations/{number}/sites/")
+    if not folder:
+        return None, None, message
+    domain, _colon, rest = tail.rpartition(".conf:")
+    line = int(rest) if rest.isdigit() else None
+    return domain or None, line, (head.rpartition(" in ")[0] or message).strip()
 
 
 def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:

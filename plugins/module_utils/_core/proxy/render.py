@@ -1,10 +1,11 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Manifests and settings in, the text of a generation out.
+"""Render the NGINX files of a generation from sites and settings.
 
-Templates are files of the role ``vhost`` and come as text. They are rendered strictly (an undefined name is an error)
-in Jinja's sandbox, and no value may carry a character that means something to NGINX, whatever let it in.
+The templates are files of the role ``vhost``; their text comes from the controller. They are rendered in Jinja's
+sandbox, and an undefined name is an error. No value may contain a character that means something to NGINX, even if the
+check of the manifest let it pass.
 Source: https://nginx.org/en/docs/
 Note that this module is **private** to the collection.
 """
@@ -40,23 +41,24 @@ __all__ = (
 )
 
 TEMPLATES = ("nginx.conf.j2", "site.conf.j2", "auth.js.j2")
-# What the proxy itself answers instead of a backend: plain files, part of each generation.
+# The pages that the proxy itself answers with. They are plain files and part of each generation.
 PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailable.json")
 
-# Shared memory of basic auth; a zone whose parameters change under the same name passes the test and fails the reload.
+# Shared memory of basic auth. The names carry the parameters: if the parameters of a zone change and its name does not,
+# the configuration passes the test and fails the reload.
 _AUTH_ZONES = {"memory_zone": "vsa_auth_2m_300s", "key_zone": "vsa_auth_key_32k"}
 
-# Who has a rate limit of his own: a map of nginx.conf counts an IPv6 network of 64 bits as one client.
+# The key of a rate limit. A map in nginx.conf counts an IPv6 network of 64 bits as one client.
 _CLIENT = "$vsa_client"
 
-# With a certificate that browsers refuse HSTS would lock the site's own visitors out.
+# Browsers refuse these certificates. With HSTS a visitor could then not open the site at all.
 _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
 
 
 @dataclass(frozen=True)
 class _Profile:
-    """What a kind of application needs of the proxy; times and sizes in NGINX's form."""
+    """What one kind of application needs of the proxy. Times and sizes are in NGINX's form."""
 
     body_size: str
     buffering: str
@@ -94,9 +96,9 @@ class _Literal(str):
 
 
 def _zone_size(upstreams: int) -> str:
-    """Return the size of the zone of that many upstreams: 16 KiB each, by powers of two.
+    """Return the size of the zone for a number of upstreams: 16 KiB for each, rounded up to a power of two.
 
-    So nginx.conf seldom changes with a site.
+    Because of the rounding nginx.conf seldom changes when a site is added.
     """
     megabytes = 1
     while megabytes * 64 < upstreams:
@@ -109,7 +111,7 @@ def _short_hash(*parts: object, digits: int = 8) -> str:
 
 
 def _finalize(value: object) -> object:
-    """Return a value on its way into NGINX's text, or refuse it: the last guard, behind the forms."""
+    """Return a value that a template prints, or refuse it: the second guard, behind the forms."""
     if isinstance(value, Undefined):
         return str(value)  # a strict undefined raises here
     if isinstance(value, _Literal):
@@ -146,7 +148,7 @@ class Renderer:
     """Renders with one set of templates and settings.
 
     ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES and PAGES.
-    Raises RefusedError where a template is not Jinja or asks for what is not there.
+    RefusedError if a template is not Jinja, or uses an undefined name.
     """
 
     def __init__(self, *, templates: Mapping[str, str], settings: Settings, layout: Layout, marker: str) -> None:
@@ -169,11 +171,11 @@ class Renderer:
         except VsaError:
             raise
         except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # An operator's template may compute with what it is given, and be wrong about it.
+            # An operator's own template may compute with the values, and may be wrong.
             raise RefusedError(f"the template {name} cannot be rendered: {error}", field=name) from error
 
     def main(self, *, any_http3: bool, any_auth: bool = False, upstreams: int = 0) -> str:
-        """Return nginx.conf, with ``plan.GENERATION`` where the number belongs, for about so many upstreams."""
+        """Return nginx.conf with ``plan.GENERATION`` in place of the number, for about this number of upstreams."""
         return self._render(
             "nginx.conf.j2",
             {
@@ -189,29 +191,16 @@ class Renderer:
         )
 
     def auth(self) -> str:
-        """Return auth.js, which nginx.conf imports where any site has basic auth."""
+        """Return auth.js, which nginx.conf imports if any site has basic auth."""
         root = _Literal(json.dumps(f"{self._layout.htpasswd}/"))
         return self._render("auth.js.j2", {**_AUTH_ZONES, "root": root})
 
     def site(self, site: Site) -> str:
-        """Return one site's file; the same manifest gives the same text in every generation."""
+        """Return the NGINX file of a site. The same manifest gives the same text in every generation."""
         authority = certificate_authority(site, self.settings)
         directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
         named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
-        realms = {
-            path: {
-                "check": f"/.well-known/vsa/auth/{number}",
-                "file": f"{site.domain}/{file_name(path)}",
-                "name": f"{site.domain} {path}",
-            }
-            for number, path in enumerate(site.auth)
-        }
-        limit = None
-        if site.rate_limit:
-            burst = 20 if site.rate_burst is None else site.rate_burst
-            # A zone whose parameters change under the same name passes the test and fails the reload.
-            zone = f"limit_{site.domain}_{_short_hash(_CLIENT, site.rate_limit, '1m')}"
-            limit = {"key": _Literal(_CLIENT), "zone": zone, "rate": site.rate_limit, "burst": burst}
+        realms = self._realms(site)
         maintenance = None
         if site.maintenance:
             maintenance = {"allow": site.maintenance_allow, "name": _short_hash(site.domain, digits=16)}
@@ -221,10 +210,10 @@ class Renderer:
                 "site": site,
                 "maintenance": maintenance,
                 "upstreams": list(named.values()),
-                "limit": limit,
+                "limit": self._limit(site),
                 "hsts": site.hsts is not False and authority not in _NEVER_HSTS,
                 "certificate": _Literal(f"{directory}/{site.domain}"),
-                # Else it has the lineage that its server block is named after, by the default server.
+                # Otherwise the default server of nginx.conf takes the lineage with the name of the server block.
                 "own_certificate": authority == "selfsigned" or site.served != site.domain,
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
@@ -236,17 +225,39 @@ class Renderer:
         )
 
     @staticmethod
+    def _realms(site: Site) -> dict[str, dict[str, str]]:
+        """Return for each protected path the location that checks, the password file, and the name of the realm."""
+        return {
+            path: {
+                "check": f"/.well-known/vsa/auth/{number}",
+                "file": f"{site.domain}/{file_name(path)}",
+                "name": f"{site.domain} {path}",
+            }
+            for number, path in enumerate(site.auth)
+        }
+
+    @staticmethod
+    def _limit(site: Site) -> dict[str, object] | None:
+        if not site.rate_limit:
+            return None
+        burst = 20 if site.rate_burst is None else site.rate_burst
+        # The name of the zone carries a hash of its parameters, see _AUTH_ZONES.
+        zone = f"limit_{site.domain}_{_short_hash(_CLIENT, site.rate_limit, '1m')}"
+        return {"key": _Literal(_CLIENT), "zone": zone, "rate": site.rate_limit, "burst": burst}
+
+    @staticmethod
     def _upstream(site: Site, route: Route) -> dict[str, object]:
         name = f"{site.domain}_{route.container}_{route.port}"
         return {
             "name": name,
-            # Qualified: a bare name is answered with any container's alias on any network that the proxy joined.
+            # With the network's name: for a bare name Docker answers with any container that has this alias, on any
+            # network that the proxy is connected to.
             "server": f"{route.container}.{site.network}:{route.port}",
         }
 
     @staticmethod
     def _ambiguous(site: Site) -> dict[str, object] | None:
-        """Return what refuses other spellings of protected paths: an ending for a variable, and lines of its map."""
+        """Return the map that refuses ambiguous paths: the end of its variable's name, and its lines."""
         rules = [
             {"pattern": _Literal(f"{'~' if case else '~*'}{pattern}"), "refused": int(refused)}
             for pattern, case, refused in ambiguous_paths(site)
@@ -260,7 +271,7 @@ class Renderer:
         named: Mapping[tuple[str, int], dict[str, object]],
         realms: Mapping[str, Mapping[str, str]],
     ) -> dict[str, object]:
-        """Return what a location says: its route's words, and what basic auth adds."""
+        """Return the values of a location: those of its route, and the check of basic auth."""
         return {
             **self._route(site, place.route, named),
             "path": place.path,
@@ -283,7 +294,7 @@ class Renderer:
 
     @staticmethod
     def _strip(site: Site, route: Route) -> dict[str, str]:
-        """Return what a route needs to strip its prefix: an ending for its variable, the prefix as PCRE, the header."""
+        """Return what a route needs to strip its prefix: the end of a variable's name, a PCRE, and a header."""
         return {
             "name": _short_hash(site.domain, route.path, digits=16),
             "pattern": re.sub(r"[.+]", r"[\g<0>]", route.path),

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one way to the Docker engine: a thin, typed layer over the Docker SDK for Python.
+"""The only way to the Docker engine: a thin, typed layer over the Docker SDK for Python.
 
-Reads and effects only: what should be done is decided in ``_core``. Errors of the engine become VsaError with what to
-do. Source: https://docker-py.readthedocs.io/en/stable/
+It reads and changes, and decides nothing: that is the job of ``_core``. An error of the engine becomes a VsaError with
+a hint. Source: https://docker-py.readthedocs.io/en/stable/
 Note that this module is **private** to the collection.
 """
 
@@ -21,13 +21,13 @@ from ..._core.hints import Hint
 
 __all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
-# Marks a container's place on a network as made by VSA: what joined it may leave again.
+# Marks a connection that VSA made. Only such a connection may be removed again.
 _JOINED = "vsa.joined"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A container's place on one network."""
+    """The connection of a container to one network."""
 
     address: str
     address6: str
@@ -46,7 +46,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Container:
-    """What VSA needs to know of a container."""
+    """What VSA needs to know about a container."""
 
     name: str
     id: str
@@ -69,7 +69,7 @@ class Container:
 
 @dataclass(frozen=True)
 class ExecResult:
-    """The end of a command in a container; texts are decoded with replacement."""
+    """The result of a command in a container. Bytes that are not UTF-8 are replaced."""
 
     code: int
     stdout: str
@@ -118,7 +118,7 @@ def _container(attrs: dict[str, Any]) -> Container:
 
 
 class Engine:
-    """The Docker engine of this host. Every call may raise RefusedError where the engine does not answer."""
+    """The Docker engine of this host. Every call raises RefusedError if the engine does not answer."""
 
     def __init__(self, *, base_url: str = "unix:///var/run/docker.sock", timeout: int = 60) -> None:
         try:
@@ -150,18 +150,18 @@ class Engine:
             ) from error
 
     def container(self, name: str) -> Container | None:
-        """Return one container by name or id, or None where there is none."""
+        """Return a container by name or id, None if there is no such container."""
         with self._translated(f"inspect the container {name}"):
             try:
                 attrs = self._api.inspect_container(name)
             except self._errors.NotFound:
                 return None
         found = _container(attrs)
-        # The API also takes a prefix of an id for a name; a site must never lead to a container by accident.
+        # The API also accepts the beginning of an id. A site must never lead to a container by accident.
         return found if name in (found.name, found.id) else None
 
     def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
-        """Return containers by name, the stopped too unless ``everything`` is false; only those with ``labels``."""
+        """Return containers sorted by name: also the stopped ones if ``everything``, and only those with ``labels``."""
         found = []
         wanted = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
         with self._translated("list containers"):
@@ -192,7 +192,7 @@ class Engine:
         }
 
     def image_id(self, reference: str) -> str | None:
-        """Return the id of a local image, or None where it is not there."""
+        """Return the id of a local image, None if there is no such image."""
         with self._translated(f"inspect the image {reference}"):
             try:
                 return str(self._api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
@@ -200,11 +200,11 @@ class Engine:
                 return None
 
     def pull(self, reference: str) -> None:
-        """Fetch an image from its registry. RefusedError with the engine's words where that fails."""
+        """Fetch an image from its registry. RefusedError with the engine's message if that fails."""
         error: str | None = None
         try:
             with self._translated(f"pull the image {reference}"):
-                # Read as a stream: an error that comes after the first line is in no status code.
+                # Read as a stream: no status code tells of an error that comes after the first line.
                 for line in self._api.pull(reference, stream=True, decode=True):
                     error = line.get("error") or error
         except RolledBackError as problem:
@@ -219,7 +219,7 @@ class Engine:
             )
 
     def logs(self, name: str, *, tail: int = 100) -> str:
-        """Return the last lines that a container wrote, each with its time in RFC 3339 first, both streams in order."""
+        """Return the newest lines of a container's log, each after its time (RFC 3339), both streams in order."""
         with self._translated(f"read the log of {name}"):
             return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
 
@@ -232,7 +232,7 @@ class Engine:
         user: str = "",
         timeout: int | None = None,
     ) -> ExecResult:
-        """Run a command in a running container and wait for it; ``timeout`` seconds may pass without output."""
+        """Run a command in a running container and wait. ``timeout`` is how many seconds may pass without output."""
         with self._translated(f"run {argv[0]} in {name}"), self._patient(timeout):
             made = self._api.exec_create(name, argv, environment=environment, user=user)
             stdout, stderr = self._api.exec_start(made["Id"], demux=True)
@@ -262,9 +262,9 @@ class Engine:
         tmpfs: dict[str, str] | None = None,
         timeout: int = 120,
     ) -> ExecResult:
-        """Run a command in a container of its own, which is removed afterwards whatever happens.
+        """Run a command in a container of its own, and remove the container in any case.
 
-        ``binds`` are ``HOST:CONTAINER:MODE``. Raises RefusedError where the image is not there.
+        ``binds`` are ``HOST:CONTAINER:MODE``. RefusedError if the image is not on the host.
         """
         if self.image_id(image) is None:
             raise RefusedError(
@@ -290,13 +290,13 @@ class Engine:
         return ExecResult(code=code, stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace"))
 
     def network(self, name: str) -> dict[str, Any] | None:
-        """Return what the engine knows of a network of exactly this name, or None."""
+        """Return what the engine knows about the network of exactly this name, or None."""
         with self._translated(f"inspect the network {name}"):
             found = [entry for entry in self._api.networks(names=[name]) if entry["Name"] == name]
         return found[0] if found else None
 
     def ensure_network(self, name: str, *, subnet6: str | None = None, labels: dict[str, str] | None = None) -> bool:
-        """Create a bridge network unless it exists; with ``subnet6`` it has IPv6. Returns whether it was created."""
+        """Create a bridge network unless it exists, with IPv6 if ``subnet6``. Returns whether it was created."""
         if self.network(name) is not None:
             return False
         ipam = None
@@ -310,7 +310,7 @@ class Engine:
         return True
 
     def remove_network(self, name: str) -> None:
-        """Remove a network; gone already is fine."""
+        """Remove a network. No error if it is gone."""
         with self._translated(f"remove the network {name}"):
             try:
                 self._api.remove_network(name)
@@ -318,12 +318,12 @@ class Engine:
                 return
 
     def connect(self, network: str, container: str) -> None:
-        """Attach a running container to a network, and mark that it was VSA that did."""
+        """Connect a running container to a network, and mark the connection as made by VSA."""
         with self._translated(f"connect {container} to {network}"):
             self._api.connect_container_to_network(container, network, driver_opt={_JOINED: "1"})
 
     def joined(self, name: str, network: str) -> bool:
-        """Say whether it was VSA that put a container on a network."""
+        """Say whether VSA connected a container to a network."""
         with self._translated(f"inspect the container {name}"):
             try:
                 ends = self._api.inspect_container(name)["NetworkSettings"]["Networks"]
@@ -332,7 +332,7 @@ class Engine:
         return _JOINED in ((ends.get(network) or {}).get("DriverOpts") or {})
 
     def members(self, network: str) -> list[str]:
-        """Return the names of all containers that are on a network or would be if they ran."""
+        """Return the names of all containers on a network, also of stopped ones."""
         with self._translated(f"list the containers on {network}"):
             entries = self._api.containers(all=True, filters={"network": [network]})
         return sorted(
@@ -343,10 +343,10 @@ class Engine:
         )
 
     def remove_edge(self, network: str) -> list[str] | None:
-        """Remove a network that VSA made and no container is on.
+        """Remove a network that VSA made, if no container is on it.
 
-        Returns None where it is gone, else the names of the containers on it; an empty list where somebody else made
-        it, for then it stays as well.
+        Returns None if the network is gone, otherwise the names of the containers on it. The list is empty if nobody is
+        on the network but somebody else made it: then it stays too.
         """
         found = self.network(network)
         if found is None:
@@ -358,7 +358,7 @@ class Engine:
         return None
 
     def disconnect(self, network: str, container: str) -> None:
-        """Detach a container from a network; not attached is fine."""
+        """Disconnect a container from a network. No error if it is not connected."""
         with self._translated(f"disconnect {container} from {network}"):
             try:
                 self._api.disconnect_container_from_network(container, network, force=True)

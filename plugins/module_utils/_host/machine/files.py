@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files on the host: read, and written so that a reader or a power cut sees the old or the new one, never a half.
+"""Read and write files on the host. A reader, and a power cut, sees the old or the new content, never a part.
 
 Note that this module is **private** to the collection.
 """
@@ -35,9 +35,9 @@ __all__ = (
 
 
 def read_bytes(path: Path | str) -> bytes | None:
-    """Return a file's content, or None where there is none.
+    """Return a file's content, None if there is no such file.
 
-    With few calls: a transaction reads thousands of small files, where pathlib takes longer than the kernel.
+    A transaction reads thousands of small files, and pathlib would take more time for them than the kernel.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -53,13 +53,13 @@ def read_bytes(path: Path | str) -> bytes | None:
 
 
 def read_text(path: Path | str) -> str | None:
-    """Return a file's text with its line ends as they are, or None where there is none."""
+    """Return a file's text with its line ends unchanged, None if there is no such file."""
     content = read_bytes(path)
     return None if content is None else content.decode()
 
 
 def read_json(path: Path) -> Any:
-    """Return a JSON file's content, or None where there is none or it is not whole."""
+    """Return the data of a JSON file, None if there is no such file or it is not JSON."""
     text = read_text(path)
     try:
         return None if text is None else json.loads(text)
@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
 
 
 def load_yaml(text: str, *, where: str) -> Any:
-    """Return what a YAML text says, with safe types only; RefusedError names the line."""
+    """Return the data of a YAML text, with safe types only. RefusedError names the line of a mistake."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -84,7 +84,7 @@ def load_yaml(text: str, *, where: str) -> Any:
 
 
 def dump_yaml(data: Any) -> str:
-    """Return YAML text for people: in the order given, block style."""
+    """Return data as YAML text for people: keys in the given order, block style."""
     import yaml
 
     return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, allow_unicode=True)
@@ -142,7 +142,7 @@ def write_new(path: Path | str, content: bytes, *, mode: int = 0o444) -> None:
 def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | None = None) -> bool:
     """Write a file by rename, unless it already has this text, mode and group. Returns whether it wrote.
 
-    Only root can give a file to a group that it is not in; for anybody else ``group`` says nothing.
+    Only root may give a file to any group. If the process does not run as root, ``group`` is ignored.
     """
     group = group if os.geteuid() == 0 else None
     try:
@@ -169,7 +169,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | N
 
 
 def point_link(link: Path, target: str) -> None:
-    """Make a symbolic link point to a relative target, in one atomic rename."""
+    """Point a symbolic link to a relative target, in one atomic rename."""
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -178,5 +178,5 @@ def point_link(link: Path, target: str) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory and all below it; gone already is fine."""
+    """Remove a directory and everything below it. No error if it is gone."""
     shutil.rmtree(path, ignore_errors=True)

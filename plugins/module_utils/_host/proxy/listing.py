@@ -114,7 +114,7 @@ def _explain(paths: Paths, live: Generation, domain: str, templates: Mapping[str
             renderers[settings] = Renderer(templates=templates, settings=settings, layout=LAYOUT, marker=live.marker)
         return renderers[settings].site(site)
 
-    lines = annotate(text, site=site, settings=parse_settings(settings), said=frozenset(settings), render=render)
+    lines = annotate(text, site=site, settings=parse_settings(settings), given=frozenset(settings), render=render)
     return {
         "text": text,
         "lines": [{"text": line.text, "source": line.source} for line in lines],

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The generations of the proxy's configuration on disk: read, staged, verified, pruned; and the journal of a commit.
+"""The generations of the proxy's configuration on disk, and the journal of a commit.
 
-A generation is plain copies, mode 0444. Its generation.json is written last, after NGINX has accepted it: a directory
-without one was never finished and is swept away by the next run.
+A generation is a directory of plain files with mode 0444. Its generation.json is written at the end, after NGINX has
+accepted the other files. A directory without a generation.json was never finished, and the next run removes it.
 Note that this module is **private** to the collection.
 """
 
@@ -44,11 +44,12 @@ _RECORD = "generation.json"
 
 @dataclass(frozen=True)
 class Record:
-    """generation.json: who made a generation, when and why, and the hash of every file.
+    """generation.json: who made a generation, when and by which verb, and the hash of every file.
 
-    ``time`` is RFC 3339 in UTC; ``sites`` maps each domain to its names, edge network and HTTP/3 switch; ``whole`` says
-    whether NGINX's test read all of it, or only the main file and the sites that changed; ``logs`` are those that came
-    with it.
+    * ``time``: RFC 3339 in UTC.
+    * ``sites``: the index, what the transaction has to know about each site (see desired.py), by domain.
+    * ``whole``: NGINX's test has read all files. Otherwise it has read the main file and the changed sites only.
+    * ``logs``: the log files that NGINX made when it tested this generation.
     """
 
     number: int
@@ -78,7 +79,7 @@ class Record:
 
     @classmethod
     def load(cls, data: Any) -> Record | None:
-        """Return the record that JSON holds, or None where it is none of schema 1."""
+        """Return the record in JSON data, None if the data is not a record of schema 1."""
         if not isinstance(data, dict) or data.get("schema") != 1:
             return None
         known = {entry.name for entry in dataclasses.fields(cls)}
@@ -90,7 +91,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Journal:
-    """A commit under way, and what it adds to the engine: what a later run must finish or take back."""
+    """A commit that is under way. A later run needs this to finish the commit or to roll it back.
+
+    ``networks`` are the networks that the commit creates, ``attached`` those that it connects the proxy to, and
+    ``joined`` the (network, container) pairs that it connects.
+    """
 
     base: int
     to: int
@@ -100,7 +105,8 @@ class Journal:
 
 
 @contextmanager
-def _full_disk_said() -> Iterator[None]:
+def _full_disk_refused() -> Iterator[None]:
+    """Turn the error of a full disk into a RefusedError."""
     try:
         yield
     except OSError as error:
@@ -109,7 +115,7 @@ def _full_disk_said() -> Iterator[None]:
                 "the disk is full, so the new generation could not be written",
                 field="path",
                 value=error.filename or "data/nginx/generations",
-                hint="free space below /srv, then run the same again",
+                hint="free space below /srv, then run the same verb again",
             ) from error
         raise
 
@@ -131,11 +137,11 @@ class Generations:
         self._paths = paths
 
     def directory(self, number: int) -> Path:
-        """Return where a generation lies."""
+        """Return the directory of a generation."""
         return self._paths.generations / str(number)
 
     def live_number(self) -> int:
-        """Return the number that ``current`` points to, 0 where there is none."""
+        """Return the number that ``current`` points to, 0 if there is no live generation."""
         try:
             name = os.readlink(self._paths.current).rpartition("/")[2]
         except (FileNotFoundError, OSError):
@@ -143,7 +149,7 @@ class Generations:
         return int(name) if name.isdigit() else 0
 
     def numbers(self) -> list[int]:
-        """Return the numbers of all generations that were finished, ascending."""
+        """Return the numbers of all finished generations, ascending."""
         try:
             names = [entry.name for entry in self._paths.generations.iterdir()]
         except FileNotFoundError:
@@ -160,14 +166,14 @@ class Generations:
         return _read_record(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 
     def read(self, number: int) -> Generation:
-        """Return a generation with the texts that lie on disk now; number 0 is the empty one.
+        """Return a generation with the texts that are on disk now; number 0 is the empty generation.
 
-        Where the record is gone the texts are still what is live; without hashes all of them count as drift.
+        Without its record a generation has no hashes, and so all of its files count as drift.
         """
         return self.read_with(number, self.record(number))
 
     def read_with(self, number: int, record: Record | None) -> Generation:
-        """Return the same for a record that was read already."""
+        """Return a generation whose record was read before."""
         if number == 0:
             return Generation()
         files = {}
@@ -189,28 +195,28 @@ class Generations:
         return Generation(number=number, files=files, hashes=record.files, inputs=record.inputs, marker=record.marker)
 
     def next_number(self) -> int:
-        """Return a number that no generation of this host had, also one that was rolled back."""
+        """Return a number that no generation of this host had, not even one that was rolled back."""
         last = read_json(self._paths.nginx / "last.json")
         tried = last if isinstance(last, int) else 0
         return max([self.live_number(), tried, *self.numbers()]) + 1
 
     def open(self, number: int) -> None:
-        """Make the empty directory of a new generation. RefusedError when the disk is full."""
+        """Make the empty directory of a new generation. RefusedError if the disk is full."""
         directory = self.directory(number)
         remove_tree(directory)
-        with _full_disk_said():
+        with _full_disk_refused():
             write_atomically(self._paths.nginx / "last.json", f"{number}\n", mode=0o644)
             for folder in (directory / "sites", directory / "manifests"):
                 folder.mkdir(parents=True)
 
     def write(self, number: int, files: Mapping[str, str]) -> dict[str, str]:
-        """Write files of a plan into their new generation and return their hashes. RefusedError when the disk is full.
+        """Write files of a plan into their new generation and return their hashes. RefusedError if the disk is full.
 
-        A power cut may lose them until ``fsync_generation`` was called; nothing live depends on them before.
+        A power cut may lose them until fsync_generation() was called. Nothing live depends on them before that.
         """
         directory = self.directory(number)
         hashes = {}
-        with _full_disk_said():
+        with _full_disk_refused():
             for name, text in files.items():
                 content = numbered(name, text, number).encode()
                 write_new(f"{directory}/{name}", content)
@@ -218,21 +224,24 @@ class Generations:
         return hashes
 
     def fsync_generation(self, record: Record) -> None:
-        """Make a generation last, before ``current`` may name it. RefusedError when the disk is full."""
+        """fsync all files and directories of a generation. Must run before ``current`` points to it.
+
+        RefusedError if the disk is full.
+        """
         directory = self.directory(record.number)
-        with _full_disk_said():
+        with _full_disk_refused():
             fsync_files(directory, [f"{directory}/{name}" for name in (*record.files, _RECORD)])
             for folder in (directory / "sites", directory / "manifests", directory, directory.parent):
                 fsync_directory(folder)
 
     def finish(self, record: Record) -> None:
-        """Write the record: from now on the generation may be committed."""
+        """Write the record. From then on the generation may be committed."""
         directory = self.directory(record.number)
-        with _full_disk_said():
+        with _full_disk_refused():
             write_new(directory / _RECORD, record.dump().encode())
 
     def verify(self, number: int, hashes: dict[str, str]) -> list[str]:
-        """Return the names of files that are not what was staged: an empty file passes NGINX's test."""
+        """Return the names of files that differ from their hash. An empty file would pass NGINX's test."""
         directory = self.directory(number)
         wrong = []
         for name, expected in hashes.items():
@@ -242,7 +251,7 @@ class Generations:
         return wrong
 
     def switch(self, number: int) -> None:
-        """Make a generation the live one, in one rename; number 0 takes the link away."""
+        """Point ``current`` to a generation, in one rename; number 0 removes the link."""
         if number == 0:
             self._paths.current.unlink(missing_ok=True)
             fsync_directory(self._paths.nginx)
@@ -255,7 +264,7 @@ class Generations:
             remove_tree(self.directory(number))
 
     def sweep(self) -> None:
-        """Remove what is newer than the live generation: prepared and never committed, or never finished."""
+        """Remove generations that were prepared and never committed, or never finished."""
         live = self.live_number()
         try:
             names = [entry.name for entry in self._paths.generations.iterdir()]
@@ -267,13 +276,13 @@ class Generations:
                 remove_tree(self._paths.generations / name)
 
     def prune(self) -> None:
-        """Keep the live generation and the last ones before it."""
+        """Remove old generations. The live one and a few before it stay."""
         live = self.live_number()
         for number in [number for number in self.numbers() if number != live][: -(KEPT - 1)]:
             self.discard(number)
 
     def journal(self) -> Journal | None:
-        """Return the commit that was under way when a run died, or None."""
+        """Return the journal of a commit that was under way when its run died, or None."""
         data = read_json(self._paths.journal)
         try:
             return Journal(**data) if isinstance(data, dict) else None
@@ -281,11 +290,11 @@ class Generations:
             return None
 
     def write_journal(self, journal: Journal) -> None:
-        """Note a commit before its first effect."""
-        with _full_disk_said():
+        """Write the journal. Must happen before the commit changes anything."""
+        with _full_disk_refused():
             write_atomically(self._paths.journal, json.dumps(dataclasses.asdict(journal)) + "\n", mode=0o600)
 
     def close_journal(self) -> None:
-        """Forget the commit: it is whole, or taken back."""
+        """Remove the journal: the commit is finished or rolled back."""
         self._paths.journal.unlink(missing_ok=True)
         fsync_directory(self._paths.nginx)

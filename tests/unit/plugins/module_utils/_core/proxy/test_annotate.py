@@ -19,7 +19,7 @@ def sources(
     site: Site,
     *,
     settings: Settings | None = None,
-    said: frozenset[str] = frozenset(),
+    given: frozenset[str] = frozenset(),
     text: str | None = None,
     template: str | None = None,
 ) -> dict[str, str | None]:
@@ -31,7 +31,7 @@ def sources(
         return make_renderer(settings=settings, templates=texts).site(site)
 
     text = render(site, settings) if text is None else text
-    lines = annotate(text, site=site, settings=settings, said=said, render=render)
+    lines = annotate(text, site=site, settings=settings, given=given, render=render)
     assert [line.text for line in lines] == text.splitlines(), "not a letter is lost"
     return {line.text.strip(): line.source for line in lines}
 
@@ -65,7 +65,7 @@ def test_a_line_and_its_source(fields: dict[str, Any], line: str, source: str | 
 
 def test_a_setting_of_the_host_is_told_from_what_is_built_in() -> None:
     line = "ssl_certificate $vsa_selfsigned/shop.example.com/fullchain.pem;"
-    assert sources(make_site(), settings=Settings(ca="selfsigned"), said=frozenset({"ca"}))[line] == "ca, vsa.yml"
+    assert sources(make_site(), settings=Settings(ca="selfsigned"), given=frozenset({"ca"}))[line] == "ca, vsa.yml"
 
 
 def test_a_block_of_its_own_begins_where_its_paragraph_does() -> None:
@@ -75,7 +75,7 @@ def test_a_block_of_its_own_begins_where_its_paragraph_does() -> None:
         text,
         site=site,
         settings=Settings(),
-        said=frozenset(),
+        given=frozenset(),
         render=lambda site, _settings: make_renderer().site(site),
     )
     block = [line for line in lines if line.source == "aliases" and "server_name shop" not in line.text]
