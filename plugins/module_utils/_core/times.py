@@ -10,12 +10,25 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import overload
 
 __all__ = ("parse_time", "rfc3339", "time_left")
 
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400
+
+
+@overload
+def rfc3339(moment: datetime.datetime) -> str: ...
+
+
+@overload
+def rfc3339(moment: None) -> None: ...
+
+
+@overload
+def rfc3339(moment: datetime.datetime | None) -> str | None: ...
 
 
 def rfc3339(moment: datetime.datetime | None) -> str | None:

@@ -134,7 +134,7 @@ class RenewalWindow:
         """Return the middle of the window, as an estimate: a client renews at a random moment within it."""
         return self.start + (self.end - self.start) / 2
 
-    def as_list(self) -> list[str | None]:
+    def as_list(self) -> list[str]:
         """Return start and end as text."""
         return [rfc3339(self.start), rfc3339(self.end)]
 

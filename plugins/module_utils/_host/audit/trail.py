@@ -13,7 +13,6 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import fcntl
 import json
@@ -36,6 +35,7 @@ from ..._core.audit.record import (
     parse_line,
     seal,
 )
+from ..machine.clock import time_now
 from . import runs as audit_runs
 from .places import Places, rotated_number
 from .runs import OpenRun
@@ -51,8 +51,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def now() -> str:
     """Return the current time as records have it: RFC 3339 in UTC, with microseconds."""
-    moment = datetime.datetime.now(datetime.timezone.utc)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return time_now().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class RecordedRun:

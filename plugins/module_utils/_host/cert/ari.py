@@ -130,7 +130,7 @@ def renewal_windows(
     cached = cached if isinstance(cached, dict) else {}
     wanted = {ari_id for ids in ids_of.values() for ari_id in ids}
     records = {ari_id: record for ari_id, record in cached.items() if ari_id in wanted and isinstance(record, Mapping)}
-    stamp = rfc3339(now) or ""
+    stamp = rfc3339(now)
     deadline = time.monotonic() + seconds
     for server, ids in ids_of.items():
         stale = [ari_id for ari_id in ids if str(records.get(ari_id, {}).get("until") or "") <= stamp]

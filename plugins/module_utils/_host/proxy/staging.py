@@ -8,7 +8,6 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from ..._core.errors import InternalError, RefusedError
 from ..._core.hints import Hint
 from ..._core.proxy.plan import GENERATION, MAIN, Plan, culprit_line, site_of
 from ..._core.run_context import RunContext
+from ..._core.times import rfc3339
+from ..machine.clock import time_now
 from ..store.access_logs import log_names, remove_logs
 from ..store.generations import Generations, Record
 from ..store.layout import CONTAINER_NGINX, Paths
@@ -82,19 +83,19 @@ class Staging:
             self._generations.open(number)
             hashes = self._write_and_test(number, plan, meanwhile, whole=whole)
             self._on_step("finish")
-            time = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+            now = rfc3339(time_now())
             origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor.displayed, "verb": run.verb}
             self._generations.finish(
                 Record(
                     number=number,
                     base=plan.base,
-                    time=time,
+                    time=now,
                     **origin,
                     plan=plan.hash,
                     inputs=plan.inputs,
                     marker=plan.marker,
                     files=hashes,
-                    sites=self._with_last_change(plan, sites, {"generation": number, "time": time, **origin}),
+                    sites=self._with_last_change(plan, sites, {"generation": number, "time": now, **origin}),
                     changed=list(plan.sites_changed),
                     removed=list(plan.sites_removed),
                     networks=list(plan.networks),

@@ -64,7 +64,7 @@ class Alerts:
     def _is_news(self, before: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
         if before is None or before.get("state") != entry["state"]:
             return True
-        repeat = rfc3339(self._now - _REPEAT) or ""
+        repeat = rfc3339(self._now - _REPEAT)
         return str(before.get("time") or "") <= repeat
 
     def _read_state(self) -> dict[str, dict[str, Any]]:

@@ -123,7 +123,7 @@ def late_certificates(
     * ``entries``: what ``list_certificates`` returns.
     * ``failed``: the messages of renewals that just failed, by domain; the empty name stands for all domains.
     """
-    stamp = rfc3339(now) or ""
+    stamp = rfc3339(now)
     late = []
     for entry in entries:
         message = failed.get(entry["domain"]) or failed.get(_ALL)
