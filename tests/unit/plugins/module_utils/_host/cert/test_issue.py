@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import datetime
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import NotRolledBackError, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.issue import ensure_certificate, valid_certificate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.cert_options import read_options
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.certificates import wrong_rights
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+
+from certbotengine import CertbotEngine
+from certs import make_pair as make_chain
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
@@ -59,3 +69,70 @@ def test_one_that_nginx_could_not_read_is_not(paths: Paths) -> None:
     assert mended.changed
     assert key.stat().st_mode & 0o777 == 0o640
     assert valid_certificate(read_host(paths), REQUEST) is not None
+
+
+# A CA that is asked, by an engine whose certbot is a fake
+
+SERVER = "https://127.0.0.1:1/dir"
+ASKED = IssueRequest("shop.test", ca=SERVER, prove=False)
+
+
+@pytest.fixture
+def engine(paths: Paths) -> CertbotEngine:
+    paths.letsencrypt.mkdir(parents=True)
+    return CertbotEngine(paths, make_chain(["A CA"]))
+
+
+def ensure(paths: Paths, engine: Any, request: IssueRequest = ASKED, *, check: bool = False) -> Result:
+    return ensure_certificate(read_host(paths), request, check=check, engine=engine)
+
+
+def test_a_missing_certificate_is_issued_once(paths: Paths, engine: CertbotEngine) -> None:
+    planned = ensure(paths, engine, check=True)
+    assert (planned.changed, planned.steps[0].text) == (True, "would be issued by 127.0.0.1:1: there is none")
+    assert engine.calls == []
+    made = ensure(paths, engine)
+    assert (made.changed, made.steps[0].text) == (True, "issued by A CA, ECDSA, 90 days")
+    assert made.data["certificate"]["state"] == "ok"
+    assert wrong_rights(paths, "shop.test", SERVER) == [], "NGINX can read it"
+    again = ensure(paths, engine)
+    assert (again.changed, again.steps[0].state) == (False, OK)
+    assert len(engine.calls) == 1
+
+
+def test_further_names_are_saved_for_the_next_time(paths: Paths, engine: CertbotEngine) -> None:
+    ensure(paths, engine, replace(ASKED, san=["api.shop.test"]))
+    assert read_options(paths, "shop.test").san == ("api.shop.test",)
+    assert not ensure(paths, engine).changed
+    dropped = ensure(paths, engine, replace(ASKED, unset=["san"]))
+    assert "it also covers api.shop.test" not in dropped.steps[0].text
+    assert dropped.data["certificate"]["names"] == ["shop.test"]
+    assert read_options(paths, "shop.test").san == ()
+
+
+def test_options_are_saved_only_after_a_success(paths: Paths, engine: CertbotEngine) -> None:
+    engine.failures["certonly"] = "An unexpected error occurred:\nthe CA says no"
+    with pytest.raises(RefusedError, match="it refused: the CA says no"):
+        ensure(paths, engine, replace(ASKED, san=["api.shop.test"]))
+    assert read_options(paths, "shop.test").san == ()
+
+
+def test_a_ca_that_named_a_time_is_not_asked_before(paths: Paths, engine: CertbotEngine) -> None:
+    later = NOW + datetime.timedelta(hours=1)
+    Certbot(paths).remember("shop.test", Attempts(failures=2, last=NOW, retry_after=later, error="slow down"))
+    with pytest.raises(RefusedError, match="is not asked again before") as refused:
+        ensure(paths, engine, replace(ASKED, force=True))
+    assert (refused.value.state, refused.value.details) == ("nothing was changed", ["last failure: slow down"])
+    assert engine.calls == []
+
+
+def test_a_certificate_that_cannot_be_served_is_an_error(paths: Paths, engine: CertbotEngine) -> None:
+    engine.lifetime = datetime.timedelta(minutes=1)
+    with pytest.raises(NotRolledBackError, match="cannot be served: it expired"):
+        ensure(paths, engine)
+
+
+def test_a_wildcard_without_a_dns_plugin_is_refused_before_the_ca_is_asked(paths: Paths, engine: CertbotEngine) -> None:
+    with pytest.raises(RefusedError, match="by DNS only"):
+        ensure(paths, engine, replace(ASKED, san=["*.shop.test"]))
+    assert engine.calls == []
