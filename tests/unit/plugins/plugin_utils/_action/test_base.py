@@ -137,4 +137,5 @@ def test_a_task_that_renders_gets_the_templates(kind: type[VsaAction], args: dic
 
 def test_removing_a_site_has_a_verb_of_its_own() -> None:
     assert call(Site, state="absent")[1]["flowbiz.vsa.site"]["verb"] == "site.unprovision"
+    assert call(Site, state="renamed")[1]["flowbiz.vsa.site"]["verb"] == "site.rename"
     assert call(Site)[1]["flowbiz.vsa.site"]["verb"] == "site.provision"
