@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,12 +117,25 @@ def _refusal(block: Block, variable: str, status: str) -> None:
     assert _same(block) == (("return", (status,)),)
 
 
+def pcre(pattern: str, *, flags: int = 0) -> re.Pattern[str]:
+    """Compile a regular expression of a map: what PCRE calls \\z is \\Z to Python."""
+    return re.compile(pattern.replace("\\z", "\\Z"), flags)
+
+
+def method_kept(block: Block, target: str) -> None:
+    """Assert that a block redirects GET and HEAD with 301, and other methods with 308, which keeps the method."""
+    assert [child.name for child in block.children] == ["if", "return"]
+    assert block.one("if").args == ("$vsa_redirect", "=", "308")
+    assert _same(block.one("if")) == (("return", ("308", target)),)
+    assert block.value("return") == ("301", target)
+
+
 def _redirects(server: Block, domain: str) -> None:
     """A server block that answers challenges, and redirects everything else to the domain."""
     locations = server.all("location")
     assert [it.args for it in locations] == [("^~", "/.well-known/acme-challenge/"), ("/",)]
     assert _same(locations[0]) == _ACME
-    assert _same(locations[1]) == (("return", ("301", f"https://{domain}$request_uri")),)
+    method_kept(locations[1], f"https://{domain}$request_uri")
 
 
 def meaning(text: str) -> Meaning:
@@ -155,9 +169,10 @@ def meaning(text: str) -> Meaning:
         redirected = servers[0].value("server_name")
     assert len(servers) <= 2
     assert domain in (served, *redirected)
-    gates = {block.args[0]: block for block in own.all("if")}
-    assert own.all("if")[0].args == ("$vsa_plain",)
-    assert _same(gates.pop("$vsa_plain")) == (("return", ("301", f"https://{served}$request_uri")),)
+    for block, status in zip(own.all("if"), ("308", "301"), strict=False):
+        assert block.args == ("$vsa_plain", "=", status)
+        assert _same(block) == (("return", (status, f"https://{served}$request_uri")),)
+    gates = {block.args[0]: block for block in own.all("if")[2:]}
     _refusal(gates.pop("$vsa_climbs"), "vsa_climbs", "400")
     shut = [name for name in gates if name.startswith("$vsa_shut_")]
     assert len(shut) == len(tree.all("geo"))
@@ -194,6 +209,10 @@ def meaning(text: str) -> Meaning:
                 assert not location.all("set")
             assert path not in routes
             routes[path] = upstreams[name]
+        elif location.args[0] == "=":
+            path = location.args[1]
+            assert f"{path}/" in {it.args[0] for it in own.all("location") if it.all("proxy_pass")}
+            method_kept(location, f"{path}/$is_args$args")
         else:
             assert location.args == ("/",)
             assert _same(location) == (("return", ("404",)),)

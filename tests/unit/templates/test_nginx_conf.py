@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import numbered
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import DROPPED_HEADERS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 from making import LAYOUT, MARKER, generation_files, make_renderer, make_site
-from nginx_text import Block, read_text, read_tree
+from nginx_text import Block, pcre, read_text, read_tree
+
+ROUTES = [{"path": path, "container": "web-1", "port": 3000, "strip_prefix": path == "/s/"} for path in ("/", "/s/")]
 
 
 def main(*, any_http3: bool = False, **settings: str) -> Block:
@@ -105,8 +108,14 @@ def test_certificates_of_blocks_without_one_are_named_by_the_block_never_by_the_
 
 
 def test_plain_http_goes_to_https_but_for_challenges() -> None:
-    table = variables(http())["$vsa_plain"]
-    assert table == {"default": "0", "~^http/[.]well-known/acme-challenge/": "0", "~^http/": "1"}
+    made = variables(http())
+    assert made["$vsa_redirect"] == {"default": "308", "GET": "301", "HEAD": "301"}
+    assert made["$vsa_plain"] == {
+        "default": "0",
+        "~^[0-9]+http/[.]well-known/acme-challenge/": "0",
+        "~^301http/": "301",
+        "~^308http/": "308",
+    }
 
 
 def test_challenges_of_every_name_are_answered() -> None:
@@ -192,7 +201,11 @@ def test_the_directories_of_certificates_are_variables() -> None:
         ("X-Forwarded-Proto", "$scheme"),
         ("X-Request-ID", "$request_id"),
         ("Forwarded", ""),
-        ("Upgrade", "$http_upgrade"),
+        ("X-Forwarded-Scheme", "$scheme"),
+        ("X-Forwarded-Ssl", "$https"),
+        *((header, "") for header in DROPPED_HEADERS),
+        ("HTTP2-Settings", ""),
+        ("Upgrade", "$vsa_upgrade"),
         ("Connection", "$vsa_connection"),
     ],
 )
@@ -204,7 +217,36 @@ def test_what_backends_are_told(header: str, value: str) -> None:
 def test_websockets_are_upgraded_and_other_connections_are_kept() -> None:
     block = http()
     assert block.value("proxy_http_version") == ("1.1",)
-    assert variables(block)["$vsa_connection"] == {"": "", "default": "upgrade"}
+    made = variables(block)
+    assert made["$vsa_upgrade"] == {"default": "", "~*^websocket\\z": "websocket"}
+    assert made["$vsa_connection"] == {"default": "", "websocket": "upgrade"}
+
+
+def test_no_map_takes_a_final_newline_for_the_end() -> None:
+    """$ matches before it, and %0a in a path is decoded to one."""
+    text = make_renderer().main(any_http3=False, any_auth=True)
+    text += make_renderer().site(make_site(maintenance=True, auth=["/admin/", "/api"], routes=ROUTES))
+    patterns = re.findall(r'(?m)"(~[^"]*)"', text)
+    assert len(patterns) > 10
+    assert not [pattern for pattern in patterns if re.search(r"[$](?:\)|\||\Z)", pattern)]
+
+
+@pytest.mark.parametrize(
+    ("status", "logged"), [("000", "0"), ("009", "9"), ("200", "200"), ("0404", "404"), ("-", "0"), ("200\n", "0")]
+)
+def test_a_status_in_the_log_is_a_json_number(status: str, logged: str) -> None:
+    table = variables(http())["$vsa_status"]
+    ((pattern, group),) = ((name, value) for name, value in table.items() if name != "default")
+    found = pcre(pattern.removeprefix("~")).search(status)
+    assert (found[int(group[1:])] if found else table["default"]) == logged
+
+
+def test_a_client_invents_no_label() -> None:
+    table = variables(http())["$vsa_method"]
+    assert table == {
+        "default": "other",
+        **{name: name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")},
+    }
 
 
 @pytest.mark.parametrize(
@@ -225,10 +267,22 @@ def test_a_backends_own_header_is_not_doubled(variable: str, absent: str, value:
 def test_a_line_of_the_log_is_json_whatever_the_client_sends() -> None:
     name, escape, *parts = http().one("log_format").args
     assert (name, escape) == ("vsa", "escape=json")
-    numbers = {"$status", "$bytes", "$body_bytes_sent", "$request_time"}
+    numbers = {"$vsa_status", "$bytes", "$body_bytes_sent", "$request_time"}
     line = re.sub(r"\$[a-z0-9_]+", lambda it: "1" if it[0] in numbers else "text", "".join(parts))
     read = json.loads(line)
-    assert {"time", "host", "client", "method", "uri", "status", "bytes", "seconds", "upstream", "id"} <= set(read)
+    assert {
+        "time",
+        "host",
+        "client",
+        "method",
+        "method_label",
+        "uri",
+        "status",
+        "bytes",
+        "seconds",
+        "upstream",
+        "id",
+    } <= set(read)
     assert http().value("access_log") == ("off",), "each site has its own"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -10,9 +9,10 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 from making import make_renderer, make_site
-from nginx_text import Block, Meaning, meaning, read_text
+from nginx_text import Block, Meaning, meaning, method_kept, pcre, read_text
 
 STAGING_URL = "https://acme-staging-v02.api.letsencrypt.org/directory"
+PLAIN = [("$vsa_plain", "=", "308"), ("$vsa_plain", "=", "301")]
 CHALLENGE, MARKER = ("^~", "/.well-known/acme-challenge/"), ("=", "/.well-known/vsa/marker")
 
 
@@ -103,11 +103,29 @@ def test_names(aliases: list[str]) -> None:
 def test_plain_http_and_aliases_are_sent_to_the_domain() -> None:
     redirecting, own = servers(aliases=["www.example.com"])
     assert redirecting is not None
-    there = ("301", "https://shop.example.com$request_uri")
-    assert redirecting.one("location", "/").value("return") == there
-    first = own.all("if")[0]
-    assert first.args == ("$vsa_plain",)
-    assert first.value("return") == there
+    there = "https://shop.example.com$request_uri"
+    method_kept(redirecting.one("location", "/"), there)
+    first = own.all("if")[:2]
+    assert [block.args for block in first] == [("$vsa_plain", "=", "308"), ("$vsa_plain", "=", "301")]
+    assert [block.value("return") for block in first] == [("308", there), ("301", there)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "slashless"),
+    [
+        (["/"], []),
+        (["/", "/api/"], ["/api"]),
+        (["/api/"], ["/api"]),
+        (["/api/", "/api"], []),
+        (["/a/", "/a/b/"], ["/a", "/a/b"]),
+    ],
+)
+def test_a_missing_final_slash_keeps_the_method(paths: list[str], slashless: list[str]) -> None:
+    _aliases, own = servers(routes=[route(path) for path in paths])
+    found = [block for block in own.all("location") if block.all("if") and block.args[1] != MARKER[1]]
+    assert [block.args for block in found] == [("=", path) for path in slashless]
+    for block, path in zip(found, slashless, strict=True):
+        method_kept(block, f"{path}/$is_args$args")
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -120,7 +138,7 @@ def test_challenges_are_answered_before_anything_else(number: int) -> None:
     assert location.value("root") == ("/var/www/acme",)
     assert not [child.name for child in server.children if child.name in ("return", "deny", "allow", "auth_basic")]
     # A challenge's own path is let through over plain HTTP, and never climbs.
-    assert [it.args for it in server.all("if")] == ([("$vsa_plain",), ("$vsa_climbs",)] if number == 1 else [])
+    assert [it.args for it in server.all("if")] == ([*PLAIN, ("$vsa_climbs",)] if number == 1 else [])
 
 
 def test_the_mark_shows_only_with_its_key_and_ahead_of_every_limit() -> None:
@@ -334,7 +352,7 @@ def test_www_either_way(www: str | None, served: str, redirected: tuple[str, ...
     # The lineage keeps the site's own name, and covers both.
     assert found.certificate == "$vsa_letsencrypt/shop.example.com"
     for server in read_text(text).all("server")[:-1]:
-        assert server.one("location", "/").value("return") == ("301", f"https://{served}$request_uri")
+        method_kept(server.one("location", "/"), f"https://{served}$request_uri")
 
 
 def test_a_stripped_route_takes_its_rest_from_the_raw_path() -> None:
@@ -344,7 +362,7 @@ def test_a_stripped_route_takes_its_rest_from_the_raw_path() -> None:
     for location, pattern in zip(routes(own)[1:], patterns, strict=True):
         name = location.value("proxy_pass")[0].partition("$vsa_rest_")[2]
         choices = [(it.name, it.args) for it in main.one("map", "$request_uri", f"$vsa_rest_{name}").children]
-        assert choices == [("default", ("/",)), (f"~^{pattern}(.*)$", ("/$1",))]
+        assert choices == [("default", ("/",)), (f"~^{pattern}(.*)\\z", ("/$1",))]
         # What is matched by another spelling is refused: there is no saying where its prefix ends.
         seen = [(it.name, it.args) for it in main.one("map", "$request_uri $uri", f"$vsa_misspelt_{name}").children]
         assert seen == [("default", ("0",)), (f"~^{pattern}", ("0",)), (f"~^[^ ]+ {pattern}", ("1",))]
@@ -384,10 +402,11 @@ def test_maintenance_closes_all_but_what_must_stay_open(paths: list[str], allow:
         ("/", True), ("/x", True), ("/.well-known/x", True), ("/.well-known/vsa/x", True), ("/.well-known/vsa/", True),
         ("/.well-known/vsa/marker/x", True), ("/x/.well-known/vsa/marker", True), ("/.well-known/acme-challenge", True),
         ("/.well-known/acme-challenge/token", False), ("/.well-known/vsa/marker", False),
+        ("/.well-known/vsa/marker\n", True), ("/.well-known/vsa/unavailable\n", True),
         ("/.well-known/vsa/maintenance", False), ("/.well-known/vsa/unavailable", False),
     ):  # fmt: skip
-        assert bool(re.search(pattern[1:], f"1 {path}")) is closed, path
-        assert not re.search(pattern[1:], f"0 {path}")
+        assert bool(pcre(pattern[1:]).search(f"1 {path}")) is closed, path
+        assert not pcre(pattern[1:]).search(f"0 {path}")
     own = main.all("server")[-1]
     assert own.one("if", shut.args[1]).value("return") == ("503",)
     assert ("503", "/.well-known/vsa/maintenance") in [it.args for it in own.all("error_page")]

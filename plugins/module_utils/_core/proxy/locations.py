@@ -11,20 +11,12 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..site.manifest import Route, Site
 
-__all__ = ("Location", "ambiguous_paths", "locations", "protects", "serves_below")
-
-# A path in a manifest may have no other character that means something to PCRE.
-_SPECIAL = re.compile(r"[.+]")
-# \x5c is a backslash; NGINX's own quoting leaves it alone.
-_PARAMETERS = r"(?:;[^/\x5c]*)?"
-# Between two parts of a path: a slash, and before it any number of empty parts, which may have parameters (``/;x/``).
-_SEPARATOR = rf"(?:[/\x5c]{_PARAMETERS})*[/\x5c]"
+__all__ = ("Location", "locations", "protects", "serves_below")
 
 
 @dataclass(frozen=True)
@@ -94,34 +86,7 @@ def _longest(prefixes: Iterable[str]) -> str | None:
     return max(prefixes, key=len, default=None)
 
 
-def ambiguous_paths(site: Site) -> list[tuple[str, bool, bool]]:
-    """Return the patterns that tell which normalised paths are refused. The first pattern that matches decides.
-
-    Each entry has a regular expression, whether case matters, and whether the path is refused. For each protected
-    prefix, the longest first: the locations where its users are asked for are not refused, and then every spelling that
-    a backend may read as the prefix is refused.
-    """
-    rules = []
-    places = locations(site)
-    for prefix in sorted((prefix for prefix in site.auth if prefix != "/"), key=len, reverse=True):
-        own = [place for place in places if place.protected == prefix]
-        rules += [(f"^{_escaped(place.path)}{'$' if place.exact else ''}", True, False) for place in own]
-        rules.append((f"^{_spellings(prefix)}", False, True))
-    return rules
-
-
 def _route(site: Site, path: str) -> Route | None:
     """Return the route that serves a path: the longest prefix of the path."""
     fitting = [route for route in site.routes if path.startswith(route.path)]
     return max(fitting, key=lambda route: len(route.path), default=None)
-
-
-def _escaped(path: str) -> str:
-    return _SPECIAL.sub(lambda found: f"[{found[0]}]", path)
-
-
-def _spellings(protected: str) -> str:
-    """Return a regular expression for everything that a backend may read as a protected prefix."""
-    parts = [_escaped(part) for part in protected.strip("/").split("/")]
-    text = _SEPARATOR + f"{_PARAMETERS}{_SEPARATOR}".join(parts)
-    return f"{text}(?:[/;\\x5c]|$)" if protected.endswith("/") else text

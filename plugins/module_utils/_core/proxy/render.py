@@ -16,7 +16,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..auth.htpasswd import file_name
@@ -24,7 +24,7 @@ from ..cert.status import DIRECTORIES
 from ..errors import InternalError, RefusedError, VsaError
 from ..settings import Settings
 from ..site.manifest import Route, Site, certificate_authority
-from .locations import Location, ambiguous_paths, locations
+from .locations import Location, locations
 
 try:
     from jinja2 import StrictUndefined, Template, TemplateError, Undefined
@@ -33,6 +33,7 @@ except ImportError:  # ansible-test imports every module_util without its librar
     ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
 
 __all__ = (
+    "DROPPED_HEADERS",
     "PAGES",
     "PROFILES",
     "TEMPLATES",
@@ -78,6 +79,58 @@ PROFILES = {
 DEFAULT_PROFILE = "web"
 
 
+# Request headers by which backends learn the client's address, the scheme, the path, the user or a program to run. The
+# proxy sets its own (X-Real-IP, X-Forwarded-…). Whatever a client sends under these names is dropped.
+DROPPED_HEADERS = (
+    # httpoxy: CGI programs read it as the variable HTTP_PROXY (https://httpoxy.org).
+    "Proxy",
+    # The client's address and the server's name.
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Forwarded-By",
+    "X-Forwarded-For-Original",
+    "X-Forwarded-Server",
+    "X-Host",
+    "X-Original-Forwarded-For",
+    "X-Original-Host",
+    "X-Originating-IP",
+    "X-ProxyUser-Ip",
+    "X-Remote-Addr",
+    "X-Remote-IP",
+    "CF-Connecting-IP",
+    "Client-IP",
+    "Fastly-Client-IP",
+    "True-Client-IP",
+    # The scheme.
+    "Front-End-Https",
+    "X-Forwarded-Protocol",
+    "X-Scheme",
+    "X-Url-Scheme",
+    # The path: Symfony, Zend and IIS take these instead of the request line.
+    "X-Original-URI",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Forwarded-Path",
+    "X-Forwarded-Uri",
+    # Files that Rack would let the proxy send.
+    "X-Accel-Mapping",
+    "X-Sendfile-Type",
+    # The user, as an authenticating proxy would say.
+    "Remote-User",
+    "X-Auth-Request-Email",
+    "X-Auth-Request-User",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-User",
+    "X-Remote-User",
+    "X-SSL-Client-Cert",
+    "X-SSL-Client-Verify",
+    "X-Webauth-User",
+)
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where things lie inside the proxy's container."""
@@ -104,6 +157,24 @@ def _zone_size(upstreams: int) -> str:
     while megabytes * 64 < upstreams:
         megabytes *= 2
     return f"{megabytes}m"
+
+
+def _protections(places: Sequence[Location]) -> list[str]:
+    """Return which users each location asks for, as auth.js reads it; nothing if all of them ask for the same users.
+
+    An entry is ``<path>=<protected prefix>``, or ``=<path>=…`` for an exact location. No prefix stands for everybody.
+    No path of a manifest has a blank or an equals sign.
+    """
+    if len({place.protected for place in places}) == 1:
+        return []
+    return [f"{'=' if place.exact else ''}{place.path}={place.protected or ''}" for place in places]
+
+
+def _slashless(places: Sequence[Location]) -> list[str]:
+    """Return the paths that lack only the final slash of a location, and that no other location serves."""
+    taken = {place.path for place in places}
+    folders = [place.path for place in places if place.path.endswith("/") and place.path != "/"]
+    return [path.rstrip("/") for path in folders if path.rstrip("/") not in taken]
 
 
 def _short_hash(*parts: object, digits: int = 8) -> str:
@@ -185,6 +256,7 @@ class Renderer:
                 "marker": self._marker,
                 "any_http3": any_http3,
                 "any_auth": any_auth,
+                "dropped_headers": DROPPED_HEADERS,
                 **_AUTH_ZONES,
                 "upstreams_zone": _zone_size(upstreams),
             },
@@ -204,6 +276,7 @@ class Renderer:
         maintenance = None
         if site.maintenance:
             maintenance = {"allow": site.maintenance_allow, "name": _short_hash(site.domain, digits=16)}
+        places = locations(site)
         return self._render(
             "site.conf.j2",
             {
@@ -217,9 +290,10 @@ class Renderer:
                 "own_certificate": authority == "selfsigned" or site.served != site.domain,
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
-                "ambiguous": self._ambiguous(site),
+                "protections": _protections(places),
                 "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
-                "routes": [self._location(site, place, named, realms) for place in locations(site)],
+                "routes": [self._location(site, place, named, realms) for place in places],
+                "slashless": _slashless(places),
                 "has_root": any(route.path == "/" for route in site.routes),
             },
         )
@@ -254,15 +328,6 @@ class Renderer:
             # network that the proxy is connected to.
             "server": f"{route.container}.{site.network}:{route.port}",
         }
-
-    @staticmethod
-    def _ambiguous(site: Site) -> dict[str, object] | None:
-        """Return the map that refuses ambiguous paths: the end of its variable's name, and its lines."""
-        rules = [
-            {"pattern": _Literal(f"{'~' if case else '~*'}{pattern}"), "refused": int(refused)}
-            for pattern, case, refused in ambiguous_paths(site)
-        ]
-        return {"name": _short_hash(site.domain, digits=16), "rules": rules} if rules else None
 
     def _location(
         self,
