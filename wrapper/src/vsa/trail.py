@@ -34,7 +34,6 @@ __all__ = (
     "recorded",
     "scratch_index",
     "send",
-    "status_words",
     "trail",
     "verdict",
 )
@@ -90,13 +89,6 @@ def verdict(head: str | None) -> ChainVerdict:
 
     known = dict.fromkeys(index().heads(), "the index")
     return verify(trail().lines(), heads={**known, **({head: "--head"} if head else {})})
-
-
-def status_words() -> tuple[str, ...]:
-    """Return the words for the status of a run."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import STARTED
-
-    return (STARTED, *STATUS.values())
 
 
 def send(config: Path | None, *, seconds: float) -> Any:

@@ -15,7 +15,7 @@ import click
 
 from vsa.command.options import Group, Whole, option, said
 from vsa.command.verb import config
-from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, RefusedError, UsageError
+from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, STATUS, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from vsa.output.screen import Screen
@@ -32,7 +32,7 @@ _SHOWN = 50
 _MOST = 10_000
 _FOLLOW_EVERY = 0.5
 _SEND_SECONDS = 60.0
-_STATES = "started ok internal_error usage_error refused failed unreachable not_put_back due interrupted".split()
+_STATES = ("started", *STATUS.values())
 
 
 @click.group("audit", cls=Group)
