@@ -1,4 +1,4 @@
-"""The command ``vsa``: the nouns, and how every call ends."""
+"""The command ``vsa``: its nouns, and how each call ends."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ for _command in (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command line and return its exit code; a failure ends in words, never in a traceback (but for ``-vvv``)."""
+    """Run a command line and return its exit code. A failure prints an error; only ``-vvv`` shows a traceback."""
     words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A terminal that cannot show a sign shows a question mark, not an error.
+            # A terminal that cannot show a character shows a question mark instead.
             stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=words, prog_name="vsa", standalone_mode=False)
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     except VsaError as error:
         return _fail(words, error)
     except click.Abort as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Click makes the same of Ctrl-C, and of a no
+        if isinstance(error.__context__, KeyboardInterrupt):  # Click raises Abort for Ctrl-C, and for the answer no
             return _fail(words, VsaError("interrupted", exit_code=EXIT_INTERRUPTED))
         return _fail(words, VsaError("not confirmed", exit_code=EXIT_REFUSED))
     except BrokenPipeError:
@@ -88,10 +88,12 @@ def _of_click(error: click.UsageError) -> UsageError:
     """Return Click's usage error in our own shape."""
     path = error.ctx.command_path if error.ctx else "vsa"
     message = error.format_message().rstrip(".")
+    if message.startswith("N"):
+        message = message[0].lower() + message[1:]
     if isinstance(error, click.MissingParameter) and error.param is not None:
         given = error.param.opts[0] if isinstance(error.param, click.Option) else error.param.human_readable_name
         message = f"{given} is missing"
-    return UsageError(message[:1].lower() + message[1:] if message[:1] == "N" else message, hint=f"{path} --help")
+    return UsageError(message, hint=f"{path} --help")
 
 
 def _fail(words: list[str], error: VsaError) -> int:
@@ -110,7 +112,7 @@ def _fail(words: list[str], error: VsaError) -> int:
 
 
 def _verb(words: list[str]) -> str | None:
-    """Return the verb that the words name, as documents say it."""
+    """Return the verb that the words name, as documents have it (``site.provision``)."""
     rest = iter(words)
     noun = next((cli.commands[word] for word in rest if word in cli.commands), None)
     if not isinstance(noun, click.Group):

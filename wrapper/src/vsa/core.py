@@ -1,6 +1,6 @@
-"""The one place where the wrapper meets the collection's pure core, and where that core was found.
+"""The only file of the wrapper that imports the pure core of the collection.
 
-Everything else in the wrapper takes these names from here, so that there is one import to look at when they disagree.
+All other files of the wrapper import the names from here. So there is one import to look at if the two do not fit.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def checked(form: str, value: str, *, field: str) -> Any:
     """Return a value in its normal form: one of the core's forms (``domain``, ``port`` …), ``route``, ``user``,
     ``password`` and ``env_value`` (which no error shows), or a setting.
 
-    Raises :class:`UsageError` that names the field as typed, the value and the expected form: at this door a value that
-    is not of its form is a usage error, for no host was asked.
+    Raises :class:`UsageError` with the field as typed, the value and the expected form. At this door a value that has
+    not its form is a usage error, because no host was asked.
     """
     try:
         if form in _SETTINGS:
@@ -130,9 +130,9 @@ def site_fields() -> tuple[str, ...]:
 
 
 def collections_root() -> Path:
-    """Return the directory that holds the ``ansible_collections`` which this very core was imported from.
+    """Return the parent of the directory ``ansible_collections`` from which this core was imported.
 
-    Links are not followed: in a clone the root is ``collections/``, where every link leads to the working tree.
+    Links are not followed. In a clone the result is ``collections/``, whose links lead to the working tree.
     """
     here = Path(errors.__file__).absolute()
     return next(parent.parent for parent in here.parents if parent.name == "ansible_collections")

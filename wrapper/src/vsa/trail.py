@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainProblem as ChainProblem
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.chain import ChainVerdict as ChainVerdict
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord as AuditRecord
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import TaskChange as TaskChange
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Index
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Row as Row
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places

@@ -1,4 +1,4 @@
-"""What ``vsa --version`` says: enough to report a fault with."""
+"""The output of ``vsa --version``, for reports of faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("describe",)
 
 
 def describe() -> str:
-    """Return the versions of the collection and of what it runs on, and where the collection lies."""
+    """Return the versions of the collection, Ansible and Python, and the path of the collection."""
     parts = [f"{name} {metadata.version(name)}" for name in ("ansible-core", "ansible-runner")]
     return (
         f"vsa {version()} ({', '.join(parts)}, Python {platform.python_version()}, collection in {collections_root()})"

@@ -32,8 +32,8 @@ def test_a_line_per_task_but_none_for_a_skipped_one(plain: _Plain, capsys: pytes
         plain.task("vps-01", "Do this")
         plain.tick()
         plain.task("vps-01", "And that")
-        plain.settle()
-        plain.settle()
+        plain.flush()
+        plain.flush()
     assert capsys.readouterr() == ("", "starting on vps-01\nvps-01: Do this\nvps-01: And that\n")
 
 

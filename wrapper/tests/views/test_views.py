@@ -245,7 +245,7 @@ def test_a_vhost_with_what_each_line_comes_from() -> None:
         "vps-01  shop.example.com  generation 9",
         "generation 7 changed it: site.apply by ana@laptop at t, audit id",
         "its manifest is declared",
-        "its files were edited since: vsa vhost sync writes them anew",
+        "its files were edited since: vsa vhost sync writes them again",
         "routes/0  upstream x {",
         "          }",
         "",

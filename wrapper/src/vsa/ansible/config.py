@@ -1,10 +1,10 @@
-"""Which ``ansible.cfg`` is in force, and the few settings of it that the wrapper itself must know."""
+"""Find the ``ansible.cfg`` in force, and read the few settings that the wrapper itself needs."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,10 @@ __all__ = ("Config", "find_config")
 
 @dataclass(frozen=True)
 class Config:
-    """An ``ansible.cfg`` (no ``path``: there is none), and its inventory, interpreter, callbacks if it says them."""
+    """An ``ansible.cfg`` and the settings in it: inventory, interpreter, callbacks.
+
+    ``path`` is None if there is no such file. A setting that the file does not have is None or empty.
+    """
 
     path: Path | None = None
     inventory: str | None = None
@@ -22,21 +25,28 @@ class Config:
 
 
 def find_config(caller: Mapping[str, str], *, here: Path, root: Path) -> Config:
-    """Return the configuration in force: ``ANSIBLE_CONFIG``, then the one here, the clone's, the user's, the machine's.
+    """Return the configuration in force, as Ansible finds it.
 
-    ``root`` is the collections path of our own core: in a clone its parent has the project's ``ansible.cfg``. As
-    Ansible does, a world-writable directory is passed over.
+    The order: ``ANSIBLE_CONFIG``, the current directory, the clone, the user's home, ``/etc/ansible``. ``root`` is the
+    collections path of our own core; in a clone the project's ``ansible.cfg`` is in the parent of ``root``.
     """
+    for candidate in _candidates(caller, here=here, root=root):
+        if candidate.is_file():
+            return _read(candidate.absolute())
+    return Config()
+
+
+def _candidates(caller: Mapping[str, str], *, here: Path, root: Path) -> Iterator[Path]:
     named = caller.get("ANSIBLE_CONFIG")
-    candidates = [
-        *([Path(named)] if named else []),
-        *([here / "ansible.cfg"] if not _world_writable(here) else []),
-        *([root.parent / "ansible.cfg"] if (root.parent / "galaxy.yml").is_file() else []),
-        Path("~/.ansible.cfg").expanduser(),
-        Path("/etc/ansible/ansible.cfg"),
-    ]
-    path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    return Config() if path is None else _read(path.absolute())
+    if named:
+        yield Path(named)
+    # As Ansible does, a directory that everybody can write is passed over.
+    if not _world_writable(here):
+        yield here / "ansible.cfg"
+    if (root.parent / "galaxy.yml").is_file():
+        yield root.parent / "ansible.cfg"
+    yield Path("~/.ansible.cfg").expanduser()
+    yield Path("/etc/ansible/ansible.cfg")
 
 
 def _world_writable(directory: Path) -> bool:
@@ -44,13 +54,13 @@ def _world_writable(directory: Path) -> bool:
 
 
 def _read(path: Path) -> Config:
-    import configparser  # only when a verb runs
+    import configparser  # imported here, because --help does not need it
 
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, OSError, UnicodeDecodeError):
-        return Config(path)  # Ansible will say what is wrong with it, in its own words
+        return Config(path)  # Ansible itself says what is wrong with the file
     inventory = parser.get("defaults", "inventory", fallback=None)
     if inventory and "," not in inventory:
         inventory = os.path.normpath(path.parent / Path(inventory).expanduser())

@@ -1,4 +1,7 @@
-"""What of the caller's environment a run may see: an allow-list, for ansible-runner writes all of it into a file."""
+"""The environment of a run. Of the caller's variables only those of a list are passed on.
+
+The reason: ansible-runner writes the whole environment into a file.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,18 @@ _PASSED = frozenset(
     """.split()
 )
 
-# runner replaces a larger result by {} without a word; this is beyond any list of ours.
+# ansible-runner replaces a larger result by {} and does not say so. No list of ours is as large as this.
 _MAX_EVENT_RES = str(1 << 40)
-
 
 _AUDIT = "flowbiz.vsa.audit"
 
 
 def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Config) -> dict[str, str]:
-    """Return the environment of a run: what the caller may hand on, then what we set.
+    """Return the environment of a run: the caller's variables that are on the list, then our own.
 
-    ``root`` is the collections path that our own core came from, ``private`` the run's directory, ``config`` the
-    ``ansible.cfg`` in force (without a path: Ansible looks for one itself).
+    * ``root``: the collections path that our own core came from.
+    * ``private``: the directory of the run.
+    * ``config``: the ``ansible.cfg`` in force. If it has no path, Ansible looks for one itself.
     """
     env = {key: value for key, value in caller.items() if key in _PASSED or key.startswith("LC_")}
     if config.path is not None:
@@ -47,15 +50,15 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
         caller.get("ANSIBLE_COLLECTIONS_PATH") or f"{Path.home()}/.ansible/collections:/usr/share/ansible/collections"
     )
     paths = [str(root), *(path for path in others.split(":") if path and path != str(root))]
-    # Our interpreter's own bin directory first: the ansible-playbook that belongs to this very installation.
+    # Our interpreter's bin directory comes first, so that the ansible-playbook of this installation runs.
     path = [str(Path(sys.executable).parent), caller.get("PATH") or os.defpath]
     return env | {
         "PATH": os.pathsep.join(path),
         "ANSIBLE_COLLECTIONS_PATH": ":".join(paths),
-        # runner switches host key checking off unless it is set.
+        # ansible-runner switches host key checking off if the variable is not set.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
-        # The environment wins over an ansible.cfg: what is enabled there stays so.
+        # The variable replaces the setting in ansible.cfg, so the callbacks of ansible.cfg are repeated here.
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(dict.fromkeys([*config.callbacks, _AUDIT])),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_NOCOLOR": "True",

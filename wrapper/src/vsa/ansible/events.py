@@ -1,4 +1,4 @@
-"""From ansible-runner's events to a report: a fold without effects, so that recorded events test it."""
+"""Turn the events of ansible-runner into a report. Nothing here has effects, so recorded events can test all of it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _INTERNAL_KEYS = frozenset(
     "skip_reason false_condition vsa_exit vsa_error bootstrap".split()
 )
 _CONCERN = re.compile(r"([A-Za-z][\w -]*) \| (.+)")
-_SAID = re.compile(r"(warning|would change): (.+)", re.DOTALL)
+_ANNOUNCED = re.compile(r"(warning|would change): (.+)", re.DOTALL)
 _OUTPUT_KEPT = 200
 
 
 @dataclass(frozen=True)
 class TaskStarted:
-    """A host begins a task."""
+    """A host starts a task."""
 
     host: str
     task: str
@@ -34,14 +34,14 @@ class TaskStarted:
 
 @dataclass(frozen=True)
 class TaskSkipped:
-    """The task that a host had begun was not for it."""
+    """A host skipped the task that it had started."""
 
     host: str
 
 
 @dataclass(frozen=True)
 class StepsDone:
-    """A host has done steps; ``diffs`` are Ansible's own, to be shown after them."""
+    """A host has done steps. ``diffs`` are Ansible's own diffs, which are shown after the steps."""
 
     host: str
     steps: tuple[dict[str, Any], ...]
@@ -50,7 +50,7 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class HostEnded:
-    """A host's task failed, or the host could not be reached; it may still be rescued."""
+    """A task of a host failed, or the host could not be reached. A rescue may still take care of the failure."""
 
     host: str
     message: str
@@ -68,7 +68,7 @@ Seen = TaskStarted | TaskSkipped | StepsDone | HostEnded | Output
 
 @dataclass
 class _Concern:
-    """Consecutive tasks ``<Concern> | <What it does>`` of modules that are not ours: one step together."""
+    """One step, made of consecutive tasks that are named ``<Concern> | <What it does>`` and are not our modules."""
 
     name: str
     changed: list[str] = field(default_factory=list)
@@ -81,11 +81,11 @@ class _Concern:
 
 
 class Fold:
-    """Takes events in their order by :meth:`feed`, and gives the report by :meth:`finish`.
+    """Takes the events in their order by :meth:`feed`, and returns the report by :meth:`finish`.
 
-    Tasks of other collections become steps too where they are named ``<Concern> | <What it does>``: one step for each
-    concern (the tasks of bootstrap are such tasks). A ``debug`` that says ``warning: …`` or ``would change: …`` is a
-    step as well. ``clock`` gives seconds, for the durations of the hosts.
+    Tasks of other collections become steps too, if their names have the form ``<Concern> | <What it does>``: one step
+    per concern. The tasks of bootstrap have such names. A ``debug`` task whose message begins with ``warning:`` or
+    ``would change:`` is a step as well. ``clock`` returns seconds; the durations of the hosts come from it.
     """
 
     def __init__(self, *, check: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
@@ -95,18 +95,20 @@ class Fold:
         self._started: dict[str, float] = {}
         self._concerns: dict[str, _Concern] = {}
         self._failures: Mapping[str, int] | None = None
-        self._hollow: set[str] = set()
+        self._without_schema: set[str] = set()
         self._output: list[str] = []
 
     def feed(self, event: Mapping[str, Any]) -> Iterator[Seen]:
-        """Yield what an event means for somebody who watches."""
+        """Yield what an event means for somebody who watches the run."""
         kind, data = event.get("event", ""), event.get("event_data") or {}
-        if text := event.get("stdout"):
+        text = event.get("stdout")
+        if text:
             self._output = [*self._output[-_OUTPUT_KEPT:], text]
             yield Output(text)
         if kind == "playbook_on_stats":
             self._failures = {**(data.get("failures") or {}), **(data.get("dark") or {})}
-            yield from (done for host in list(self._concerns) if (done := self._close_concern(host)))
+            for name in list(self._concerns):
+                yield from self._close_concern(name)
             return
         host = data.get("host")
         if host is None or not kind.startswith("runner_on_"):
@@ -114,15 +116,15 @@ class Fold:
         task = str(data.get("task") or data.get("task_action") or "task")
         result = data.get("res") or {}
         if data.get("play_pattern") == "localhost":
-            # The play that looks at the inventory before any host is asked.
+            # The play require_hosts: it looks at the inventory before any host is asked.
             if kind == "runner_on_failed" and not data.get("ignore_errors"):
                 error, _ = task_failed(result, task=task, ours=False)
                 self.report.error = {**error, "state": "nothing was changed"}
                 self.report.error_exit = result.get("vsa_exit", EXIT_USAGE)
             return
-        yield from self._of_host(host, kind.removeprefix("runner_on_"), task, data, result)
+        yield from self._host_event(host, kind.removeprefix("runner_on_"), task, data, result)
 
-    def _of_host(
+    def _host_event(
         self, host: str, kind: str, task: str, data: Mapping[str, Any], result: Mapping[str, Any]
     ) -> Iterator[Seen]:
         known = self.report.hosts.setdefault(host, HostResult())
@@ -139,56 +141,58 @@ class Fold:
             known.error, known.exit_code = unreachable(result, changed=known.changed)
             yield HostEnded(host, known.error["message"])
         elif kind == "failed" and not data.get("ignore_errors"):
-            yield from self._take(host, known, result, partial=True)
+            yield from self._add_own(host, known, result, partial=True)
             known.error, known.exit_code = task_failed(result, task=task, ours=ours)
             yield HostEnded(host, known.error["message"])
         elif kind in ("ok", "failed"):
             if ours and "schema" not in result:
-                self._hollow.add(host)
+                self._without_schema.add(host)
                 known.error, known.exit_code = without_schema(task)
                 yield HostEnded(host, known.error["message"])
             elif "schema" in result:
-                yield from self._take(host, known, result)
+                yield from self._add_own(host, known, result)
             else:
-                yield from self._plain(host, known, task, data, result)
+                yield from self._add_foreign(host, known, task, data, result)
 
-    def _take(
+    def _add_own(
         self, host: str, known: HostResult, result: Mapping[str, Any], *, partial: bool = False
     ) -> Iterator[Seen]:
-        """Add a result of ours: its steps, warnings and diffs, and what remains as payload."""
+        """Add the result of one of our modules: steps, warnings and diffs; all other keys are the payload.
+
+        ``partial`` results, those of a failed task, add no payload.
+        """
         steps = [step for step in result.get("steps") or () if isinstance(step, dict)]
         if "schema" in result:
-            steps += [
-                {"name": "warning", "state": "warning", "text": str(text)} for text in result.get("warnings") or ()
-            ]
-        if steps and (done := self._close_concern(host)):
-            yield done
+            warnings = [str(text) for text in result.get("warnings") or ()]
+            steps += [{"name": "warning", "state": "warning", "text": text} for text in warnings]
+        if steps:
+            yield from self._close_concern(host)
         known.steps += steps
         if not partial:
             known.changed |= bool(result.get("changed"))
-            known.payload.update(
-                {key: value for key, value in result.items() if key not in _INTERNAL_KEYS and not key.startswith("_")}
-            )
+            known.payload.update(_payload(result))
         diffs = _diffs(result)
         known.diffs += diffs
         if steps or diffs:
             yield StepsDone(host, tuple(steps), diffs)
 
-    def _plain(
+    def _add_foreign(
         self, host: str, known: HostResult, task: str, data: Mapping[str, Any], result: Mapping[str, Any]
     ) -> Iterator[Seen]:
-        """Add a result of another collection: to the step of its concern, or its diff alone."""
+        """Add the result of a module of another collection, to the step of its concern or as a diff alone."""
         changed, diffs = bool(result.get("changed")), _diffs(result)
-        known.changed |= changed
-        known.diffs += diffs if changed else ()
+        if changed:
+            known.changed = True
+            known.diffs += diffs
         named = _CONCERN.fullmatch(task)
-        aside = (
-            _SAID.fullmatch(str(result.get("msg") or "")) if str(data.get("task_action")).endswith("debug") else None
-        )
-        if aside:
-            name = named[1].lower() if named else aside[1]
-            state = "warning" if aside[1] == "warning" else "would_change"
-            first, *notes = aside[2].splitlines()
+        announced = None
+        if str(data.get("task_action")).endswith("debug"):
+            announced = _ANNOUNCED.fullmatch(str(result.get("msg") or ""))
+        if announced:
+            kind, text = announced[1], announced[2]
+            first, *notes = text.splitlines()
+            name = named[1].lower() if named else kind
+            state = "warning" if kind == "warning" else "would_change"
             yield from self._step(host, {"name": name, "state": state, "text": first, "notes": notes})
         elif named:
             yield from self._concern(host, named[1].lower(), named[2] if changed else None, diffs)
@@ -198,35 +202,33 @@ class Fold:
     def _concern(self, host: str, name: str, changed: str | None, diffs: tuple[dict[str, Any], ...]) -> Iterator[Seen]:
         concern = self._concerns.get(host)
         if concern is None or concern.name != name:
-            if done := self._close_concern(host):
-                yield done
+            yield from self._close_concern(host)
             concern = self._concerns[host] = _Concern(name)
         if changed:
             concern.changed.append(changed)
             concern.diffs += diffs
 
     def _step(self, host: str, step: dict[str, Any]) -> Iterator[Seen]:
-        if done := self._close_concern(host):
-            yield done
+        yield from self._close_concern(host)
         self.report.hosts[host].steps.append(step)
         yield StepsDone(host, (step,))
 
-    def _close_concern(self, host: str) -> StepsDone | None:
+    def _close_concern(self, host: str) -> Iterator[StepsDone]:
+        """End the step of the host's present concern, if there is one."""
         concern = self._concerns.pop(host, None)
-        if concern is None:
-            return None
-        step = concern.step(check=self._check)
-        self.report.hosts[host].steps.append(step)
-        return StepsDone(host, (step,), tuple(concern.diffs))
+        if concern is not None:
+            step = concern.step(check=self._check)
+            self.report.hosts[host].steps.append(step)
+            yield StepsDone(host, (step,), tuple(concern.diffs))
 
     def finish(self, code: int | None, *, interrupted: bool = False) -> Report:
-        """Return the report once the run has ended with Ansible's exit code.
+        """Return the report after the run has ended with Ansible's exit code.
 
-        Raises nothing: a run that ended without a result says so in ``report.error``.
+        Raises nothing. If a run ended without a result, ``report.error`` says so.
         """
         report = self.report
         for host in list(self._concerns):
-            self._close_concern(host)
+            list(self._close_concern(host))
         if interrupted:
             report.error = {
                 "message": "interrupted",
@@ -236,8 +238,7 @@ class Fold:
             report.error_exit = EXIT_INTERRUPTED
             return report
         for host, known in report.hosts.items():
-            # A failure that a rescue or ignore_unreachable took care of is not in the final count.
-            if known.error and self._failures is not None and host not in self._failures and host not in self._hollow:
+            if known.error and self._was_rescued(host):
                 known.error, known.exit_code = None, EXIT_OK
         failed = report.error or any(known.error for known in report.hosts.values())
         if code != 0 and not failed:
@@ -251,9 +252,18 @@ class Fold:
             report.error_exit = EXIT_USAGE
         return report
 
+    def _was_rescued(self, host: str) -> bool:
+        """Say whether a rescue or ignore_unreachable took care of a failure: the final count has no such failure."""
+        counted = self._failures is None or host in self._failures
+        return not counted and host not in self._without_schema
+
+
+def _payload(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a verb shows of a module's result."""
+    return {key: value for key, value in result.items() if key not in _INTERNAL_KEYS and not key.startswith("_")}
+
 
 def _diffs(result: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     found = result.get("diff") or ()
-    return tuple(
-        entry for entry in ([found] if isinstance(found, dict) else found) if isinstance(entry, dict) and entry
-    )
+    entries = [found] if isinstance(found, dict) else found
+    return tuple(entry for entry in entries if isinstance(entry, dict) and entry)

@@ -1,4 +1,4 @@
-"""From what Ansible says of a failed task to what an operator can act on: pure, one function per case."""
+"""Turn what Ansible reports about a failure into an error that an operator can act on. One pure function per case."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PREFIXES = re.compile(
     r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]"
     r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh):\s*)+'
 )
-# The further lines of such a message: "expected  at least 2.18".
+# A further line of the message of a foreign task: "expected  at least 2.18".
 _FACT = re.compile(r"\s*(field|value|expected|there are|it said|state|try)\s{2,}(.+)")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
-# What Ansible says where the words typed are at fault, before any play.
+# What Ansible prints before any play if the command line or the inventory is wrong.
 _USAGE = (
     "leaves us with no hosts to target",
     "does not match any hosts",
@@ -35,7 +35,7 @@ _DETAIL_LINES = 20
 
 
 def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
-    """Return the failure of one task: our modules' own error, or the best that can be made of a foreign one.
+    """Return the failure of one task: the error of our own module, or the best that can be made of another failure.
 
     A foreign task (bootstrap's are) says how it ended at the start of its message: ``refused:``, ``rolled back:`` or
     ``not rolled back:``. A module of ours that fails without ``vsa_exit`` has crashed.
@@ -43,7 +43,7 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
     if isinstance(result.get("vsa_error"), Mapping) and isinstance(result.get("vsa_exit"), int):
         return dict(result["vsa_error"]), result["vsa_exit"]
     culprit = _failed_item(result)
-    message = _said(culprit)
+    message = _message(culprit)
     if ours:
         return {
             "message": f"{task}: {message}",
@@ -65,15 +65,16 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
 
 
 def unreachable(result: Mapping[str, Any], *, changed: bool = False) -> Failure:
-    """Return ssh's own words of a host that could not be reached, or not any more (``changed``: some had been done)."""
-    lines = [line.strip() for line in _said(_failed_item(result)).splitlines() if line.strip()]
-    # ssh prints warnings first ("Permanently added …"); what it failed of comes last.
+    """Return the error of a host that ssh could not reach. ``changed`` says whether the run had already changed it."""
+    text = _message(_failed_item(result))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # ssh prints warnings first ("Permanently added …"). The reason of the failure is the last line.
     state = "what was done before stays; the same again goes on from there" if changed else "nothing was changed"
     return {"message": lines[-1], "details": lines[:-1], "state": state}, EXIT_UNREACHABLE
 
 
 def without_schema(task: str) -> Failure:
-    """Return the error of a result of ours that arrived without its content."""
+    """Return the error of a result of our module that arrived without its content."""
     return {
         "message": f"{task}: the result arrived without its content",
         "expected": "a result with schema: 1",
@@ -83,7 +84,7 @@ def without_schema(task: str) -> Failure:
 
 
 def ansible_broke(output: str, code: int | None) -> Failure:
-    """Return the error of a run that ended before a play did: Ansible's own words, a usage error where they are one."""
+    """Return the error of a run that ended before any play: a usage error or an internal error, in Ansible's words."""
     lines = [line.rstrip() for line in _CONTROL.sub("", output).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("[ERROR]", "ERROR!", "usage:"))]
     message = _PREFIXES.sub("", (errors or lines or [f"Ansible ended with code {code} and said nothing"])[-1])
@@ -98,7 +99,7 @@ def ansible_broke(output: str, code: int | None) -> Failure:
 
 
 def _spelled_out(lines: Sequence[str]) -> dict[str, Any]:
-    """Return the error that a message's lines spell out: ``key  value``, and other lines as details."""
+    """Return the error that the lines of a message describe: lines ``key  value``; other lines are details."""
     error: dict[str, Any] = {"message": lines[0] if lines else "it failed", "details": []}
     sentences: list[str] = []
     for line in lines[1:]:
@@ -131,15 +132,14 @@ def _failed_item(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return result
 
 
-def _said(result: Mapping[str, Any]) -> str:
+def _message(result: Mapping[str, Any]) -> str:
     message = _PREFIXES.sub("", _CONTROL.sub("", str(result.get("msg") or ""))).strip()
     return message or "it failed and said nothing"
 
 
 def _tail(result: Mapping[str, Any]) -> list[str]:
     """Return the last lines of what a command or a crashed module printed."""
-    text = (
-        result.get("stderr") or result.get("module_stderr") or result.get("module_stdout") or result.get("stdout") or ""
-    )
+    outputs = [result.get(key) for key in ("stderr", "module_stderr", "module_stdout", "stdout")]
+    text = next((output for output in outputs if output), "")
     lines = [line.rstrip() for line in _CONTROL.sub("", str(text)).splitlines() if line.strip()]
     return lines[-_DETAIL_LINES:]

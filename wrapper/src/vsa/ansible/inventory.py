@@ -1,8 +1,8 @@
-"""Which hosts a verb would act on, as far as that can be known without starting Ansible.
+"""Find the hosts that a verb would act on, without starting Ansible.
 
-Ansible takes half a second to parse an inventory; the plain YAML that this project uses is read here in milliseconds.
-What is not plain (another format, a plugin, a pattern with ranges or expressions) is answered by ``None``, "not known":
-then Ansible alone decides, and the playbooks make the same checks.
+Ansible takes half a second to parse an inventory. The plain YAML inventories of this project are read here in
+milliseconds. If an inventory or pattern is not plain (another format, a plugin, ranges, expressions), the functions
+return None, which means "not known". Then Ansible alone decides, and the playbooks make the same checks.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Groups = Mapping[str, tuple[str, ...]]
 """The hosts of each group, ``all`` among them, in the order of the file."""
 
 HOST_SETTINGS = Path("/etc/vsa/vsa.yml")
-"""Where bootstrap leaves the settings of a host: this machine is one of ours."""
+"""The settings that bootstrap writes on a host. If the file exists, this machine is a host of ours."""
 
-# Ansible's `inventory_ignore_extensions`, and what lies beside an inventory without being one.
+# The endings of Ansible's `inventory_ignore_extensions`, and of files that are often kept beside an inventory.
 _IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _VARIABLES = ("group_vars", "host_vars")
 _SIMPLE = re.compile(r"[!&]?[A-Za-z0-9_.*?-]+")
@@ -36,8 +36,9 @@ def chosen_inventory(
 ) -> tuple[str | None, bool]:
     """Return the inventory (an absolute path, or a host list with a comma) and whether this machine is the target.
 
-    The order: ``-i``, ``VSA_INVENTORY``, this machine where bootstrap has made it a host of ours (``host_settings``
-    exists), the ``inventory`` of ``ansible.cfg``. Raises :class:`UsageError` for what does not exist, or none at all.
+    The order: ``-i``, ``VSA_INVENTORY``, this machine if bootstrap made it a host of ours (``host_settings`` exists),
+    the ``inventory`` of ``ansible.cfg``. Raises :class:`UsageError` if there is no inventory, or the named one is not
+    there.
     """
     for field, value in (("--inventory", flag), ("VSA_INVENTORY", caller.get("VSA_INVENTORY"))):
         if not value:
@@ -60,7 +61,7 @@ def chosen_inventory(
 
 
 def read_groups(inventory: str | None) -> Groups | None:
-    """Return the groups of an inventory, or ``None`` where only Ansible can tell."""
+    """Return the groups of an inventory, or None if only Ansible can tell."""
     if inventory is None:
         return None
     if "," in inventory:
@@ -80,7 +81,7 @@ def read_groups(inventory: str | None) -> Groups | None:
 
 
 def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:
-    """Return the hosts that a limit leaves, or ``None`` where it is more than names, globs and ``,:!&``."""
+    """Return the hosts that a limit leaves, or None if the limit has more than names, globs and ``,:!&``."""
     everything = groups["all"]
     if limit is None:
         return everything
@@ -99,7 +100,7 @@ def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:
 
 
 def one_host(hosts: tuple[str, ...] | None, *, limit: str | None, single: bool) -> None:
-    """Raise :class:`UsageError` where no host is left, or several are for a verb that acts on one."""
+    """Raise :class:`UsageError` if no host is left, or if several are left for a verb that acts on one."""
     if hosts is None:
         return
     if not hosts:
@@ -113,7 +114,7 @@ def one_host(hosts: tuple[str, ...] | None, *, limit: str | None, single: bool) 
         raise UsageError(
             "this verb acts on one host, and there are several",
             field="--limit",
-            value=limit or "(not said)",
+            value=limit or "(not given)",
             there_are=hosts,
             hint=f"the same with --limit {hosts[0]}",
         )
@@ -130,10 +131,10 @@ def _files(path: Path) -> Iterable[Path | None]:
 
 
 def _load(path: Path) -> Any:
-    import yaml  # 35 ms, and --help does not need it
+    import yaml  # imported here: it takes 35 ms, and --help does not need it
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Plain values; a tag of Ansible's (!vault, !unsafe) marks a variable, and variables do not matter here."""
+        """Loads plain values. Tags of Ansible (!vault, !unsafe) mark variables, which do not matter here."""
 
     Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
     try:
@@ -143,7 +144,7 @@ def _load(path: Path) -> Any:
 
 
 def _collect(name: str, group: Any, members: dict[str, list[str]], children: dict[str, list[str]]) -> bool:
-    """Note a group's hosts and children; false where it is not of the plain form."""
+    """Add the hosts and children of a group. Return False if the group has not the plain form."""
     group = {} if group is None else group
     if not isinstance(group, dict) or not all(isinstance(group.get(key) or {}, dict) for key in ("hosts", "children")):
         return False

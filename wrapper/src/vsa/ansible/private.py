@@ -1,4 +1,4 @@
-"""The private directory of one run: mode 0700, on tmpfs where there is one, gone afterwards."""
+"""The private directory of one run: mode 0700, on a tmpfs if there is one, removed afterwards."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 __all__ = ("private_directory", "secret_file", "tmpfs")
 
-# A directory whose process was killed by SIGKILL stays; the next run removes it once no run can be that long.
+# SIGKILL leaves a directory behind. A later run removes the directory when no run can be that old.
 _STALE_SECONDS = 86_400
 
 
 def tmpfs() -> Path:
-    """Return where private files go: a tmpfs if this machine has one, else the system's temporary directory."""
+    """Return the directory for private files: a tmpfs if this machine has one, else the temporary directory."""
     for candidate in ("/dev/shm", os.environ.get("XDG_RUNTIME_DIR", "")):  # noqa: S108 (a tmpfs, and the directory in it is ours)
         if candidate and os.access(candidate, os.W_OK | os.X_OK) and Path(candidate).is_dir():
             return Path(candidate)
@@ -26,7 +26,7 @@ def tmpfs() -> Path:
 
 @contextlib.contextmanager
 def private_directory() -> Iterator[Path]:
-    """Yield a new directory that nobody else can read and that is removed at the end, however it ends."""
+    """Yield a new directory that nobody else can read. It is removed at the end, after an error too."""
     prefix = f"vsa-{os.getuid()}-"
     _remove_stale(tmpfs(), prefix)
     path = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=tmpfs()))
@@ -38,7 +38,7 @@ def private_directory() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def secret_file(secret: str) -> Iterator[str]:
-    """Yield the path of a file that holds a secret, which nobody else can read and which is gone afterwards."""
+    """Yield the path of a file with a secret. Nobody else can read the file, and it is removed at the end."""
     with private_directory() as directory:
         path = directory / "secret"
         path.touch(mode=0o600, exist_ok=False)

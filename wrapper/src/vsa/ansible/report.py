@@ -1,4 +1,4 @@
-"""What came of a run, as values: a result per host, and the exit code that speaks for all of them."""
+"""The report of a run as values: a result per host, and one exit code for all hosts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A command as a value: what a verb's words mean, before anything runs.
+"""A command as a value, before anything runs.
 
-Noun files build these with pure functions, tests compare them for equality, and ``runner.py`` alone executes them.
+The files of the verbs build the values by pure functions, tests compare the values, and ``runner.py`` alone executes
+them.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ def given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """On which hosts and in which way: the options that every verb takes.
+    """The hosts and the way of a run: the options that every verb takes.
 
-    ``inventory`` is an absolute path, or a host list with a comma; ``None`` leaves it to ``ansible.cfg``. ``local``
-    makes this machine the only host. ``verbosity`` is the number of ``-v`` typed.
+    * ``inventory``: an absolute path, or a list of hosts with a comma. None: ``ansible.cfg`` names the inventory.
+    * ``local``: this machine is the only host.
+    * ``verbosity``: the number of ``-v``.
     """
 
     inventory: str | None = None

@@ -1,11 +1,12 @@
-"""The one place where a :class:`~vsa.ansible.run.Run` is executed, and the only file that imports ansible-runner.
+"""Execute a :class:`~vsa.ansible.run.Run`. No other file imports ansible-runner.
 
-What is particular about it, and why:
+Four things differ from the plain use of ansible-runner:
 
-* the private directory holds the extra vars as a 0600 file, so that nothing typed is ever on a command line;
-* runner copies ``os.environ`` and writes it into its artifacts, so it sees a scrubbed one;
-* the event handler only enqueues: it runs in runner's reading loop, where any work would stall Ansible's output;
-* it answers ``False``, so that runner leaves no copy of an event on disk.
+* The extra variables are in a file of mode 0600 in the private directory. So no typed value is on a command line.
+* ansible-runner writes a copy of ``os.environ`` into its artifacts. So it gets a scrubbed environment.
+* The event handler only puts events into a queue. It is called in the loop that reads Ansible's output, and any work
+  there would stall the output.
+* The event handler returns False, so that ansible-runner leaves no copy of an event on disk.
 """
 
 from __future__ import annotations
@@ -37,22 +38,23 @@ __all__ = ("Execution", "local_name")
 _TICK = 0.1
 _GRACE_SECONDS = 15
 _UNBROKEN = 1000
-# -v shows Ansible's plain output, -vv adds results, -vvv is everything.
+# With -v Ansible prints its plain output, with -vv results too, with -vvv everything.
 _ANSIBLE_VERBOSITY = {0: 0, 1: 0, 2: 1}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def local_name() -> str:
-    """Return the name under which this machine stands in the inventory that ``--local`` makes."""
+    """Return the name of this machine in the inventory that ``--local`` makes."""
     name = socket.gethostname().partition(".")[0]
     return name if name and all(letter.isalnum() or letter in "-_" for letter in name) else "localhost"
 
 
 class Execution:
-    """One run under way: iterate over it for the events, with ``None`` ten times a second in between.
+    """A run in progress. Iterate over it to get the events; None comes ten times a second if there is no event.
 
-    Use it as a context manager. After the last event ``code`` is Ansible's exit code and ``interrupted`` says whether a
-    signal ended it. INT, TERM and HUP are handed on to Ansible; a second one, or fifteen seconds, ends it by force.
+    Use it as a context manager. After the last event ``code`` is Ansible's exit code, and ``interrupted`` says whether
+    a signal ended the run. INT, TERM and HUP are passed on to Ansible. A second signal, or the end of fifteen seconds,
+    kills Ansible.
     """
 
     def __init__(self, run: Run, *, config: Config, caller: Mapping[str, str], audit: Mapping[str, Any]) -> None:
@@ -85,7 +87,7 @@ class Execution:
         self._stack.close()
 
     def __iter__(self) -> Iterator[dict[str, Any] | None]:
-        """Yield events until Ansible has ended; ``None`` where nothing happened for a tenth of a second."""
+        """Yield events until Ansible has ended, and None after each tenth of a second without an event."""
         while True:
             try:
                 event = self._events.get(timeout=_TICK)
@@ -100,17 +102,17 @@ class Execution:
             raise self._failure
 
     def _start(self) -> None:
-        import ansible_runner.interface  # 0.1 s, and --help does not need it
+        import ansible_runner.interface  # imported here: it takes 0.1 s, and --help does not need it
 
         private = self._stack.enter_context(private_directory())
         for number in _SIGNALS:
             self._stack.callback(signal.signal, number, signal.signal(number, self._signalled))
         columns = shutil.get_terminal_size().columns if self._run.verbosity else _UNBROKEN
-        _watch_children(self._born, columns=columns)
+        _watch_children(self._child_started, columns=columns)
         root = collections_root()
         environment = scrubbed(self._caller, root=root, private=private, config=self._config)
         if self._config.interpreter is None:
-            # Fixed, not discovered: discovery costs a round trip for each host.
+            # The interpreter is fixed, because its discovery costs a round trip for each host.
             environment.setdefault("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
         with _environment(environment):
             runner = ansible_runner.interface.init_runner(
@@ -128,12 +130,12 @@ class Execution:
     def _work(self, runner: Any) -> None:
         try:
             _, self.code = runner.run()
-        except BaseException as error:  # it is raised again where the events are read
+        except BaseException as error:  # __iter__ raises it again
             self._failure = error
         finally:
             self._events.put(None)
 
-    def _born(self, child: int) -> None:
+    def _child_started(self, child: int) -> None:
         self._child = child
         if self.interrupted:
             self._pass_on(signal.SIGTERM)
@@ -144,7 +146,7 @@ class Execution:
         else:
             self._kill_at = time.monotonic() + _GRACE_SECONDS
         self.interrupted = True
-        # runner starts Ansible with SIGHUP ignored, so that one is passed on as TERM.
+        # ansible-runner starts Ansible with SIGHUP ignored, so Ansible gets TERM instead of HUP.
         self._pass_on(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
     def _pass_on(self, number: int) -> None:
@@ -153,12 +155,12 @@ class Execution:
                 os.killpg(self._child, number)
 
     def _cancelled(self) -> bool:
-        """Tell runner, about once a second, whether to kill what is left."""
+        """Say whether ansible-runner is to kill what is left. It asks about once a second."""
         return self._kill_at is not None and time.monotonic() > self._kill_at
 
 
 def _arguments(run: Run, *, private: Path, audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return runner's keyword arguments; all that was typed goes into files of the private directory."""
+    """Return the arguments of ansible-runner. All typed values go into files of the private directory."""
     extravars = {**run.extravars, **audit}
     words = [*(["--check"] if run.check else []), *(["--diff"] if run.diff else [])]
     arguments: dict[str, Any] = {
@@ -177,7 +179,7 @@ def _arguments(run: Run, *, private: Path, audit: Mapping[str, Any]) -> dict[str
     if run.local:
         arguments["inventory"] = [str(_local_inventory(private))]
     elif run.inventory is not None:
-        # As a list: a text would be taken for the content of an inventory and written to a file.
+        # A list, because ansible-runner takes a string for the content of an inventory and writes it to a file.
         arguments["inventory"] = [run.inventory]
     return arguments
 
@@ -191,7 +193,7 @@ def _local_inventory(private: Path) -> Path:
 
 @contextlib.contextmanager
 def _environment(environment: Mapping[str, str]) -> Iterator[None]:
-    """Be in another environment for as long as runner copies it."""
+    """Replace ``os.environ`` while ansible-runner copies it."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(environment)
@@ -203,19 +205,19 @@ def _environment(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def _watch_children(born: Callable[[int], None], *, columns: int) -> None:
-    """Have runner tell the process id of the Ansible that it starts, and not sleep when it has ended.
+    """Replace pexpect in ansible-runner, to learn the process id of Ansible and to save a sleep at its end.
 
-    runner keeps its child in a local variable, so there is no other way to pass a signal on (its own way is SIGKILL);
-    and pexpect sleeps 0.1 s on closing a terminal, which is a tenth of a short run.
+    ansible-runner keeps the child in a local variable, so there is no other way to pass a signal on (its own way is
+    SIGKILL). pexpect sleeps 0.1 s when it closes a terminal, which is a tenth of a short run.
     """
     import pexpect  # with ansible-runner
     from ansible_runner import runner as module
 
     class Spawn(pexpect.spawn):  # type: ignore[misc]
-        """A child that is known as soon as it exists."""
+        """A child process whose id is known as soon as the process exists."""
 
         def _spawnpty(self, args: list[str], **kwargs: Any) -> Any:
-            # Ansible breaks its messages at the terminal's width; unbroken they can be read again.
+            # Ansible breaks its messages at the width of the terminal. Unbroken messages can be parsed.
             kwargs["dimensions"] = (24, columns)
             process = super()._spawnpty(args, **kwargs)
             process.delayafterclose = 0
@@ -223,7 +225,7 @@ def _watch_children(born: Callable[[int], None], *, columns: int) -> None:
             return process
 
     class Watched:
-        """What runner uses of pexpect, with our spawn."""
+        """The part of pexpect that ansible-runner uses, with our spawn."""
 
         spawn = Spawn
         exceptions = pexpect.exceptions

@@ -1,4 +1,4 @@
-"""What users type is data, never a template: every string is handed to Ansible marked as such."""
+"""Mark strings for Ansible as data. Ansible renders no marked string as a template, whatever an operator typed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ("marked_unsafe",)
 
 
 def marked_unsafe(value: Any) -> Any:
-    """Return a JSON value in which every string, keys aside, is marked so that Ansible never renders it.
+    """Return a JSON value with every string marked, so that Ansible never renders it. Keys are not marked.
 
     ``{"__ansible_unsafe": "…"}`` is how Ansible itself writes such strings in JSON (its profile ``_legacy``).
     """

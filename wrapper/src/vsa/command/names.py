@@ -1,4 +1,4 @@
-"""Names for shell completion, kept from what ``list`` and ``show`` returned: completing never contacts a host."""
+"""Names for shell completion. A cache keeps what ``list`` returned, so completion contacts no host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _cache() -> Path:
 
 
 def _read() -> dict[str, dict[str, list[str]]]:
-    """Return the names of each kind by host; a cache that cannot be read is an empty one."""
+    """Return the names of each kind by host, nothing if the cache cannot be read."""
     try:
         hosts = json.loads(_cache().read_text(encoding="utf-8"))["hosts"]
         return {str(host): dict(entry) for host, entry in hosts.items()}
@@ -37,9 +37,9 @@ def known(kind: str) -> list[str]:
 
 
 def remember(seen: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
-    """Keep what hosts have: for each host the names of each kind that was asked for; other kinds stay as they were.
+    """Store the names that hosts have, by kind. The names of other hosts and kinds stay.
 
-    A cache that cannot be written is no error: nothing but completion needs it.
+    A cache that cannot be written is no error, because only completion needs the cache.
     """
     hosts = _read()
     for host, kinds in seen.items():
@@ -54,7 +54,7 @@ def remember(seen: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
 
 
 def _inventory_names() -> Iterable[str]:
-    """Return hosts and groups of the inventory that would be used."""
+    """Return the hosts and groups of the inventory that a verb would use."""
     from vsa.ansible.config import find_config
     from vsa.ansible.inventory import HOST_SETTINGS, chosen_inventory, read_groups
     from vsa.core import UsageError, collections_root

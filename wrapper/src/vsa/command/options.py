@@ -1,4 +1,4 @@
-"""Options: the ones that every verb takes, before or after it, and the types that check what is typed."""
+"""The options that every verb takes, before or after the verb, and the types that check typed values."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from vsa.core import UsageError, checked, setting, site_fields
 __all__ = (
     "CA_HELP",
     "Checked",
+    "GlobalOptions",
     "Group",
     "HostPattern",
-    "Said",
     "Setting",
     "StackName",
     "Variable",
     "Verb",
-    "Whole",
+    "WholeNumber",
+    "global_options",
     "option",
-    "said",
 )
 
-_SAID = "vsa.said"
+_GLOBAL_OPTIONS = "vsa.global_options"
 _PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
 _LIMIT = re.compile(rf"(?!-){_PATTERN}(?:[,:]{_PATTERN})*")
 CA_HELP = "letsencrypt, staging, selfsigned, or the https URL of an ACME directory"
 
 
-class Said(dict[str, Any]):
-    """What the global options said so far, wherever they stood; a later one wins, ``-v`` adds up."""
+class GlobalOptions(dict[str, Any]):
+    """The global options of a command line, from before and after the verb. A later one wins, ``-v`` adds up."""
 
     def note(self, name: str, value: Any) -> None:
-        """Add what one option said."""
+        """Add the value of one option."""
         if name == "verbosity":
             self[name] = self.get(name, 0) + value
         elif value not in (None, False):
             self[name] = value
 
 
-def said(context: click.Context) -> Said:
-    """Return what the global options said in the whole command line."""
-    found: Said = context.meta.setdefault(_SAID, Said())
+def global_options(context: click.Context) -> GlobalOptions:
+    """Return the global options of the whole command line."""
+    found: GlobalOptions = context.meta.setdefault(_GLOBAL_OPTIONS, GlobalOptions())
     return found
 
 
 class Checked(click.ParamType[Any]):
-    """A value that a form of the collection's core checks and normalises; ``complete`` names what it completes to."""
+    """A value that a form of the core checks and normalises. ``complete`` is the kind of names for completion."""
 
     def __init__(self, form: str, metavar: str, *, complete: str | None = None) -> None:
         self.name = metavar
@@ -69,7 +69,7 @@ class Checked(click.ParamType[Any]):
 
 
 class HostPattern(click.ParamType[Any]):
-    """A pattern of hosts for ``--limit``; a file (``@FILE``) is not one here."""
+    """A pattern of hosts for ``--limit``. A file (``@FILE``) is refused."""
 
     name = "HOST"
 
@@ -91,7 +91,7 @@ class HostPattern(click.ParamType[Any]):
         return complete_names("hosts", incomplete)
 
 
-class Whole(click.ParamType[Any]):
+class WholeNumber(click.ParamType[Any]):
     """A whole number within bounds, in plain digits."""
 
     name = "NUMBER"
@@ -112,7 +112,7 @@ class Whole(click.ParamType[Any]):
 
 
 class Setting(click.ParamType[Any]):
-    """``FIELD=VALUE`` of a manifest: a pair of the field and its value in normal form."""
+    """``FIELD=VALUE`` for a manifest. The result is the pair of the field and its value in normal form."""
 
     name = "FIELD=VALUE"
 
@@ -180,8 +180,8 @@ def option(*names: str, heading: str = "Options", **kwargs: Any) -> Callable[[An
 
 
 def complete_names(kind: str, incomplete: str) -> list[CompletionItem]:
-    """Return names of a kind from the cache; nothing is ever asked of a host for it."""
-    from vsa.command.names import known  # only when a shell asks
+    """Return the names of a kind that begin so, from the cache."""
+    from vsa.command.names import known  # imported here, because only a shell needs it
 
     return [CompletionItem(name) for name in known(kind) if name.startswith(incomplete)]
 
@@ -195,7 +195,7 @@ class _Common(click.Command):
         self.params += _global_options()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verb's own options under their headings, the global ones in short, and the examples."""
+        """Write the options of the verb under their headings, the global options in short, and the examples."""
         headings: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -215,21 +215,21 @@ class _Common(click.Command):
 
 
 class Verb(_Common):
-    """A command that does something."""
+    """The command of a verb."""
 
 
 class Group(_Common, click.Group):
-    """A noun, or ``vsa`` itself."""
+    """The group of a noun, or ``vsa`` itself."""
 
     command_class = Verb
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of the work, not of the alphabet."""
+        """Return the commands in the order of their declaration, not of the alphabet."""
         del ctx
         return list(self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs first: they are what somebody looks for."""
+        """Write the verbs first, because most readers look for a verb."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
 
@@ -245,20 +245,20 @@ def _typed(param: click.Parameter | None) -> str:
 
 
 def _note(context: click.Context, param: click.Parameter, value: Any) -> Any:
-    said(context).note(str(param.name), value)
+    global_options(context).note(str(param.name), value)
     return value
 
 
 def _print_version(context: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from vsa.version import describe  # only for --version
+        from vsa.version import describe  # imported here, because only --version needs it
 
         click.echo(describe())
         context.exit()
 
 
 def _global_options() -> list[click.Parameter]:
-    """Return new global options: every command has its own, and all of them note what they are told in one place."""
+    """Return new global options. Each command has its own, and all of them add to one :class:`GlobalOptions`."""
     common: dict[str, Any] = {"expose_value": False, "callback": _note, "everywhere": True}
     flag: dict[str, Any] = {**common, "is_flag": True, "default": None}
     hosts, way, output = "Which hosts", "In which way", "Output"
@@ -266,7 +266,7 @@ def _global_options() -> list[click.Parameter]:
     return [
         _Option(
             ["-i", "--inventory"], type=path, metavar="FILE", heading=hosts, **common,
-            help="The hosts; else VSA_INVENTORY, else this machine where /etc/vsa/vsa.yml is, else ansible.cfg's.",
+            help="The hosts; else VSA_INVENTORY, else this machine if it has /etc/vsa/vsa.yml, else ansible.cfg's.",
         ),
         _Option(["-l", "--limit"], type=HostPattern(), heading=hosts, help="Only these hosts or groups.", **common),
         _Option(["--local"], heading=hosts, help="This machine itself, without SSH.", **flag),
@@ -281,6 +281,6 @@ def _global_options() -> list[click.Parameter]:
         ),
         _Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version, everywhere=True,
-            heading=output, help="Versions of vsa and of what it runs on.",
+            heading=output, help="The versions of vsa, Ansible and Python.",
         ),
     ]  # fmt: skip

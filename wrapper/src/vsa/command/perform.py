@@ -1,4 +1,4 @@
-"""The one way in which every verb is performed: start Ansible, show what happens, conclude."""
+"""Perform a verb: start Ansible, show what happens, print the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from vsa.ansible.inventory import one_host, read_groups, select
 from vsa.ansible.run import Run
 from vsa.command.flags import in_own_words, with_flag
-from vsa.command.options import said
+from vsa.command.options import global_options
 from vsa.command.verb import Spec, config
 from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
 from vsa.trail import actor_option, recorded
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ("BEGUN", "perform", "performed")
 
 BEGUN = time.monotonic()
-"""When the command began, for the seconds that it says it took."""
+"""The time at which the command began; the printed seconds are counted from it."""
 
 
 def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None = None) -> int:
-    """Execute a run, show it as it goes, and return the exit code.
+    """Execute a run, show its progress, and return the exit code.
 
-    ``subject`` is what the verb acts on, as the head of a host's block says it.
+    ``subject`` is what the verb acts on (a domain, a stack). It stands in the head of each host's block.
     """
     return performed(context, spec, run, subject=subject).exit_code
 
@@ -40,11 +40,14 @@ def perform(context: click.Context, spec: Spec, run: Run, *, subject: str | None
 def performed(
     context: click.Context, spec: Spec, run: Run, *, subject: str | None = None, began: float = BEGUN
 ) -> Report:
-    """The same, and return the report. ``began`` is when it began: a run that waited for an answer did not work."""
+    """Perform a run as :func:`perform` does, and return the report.
+
+    ``began`` is the time from which the seconds are counted. A run that waited for an answer begins after the answer.
+    """
     from vsa.output.screen import Screen
 
-    told = said(context)
-    screen = Screen(quiet=bool(told.get("quiet")), json=bool(told.get("json")))
+    options = global_options(context)
+    screen = Screen(quiet=bool(options.get("quiet")), json=bool(options.get("json")))
     audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option()}
     arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
     with recorded(
@@ -70,7 +73,7 @@ def performed(
 def _execute(
     spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, Any], subject: str | None, recording: Recording
 ) -> tuple[Report, int | None]:
-    """Execute a run and show it as it goes; returns the report, and Ansible's exit code."""
+    """Execute a run and show its progress. Return the report, and Ansible's exit code."""
     from vsa.ansible.events import Fold
     from vsa.ansible.runner import Execution
     from vsa.output.progress import progress
@@ -81,13 +84,13 @@ def _execute(
     watcher = progress(screen, verbose=run.verbosity > 0)
     show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
     fold = Fold(check=run.check)
-    # Ansible first: it needs half a second to start, in which everything else is made ready.
+    # Ansible starts first. It needs half a second, in which everything else gets ready.
     with Execution(run, config=config(), caller=os.environ, audit=audit) as execution, watcher.shown(hosts or ()):
         for event in execution:
             if event is not None:
                 show.show(fold.feed(event))
             elif not screen.json:
-                # Rich, in the first tenth of a second in which nothing happens.
+                # Import Rich in the first tenth of a second without an event.
                 importlib.import_module("vsa.output.blocks")
             watcher.tick()
     return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
@@ -104,19 +107,19 @@ def _conclude(
     subject: str | None,
     began: float,
 ) -> None:
-    """Print what stands at the end: the document, or the table, the errors, the summary and the last line."""
+    """Print the end of the output: the document, or the table, the errors, the summary and the last line."""
     took = time.monotonic() - began
     revealed = spec.reveals if report.exit_code == EXIT_OK and not run.check else {}
     if screen.json:
         from vsa.output.document import document
 
-        told = document(report, verb=spec.name, audit_id=audit_id, check=run.check, took=took, reveals=revealed)
-        screen.document(told)
+        text = document(report, verb=spec.name, audit_id=audit_id, check=run.check, took=took, reveals=revealed)
+        screen.document(text)
         if report.exit_code == EXIT_OK:
             return
     from vsa.output import blocks
 
-    # One host that failed is nothing to make a table of; among several its row says why.
+    # One host that failed needs no table. In a table of several hosts, the row of a failed host says why.
     tabled = spec.shows is not None and (len(report.hosts) > 1 or not any(host.error for host in report.hosts.values()))
     if spec.shows is not None and tabled and report.hosts and not screen.json:
         screen.line(spec.shows(report.hosts))
@@ -136,7 +139,7 @@ def _conclude(
 
 
 def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
-    """Return the hosts that a run will act on, where that is known; raises a usage error where they are wrong."""
+    """Return the hosts that a run will act on, None if only Ansible can tell. UsageError if the hosts are wrong."""
     if run.local:
         from vsa.ansible.runner import local_name
 

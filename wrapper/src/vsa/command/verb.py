@@ -1,4 +1,4 @@
-"""What there is to know of a verb besides its run: how it behaves and is shown, and where it acts."""
+"""What a verb has besides its run: how it behaves, how its result is shown, and on which hosts it acts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 from vsa.ansible.config import Config, find_config
 from vsa.ansible.inventory import HOST_SETTINGS, chosen_inventory
 from vsa.ansible.run import Where
-from vsa.command.options import said
+from vsa.command.options import global_options
 from vsa.core import UsageError, collections_root
 
 if TYPE_CHECKING:
@@ -27,15 +27,16 @@ Shown = Callable[[Mapping[str, "HostResult"]], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """How a verb behaves and is shown.
+    """How a verb behaves, and how its result is shown.
 
-    * ``name``: noun and verb as ``--json`` says them (``site.provision``).
-    * ``single``: it acts on exactly one host.
-    * ``anywhere``: it shows one thing, on whichever host has it; the others' refusals are then not worth a word.
-    * ``shows``: for a verb that shows: what its hosts' payloads look like, as a renderable.
-    * ``due``: where ``--exit-code`` was said: whether a host's payload has something that is due.
-    * ``reveals``: a secret made here, by name, that is shown once, when the run has succeeded.
-    * ``names``: the names in a payload that a shell should complete, by kind.
+    * ``name``: noun and verb as ``--json`` has them (``site.provision``).
+    * ``single``: the verb acts on exactly one host.
+    * ``anywhere``: the verb shows one thing that any host may have. If one host has it, the refusals of the other hosts
+      are not shown.
+    * ``shows``: makes the output from the hosts' payloads. None for a verb that changes something.
+    * ``due``: says whether a payload has something that is due. None if ``--exit-code`` was not given.
+    * ``reveals``: secrets by name that were made here. They are printed once, if the run succeeds.
+    * ``names``: returns the names in a payload that a shell can complete, by kind.
     """
 
     name: str
@@ -48,58 +49,58 @@ class Spec:
 
 
 def where(context: click.Context) -> Where:
-    """Return what the global options say of hosts and ways; the inventory is chosen here.
+    """Return the hosts and the way of a run, from the global options. The inventory is chosen here.
 
-    Raises :class:`UsageError` where they contradict each other or there is no inventory.
+    Raises :class:`UsageError` if options contradict each other, or if there is no inventory.
     """
-    told = said(context)
-    inventory, local = None, bool(told.get("local"))
+    options = global_options(context)
+    inventory, local = None, bool(options.get("local"))
     for name in ("inventory", "limit"):
-        if local and told.get(name):
+        if local and options.get(name):
             raise UsageError(
-                "--local is this machine alone", field=f"--{name}", value=told[name], expected="one of the two"
+                "--local is this machine alone", field=f"--{name}", value=options[name], expected="one of the two"
             )
     if not local:
         inventory, local = chosen_inventory(
-            told.get("inventory"), os.environ, config(), here=Path.cwd(), host_settings=HOST_SETTINGS
+            options.get("inventory"), os.environ, config(), here=Path.cwd(), host_settings=HOST_SETTINGS
         )
     return Where(
         inventory=inventory,
         local=local,
-        limit=told.get("limit"),
-        check=bool(told.get("check")),
-        diff=bool(told.get("diff")),
-        verbosity=told.get("verbosity", 0),
+        limit=options.get("limit"),
+        check=bool(options.get("check")),
+        diff=bool(options.get("diff")),
+        verbosity=options.get("verbosity", 0),
     )
 
 
 def must_ask(context: click.Context) -> bool:
-    """Say whether there is a question to ask before something is destroyed: on a terminal, unless ``-y`` was said.
+    """Say whether to ask before something is destroyed: yes on a terminal, unless ``-y`` or ``--check`` was given.
 
-    Raises :class:`UsageError` where nobody can be asked.
+    Raises :class:`UsageError` if nobody can be asked.
     """
-    told = said(context)
-    if told.get("yes") or told.get("check"):
+    options = global_options(context)
+    if options.get("yes") or options.get("check"):
         return False
-    if told.get("json") or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if options.get("json") or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            "this destroys something, and nobody can be asked", field="--yes", value="(not said)", expected="-y"
+            "this destroys something, and nobody can be asked", field="--yes", value="(not given)", expected="-y"
         )
     return True
 
 
 def confirm(context: click.Context, question: str) -> None:
-    """Ask before something is destroyed, where that is to be asked (:func:`must_ask`); ``click.Abort`` for a no."""
+    """Ask before something is destroyed, if :func:`must_ask` says so. ``click.Abort`` if the answer is no."""
     if must_ask(context):
         click.confirm(question, abort=True, err=True)
 
 
 def confirm_typed(question: str, word: str) -> None:
-    """Ask for a name to be typed before data is destroyed; ``click.Abort`` where another is typed."""
+    """Ask the operator to type a name before data is destroyed. ``click.Abort`` if another name is typed."""
     if click.prompt(question, err=True, default="", show_default=False).strip() != word:
         raise click.Abort
 
 
 def config() -> Config:
-    """Return the ``ansible.cfg`` in force for a verb that is called here."""
+    """Return the ``ansible.cfg`` in force in the current directory."""
     return find_config(os.environ, here=Path.cwd(), root=collections_root())

@@ -36,7 +36,7 @@ def head(host: str, subject: str | None) -> Text:
 
 
 def steps(done: Sequence[Mapping[str, Any]]) -> Table:
-    """Return steps as lines of sign, name and text; further lines of a step stand below its text."""
+    """Return steps as lines of sign, name and text. The notes of a step stand below its text."""
     width = max([_NAME_WIDTH, *(len(clean(step.get("name", ""))) for step in done)])
     grid = _grid(1, width)
     for step in done:
@@ -53,15 +53,18 @@ def diff(entries: Iterable[Mapping[str, Any]]) -> Text:
     text = Text()
     for entry in entries:
         for line in _diff_lines(entry):
-            style = _DIFF_STYLES.get(line[:1], "") if not line.startswith(("+++", "---")) else "bold"
+            is_header = line.startswith(("+++", "---"))
+            style = "bold" if is_header else _DIFF_STYLES.get(line[:1], "")
             text.append(f"    {clean(line)}\n", style=style)
     text.right_crop(1 if text else 0)
     return text
 
 
 def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, audit_id: str | None) -> Group:
-    """Return what is wrong, where, what would be right, the state now and the next step."""
-    where = f"{host}  {subject}: " if host and subject else f"{host}: " if host else ""
+    """Return an error: what is wrong, where, what would be right, the state of the host, and the next step."""
+    where = ""
+    if host:
+        where = f"{host}  {subject}: " if subject else f"{host}: "
     grid = _grid(0, _LABEL_WIDTH)
     field, value = found.get("field"), found.get("value")
     if field:
@@ -71,7 +74,8 @@ def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, au
             grid.add_row("", label, word(found[key]))
     for line in found.get("details") or ():
         grid.add_row("", "", Text(clean(line), style="dim"))
-    state = " · ".join(clean(part) for part in (found.get("state"), f"audit {audit_id}" if audit_id else None) if part)
+    states = (found.get("state"), f"audit {audit_id}" if audit_id else None)
+    state = " · ".join(clean(part) for part in states if part)
     parts: list[Any] = [Text(f"✘ {clean(where)}{clean(found.get('message') or 'it failed')}", style="red")]
     parts += [grid] if grid.rows else []
     parts += [Padding(Text(state), (0, 0, 0, 2), expand=False)] if state else []
@@ -83,13 +87,15 @@ def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, au
 
 
 def last_line(report: Report, *, check: bool, took: float, audit_id: str) -> Text:
-    """Return the last line of a verb that changes something, where all went well."""
+    """Return the last line of a verb that changes something, after a run without errors."""
     changed = [name for name, host in report.hosts.items() if host.changed]
-    what = "would change" if check and changed else f"{'changed' if changed else 'unchanged'} in {seconds(took)}"
+    what = "changed" if changed else "unchanged"
+    what = "would change" if check and changed else f"{what} in {seconds(took)}"
     if len(report.hosts) > 1:
         what += f" · {len(changed)} of {len(report.hosts)} hosts"
     line = Text(f"{what} · audit {audit_id}")
-    undo = next((found for host in report.hosts.values() if (found := _undo(host.payload))), None)
+    commands = [_undo(host.payload) for host in report.hosts.values()]
+    undo = next((command for command in commands if command), None)
     if changed and undo and not check:
         separator = " · " if len(line) + len(str(undo)) + 9 <= _UNDO_FITS else "\n"
         line.append(f"{separator}undo: {clean(undo)}")
@@ -102,16 +108,18 @@ def summary(hosts: Mapping[str, HostResult], *, check: bool) -> Table:
     for title in ("HOST", "RESULT", "SECONDS", ""):
         table.add_column(title, overflow="fold", justify="right" if title == "SECONDS" else "left")
     for name, host in hosts.items():
-        went_well = ("would change" if check else "changed") if host.changed else "unchanged"
-        result = host.status.replace("_", " ") if host.exit_code else went_well
-        style = "red" if host.exit_code else "yellow" if host.changed else "green"
+        result, style = "unchanged", "green"
+        if host.changed:
+            result, style = "would change" if check else "changed", "yellow"
+        if host.exit_code:
+            result, style = host.status.replace("_", " "), "red"
         message = clean(host.error.get("message", "")).splitlines()[:1] if host.error else []
         table.add_row(clean(name), Text(result, style=style), f"{host.seconds:.1f}", *message)
     return table
 
 
 def _undo(payload: Mapping[str, Any]) -> str | None:
-    """Return the command that takes a change back: the module's own, or the return to the generation before."""
+    """Return the command that undoes a change: the module's own, or the rollback to the previous generation."""
     if payload.get("undo"):
         return str(payload["undo"])
     base, now = payload.get("base"), payload.get("generation")
@@ -119,7 +127,7 @@ def _undo(payload: Mapping[str, Any]) -> str | None:
 
 
 def _grid(*fixed: int) -> Table:
-    """Return a grid whose last column takes the rest of the line and wraps under itself."""
+    """Return a grid whose last column takes the rest of the line. Its text wraps within the column."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(width=1)
     for width in fixed:

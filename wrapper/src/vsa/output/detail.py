@@ -17,7 +17,7 @@ __all__ = ("detail",)
 
 
 def detail(host: str, subject: str | None, pairs: Iterable[tuple[str, Any | Sequence[Any]]]) -> Group:
-    """Return a block of labelled values; a list has a line for each entry."""
+    """Return a block of labels and values. A list has one line per entry."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

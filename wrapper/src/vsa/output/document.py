@@ -1,4 +1,4 @@
-"""The document of ``--json``: the same for every verb, also when it fails."""
+"""The document of ``--json``: the same for every verb, after a failure too."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ("document", "failure_document")
 def document(
     report: Report, *, verb: str, audit_id: str, check: bool, took: float, reveals: Mapping[str, str] | None = None
 ) -> str:
-    """Return a report as JSON: what a host returned stands beside its status, durations are in seconds.
+    """Return a report as JSON. The payload of a host stands beside its status; durations are in seconds.
 
-    ``reveals`` are secrets that are shown this once.
+    ``reveals`` are secrets by name that are shown only now.
     """
     made: dict[str, Any] = _head(verb, audit_id, exit_code=report.exit_code)
     made |= reveals or {}

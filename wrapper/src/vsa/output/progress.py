@@ -1,4 +1,4 @@
-"""What is seen while a verb runs: one live line per host on a terminal, elsewhere one plain line per task."""
+"""The progress of a run: one live line per host on a terminal, one plain line per task elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_LINES = 12
 
 
 class Progress:
-    """Shows nothing; the base of the two that do."""
+    """Shows nothing. It is the base of the two classes that show progress."""
 
     def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._screen = screen
@@ -29,33 +29,33 @@ class Progress:
 
     @contextlib.contextmanager
     def shown(self, hosts: Sequence[str]) -> Iterator[None]:
-        """Show progress for as long as the block runs; ``hosts`` are those known beforehand."""
+        """Show progress while the block runs. ``hosts`` are the hosts that are known before the start."""
         del hosts
         yield
 
     def task(self, host: str, task: str) -> None:
-        """Note that a host begins a task."""
+        """Note that a host starts a task."""
         self._tasks[host] = (task, self._clock())
 
     def skipped(self, host: str) -> None:
-        """Note that the task was not for the host."""
+        """Note that the host skipped its task."""
 
     def ended(self, host: str, message: str) -> None:
         """Note that a host has failed."""
         self._tasks[host] = (message, self._clock())
 
-    def settle(self) -> None:
-        """Be called before something else is printed."""
+    def flush(self) -> None:
+        """Print what waits; called before anything else is printed."""
 
     def tick(self) -> None:
-        """Be called about ten times a second."""
+        """Draw or print what is due; called about ten times a second."""
 
 
 class _Plain(Progress):
-    """A line per task that is not skipped, and one every ten seconds where a task takes long.
+    """Prints a line per task that is not skipped, and a line every ten seconds during a long task.
 
-    Ansible tells that a task begins before it knows whether to skip it, so a line waits until the task's result, or a
-    moment.
+    Ansible reports the start of a task before it decides whether to skip the task. So the line waits for the result of
+    the task, or for a moment.
     """
 
     def __init__(self, screen: Screen, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,7 +69,7 @@ class _Plain(Progress):
         yield
 
     def task(self, host: str, task: str) -> None:
-        self._settle(host)
+        self._print_waiting(host)
         super().task(host, task)
         self._waiting[host] = task
 
@@ -77,25 +77,25 @@ class _Plain(Progress):
         self._waiting.pop(host, None)
 
     def ended(self, host: str, message: str) -> None:
-        self._settle(host)
+        self._print_waiting(host)
         super().ended(host, message)
         if len(self._tasks) > 1:
             # With one host the error itself follows at once.
             self._say(f"{host}: {message}")
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         for host in list(self._waiting):
-            self._settle(host)
+            self._print_waiting(host)
 
     def tick(self) -> None:
         for host in list(self._waiting):
             if self._clock() - self._tasks[host][1] >= _PATIENCE_SECONDS:
-                self._settle(host)
+                self._print_waiting(host)
         if self._clock() - self._said >= _HEARTBEAT_SECONDS:
             for host, (task, since) in self._tasks.items():
                 self._say(f"{host}: {task}, {seconds(self._clock() - since)} so far")
 
-    def _settle(self, host: str) -> None:
+    def _print_waiting(self, host: str) -> None:
         task = self._waiting.pop(host, None)
         if task is not None:
             self._say(f"{host}: {task}")
@@ -106,24 +106,24 @@ class _Plain(Progress):
 
 
 class _Live(Progress):
-    """A line per host at the bottom of the terminal, drawn again in place."""
+    """Draws a line per host at the bottom of the terminal, again and again in place."""
 
     @contextlib.contextmanager
     def shown(self, hosts: Sequence[str]) -> Iterator[None]:
-        from rich.live import Live  # with the first thing drawn
+        from rich.live import Live  # imported here, because --help does not need it
 
         self._tasks = dict.fromkeys(hosts, ("starting", self._begun))
         self._live = Live(
             console=self._screen.console("stderr"), transient=True, auto_refresh=False, get_renderable=self._lines
         )
-        with self._live, self._screen.around_prints(self._away):
+        with self._live, self._screen.around_prints(self._hidden):
             yield
 
     def tick(self) -> None:
         self._live.refresh()
 
     @contextlib.contextmanager
-    def _away(self) -> Iterator[None]:
+    def _hidden(self) -> Iterator[None]:
         self._live.stop()
         try:
             yield
@@ -149,7 +149,7 @@ class _Live(Progress):
 
 
 def progress(screen: Screen, *, verbose: bool) -> Progress:
-    """Return the progress that fits: live on a terminal, plain elsewhere, none where Ansible's own output is shown."""
+    """Return the right progress: live on a terminal, plain elsewhere, none if Ansible's own output is shown."""
     if screen.quiet or verbose or (screen.json and not screen.animated()):
         return Progress(screen)
     return _Live(screen) if screen.animated() else _Plain(screen)

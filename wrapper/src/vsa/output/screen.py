@@ -1,4 +1,4 @@
-"""The two streams: stdout is the result, stderr is progress and errors. Rich comes with the first thing printed."""
+"""The two streams: stdout has the result, stderr has progress and errors. Rich is imported with the first output."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ("Screen",)
 
-# Where nobody watches, a line is as long as it is: programs read it.
+# Programs read what goes into a pipe or file, so those lines are not wrapped.
 _UNBROKEN = 100_000
 
 
 class Screen:
-    """Where a verb prints: with ``quiet`` only last lines and errors, with ``json`` only the document and errors."""
+    """The output of a verb. ``quiet`` leaves only last lines and errors, ``json`` only the document and errors."""
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
@@ -58,7 +58,7 @@ class Screen:
 
     @contextlib.contextmanager
     def around_prints(self, pause: Callable[[], contextlib.AbstractContextManager[None]]) -> Iterator[None]:
-        """For as long as something is drawn at the bottom: take it away around everything that is printed."""
+        """Hide what is drawn at the bottom of the terminal while something else is printed."""
         self._pause = pause
         try:
             yield
@@ -68,14 +68,14 @@ class Screen:
     def console(self, name: str) -> Console:
         """Return the console of ``stdout`` or ``stderr``."""
         if name not in self._consoles:
-            from rich.console import Console  # 10 ms, and --help does not need it
+            from rich.console import Console  # imported here: it takes 10 ms, and --help does not need it
 
             stream: TextIO = getattr(sys, name)
             width: int | None = _UNBROKEN
             if stream.isatty():
-                # On a dumb terminal Rich believes in 80 columns, whatever the terminal says.
+                # On a dumb terminal Rich takes 80 columns, whatever the width of the terminal.
                 width = shutil.get_terminal_size().columns if _dumb() else None
-            # Rich keeps to a width only where it has a height as well.
+            # Rich takes a width only together with a height.
             height = None if width is None else 25
             self._consoles[name] = Console(
                 file=stream,
@@ -108,7 +108,7 @@ def _dumb() -> bool:
 
 @contextlib.contextmanager
 def _unbroken_pipe(stream: TextIO) -> Iterator[None]:
-    """Go on when nobody reads any more (``vsa … | head``): a change under way must still end well."""
+    """Continue if nobody reads the stream any more (``vsa … | head``), so that a change still ends well."""
     try:
         yield
     except BrokenPipeError:

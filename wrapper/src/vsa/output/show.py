@@ -1,4 +1,4 @@
-"""Shows what happens while it happens: progress, and the steps of each host as its modules return."""
+"""Show a run while it happens: progress, and the steps of each host when its modules return."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ("Show",)
 
 
 class Show:
-    """Shows what the fold has seen, as it is seen; a head stands before the steps of a host when the host changes."""
+    """Shows what events mean, one after the other. If the host changes, a head comes before the steps."""
 
     def __init__(
         self, screen: Screen, watcher: Progress, *, subject: str | None, steps: bool, diffs: bool, output: bool
@@ -27,7 +27,7 @@ class Show:
         self._host: str | None = None
 
     def show(self, happenings: Iterable[Seen]) -> None:
-        """Show what one event meant."""
+        """Show the meaning of one event."""
         for seen in happenings:
             if isinstance(seen, TaskStarted):
                 self._watcher.task(seen.host, seen.task)
@@ -42,10 +42,10 @@ class Show:
                 self._done(seen)
 
     def _done(self, seen: StepsDone) -> None:
-        # Rich comes with the first steps, while Ansible works; where nothing is shown it never comes.
+        # Rich is imported with the first steps, while Ansible works. A run that shows nothing does not import it.
         from vsa.output import blocks
 
-        self._watcher.settle()
+        self._watcher.flush()
         if seen.host != self._host:
             self._screen.step(blocks.head(seen.host, self._subject))
             self._host = seen.host

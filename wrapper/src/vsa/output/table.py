@@ -1,4 +1,4 @@
-"""Tables without boxes: columns as wide as what stands in them, folded only where a terminal is narrower."""
+"""Tables without boxes. A column is as wide as its cells, and folds only if the terminal is narrower."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ STYLES = {
     "exited": "red",
     "unhealthy": "red",
 }
-"""The colours of states; nothing else has one."""
+"""The colours of states. Nothing else has a colour."""
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return a table; a cell that begins with a known state has its colour."""
+    """Return a table. A cell that begins with a known state gets the colour of the state."""
     made = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0), header_style="")
     for title in titles:
         made.add_column(title, overflow="fold")

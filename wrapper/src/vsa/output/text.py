@@ -1,4 +1,4 @@
-"""Words of others made safe to print, and the few formats that every view shares."""
+"""Make foreign text safe to print, and the formats that all views share."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 __all__ = ("NOTHING", "clean", "days", "seconds", "word")
 
 NOTHING = "—"
-# Control characters, and those that turn the direction of text: a host's words must not move the cursor or hide others.
+# Control characters, and characters that change the direction of text. Text of a host must not move the cursor or hide
+# other text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def clean(value: Any) -> str:
-    """Return a text that prints as it reads: what would act on the terminal is shown as an escape."""
+    """Return text that does nothing to the terminal: control characters are replaced by escapes."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value).replace("\t", " "))
 
 
 def word(value: Any) -> str:
-    """Return a value of a table: a dash for nothing, yes and no, lists with commas."""
+    """Return a value as text: a dash for nothing, yes and no for a switch, commas in a list."""
     if value is None or value == "" or value == [] or value == {}:
         return NOTHING
     if isinstance(value, bool):
@@ -32,7 +33,7 @@ def word(value: Any) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a duration as people say it: 0.4 s, 4.8 s, 3 min 20 s."""
+    """Return a duration as people write it: 0.4 s, 4.8 s, 3 min 20 s."""
     if value < 99.95:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -40,7 +41,7 @@ def seconds(value: float) -> str:
 
 
 def days(until: str | None, *, now: datetime) -> str:
-    """Return how long it is until an RFC 3339 time, in whole days or hours."""
+    """Return the time until a moment of RFC 3339, in whole days or hours."""
     if not until:
         return NOTHING
     try:

@@ -1,6 +1,6 @@
-"""``vsa audit``: what was done, by whom, from which door. Local files are read; Ansible is not started.
+"""``vsa audit``: what was done, by whom and through which door. The verbs read local files and start no Ansible.
 
-These verbs leave no record themselves.
+These verbs themselves leave no record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsa.command.options import Group, Whole, option, said
+from vsa.command.options import Group, WholeNumber, global_options, option
 from vsa.command.verb import config
 from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, STATUS, RefusedError, UsageError
 
@@ -41,9 +41,9 @@ def group() -> None:
 
 
 def moment(text: str, *, now: datetime) -> str:
-    """Return the time that ``--since`` means, as records say it: ``2h`` ago, a date, or an RFC 3339 time.
+    """Return the time that ``--since`` means, in the form of records. Text is ``2h``, a date, or an RFC 3339 time.
 
-    Raises :class:`UsageError`; a time without a zone is UTC.
+    A time without a zone is UTC. Raises :class:`UsageError`.
     """
     ago = _AGO.fullmatch(text)
     try:
@@ -56,7 +56,7 @@ def moment(text: str, *, now: datetime) -> str:
 
 
 class _Form(click.ParamType[str]):
-    """A word of a form; anything else is a usage error."""
+    """A word that matches a pattern. Any other word is a usage error."""
 
     def __init__(self, name: str, form: re.Pattern[str], expected: str) -> None:
         self.name = name
@@ -73,18 +73,18 @@ class _Form(click.ParamType[str]):
 
 
 @group.command("list", examples=("vsa audit list --since 2d --host vps-01", "vsa audit list --verb site -q"))
-@option("--since", metavar="TIME", help="Only what began since: 2h, 3d, 2026-11-24, or a time.")
-@option("--host", metavar="HOST", help="Only what acted on this host.")
+@option("--since", metavar="TIME", help="Only runs since: 2h, 3d, 2026-11-24, or a time.")
+@option("--host", metavar="HOST", help="Only runs that acted on this host.")
 @option("--verb", type=_Form("VERB", _VERB, "site, or site.provision"), help="Only this verb, or all of a noun.")
-@option("--target", metavar="NAME", help="Only what acted on this domain or stack.")
+@option("--target", metavar="NAME", help="Only runs that acted on this domain or stack.")
 @option(
     "--status",
     type=_Form("STATUS", re.compile("|".join(_STATES)), ", ".join(_STATES)),
     multiple=True,
-    help="Only what ended so, e.g. failed; repeatable.",
+    help="Only runs that ended so, e.g. failed; repeatable.",
 )
-@option("--last", type=Whole(1, _MOST), metavar="NUMBER", help=f"At most so many, the newest (else {_SHOWN}).")
-@option("--follow", is_flag=True, help="Go on with what comes, until interrupted.")
+@option("--last", type=WholeNumber(1, _MOST), metavar="NUMBER", help=f"At most so many, the newest (else {_SHOWN}).")
+@option("--follow", is_flag=True, help="Print new runs until interrupted.")
 @click.pass_context
 def _list(context: click.Context, /, follow: bool, last: int | None, since: str | None, **wanted: Any) -> int:
     """List the runs, the newest last."""
@@ -103,7 +103,8 @@ def _list(context: click.Context, /, follow: bool, last: int | None, since: str 
     if screen.json and not follow:
         screen.document(views.list_document(rows, more=more))
         return EXIT_OK
-    screen.line(views.lines(rows)) if not screen.json else None
+    if not screen.json:
+        screen.line(views.lines(rows))
     if more:
         screen.note(f"these are the last {len(rows)}; earlier ones with --last")
     if follow:
@@ -136,10 +137,10 @@ def _show(context: click.Context, id: str) -> int:  # noqa: A002 (the argument's
 
 
 @group.command("verify", examples=("vsa audit verify", f"vsa audit verify --head {'9f' * 32}"))
-@option("--head", type=_Form("HASH", _HASH, "64 hexadecimal digits"), help="A record's hash that was kept elsewhere.")
+@option("--head", type=_Form("HASH", _HASH, "64 hexadecimal digits"), help="The hash of a record, kept elsewhere.")
 @click.pass_context
 def _verify(context: click.Context, head: str | None) -> int:
-    """Check that no line of the trail was edited, removed, put in, moved or cut; exit 7 where one was."""
+    """Check that no line of the trail was edited, removed, added, moved or cut; exit 7 if one was."""
     from vsa import trail
     from vsa.views import audit as views
 
@@ -157,7 +158,7 @@ def _verify(context: click.Context, head: str | None) -> int:
 @group.command("rebuild", examples=("vsa audit rebuild", "vsa audit rebuild --json"))
 @click.pass_context
 def _rebuild(context: click.Context) -> int:
-    """Make the index of the trail anew."""
+    """Build the index of the trail again."""
     import sqlite3
 
     from vsa import trail
@@ -178,7 +179,7 @@ def _rebuild(context: click.Context) -> int:
 @group.command("ship", examples=("vsa audit ship", "vsa audit ship --json"))
 @click.pass_context
 def _ship(context: click.Context) -> int:
-    """Push to Loki what it has not got yet; a run does so at its end."""
+    """Push the records that Loki does not have yet; every run does so at its end."""
     from vsa import trail
     from vsa.views import audit as views
 
@@ -209,12 +210,12 @@ def _ship(context: click.Context) -> int:
 def _screen(context: click.Context) -> Screen:
     from vsa.output.screen import Screen
 
-    told = said(context)
-    return Screen(quiet=bool(told.get("quiet")), json=bool(told.get("json")))
+    options = global_options(context)
+    return Screen(quiet=bool(options.get("quiet")), json=bool(options.get("json")))
 
 
 def _from_index[Result](read: Callable[[Index], Result]) -> Result:
-    """Return what is read from the index once it is up to date, or from one made for this call where it cannot be."""
+    """Read from the index after it is up to date, or from an index for this call alone if that is not possible."""
     import sqlite3
 
     from vsa import trail
@@ -224,7 +225,7 @@ def _from_index[Result](read: Callable[[Index], Result]) -> Result:
         if kept.catch_up():
             return read(kept)
     except (sqlite3.Error, OSError, ValueError):
-        pass  # in use by somebody else for long, or not ours to write
+        pass  # another process uses the index for long, or we may not write it
     with trail.scratch_index() as made:
         return read(made)
 
@@ -239,12 +240,12 @@ def _follow(screen: Screen, read: Callable[[Index], list[Row]], seen: set[tuple[
             else:
                 screen.line(views.lines([row], titles=False))
     except KeyboardInterrupt:
-        pass  # that is how it ends
+        pass  # Ctrl-C ends --follow
     return EXIT_INTERRUPTED
 
 
 def _coming(read: Callable[[Index], list[Row]], seen: set[tuple[str, str]]) -> Iterator[Row]:
-    """Yield runs as they begin and as they end."""
+    """Yield a run when it begins and when it ends."""
     from vsa import trail
 
     state: list[tuple[str, int]] = []
@@ -252,7 +253,7 @@ def _coming(read: Callable[[Index], list[Row]], seen: set[tuple[str, str]]) -> I
         try:
             now = [(file.name, file.stat().st_size) for file in trail.places().files()]
         except OSError:
-            now = []  # rotated between the two
+            now = []  # the files were rotated in between
         if now != state:
             state = now
             for row in _from_index(read):

@@ -1,4 +1,4 @@
-"""``vsa auth``: who may pass where a site asks for a password."""
+"""``vsa auth``: the users of sites that ask for a password."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _RANDOM_BYTES = 18
 
 
 def add(to: Where, *, domain: str, user: str, password_file: str, route: str | None = None) -> Run:
-    """Return the run that lets a user in; the password is the one line of a file of this machine."""
+    """Return the run that adds a user. The password is the only line of a file of this machine."""
     return to.verb("auth.add", domain=domain, user=user, route=route, password_file=password_file)
 
 
 def remove(to: Where, *, domain: str, user: str | None = None, route: str | None = None) -> Run:
-    """Return the run that shuts a user out, or without one opens the paths to everybody."""
+    """Return the run that removes a user. Without a user it opens the paths to everybody."""
     return to.verb("auth.remove", domain=domain, user=user, route=route)
 
 
 def list_users(to: Where, *, domain: str | None = None) -> Run:
-    """Return the run that lists who may pass where."""
+    """Return the run that lists the users of sites."""
     return to.verb("auth.list", domain=domain)
 
 
@@ -60,7 +60,7 @@ def _add(context: click.Context, /, password_stdin: bool, generate: bool, **type
     if password_stdin and generate:
         raise UsageError("say either --password-stdin or --generate", field="--generate", expected="one of the two")
     to = where(context)
-    password = secrets.token_urlsafe(_RANDOM_BYTES) if generate else _read() if password_stdin else _ask()
+    password = _password(generate=generate, from_stdin=password_stdin)
     spec = Spec(name="auth.add", single=True, reveals={"password": password} if generate else {})
     with secret_file(password) as path:
         return perform(context, spec, add(to, password_file=path, **typed), subject=typed["domain"])
@@ -95,8 +95,14 @@ def _list(context: click.Context, domain: str | None) -> int:
     return perform(context, spec, list_users(where(context), domain=domain), subject=domain)
 
 
+def _password(*, generate: bool, from_stdin: bool) -> str:
+    if generate:
+        return secrets.token_urlsafe(_RANDOM_BYTES)
+    return _read() if from_stdin else _ask()
+
+
 def _read() -> str:
-    """Return the password that stdin has; the newline after it is not a part of it."""
+    """Return the password on stdin. A newline at its end is not part of the password."""
     content = sys.stdin.buffer.read(_MOST_BYTES)
     try:
         text = content.decode()
@@ -106,7 +112,7 @@ def _read() -> str:
 
 
 def _ask() -> str:
-    """Ask for the password, twice and unseen."""
+    """Ask for the password twice, without an echo."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("a password is missing, and nobody can be asked", expected="--password-stdin or --generate")
     return _fit(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))

@@ -1,4 +1,4 @@
-"""``vsa bootstrap``: make a fresh host ready."""
+"""``vsa bootstrap``: prepare a fresh host."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bootstrap(to: Where, *, ca_bundle: str | None = None, **fields: Any) -> Run:
     "--alert-command",
     type=Checked("alert_command", "FILE"),
     heading=_SETTINGS,
-    help="Program of the host, told of late certificates.",
+    help="Program of the host that gets late certificates.",
 )
 @option(
     "--alert-url",

@@ -1,4 +1,4 @@
-"""``vsa cert``: certificates, as they lie on a host and as they are served."""
+"""``vsa cert``: certificates on disk, and as the proxies serve them."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ def group() -> None:
 @option("--unset", type=click.Choice(["san", "dns"]), multiple=True, help="Forget what was kept.")
 @option("--ca", type=Checked("ca", "CA"), help=f"{CA_HELP}.")
 @option("--email", type=Checked("email", "ADDRESS"), help="Contact for the authority.")
-@option("--force", is_flag=True, help="A new one, also where the old one is good.")
+@option("--force", is_flag=True, help="A new one, even if the old one is valid.")
 @click.pass_context
 def _issue(context: click.Context, /, **typed: Any) -> int:
-    """Bring the certificate of a site."""
+    """Issue the certificate of a site."""
     spec = Spec(name="cert.issue", single=True)
     return perform(context, spec, issue(where(context), **typed), subject=typed["domain"])
 
 
 @group.command("renew", examples=("vsa cert renew", "vsa cert renew --domain shop.example.com --force"))
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this one.")
-@option("--force", is_flag=True, help="Also where it is not due; one domain at a time.")
+@option("--force", is_flag=True, help="Even if it is not due; one domain at a time.")
 @click.pass_context
 def _renew(context: click.Context, domain: str | None, force: bool) -> int:
     """Renew the certificates that are due."""
@@ -102,10 +102,10 @@ def _renew(context: click.Context, domain: str | None, force: bool) -> int:
 )
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="Which certificate.")
 @option("--reason", type=click.Choice(REVOCATION_REASONS), metavar="REASON", help=f"{', '.join(REVOCATION_REASONS)}.")
-@option("--replace", is_flag=True, help="Bring another one first, for a site that goes on.")
+@option("--replace", is_flag=True, help="Issue another one first, for a site that stays.")
 @click.pass_context
 def _revoke(context: click.Context, domain: str, reason: str | None, replace: bool) -> int:
-    """Revoke a certificate at its authority; one that a site serves only with --replace."""
+    """Revoke a certificate at its authority; if a site serves it, only with --replace."""
     run = revoke(where(context), domain=domain, reason=reason, replace=replace)
     confirm(context, f"Revoke the certificate of {domain}?")
     return perform(context, Spec(name="cert.revoke", single=True), run, subject=domain)
@@ -116,7 +116,7 @@ def _revoke(context: click.Context, domain: str, reason: str | None, replace: bo
 @option("--remove", is_flag=True, help="Take it away.")
 @click.pass_context
 def _install_cron(context: click.Context, timer_cron: bool, remove: bool) -> int:
-    """Renew on the hosts themselves twice a day, and tell of what is late."""
+    """Renew on the hosts themselves twice a day, and report what is late."""
     if timer_cron and remove:
         raise UsageError("--remove takes both kinds away", field="--cron", expected="one of the two")
     return perform(
@@ -126,7 +126,7 @@ def _install_cron(context: click.Context, timer_cron: bool, remove: bool) -> int
 
 @group.command("status", examples=("vsa cert status", "vsa cert status --exit-code --json"))
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
-@option("--exit-code", is_flag=True, help="Exit 7 where one is due, or worse.")
+@option("--exit-code", is_flag=True, help="Exit 7 if one is due, or worse.")
 @click.pass_context
 def _status(context: click.Context, domain: str | None, exit_code: bool) -> int:
     """Show the certificates of all hosts, the worst first."""

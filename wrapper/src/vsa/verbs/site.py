@@ -1,4 +1,4 @@
-"""``vsa site``: what is served under which domain."""
+"""``vsa site``: the domains that a host serves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def provision(to: Where, *, settings: Sequence[tuple[str, Any]] = (), **fields: 
     request = given(fields)
     for name, value in settings:
         if name in request:
-            raise UsageError("a field is said twice", field="--set", value=name, expected="once")
+            raise UsageError("a field is given twice", field="--set", value=name, expected="once")
         request[name] = tuple(value) if isinstance(value, list) else value
     with fields_as_flags(_provision):
         refuse_contradictions(request)
@@ -157,7 +157,7 @@ def group() -> None:
 )
 @click.pass_context
 def _provision(context: click.Context, /, **typed: Any) -> int:
-    """Serve a domain over HTTPS from containers, or change how; what is not said stays as it is."""
+    """Serve a domain over HTTPS from containers, or change how; fields that are not given stay."""
     spec = Spec(name="site.provision", single=True)
     return perform(context, spec, provision(where(context), **typed), subject=typed["domain"])
 
@@ -210,7 +210,7 @@ def _unprovision(context: click.Context, /, **typed: Any) -> int:
     domain, run = typed["domain"], unprovision(where(context), **typed)
     if not must_ask(context):
         return perform(context, spec, run, subject=domain)
-    # The question names what would go, so it is looked at first.
+    # The question names what would go, so a check runs first.
     seen = performed(context, spec, dataclasses.replace(run, check=True), subject=domain)
     if seen.exit_code or not seen.changed:
         return seen.exit_code

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vsa.ansible.run import Run, Where
-from vsa.command.options import Group, StackName, Variable, Whole, option
+from vsa.command.options import Group, StackName, Variable, WholeNumber, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, confirm, where
 
@@ -103,7 +103,7 @@ def _ps(context: click.Context, name: str | None) -> int:
 )
 @_NAME
 @option("--service", type=StackName(), metavar="NAME", help="Only this service.")
-@option("--lines", "tail", type=Whole(1, 10_000), help="How many lines of each container.")
+@option("--lines", "tail", type=WholeNumber(1, 10_000), help="How many lines of each container.")
 @click.pass_context
 def _logs(context: click.Context, name: str, service: str | None, tail: int | None) -> int:
     """Print the last log lines of a stack's containers."""

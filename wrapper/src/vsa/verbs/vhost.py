@@ -1,4 +1,4 @@
-"""``vsa vhost``: the reverse proxy's configuration, generation by generation."""
+"""``vsa vhost``: the generations of the reverse proxy's configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vsa.ansible.run import Run, Where
-from vsa.command.options import Checked, Group, Whole, option
+from vsa.command.options import Checked, Group, WholeNumber, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, where
 
@@ -16,7 +16,7 @@ __all__ = ("group", "history", "list_vhosts", "rollback", "show", "sync")
 
 
 def sync(to: Where) -> Run:
-    """Return the run that makes the proxy serve what the manifests say; one that is not valid is told by its result."""
+    """Return the run that makes the proxy serve what the manifests say. The result names invalid manifests."""
     return to.verb("vhost.sync", invalid_fails=False)
 
 
@@ -36,7 +36,7 @@ def history(to: Where) -> Run:
 
 
 def rollback(to: Where, *, generation: int | None = None) -> Run:
-    """Return the run that makes a kept generation live again; without a number the one before the live one."""
+    """Return the run that makes a kept generation live again: the given one, or the previous one."""
     return to.verb("vhost.rollback", to=generation)
 
 
@@ -48,12 +48,12 @@ def group() -> None:
 @group.command("sync", examples=("vsa vhost sync --check --diff", "vsa vhost sync --limit vps-01"))
 @click.pass_context
 def _sync(context: click.Context) -> int:
-    """Serve what the manifests on a host say, in one transaction; exit 7 where one of them is not valid."""
+    """Serve what the manifests on a host say, in one transaction; exit 7 if a manifest is not valid."""
     return perform(context, Spec(name="vhost.sync", single=True, due=_invalid), sync(where(context)))
 
 
 @group.command("list", examples=("vsa vhost list", "vsa vhost list --exit-code --json"))
-@option("--exit-code", is_flag=True, help="Exit 7 where a live file was edited.")
+@option("--exit-code", is_flag=True, help="Exit 7 if a live file was edited.")
 @click.pass_context
 def _list(context: click.Context, exit_code: bool) -> int:
     """List what the proxy serves, and what was edited since it went live."""
@@ -79,7 +79,7 @@ def _history(context: click.Context) -> int:
 
 
 @group.command("rollback", examples=("vsa vhost rollback --check --diff", "vsa vhost rollback --to 41 --limit vps-01"))
-@option("--to", type=Whole(1, 999_999_999), help="Which; else the one before the live one.")
+@option("--to", type=WholeNumber(1, 999_999_999), help="Which; else the one before the live one.")
 @click.pass_context
 def _rollback(context: click.Context, to: int | None) -> int:
     """Make a generation live again that was live before, manifests and all."""

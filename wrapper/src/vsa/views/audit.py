@@ -1,4 +1,4 @@
-"""How the audit trail is shown. Lines are put together by hand: a list may be long, and has to be quick."""
+"""Show the audit trail. The lines are made without Rich, because a list may be long and has to be quick."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vsa.core import EXIT_OK, STATUS
 from vsa.output.text import NOTHING, clean, seconds, word
 
 if TYPE_CHECKING:
-    from vsa.trail import AuditRecord, ChainProblem, ChainVerdict, Row
+    from vsa.trail import AuditRecord, ChainProblem, ChainVerdict, Row, TaskChange
 
 __all__ = (
     "detail",
@@ -31,12 +31,12 @@ _MOST_HOSTS = 3
 
 
 def lines(rows: Iterable[Row], *, titles: bool = True) -> str:
-    """Return runs as a table, one line for each."""
+    """Return runs as a table, one line per run."""
     cells = [_cells(row) for row in rows]
     if titles and not cells:
         return "the trail has no such run"
     table = [_TITLES, *cells] if titles else cells
-    # A line alone (--follow) stands under the ones before it as far as it can.
+    # A single line (--follow) has fixed widths, to stand below the earlier lines.
     least = (19, _ID_SHOWN, 14, 20, 10, 12, 7, 0)
     widths = [max([least[n] if not titles else 0, *(len(row[n]) for row in table)]) for n in range(len(_TITLES))]
     return "\n".join(
@@ -45,9 +45,9 @@ def lines(rows: Iterable[Row], *, titles: bool = True) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    hosts = ", ".join(row.hosts[:_MOST_HOSTS]) + (
-        f" +{len(row.hosts) - _MOST_HOSTS}" if len(row.hosts) > _MOST_HOSTS else ""
-    )
+    hosts = ", ".join(row.hosts[:_MOST_HOSTS])
+    if len(row.hosts) > _MOST_HOSTS:
+        hosts += f" +{len(row.hosts) - _MOST_HOSTS}"
     return (
         row.time[:19].replace("T", " "),
         row.id[:_ID_SHOWN],
@@ -63,48 +63,66 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _ended(status: str, *, changed: bool, check: bool) -> str:
     if status == "started":
         return "under way"
+    if status == "ok" and not changed:
+        return "unchanged"
     if status == "ok":
-        return ("would change" if check else "changed") if changed else "unchanged"
+        return "would change" if check else "changed"
     return status.replace("_", " ")
 
 
 def detail(records: Sequence[AuditRecord]) -> str:
-    """Return a run's records as text: what it was, what came of it, what it changed."""
+    """Return the records of a run as text: what was run, how it ended, what it changed."""
     last = next((record for record in reversed(records) if record.kind == "finished"), records[-1])
-    first = records[0]
-    who = last.actor.user + (f" (sudo by {last.actor.sudo_user})" if last.actor.sudo_user else "")
-    facts: list[tuple[str, Any]] = [
+    shown = [f"{name:<12}{clean(value)}" for name, value in _facts(records[0], last) if value is not None]
+    shown += [f"{'argument':<12}{clean(name)} = {word(value)}" for name, value in last.arguments.items()]
+    shown += [_host_line(last, host) for host in dict.fromkeys([*last.hosts, *last.counts])]
+    for record in [last] if last.kind == "finished" else records:
+        for change in record.changes:
+            shown += _change_lines(change)
+    shown += [f"{record.kind + ' hash':<16}{record.hash}" for record in records]
+    return "\n".join(shown)
+
+
+def _facts(first: AuditRecord, last: AuditRecord) -> list[tuple[str, Any]]:
+    """Return labels and values of a run; None is not shown."""
+    by = last.actor.user
+    if last.actor.sudo_user:
+        by += f" (sudo by {last.actor.sudo_user})"
+    by += f" on {last.controller.name}"
+    if last.actor.ssh_client:
+        by += f" from {last.actor.ssh_client}"
+    return [
         ("id", last.id),
-        ("verb", last.verb + (" --check" if last.check else "")),
+        ("verb", f"{last.verb} --check" if last.check else last.verb),
         ("target", last.target),
         ("playbook", last.playbook),
         ("began", first.time),
-        (
-            "by",
-            f"{who} on {last.controller.name}" + (f" from {last.actor.ssh_client}" if last.actor.ssh_client else ""),
-        ),
+        ("by", by),
         ("status", _ended(last.status, changed=last.changed, check=last.check)),
         ("took", None if last.duration is None else seconds(last.duration)),
         ("error", last.error),
         ("version", last.version),
     ]
-    shown = [f"{name:<12}{clean(value)}" for name, value in facts if value is not None]
-    shown += [f"{'argument':<12}{clean(name)} = {word(value)}" for name, value in last.arguments.items()]
-    for host in dict.fromkeys([*last.hosts, *last.counts]):
-        counts = last.counts.get(host)
-        said = (
-            "" if counts is None else ", ".join(f"{number} {key}" for key, number in asdict(counts).items() if number)
-        )
-        shown.append(f"{'host':<12}{clean(host)}" + (f": {said}" if said else ""))
-    for record in [last] if last.kind == "finished" else records:
-        for change in record.changes:
-            place = f"{clean(change.host)}: " if change.host else ""
-            shown.append(
-                f"{'changed':<12}{place}{clean(change.task)}" + (f" ({change.action})" if change.action else "")
-            )
-            shown += [f"{'':<12}  {clean(line)}" for line in (change.diff or "").splitlines()]
-    shown += [f"{record.kind + ' hash':<16}{record.hash}" for record in records]
-    return "\n".join(shown)
+
+
+def _host_line(record: AuditRecord, host: str) -> str:
+    """Return a host and how many of its tasks ended how."""
+    line = f"{'host':<12}{clean(host)}"
+    counts = record.counts.get(host)
+    numbers = {} if counts is None else asdict(counts)
+    text = ", ".join(f"{number} {key}" for key, number in numbers.items() if number)
+    return f"{line}: {text}" if text else line
+
+
+def _change_lines(change: TaskChange) -> list[str]:
+    """Return a changed task and its diff."""
+    place = f"{clean(change.host)}: " if change.host else ""
+    action = f" ({change.action})" if change.action else ""
+    diff = (change.diff or "").splitlines()
+    return [
+        f"{'changed':<12}{place}{clean(change.task)}{action}",
+        *(f"{'':<12}  {clean(line)}" for line in diff),
+    ]
 
 
 def problem(found: ChainProblem) -> str:
@@ -115,14 +133,14 @@ def problem(found: ChainProblem) -> str:
 
 
 def verdict(found: ChainVerdict, log: str) -> str:
-    """Return the last line of a check: whether the trail is whole, and the head to be kept elsewhere."""
+    """Return the last line of a check: whether the trail is complete, and the head to keep elsewhere."""
     if found.problems:
         return f"NOT whole: {len(found.problems)} problem(s) in {found.records} records of {log}"
     return f"whole: {found.records} records in {log}\nhead   {found.head}"
 
 
 def document(verb: str, *, exit_code: int = EXIT_OK, changed: bool = False, **payload: Any) -> str:
-    """Return the document of ``--json``; what these verbs show stands under ``audit``."""
+    """Return the document of ``--json``. The result of these verbs stands under ``audit``."""
     head = {"schema": 1, "verb": verb, "audit_id": None, "status": STATUS[exit_code], "exit_code": exit_code}
     return json.dumps({**head, "changed": changed, "hosts": {}, "audit": payload}, ensure_ascii=False, indent=2)
 

@@ -1,4 +1,4 @@
-"""How the users of basic auth are shown."""
+"""Show the users of basic auth."""
 
 from __future__ import annotations
 

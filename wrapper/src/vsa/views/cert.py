@@ -1,4 +1,4 @@
-"""How certificates are shown."""
+"""Show certificates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from vsa.ansible.report import HostResult
 from vsa.output.detail import detail
 from vsa.output.text import clean
-from vsa.views.common import left, listing, unheard
+from vsa.views.common import hosts_without_result, left, listing
 
 __all__ = ("certificate_detail", "certificate_table")
 
@@ -30,12 +30,13 @@ def certificate_table(hosts: Mapping[str, HostResult]) -> Group:
             ("RENEWS", _renews),
         ],
     )
-    lines = [Text(f"{clean(name)}  {words}", style="red") for name, host in hosts.items() if (words := _loop(host))]
+    problems = {name: _loop_problem(host) for name, host in hosts.items()}
+    lines = [Text(f"{clean(name)}  {problem}", style="red") for name, problem in problems.items() if problem]
     return Group(table, *lines)
 
 
-def _loop(host: HostResult) -> str | None:
-    """Return that the renewal loop of a host failed when it last came round, or None."""
+def _loop_problem(host: HostResult) -> str | None:
+    """Return a line if the last round of a host's renewal loop failed, else None."""
     last = host.payload.get("renewal") or {}
     if not last.get("exit"):
         return None
@@ -48,7 +49,7 @@ def _served(entry: Mapping[str, Any]) -> Any:
 
 
 def _renews(entry: Mapping[str, Any]) -> Any:
-    """Return the day on which it renews, or why it might not."""
+    """Return the day of the renewal, or why it may fail."""
     failure = entry.get("last_failure") or {}
     failed = f"last try failed: {failure.get('error')}" if failure else None
     return entry.get("problem") or failed or _day(entry)
@@ -66,7 +67,7 @@ def certificate_detail(hosts: Mapping[str, HostResult]) -> Group:
         for name, host in hosts.items()
         for entry in host.payload.get("certificates") or ()
     ]
-    return Group(*blocks, *unheard(hosts))
+    return Group(*blocks, *hosts_without_result(hosts))
 
 
 def _pairs(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:

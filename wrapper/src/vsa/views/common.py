@@ -1,4 +1,4 @@
-"""What the views of all nouns share."""
+"""What the views of all nouns have in common."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vsa.ansible.report import HostResult
 from vsa.output.table import STYLES, table
 from vsa.output.text import NOTHING, clean
 
-__all__ = ("certificate", "changed_by", "left", "listing", "unheard")
+__all__ = ("certificate", "changed_by", "hosts_without_result", "left", "listing")
 
 _WORST = (
     *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring".split(),
@@ -30,9 +30,9 @@ def listing(
     *,
     state: Callable[[Mapping[str, Any]], str] = lambda entry: str(entry.get("state", "")),
 ) -> Group:
-    """Return the table of what is under ``key`` in the hosts' payloads, worst first, then hosts that said nothing.
+    """Return a table of the entries under ``key`` in the hosts' payloads, the worst first, then the hosts without one.
 
-    ``columns`` are titles with what fills them; the host comes before them.
+    ``columns`` are titles, each with a function that returns the cell of an entry. The first column is the host.
     """
     rows: list[tuple[int, list[Any]]] = []
     for name, host in hosts.items():
@@ -42,19 +42,19 @@ def listing(
         if not entries:
             rows.append((len(_WORST), [name, *(None for _ in columns)]))
         for entry in entries:
-            said = state(entry)
-            rank = _WORST.index(said) if said in _WORST else len(_WORST)
+            word = state(entry)
+            rank = _WORST.index(word) if word in _WORST else len(_WORST)
             rows.append((rank, [name, *(fill(entry) for _, fill in columns)]))
     rows.sort(key=lambda row: row[0])
     parts: list[Any] = []
     if rows:
         parts.append(table(["HOST", *(title for title, _ in columns)], (cells for _, cells in rows)))
-    parts += unheard(hosts)
+    parts += hosts_without_result(hosts)
     return Group(*parts)
 
 
-def unheard(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
-    """Return a line for each host that gave no payload, with why."""
+def hosts_without_result(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
+    """Return a line with the reason for each host that returned no payload."""
     for name, host in hosts.items():
         if host.exit_code and host.error and not host.payload:
             line = Text(f"{clean(name)}  {NOTHING}  ")
@@ -64,7 +64,7 @@ def unheard(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
 
 
 def left(seconds: float | None, fraction: float | None) -> str:
-    """Return what is left of a certificate: days (hours below two days) and the share of its life."""
+    """Return the time that a certificate is still valid: days (hours below two days), and the share of its lifetime."""
     if seconds is None:
         return NOTHING
     if seconds <= 0:
@@ -74,7 +74,7 @@ def left(seconds: float | None, fraction: float | None) -> str:
 
 
 def certificate(entry: Mapping[str, Any] | None) -> str:
-    """Return a certificate's state and what is left of it, in a few words."""
+    """Return the state of a certificate and how long it is still valid, in a few words."""
     if not entry:
         return NOTHING
     state = str(entry.get("state") or NOTHING)

@@ -1,4 +1,4 @@
-"""How the manifests of a host are written as the variable that declares them."""
+"""Show the manifests of a host as the variable that declares them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ("declaration",)
 
 
 def declaration(hosts: Mapping[str, HostResult]) -> str:
-    """Return YAML for the host's variables; what cannot be exported is named in a comment."""
+    """Return YAML for the host's variables. A comment names each manifest that cannot be exported."""
     import yaml
 
     lines: list[str] = []
@@ -23,5 +23,5 @@ def declaration(hosts: Mapping[str, HostResult]) -> str:
         ]
         made = {"vsa_sites": host.payload.get("vsa_sites") or {}}
         lines += yaml.safe_dump(made, sort_keys=False, allow_unicode=True).rstrip("\n").split("\n")
-    # A plain text, which no terminal's width folds: this is to be read by a machine.
+    # A plain string, because the width of a terminal must not fold what a machine reads.
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""How sites are shown."""
+"""Show sites."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Group
 
 from vsa.ansible.report import HostResult
 from vsa.output.detail import detail
-from vsa.views.common import certificate, changed_by, left, listing, unheard
+from vsa.views.common import certificate, changed_by, hosts_without_result, left, listing
 
 __all__ = ("site_detail", "site_table")
 
@@ -60,7 +60,7 @@ def site_detail(hosts: Mapping[str, HostResult]) -> Group:
         for name, host in hosts.items()
         for site in host.payload.get("sites") or ()
     ]
-    return Group(*blocks, *unheard(hosts))
+    return Group(*blocks, *hosts_without_result(hosts))
 
 
 def _pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""How stacks, their containers and their logs are shown."""
+"""Show stacks, their containers and their logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from vsa.ansible.report import HostResult
 from vsa.output.text import clean
-from vsa.views.common import listing, unheard
+from vsa.views.common import hosts_without_result, listing
 
 __all__ = ("container_table", "log_lines", "stack_table")
 
@@ -55,7 +55,7 @@ def log_lines(hosts: Mapping[str, HostResult]) -> Group:
             for line in entry.get("lines") or ():
                 text = Text(f"{prefix}{clean(entry.get('container') or '')}  ", style="dim")
                 parts.append(text.append(clean(line), style="default not dim"))
-    return Group(*parts, *unheard(hosts))
+    return Group(*parts, *hosts_without_result(hosts))
 
 
 def _with_containers(host: HostResult) -> HostResult:

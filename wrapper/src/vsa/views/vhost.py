@@ -1,4 +1,4 @@
-"""How the proxy's generations and server blocks are shown."""
+"""Show the generations and server blocks of the proxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from vsa.ansible.report import HostResult
 from vsa.output.blocks import head
 from vsa.output.text import clean
-from vsa.views.common import listing, unheard
+from vsa.views.common import hosts_without_result, listing
 
 __all__ = ("history_table", "vhost_raw", "vhost_table", "vhost_text")
 
@@ -39,14 +39,14 @@ def _state(vhost: Mapping[str, Any]) -> str:
 
 
 def vhost_text(hosts: Mapping[str, HostResult]) -> Group:
-    """Return the configuration text of ``vhost show`` as it is live, with what each line comes from beside it."""
+    """Return the live configuration of ``vhost show``, with the source of each line beside it."""
     parts: list[Any] = []
     for name, host in hosts.items():
         for vhost in host.payload.get("vhosts") or ():
             parts.append(head(name, f"{vhost.get('domain')}  generation {host.payload.get('generation')}"))
             parts += [Text(clean(words), style="dim") for words in _about(vhost)]
             parts.append(_annotated(vhost))
-    return Group(*parts, *unheard(hosts))
+    return Group(*parts, *hosts_without_result(hosts))
 
 
 def vhost_raw(hosts: Mapping[str, HostResult]) -> str:
@@ -65,7 +65,7 @@ def _about(vhost: Mapping[str, Any]) -> Iterable[str]:
     if vhost.get("origin"):
         yield f"its manifest is {vhost.get('origin')}"
     if vhost.get("drift"):
-        yield "its files were edited since: vsa vhost sync writes them anew"
+        yield "its files were edited since: vsa vhost sync writes them again"
 
 
 def _annotated(vhost: Mapping[str, Any]) -> Text:
