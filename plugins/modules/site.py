@@ -114,6 +114,10 @@ undo:
   description: The command that renames the site back.
   returned: O(state=renamed)
   type: str
+undo_hint:
+  description: The same as a mapping, from which C(vsa) writes its own command.
+  returned: O(state=renamed)
+  type: dict
 certificate:
   description: The certificate, as the module M(flowbiz.vsa.cert) returns it.
   returned: O(state=present), O(state=renamed)

@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ("SHORT_NAMES", "Hint", "as_mapping", "parse_hint", "playbook_command")
+__all__ = ("SHORT_NAMES", "Hint", "as_mapping", "parse_hint", "playbook_command", "undo_keys")
 
 SHORT_NAMES = ("domain", "upstream")
 """Options that every playbook takes without the name of their role."""
@@ -61,6 +61,14 @@ def as_mapping(hint: Hint) -> dict[str, object]:
     if hint.note:
         mapping["note"] = hint.note
     return mapping
+
+
+def undo_keys(undo: Hint) -> dict[str, object]:
+    """Return the keys of a module's result that name the verb which undoes a change.
+
+    ``undo`` is text for a reader of Ansible's output; from ``undo_hint`` the wrapper writes its own command.
+    """
+    return {"undo": playbook_command(undo), "undo_hint": as_mapping(undo)}
 
 
 def parse_hint(mapping: object) -> Hint | None:

@@ -33,6 +33,9 @@ from vsa.core import Hint
         (Hint("cert.issue", {"domain": "a.example", "force": True}), "vsa cert issue --domain a.example --force"),
         (Hint("site.apply", {"limit": "vps-01"}, same=True), "the same with --limit vps-01"),
         (Hint("bootstrap", {"email": "a b"}, note="once more"), "vsa bootstrap --email 'a b', once more"),
+        (Hint("site.rename", {"domain": "b.example", "to": "a.example", "redirect": False}),
+         "vsa site rename --domain b.example --to a.example --no-redirect"),
+        (Hint("site.rename", {"domain": "b.example", "redirect": True}), "vsa site rename --domain b.example"),
         (Hint("site.later", {"some_field": 1}), "vsa site later --some-field 1"),
     ],
 )  # fmt: skip

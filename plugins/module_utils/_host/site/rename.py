@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, VsaError
-from ..._core.hints import Hint
+from ..._core.hints import Hint, undo_keys
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, as_module_result, joined
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names, to_manifest
@@ -157,11 +157,19 @@ class _Rename:
 
     def _data(self, host: Host, site: Site) -> dict[str, Any]:
         view = {**site_view(site, host.settings), "manifest": to_manifest(site), "new": False}
-        undo = f"vsa site rename --domain {self._new} --to {self._old}"
-        if self._new not in host.index.get(self._old, {}).get("names", ()):
-            # The new domain was no name of the site before, so the undo leaves no redirect from it.
-            undo += " --no-redirect"
-        return {"audit_id": self._request.run.audit_id, "site": view, "renamed_from": self._old, "undo": undo}
+        return {
+            "audit_id": self._request.run.audit_id,
+            "site": view,
+            "renamed_from": self._old,
+            **undo_keys(self._undo(host)),
+        }
+
+    def _undo(self, host: Host) -> Hint:
+        """Return the verb that renames the site back."""
+        if self._new in host.index.get(self._old, {}).get("names", ()):
+            return Hint("site.rename", {"domain": self._new, "to": self._old})
+        # The new domain was no name of the site before, so the undo leaves no redirect from it.
+        return Hint("site.rename", {"domain": self._new, "to": self._old, "redirect": False})
 
     def _certificate(self, host: Host, site: Site, *, check: bool) -> Result:
         """Ensure the certificate of the new names, with the options of the old site's certificate."""

@@ -23,8 +23,13 @@ def command_line(hint: Hint, *, root: click.Command) -> str:
     arguments: list[str] = []
     options: list[str] = []
     for field, value in hint.fields.items():
-        if isinstance(parameters.get(field), click.Argument):
+        parameter = parameters.get(field)
+        if isinstance(parameter, click.Argument):
             arguments.append(_argument_text(value))
+        elif isinstance(parameter, click.Option) and parameter.is_flag:
+            # A switch means True, unless it is declared for False: --no-redirect.
+            if value is (parameter.flag_value is not False):
+                options.append(_flag(field, parameters))
         else:
             options += _typed(_flag(field, parameters), value)
     beginning = "the same with" if hint.same else " ".join(("vsa", *hint.verb.split(".")))
@@ -92,12 +97,10 @@ def _argument_text(value: object) -> str:
 
 
 def _typed(flag: str, value: object) -> list[str]:
-    """Return the words that say a value: a switch alone, a list by repeating the flag."""
+    """Return the words that say a value. The flag is repeated for each entry of a list."""
     if flag.startswith("--set "):
         field = flag.removeprefix("--set ")
         return ["--set", shlex.quote(f"{field}={','.join(_texts(value))}")]
-    if value is True:
-        return [flag]
     return [word for text in _texts(value) for word in (flag, shlex.quote(text))]
 
 

@@ -12,10 +12,10 @@ import click
 
 from vsa.ansible.inventory import one_host, read_groups, select
 from vsa.ansible.run import Run
-from vsa.command.flags import in_own_words, with_flag
+from vsa.command.flags import command_line, in_own_words, with_flag
 from vsa.command.options import global_options
 from vsa.command.verb import Spec, config
-from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id
+from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id, parse_hint
 from vsa.trail import actor_option, recorded
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def performed(
         recording.ended(report, code=code, took=time.monotonic() - began)
     if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
         report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
-    _word_errors(context, report)
+    _word_hints(context, report)
     _note_due(spec, report)
     _conclude(context, spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
     if spec.names is not None:
@@ -150,14 +150,17 @@ def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
     return hosts
 
 
-def _word_errors(context: click.Context, report: Report) -> None:
-    """Turn the hints of all errors into ``vsa`` commands."""
+def _word_hints(context: click.Context, report: Report) -> None:
+    """Turn the hints of errors, and those that undo a change, into ``vsa`` commands."""
     root = context.find_root().command
     if report.error:
         report.error = in_own_words(report.error, root=root)
     for host in report.hosts.values():
         if host.error:
             host.error = in_own_words(host.error, root=root)
+        undo = parse_hint(host.payload.pop("undo_hint", None))
+        if undo is not None:
+            host.payload["undo"] = command_line(undo, root=root)
 
 
 def _note_due(spec: Spec, report: Report) -> None:

@@ -10,6 +10,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import (
     as_mapping,
     parse_hint,
     playbook_command,
+    undo_keys,
 )
 
 COMMANDS = [
@@ -49,6 +50,15 @@ def test_a_hint_comes_back_from_json(hint: Hint) -> None:
 @pytest.mark.parametrize("mapping", [None, "vsa site list", [], {}, {"verb": 3}])
 def test_what_holds_no_hint(mapping: object) -> None:
     assert parse_hint(mapping) is None
+
+
+def test_undo_keys() -> None:
+    undo = Hint("site.rename", {"domain": "b.example", "to": "a.example", "redirect": False})
+    keys = undo_keys(undo)
+    assert keys["undo"] == (
+        "ansible-playbook flowbiz.vsa.site.rename -e domain=b.example -e site_to=a.example -e site_redirect=false"
+    )
+    assert parse_hint(keys["undo_hint"]) == undo
 
 
 def test_a_damaged_hint_keeps_its_verb() -> None:

@@ -16,6 +16,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     UsageError,
     VsaError,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint, playbook_command
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import rename
@@ -72,7 +73,9 @@ def test_everything_goes_with_the_site(host: SiteHost) -> None:
     ]  # fmt: skip
     assert texts(result)["old name"] == f"{OLD} redirects to {NEW}"
     assert result.data["site"]["names"] == [NEW, OLD, "a.test"]
-    assert result.data["undo"] == f"vsa site rename --domain {NEW} --to {OLD} --no-redirect"
+    undo = Hint("site.rename", {"domain": NEW, "to": OLD, "redirect": False})
+    assert parse_hint(result.data["undo_hint"]) == undo
+    assert result.data["undo"] == playbook_command(undo)
     record = host.read_record()
     assert (record["verb"], record["changed"], record["removed"]) == ("site.rename", [NEW], [OLD])
     assert record["number"] == record["base"] + 1, "one transaction"
@@ -203,7 +206,7 @@ def test_a_site_that_is_not_there_is_refused(host: SiteHost) -> None:
 def test_a_name_of_the_site_itself_may_become_its_domain(host: SiteHost) -> None:
     result = host.rename(OLD, "a.test")
     assert result.data["site"]["names"] == ["a.test", OLD]
-    assert result.data["undo"] == f"vsa site rename --domain a.test --to {OLD}"
+    assert parse_hint(result.data["undo_hint"]) == Hint("site.rename", {"domain": "a.test", "to": OLD})
 
 
 def test_a_container_that_does_not_answer_is_a_warning(host: SiteHost) -> None:
