@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+import rendered
 from vsa.ansible.report import HostResult, Report
 from vsa.output import blocks
 from vsa.output.detail import detail
@@ -15,10 +14,7 @@ from vsa.output.table import table
 
 
 def printed(renderable: Any, *, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width, height=25, highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        console.print(renderable)
-    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+    return rendered.printed(renderable, width=width)
 
 
 STEPS = [

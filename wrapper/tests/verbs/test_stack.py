@@ -1,0 +1,36 @@
+"""The verbs of ``vsa stack`` as values: fields in, a Run out."""
+
+from __future__ import annotations
+
+import pytest
+
+from vsa.ansible.run import Run, Where
+from vsa.verbs import stack
+
+HERE = Where(local=True)
+
+
+def run(playbook: str, **extravars: object) -> Run:
+    return Run(playbook=f"flowbiz.vsa.{playbook}", extravars=extravars, local=True)
+
+
+CASES = [
+    (stack.up(HERE, name="reverse-proxy"), run("stack.up", stack_name="reverse-proxy")),
+    (
+        stack.up(HERE, name="hello", env={"HELLO_DOMAIN": "a.example.com"}),
+        run("stack.up", stack_name="hello", stack_env={"HELLO_DOMAIN": "a.example.com"}),
+    ),
+    (stack.down(HERE, name="reverse-proxy"), run("stack.down", stack_name="reverse-proxy")),
+    (stack.list_stacks(HERE), run("stack.list")),
+    (stack.ps(HERE), run("stack.ps")),
+    (stack.ps(HERE, name="reverse-proxy"), run("stack.ps", stack_name="reverse-proxy")),
+    (
+        stack.logs(HERE, name="reverse-proxy", service="nginx", lines=50),
+        run("stack.logs", stack_name="reverse-proxy", stack_service="nginx", stack_tail=50),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "expected"), CASES, ids=lambda case: case.playbook.removeprefix("flowbiz.vsa."))
+def test_a_verb_is_this_run(made: Run, expected: Run) -> None:
+    assert made == expected
