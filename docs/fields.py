@@ -49,7 +49,7 @@ _MANIFEST = {
 
 
 def sample(field: Option) -> str | None:
-    """Return a sample as one would write it, or None where the description shows one."""
+    """Return a sample as one would write it, or None if the description shows one."""
     if field.kind in (SWITCH, ROUTES):
         return None
     entries = field.sample if isinstance(field.sample, tuple) else (field.sample,)

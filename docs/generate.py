@@ -51,7 +51,7 @@ def prose(value: str | list[str] | None) -> str:
 
 
 def kind(option: dict[str, Any]) -> str:
-    """Return the type of an option or return value: `list of str`, and the choices where there are some."""
+    """Return the type of an option or return value: `list of str`, with the choices if there are any."""
     named = str(option.get("type", "str"))
     if named == "list":
         named = f"list of {option.get('elements', 'raw')}"

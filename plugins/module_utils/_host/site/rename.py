@@ -83,6 +83,10 @@ def rename_site(
     engine = engine or Engine()
     proxy = proxy or Proxy(engine, paths, on_step=on_step)
     rename = _Rename(request, engine, proxy, on_step)
+    if not check and proxy.generations.journal() is not None:
+        # A transaction that was killed may have switched already. Which site is live is known only when it is finished.
+        with host_lock(paths.lock):
+            proxy.recover(sweep=False)
     host = read_host(paths)
     if request.domain not in host.manifests and request.domain not in host.live.domains:
         return rename.finish(host, check=check)
