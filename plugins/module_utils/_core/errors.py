@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What VSA says when it refuses or fails, and the exit codes of every door.
+"""The errors of VSA, and the exit codes of every door.
 
 Note that this module is **private** to the collection.
 """
@@ -56,9 +56,12 @@ STATUS = {
     EXIT_DUE: "due",
     EXIT_INTERRUPTED: "interrupted",
 }
-"""The word for each exit code: in `--json`, in summaries and in the audit trail. Stored records have these words."""
+"""The word for each exit code: in `--json`, in summaries and in the audit trail.
 
-# A task that is no module of ours (many of bootstrap's are not) says by these first words how it ended.
+Stored records have these words, so a word never changes.
+"""
+
+# The first words of the message of a failed task that is none of our modules, and the exit code that they mean.
 _ANNOUNCED = {"refused": EXIT_REFUSED, "rolled back": EXIT_ROLLED_BACK, "not rolled back": EXIT_NOT_ROLLED_BACK}
 
 _LONGEST_VALUE = 200  # letters
@@ -66,10 +69,13 @@ _LONGEST_NUMBER = 256  # bits
 
 
 class _Bounded(reprlib.Repr):
-    """Python refuses to write a whole number of thousands of digits, and YAML can say one in hexadecimal."""
+    """Writes values in bounded length.
+
+    Python refuses to write a number of thousands of digits, and a YAML file can hold such a number in hexadecimal.
+    """
 
     def repr_int(self, x: int, level: int) -> str:
-        """Return a number, or how long it is."""
+        """Return a number, or its length if the number is long."""
         del level
         return repr(x) if x.bit_length() <= _LONGEST_NUMBER else f"a number of {x.bit_length()} bits"
 
@@ -93,7 +99,7 @@ _WORST_FIRST = (
 
 
 def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
-    """Return the exit code that speaks for several hosts; an unknown code counts as an internal error."""
+    """Return one exit code for several hosts: the worst. An unknown code counts as an internal error."""
     known = {code if code in _WORST_FIRST else EXIT_INTERNAL for code in codes}
     return next((code for code in _WORST_FIRST if code in known), EXIT_OK)
 
@@ -110,21 +116,21 @@ def announced_outcome(message: str) -> tuple[int, str] | None:
 
 
 def shown(value: object) -> str:
-    """Return a value as an error may show it: bounded, whatever a hostile file made of it."""
+    """Return a value as text of bounded length for an error. The value may come from a hostile file."""
     return (value if isinstance(value, str) else _SHOWN.repr(value))[:_LONGEST_VALUE]
 
 
 class VsaError(ValueError):
     """An error with all that an operator needs to act on it.
 
-    * ``message``: what is wrong, one line, without the value of a secret.
-    * ``field`` and ``value``: where, as the operator wrote it (``routes/1/path``, ``container``).
-    * ``expected``: what would be right; ``there_are``: the candidates that exist.
-    * ``state``: what state the host is in now.
+    * ``message``: what is wrong, in one line, without the value of a secret.
+    * ``field`` and ``value``: the option or the place in a file that is wrong (``container``, ``routes/1/path``).
+    * ``expected``: what would be right. ``there_are``: the candidates that exist.
+    * ``state``: the state of the host now.
     * ``hint``: the next command to try. A verb of VSA is a :class:`Hint`, or several of them to choose from. Text is
       for what is the same at every door (a path, ``docker ps``).
     * ``details``: further lines, e.g. NGINX's own words.
-    * ``steps``: what had been done before, as results list it; whoever knows of it adds it.
+    * ``steps``: the steps that were done before, as results list them. The caller that knows the steps adds them.
     """
 
     exit_code = EXIT_REFUSED
@@ -189,25 +195,25 @@ class VsaError(ValueError):
 
 
 class UsageError(VsaError):
-    """The words typed make no sense, whatever the host: exit 2."""
+    """The request is wrong, whatever the host has: exit 2."""
 
     exit_code = EXIT_USAGE
 
 
 class RefusedError(VsaError):
-    """The input does not fit the host or is not of its form; nothing changed: exit 3."""
+    """A value has not its form, or does not fit the host. Nothing was changed: exit 3."""
 
     exit_code = EXIT_REFUSED
 
 
 class RolledBackError(VsaError):
-    """The change failed and what was there before is live again: exit 4."""
+    """A change failed and was rolled back: exit 4."""
 
     exit_code = EXIT_ROLLED_BACK
 
 
 class NotRolledBackError(VsaError):
-    """The change failed and could not be undone; ``state`` says what is half done: exit 6."""
+    """A change failed, and the rollback failed too. ``state`` says what is half done: exit 6."""
 
     exit_code = EXIT_NOT_ROLLED_BACK
 
