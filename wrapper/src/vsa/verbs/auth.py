@@ -39,7 +39,7 @@ def list_users(to: Where, *, domain: str | None = None) -> Run:
 
 @click.group("auth", cls=Group)
 def group() -> None:
-    """Basic auth: who may pass where a site asks for a password."""
+    """Basic auth: the users of sites that ask for a password."""
 
 
 @group.command(
@@ -50,13 +50,13 @@ def group() -> None:
     ),
 )
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
-@option("--user", type=Checked("user", "NAME"), required=True, help="Whom to let in, or whose password to change.")
+@option("--user", type=Checked("user", "NAME"), required=True, help="The user to add, or whose password to change.")
 @option("--route", type=Checked("path", "PATH"), help="Ask below this path only; without it for the whole site.")
 @option("--password-stdin", is_flag=True, heading="Password", help="Read it from stdin; else it is asked for.")
 @option("--generate", is_flag=True, heading="Password", help="Make one, and show it once.")
 @click.pass_context
 def _add(context: click.Context, /, password_stdin: bool, generate: bool, **typed: Any) -> int:
-    """Let a user in, and ask everybody else for a password."""
+    """Add a user, and ask everybody else for a password."""
     if password_stdin and generate:
         raise UsageError("say either --password-stdin or --generate", field="--generate", expected="one of the two")
     to = where(context)
@@ -74,11 +74,13 @@ def _add(context: click.Context, /, password_stdin: bool, generate: bool, **type
     ),
 )
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
-@option("--user", type=Checked("user", "NAME"), help="Whom to shut out; without it the paths are opened to everybody.")
+@option(
+    "--user", type=Checked("user", "NAME"), help="The user to remove; without it the paths open to everybody."
+)
 @option("--route", type=Checked("path", "PATH"), help="At this path only; without it at all of the site's.")
 @click.pass_context
 def _remove(context: click.Context, /, **typed: Any) -> int:
-    """Shut a user out at once, or open paths to everybody."""
+    """Remove a user at once, or open paths to everybody."""
     to = where(context)
     if typed["user"] is None:
         what = f"{typed['domain']}{typed['route'] or ''}"
@@ -90,7 +92,7 @@ def _remove(context: click.Context, /, **typed: Any) -> int:
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
 @click.pass_context
 def _list(context: click.Context, domain: str | None) -> int:
-    """List who may pass where."""
+    """List the users of all sites, or of one site."""
     spec = Spec(name="auth.list", shows=_table, anywhere=domain is not None)
     return perform(context, spec, list_users(where(context), domain=domain), subject=domain)
 

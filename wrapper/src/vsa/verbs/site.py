@@ -117,7 +117,7 @@ def group() -> None:
     type=Checked("route", "PATH=NAME:PORT[:PROFILE]"),
     multiple=True,
     heading=_WHAT,
-    help="A path and its container; repeatable, together they replace the old ones.",
+    help="A path and its container; repeatable. They replace the old routes.",
 )
 @option(
     "--strip-prefix",
@@ -251,7 +251,7 @@ def _show(context: click.Context, domain: str) -> int:
     "maintenance_allow",
     type=Checked("cidr", "NETWORK"),
     multiple=True,
-    help="Who sees the site nevertheless; repeatable, together they replace the old ones.",
+    help="A network that still sees the site; repeatable. They replace the old networks.",
 )
 @click.pass_context
 def _maintenance(context: click.Context, /, **typed: Any) -> int:
