@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -83,34 +84,47 @@ class Staging:
             self._generations.open(number)
             hashes = self._write_and_test(number, plan, meanwhile, whole=whole)
             self._on_step("finish")
-            now = rfc3339(time_now())
-            origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor.displayed, "verb": run.verb}
-            self._generations.finish(
-                Record(
-                    number=number,
-                    base=plan.base,
-                    time=now,
-                    **origin,
-                    plan=plan.hash,
-                    inputs=plan.inputs,
-                    marker=plan.marker,
-                    files=hashes,
-                    sites=self._with_last_change(plan, sites, {"generation": number, "time": now, **origin}),
-                    changed=list(plan.sites_changed),
-                    removed=list(plan.sites_removed),
-                    networks=list(plan.networks),
-                    joins=[list(join) for join in plan.joins],
-                    answering=answering,
-                    summary=plan.summary(),
-                    whole=whole,
-                    logs=sorted(log_names(self._paths) - logs_before),
-                )
-            )
+            record = self._record(number, plan, sites, run, files=hashes, answering=answering, whole=whole)
+            new_logs = sorted(log_names(self._paths) - logs_before)
+            self._generations.finish(dataclasses.replace(record, logs=new_logs))
         except BaseException:
             self._generations.discard(number)
             remove_logs(self._paths, log_names(self._paths) - logs_before)
             raise
         return number
+
+    def _record(
+        self,
+        number: int,
+        plan: Plan,
+        sites: _Index,
+        run: RunContext,
+        *,
+        files: dict[str, str],
+        answering: list[str],
+        whole: bool,
+    ) -> Record:
+        """Return the record of a generation; ``files`` are the hashes of its files."""
+        now = rfc3339(time_now())
+        origin: dict[str, Any] = {"audit_id": run.audit_id, "actor": run.actor.displayed, "verb": run.verb}
+        return Record(
+            number=number,
+            base=plan.base,
+            time=now,
+            **origin,
+            plan=plan.hash,
+            inputs=plan.inputs,
+            marker=plan.marker,
+            files=files,
+            sites=self._with_last_change(plan, sites, {"generation": number, "time": now, **origin}),
+            changed=list(plan.sites_changed),
+            removed=list(plan.sites_removed),
+            networks=list(plan.networks),
+            joins=[list(join) for join in plan.joins],
+            answering=answering,
+            summary=plan.summary(),
+            whole=whole,
+        )
 
     def _write_and_test(self, number: int, plan: Plan, meanwhile: Callable[[], None], *, whole: bool) -> dict[str, str]:
         """Write the files of a plan, test them, and return their hashes.

@@ -117,7 +117,6 @@ class Outcome:
     number: int
     base: int
     proven: bool = False
-    joined: list[list[str]] = field(default_factory=list)
     answers: dict[str, Answer] = field(default_factory=dict)
     neighbours: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
