@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +300,20 @@ def test_a_bundle_is_written_once(ready: Machine) -> None:
     settings = ready.found(**bundle)["settings"]
     assert (settings["bundle"], settings["change"]) == (False, False)
     assert "ca_bundle" not in ready.found(unset=("ca_bundle",))["settings"]["text"]
+
+
+# Imports --------------------------------------------------------------------------------------------------------------
+
+BARE = f"""
+import importlib, sys
+
+for library in ("cryptography", "docker", "jinja2", "requests", "yaml"):
+    sys.modules[library] = None
+for name in ("_host.bootstrap.listing", "_module.adapter", "_module.bootstrap"):
+    importlib.import_module("{module.__name__.partition("._host")[0]}." + name)
+"""
+
+
+def test_the_first_look_needs_no_library_that_a_fresh_host_lacks() -> None:
+    done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
