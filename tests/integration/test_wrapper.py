@@ -55,7 +55,7 @@ def test_the_same_again_changes_nothing(site: str, vsa: Vsa) -> None:
 def test_a_refusal_names_what_there_is(site: str, vsa: Vsa) -> None:
     done = vsa("site", "provision", "--domain", DOMAIN, "--container", "web-9", "--port", "3000")
     assert done.returncode == 3
-    assert "  field      container = web-9\n" in done.stderr
+    assert "  field      --container = web-9\n" in done.stderr
     assert re.search(r"  there are  .*web-1.*web-2", done.stderr)
 
 
