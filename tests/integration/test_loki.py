@@ -61,7 +61,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
     parse_line,
     seal,
 )
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki import ship
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.ship import ship
 folder, url, writer, rounds = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 for _ in range(rounds):
     done = ship(trail=[folder / "audit.jsonl"], cursor=folder / "loki.json", url=url, writer=writer)
