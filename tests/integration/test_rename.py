@@ -85,7 +85,7 @@ def test_a_site_goes_under_another_domain(vsa: Run, host: ProxyHost, site: str) 
     for text in (
         "issued by Pebble",
         "users and passwords of /admin/ copied",
-        "1 file added, 1 removed",
+        "1 file added, 1 file removed",
         f"{OLD} redirects to {NEW}",
         f"https://{NEW}/ → 200",
         f"undo: vsa site rename --domain {NEW} --to {OLD} --no-redirect",

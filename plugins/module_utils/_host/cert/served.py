@@ -51,8 +51,8 @@ OTHER_CERTIFICATE_SERVED = "the proxy serves another certificate than the one on
 # The longest time until the proxy serves a renewed certificate. The reloader looks every two seconds, but reloads
 # once a minute at the most; NGINX keeps a certificate in its own cache for 30 seconds.
 SERVED_WITHIN = 40.0
-# Each worker has a cache of its own: one may serve the new certificate while another one still serves the old.
-_IN_A_ROW = 3
+# Each worker has a cache of its own, and nobody can choose the worker that answers: so many answers in a row count.
+_IN_A_ROW = 6
 _POLL_SECONDS = 0.3
 
 _LOOPBACK = "127.0.0.1"

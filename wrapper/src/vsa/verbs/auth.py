@@ -74,9 +74,7 @@ def _add(context: click.Context, /, password_stdin: bool, generate: bool, **type
     ),
 )
 @option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
-@option(
-    "--user", type=Checked("user", "NAME"), help="The user to remove; without it the paths open to everybody."
-)
+@option("--user", type=Checked("user", "NAME"), help="The user to remove; without it the paths open to everybody.")
 @option("--route", type=Checked("path", "PATH"), help="At this path only; without it at all of the site's.")
 @click.pass_context
 def _remove(context: click.Context, /, **typed: Any) -> int:
