@@ -236,7 +236,7 @@ class CallbackModule(CallbackBase):
         """Return the exit code of the run, and the error of the first host that ended with it."""
         failed = [host for host, found in counts.items() if found.failed or found.unreachable]
         failures = {host: self._failures.get(host, _UNKNOWN_FAILURE) for host in failed}
-        worst = worst_exit([code for code, _ in failures.values()])
+        worst = worst_exit([code for code, _message in failures.values()])
         for host, (code, text) in failures.items():
             if code == worst:
                 return worst, f"{host}: {text}"

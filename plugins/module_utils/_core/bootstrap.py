@@ -161,8 +161,8 @@ def parse_policy(text: str) -> Policy:
     """Return the versions in the output of ``apt-cache policy`` in the locale C. apt leaves out unknown packages."""
     rows = _POLICY.findall(text)
     return Policy(
-        installed={name: installed for name, installed, _ in rows if installed != _NO_VERSION},
-        candidates={name: candidate for name, _, candidate in rows if candidate != _NO_VERSION},
+        installed={name: installed for name, installed, _candidate in rows if installed != _NO_VERSION},
+        candidates={name: candidate for name, _installed, candidate in rows if candidate != _NO_VERSION},
     )
 
 

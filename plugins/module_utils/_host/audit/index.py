@@ -124,8 +124,8 @@ class Index:
             conditions.append((f"status IN ({', '.join('?' * len(status))})", list(status)))
         query, values = f"SELECT {_COLUMNS} FROM runs", []  # noqa: S608  constants
         if conditions:
-            query += " WHERE " + " AND ".join(text for text, _ in conditions)
-        for _, some in conditions:
+            query += " WHERE " + " AND ".join(text for text, _values in conditions)
+        for _text, some in conditions:
             values += some
         query += " ORDER BY time DESC, id DESC"
         if last:

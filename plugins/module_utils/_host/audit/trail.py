@@ -204,9 +204,9 @@ class Trail:
                 path.unlink(missing_ok=True)  # the process that wrote this record was killed before this line
             else:
                 waiting.append((path, record))
-        earlier = [record for _, record in waiting]
+        earlier = [record for _path, record in waiting]
         done = self._log.append(earlier + records, durable=durable)
-        for path, _ in waiting[:done]:
+        for path, _record in waiting[:done]:
             path.unlink(missing_ok=True)
         self._keep(records[max(0, done - len(earlier)) :])
 

@@ -38,14 +38,14 @@ def repository_error(address: str) -> str:
     """
     # imported here because most runs ask no repository
     import urllib.error
-    import urllib.request
+
+    from ansible.module_utils.urls import open_url
 
     url = f"{address}/gpg"
     try:
-        request = urllib.request.Request(url, method="HEAD")  # noqa: S310  the operator named the address
-        with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310
-            return ""
+        open_url(url, method="HEAD", timeout=_SECONDS).close()
     except urllib.error.HTTPError as error:
         return f"{url}: HTTP status {error.code}"
     except (OSError, ValueError) as error:
         return f"{url}: {getattr(error, 'reason', None) or error}"
+    return ""
