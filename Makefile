@@ -50,7 +50,8 @@ molecule: rig ## Run the Molecule scenarios on Docker hosts
 test: setup ## Run all groups, the fast ones first, and stop at the first group that fails
 	@$(BIN)/python scripts/run_tests.py
 
-test-long: rig ## Run the tests marked `long`: a kill at every step, load, thousands of sites
+test-long: rig ## Run the tests marked `long` (a kill at every step, load, thousands of sites), and a scenario under the umask 027
+	@VSA_MOLECULE_UMASK=027 scripts/molecule.sh default
 	$(PYTEST) tests/unit tests/integration wrapper/tests -m long --junitxml=$(REPORTS)/long.xml $(ARGS)
 
 bench: rig ## Measure the verbs against a bare ping, print one table and write build/bench.json

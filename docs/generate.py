@@ -1,8 +1,10 @@
 """Write the generated parts of the documentation, or with --check say which of them are stale.
 
 * the parts of source files that come from the fields of a manifest (see ``fields.py``)
+* the requirements of every module, and of an execution environment (see ``libraries.py``)
 * the parts of pages, of the JSON Schema and of the roles' defaults that list all verbs or options (see ``tables.py``)
 * ``docs/reference/cli.md``: the help of every command of ``vsa``
+* ``docs/reference/stack.md`` and ``stack.schema.json``: the fields of stack.yml (see ``stack_page.py``)
 * ``docs/reference/modules.md``: the options and return values of every module, as ``ansible-doc`` resolves them
 * ``roles/<role>/README.md``, between two markers: the options of every entry point, from ``meta/argument_specs.yml``
 
@@ -24,10 +26,16 @@ from typing import Any
 
 import yaml
 from fields import SOURCES, filled
+from libraries import required
+from stack_page import stack_pages
 from tables import listed
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- BEGIN argument specs -->", "<!-- END argument specs -->"
+FOREIGN_TEXT = (
+    "An option that comes by `-e` or by a vars file is a template by Ansible's own rule. For text of others see "
+    "[Pass text of others to a verb](../../docs/howto/foreign-text.md)."
+)
 NOTE = "<!-- Made by `make docs`; do not edit. -->"
 
 # Ansible's documentation markup, as far as the project uses it.
@@ -89,7 +97,7 @@ def option_table(options: dict[str, Any]) -> list[str]:
 def role_section(role: str) -> str:
     """Return what stands between the markers of a role's README."""
     specs = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
-    lines = [BEGIN, NOTE]
+    lines = [BEGIN, NOTE, "", FOREIGN_TEXT]
     for entry, spec in specs["argument_specs"].items():
         lines += ["", f"### Entry point `{entry}`", "", f"{prose(spec['short_description'])}.", ""]
         if spec.get("description"):
@@ -145,6 +153,7 @@ def modules_page() -> str:
         support = ", ".join(f"{key} {value['support']}" for key, value in (doc.get("attributes") or {}).items())
         if support:
             lines += ["", f"Support: {support.replace('_', ' ')}."]
+        lines += ["", f"Needs: {'; '.join(doc['requirements'])}."]
         lines += ["", *option_table(doc.get("options") or {})]
         lines += ["", "Returns:", "", "| value | type | returned | meaning |", "|---|---|---|---|"]
         lines += return_rows(document.get("return") or {})
@@ -175,9 +184,18 @@ def command_helps() -> Iterator[tuple[str, str]]:
     yield from walk(cli, [])
 
 
+def topics() -> Iterator[str]:
+    """Yield the lines of what `vsa help TOPIC` explains."""
+    from vsa.topics import TOPICS
+
+    for name, (title, rows) in TOPICS.items():
+        yield from ("", f"## {title}", "", f"`vsa help {name}` prints the same.", "", "| | |", "|---|---|")
+        yield from (f"| `{key}` | {prose(meaning)} |" for key, meaning in rows.items())
+
+
 def cli_page() -> str:
     """Return docs/reference/cli.md."""
-    lines = ["# The command `vsa`", "", NOTE]
+    lines = ["# The command `vsa`", "", NOTE, *topics()]
     for name, text in command_helps():
         lines += ["", f"## `{name}`", "", "```text", *(line.rstrip() for line in text.splitlines()), "```"]
     return "\n".join(lines) + "\n"
@@ -193,6 +211,7 @@ def pages() -> dict[Path, str]:
     reference = ROOT / "docs/reference"
     roles = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
     written = {reference / "cli.md": cli_page(), reference / "modules.md": modules_page()}
+    written |= {reference / name: text for name, text in stack_pages(NOTE).items()}
     return written | {ROOT / "roles" / role / "README.md": role_readme(role) for role in roles}
 
 
@@ -205,6 +224,7 @@ def main() -> int:
     check = parser.parse_args().check
     # The pages are made of the source files, so the source files come first.
     stale = write(sources(), check=check)
+    stale += write(required(), check=check)
     stale += write(listed(), check=check)
     stale += write(pages(), check=check)
     if check and stale:

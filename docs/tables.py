@@ -1,4 +1,4 @@
-"""The parts of files by hand that list all verbs: tables of nouns and verbs, the JSON Schema, the defaults of roles.
+"""The parts of files that list all verbs: tables of nouns and verbs, the defaults of roles; and the JSON Schema.
 
 A part of a Markdown page stands between ``<!-- BEGIN <name> … -->`` and ``<!-- END <name> -->``. So nobody lists the
 verbs by hand.
@@ -16,6 +16,7 @@ import click
 import yaml
 
 from vsa.cli import cli
+from vsa.documents import json_schema
 
 __all__ = ("listed",)
 
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = Path("docs/reference/json.schema.json")
 HOWTO = Path("docs/howto/README.md")
 # Verbs that print no JSON document.
-_WITHOUT_DOCUMENT = {"completion"}
+_WITHOUT_DOCUMENT = {"completion", "help", "init"}
 
 
 def listed() -> dict[Path, str]:
@@ -34,7 +35,7 @@ def listed() -> dict[Path, str]:
         HOWTO: ("verbs", page_table()),
     }
     files = {ROOT / path: _with_part(_read(path), name, lines) for path, (name, lines) in tables.items()}
-    files[ROOT / SCHEMA] = _with_verbs(_read(SCHEMA))
+    files[ROOT / SCHEMA] = json.dumps(json_schema(_verbs_with_document()), indent=2, ensure_ascii=False) + "\n"
     for path in sorted(ROOT.glob("roles/*/defaults/main.yml")):
         files[path] = _with_defaults(path.read_text(encoding="utf-8"), role=path.parts[-3])
     return files
@@ -70,12 +71,18 @@ def layer_table() -> list[str]:
     modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
     lines = ["| noun | verbs | role | modules |", "|---|---|---|---|"]
     for noun in cli.commands:
-        if not (ROOT / "roles" / noun).is_dir():
+        has_role = (ROOT / "roles" / noun).is_dir()
+        if not has_role and not (ROOT / "playbooks" / noun).is_dir():
             continue
-        verbs = " ".join(verbs_of(noun)) or noun
+        own_verbs = [verb for verb in verbs_of(noun) if _playbook(noun, verb).is_file()]
+        verbs = " ".join(own_verbs) or noun
         own = " ".join(f"`{module}`" for module in modules if module == noun or module.startswith(f"{noun}_"))
-        lines.append(f"| {noun} | {verbs} | {noun} | {own or '—'} |")
+        lines.append(f"| {noun} | {verbs} | {noun if has_role else '—'} | {own or '—'} |")
     return lines
+
+
+def _playbook(noun: str, verb: str) -> Path:
+    return ROOT / "playbooks" / noun / f"{verb.replace('-', '_')}.yml"
 
 
 def page_table() -> list[str]:
@@ -103,15 +110,9 @@ def _with_part(text: str, name: str, lines: list[str]) -> str:
     return marks.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", text)
 
 
-def _with_verbs(schema: str) -> str:
-    """Return the JSON Schema with the verbs of the command line, one line per noun."""
-    rows: dict[str, list[str]] = {}
-    for verb in commands():
-        if verb not in _WITHOUT_DOCUMENT:
-            rows.setdefault(verb.split()[0], []).append(json.dumps(verb.replace(" ", ".")))
-    lines = [*(", ".join(names) for names in rows.values()), "null"]
-    written = ",\n".join(f"        {line}" for line in lines)
-    return re.sub(r'("verb": \{[^\[]*"enum": \[\n).*?(\n      \])', rf"\1{written}\2", schema, flags=re.DOTALL)
+def _verbs_with_document() -> list[str]:
+    """Return the verbs that print a JSON document, as documents name them."""
+    return [verb.replace(" ", ".") for verb in commands() if verb not in _WITHOUT_DOCUMENT]
 
 
 def _with_defaults(text: str, *, role: str) -> str:

@@ -19,6 +19,8 @@ run "yamllint" yamllint --strict .
 # Offline: the links below collections/ are the collection, so nothing has to be fetched from Galaxy.
 run "ansible-lint" ansible-lint --offline --strict -q --nocolor
 run "changelog" antsibull-changelog lint
+# What Galaxy and the documentation site make of the documentation of modules and roles.
+run "collection docs" antsibull-docs lint-collection-docs --plugin-docs .
 mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
 for script in "${scripts[@]}"; do run "syntax of $script" bash -n "$script" >/dev/null; done
 if command -v shellcheck >/dev/null; then

@@ -19,6 +19,6 @@ lock() { # lock FILE WHAT ARGUMENT…: keep the versions that FILE has now, unle
     echo "$file: $(grep -c '==' "$file") packages"
 }
 
-lock dev "What \`make setup\` puts into .venv." pyproject.toml --extra collections --extra dev
+lock dev "What \`make setup\` puts into .venv." pyproject.toml --extra collections --extra documents --extra dev
 lock runtime "What an installed \`vsa\` needs, with the collections it uses." pyproject.toml --extra collections
 echo uv | lock uv "The installer itself, for machines without it." -

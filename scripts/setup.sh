@@ -108,6 +108,10 @@ main() {
     rm -f "$stamp"
     pwd -P >"$venv/.vsa-root"
     say "installing $(grep -c '==' requirements/dev.lock) locked packages"
+    # ngxparse has the files of crossplane, so removing crossplane from an older .venv takes them from ngxparse too.
+    if compgen -G "$venv/lib/python3.*/site-packages/crossplane-*.dist-info" >/dev/null; then
+        "$uv" pip uninstall --quiet --python "$venv/bin/python" crossplane ngxparse
+    fi
     "$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes requirements/dev.lock
     # Editable: two lines with paths (wrapper/src and collections), never a copy of the collection. hatchling comes from the lock.
     "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --editable .

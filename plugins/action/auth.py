@@ -9,11 +9,13 @@ two calls, because the first call returns the hash that the host has.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError, library
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
 _MOST_BYTES = 4096
@@ -37,15 +39,34 @@ def read_password(path: str | None) -> str:
 
 
 def hash_of(password: str) -> str:
-    """Return a new bcrypt hash."""
-    from passlib.hash import bcrypt  # takes 0.1 s, and removing a user does not need it
+    """Return a new bcrypt hash. MissingLibraryError if the controller's libraries cannot make one."""
+    with library("passlib"):
+        from passlib.exc import MissingBackendError
+        from passlib.hash import bcrypt  # takes 0.1 s, and removing a user does not need it
 
-    return str(bcrypt.using(rounds=forms.BCRYPT_COST, ident="2y").hash(password))
+    # passlib 1.7.4 writes a traceback into its log if it does not know the version of bcrypt.
+    logging.getLogger("passlib").setLevel(logging.CRITICAL)
+    try:
+        return str(bcrypt.using(rounds=forms.BCRYPT_COST, ident="2y").hash(password))
+    except MissingBackendError as error:
+        raise MissingLibraryError("passlib", said=str(error)) from error
+    except (ValueError, AttributeError) as error:
+        # The password has its form. passlib 1.7.4, the last release, fails on every password with bcrypt 5.
+        raise MissingLibraryError("passlib", said=_unusable(error)) from error
+
+
+def _unusable(error: Exception) -> str:
+    """Return why passlib cannot hash, with its release, and what to remove."""
+    with library("passlib"):
+        import passlib
+
+    return f"passlib {passlib.__version__} of {Path(passlib.__file__).parent} fails ({error}): pip uninstall passlib"
 
 
 def same_password(password: str, present: str) -> bool:
     """Say whether a hash belongs to this password, is of bcrypt, and is not too cheap to stay."""
-    from passlib.hash import bcrypt
+    with library("passlib"):
+        from passlib.hash import bcrypt
 
     try:
         forms.password_hash(present)

@@ -11,8 +11,13 @@ from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import Vs
 
 
 class ActionModule(VsaAction):
-    """Runs the module of the same name on exactly one host."""
+    """Runs the module of the same name on exactly one host, unless it renews what is due."""
 
     module: ClassVar[str] = "flowbiz.vsa.cert"
     verb: ClassVar[str | None] = "cert.issue"
     one_host: ClassVar[bool] = True
+
+    def needs_one_host(self) -> bool:
+        """Say whether the task is about one certificate. A renewal without a domain renews what is due on each host."""
+        args = self._task.args
+        return args.get("action", "issue") != "renew" or args.get("domain") is not None

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
-_VERBS = {"renamed": "site.rename", "absent": "site.unprovision"}
+_VERBS = {"renamed": "site.rename", "rolled_back": "site.rollback", "absent": "site.unprovision"}
 
 
 class ActionModule(VsaAction):
@@ -23,3 +23,7 @@ class ActionModule(VsaAction):
     def default_verb(self) -> str | None:
         """Return the verb for a task that names none."""
         return _VERBS.get(self._task.args.get("state", "present"), self.verb)
+
+    def makes_sites(self) -> bool:
+        """Say whether the task provisions a site."""
+        return self._task.args.get("state", "present") == "present"

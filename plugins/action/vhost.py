@@ -16,3 +16,7 @@ class ActionModule(VsaAction):
     module: ClassVar[str] = "flowbiz.vsa.vhost"
     verb: ClassVar[str | None] = "vhost.sync"
     templates: ClassVar[bool] = True
+
+    def needs_one_host(self) -> bool:
+        """Say whether the task changes one site."""
+        return self._task.args.get("domain") is not None

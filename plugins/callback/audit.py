@@ -14,6 +14,7 @@ description:
     (C(/var/log/vsa/audit.jsonl) for root on a managed host, else C(vsa/audit.jsonl) below the XDG state directory).
   - The values of variables that VSA does not know are masked. The record lists the tasks that changed something, with
     masked diffs; it never has the result of a task.
+  - The playbooks C(flowbiz.vsa.audit.list) and C(flowbiz.vsa.audit.show) read a trail, and leave no record.
   - Runs that were killed are closed by the next run. A failure to write the record is a warning and never fails a run.
 author:
   - flowbiz (@flowbiz)
@@ -58,7 +59,9 @@ from typing import Any
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible.utils.vars import load_extra_vars
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange, from_result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask import Masker
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import TRAIL_VERBS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     INTERRUPTED,
     Counts,
@@ -66,25 +69,21 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_INTERNAL,
-    EXIT_REFUSED,
     EXIT_ROLLED_BACK,
     EXIT_UNREACHABLE,
-    EXIT_USAGE,
     STATUS,
     announced_outcome,
     worst_exit,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail import RecordedRun, Trail
-from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import refusal, set_audit_id, set_refusal
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.opening import opening_record
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import LokiSettings, loki_settings
 
 # The collection's directory as Ansible found it, and with links resolved: in a clone these are two paths.
 _HOMES = tuple(dict.fromkeys((Path(__file__).absolute().parents[2], Path(__file__).resolve().parents[2])))
-# The playbook that every verb imports first.
-_REQUIRE_HOSTS = "require_hosts"
 _UNKNOWN_FAILURE = (EXIT_ROLLED_BACK, "a task failed")
 
 
@@ -127,14 +126,19 @@ class CallbackModule(CallbackBase):
         self._masker = Masker(arguments)
         self._began = time.monotonic()
         self._changes: list[TaskChange] = []
+        self._generations: list[GenerationChange] = []
         self._failures: dict[str, tuple[int, str]] = {}
         self._hosts: dict[str, None] = {}
-        self._checks_inventory = False
 
     @_guarded
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._close(INTERRUPTED, error="the run went on to another playbook without saying how this one ended")
         arguments = _plain(load_extra_vars(playbook._loader))
+        set_refusal(None)
+        if _only_reads_a_trail(playbook):
+            self._trail = None
+            self._forget(arguments)
+            return
         places = Places.here(os.environ)
         self._trail = Trail(places)
         self._trail.sweep()
@@ -166,10 +170,6 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_play_start(self, play: Any) -> None:
         if self._run is None:
             return
-        # The play on localhost checks that the inventory has a host. If the play fails, the command was wrong.
-        self._checks_inventory = play.hosts in ("localhost", ["localhost"])
-        if self._checks_inventory:
-            return
         inventory = play.get_variable_manager()._inventory
         names = [host.get_name() for host in inventory.get_hosts(play.hosts)] if inventory else []
         self._hosts.update(dict.fromkeys(names))
@@ -178,9 +178,10 @@ class CallbackModule(CallbackBase):
     @_guarded
     def v2_runner_on_ok(self, result: Any) -> None:
         outcome, task = result.result, result.task
+        generations = self._note_generations(result)
         if self._run is None or not outcome.get("changed"):
             return
-        hidden = outcome.get("_ansible_no_log") or task.no_log is True
+        hidden = outcome.get("_ansible_no_log") or task.no_log is True or generations
         change = TaskChange(
             host=result.host.get_name(),
             task=self._masker.line(_written_name(task)),
@@ -190,13 +191,25 @@ class CallbackModule(CallbackBase):
         self._changes.append(change)
         self._run.change(change)
 
+    def _note_generations(self, result: Any) -> bool:
+        """Note what one of our modules did to which sites. Return whether it names any: then it has their diffs too."""
+        outcome, task = result.result, result.task
+        hidden = outcome.get("_ansible_no_log") or task.no_log is True
+        if self._run is None or hidden or not _action(task).startswith("flowbiz.vsa."):
+            return False
+        host = result.host.get_name()
+        found = from_result(outcome.get("generation_changes"), host=host, masker=self._masker)
+        self._generations += found
+        for change in found:
+            self._run.change(change)
+        return bool(found)
+
     @_guarded
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._note_generations(result)
         if ignore_errors:
             return
         code, text = _failure(result)
-        if self._checks_inventory and code == EXIT_REFUSED:
-            code = EXIT_USAGE
         self._failures[result.host.get_name()] = code, self._masker.line(text)
 
     @_guarded
@@ -212,9 +225,7 @@ class CallbackModule(CallbackBase):
         began = time.monotonic()
         counts = self._counts_of_this_playbook(stats)
         code, error = self._worst_failure(counts)
-        # The check of the inventory ran on localhost, which is not one of the hosts.
-        acted = {host: found for host, found in counts.items() if host in self._hosts}
-        self._close(STATUS[code], counts=acted or counts, hosts=tuple(self._hosts), error=error)
+        self._close(STATUS[code], counts=counts, hosts=tuple(self._hosts), error=error)
         if self._trail is not None:
             warning = index_and_send(self._trail.places, self._loki(self._trail.places), began=began)
             if warning:
@@ -260,13 +271,18 @@ class CallbackModule(CallbackBase):
         run, self._run = self._run, None
         set_audit_id(None)
         took = round(time.monotonic() - self._began, 3)
-        run.close(status, duration=took, changes=tuple(self._changes), **known)
+        changes, generations = tuple(self._changes), tuple(self._generations)
+        run.close(status, duration=took, changes=changes, generations=generations, **known)
 
     def _close_at_exit(self) -> None:
-        """Close a run that is still open when Ansible exits: after an interrupt, or an error outside of any task."""
+        """Close a run that is still open when Ansible exits: after a refusal, an interrupt, or an error of no task."""
         if self._run is None or os.getpid() != self._process:
             return
+        refused = refusal()
         try:
+            if refused is not None:
+                self._close(STATUS[refused.exit_code], hosts=tuple(self._hosts), error=refused.message)
+                return
             self._close(INTERRUPTED, hosts=tuple(self._hosts), error="Ansible ended before the playbook did")
         except Exception as error:
             self._warn(f"{type(error).__name__}: {error}")
@@ -290,9 +306,7 @@ def _command_line() -> dict[str, Any]:
 
 def _name_and_verb(playbook: Any) -> tuple[str, str]:
     """Return a playbook's name, and the verb of the first play in it that is this collection's."""
-    files = [play.get_path().rpartition(":")[0] for play in playbook.get_plays()]
-    found = [_name_in_collection(file) for file in files]
-    verbs = [name for name in found if name is not None and name != _REQUIRE_HOSTS]
+    verbs = [name for name in _names_of_plays(playbook) if name is not None]
     # Ansible does not find a playbook with a hyphen in its name, so the file's name has an underscore instead.
     verb = verbs[0].replace("_", "-") if verbs else "playbook"
     name = _name_in_collection(playbook._file_name)
@@ -302,6 +316,17 @@ def _name_and_verb(playbook: Any) -> tuple[str, str]:
     if path.is_relative_to(here):
         path = path.relative_to(here)
     return str(path), verb
+
+
+def _names_of_plays(playbook: Any) -> list[str | None]:
+    """Return the name in this collection of the file that each play comes from, None for any other file."""
+    return [_name_in_collection(play.get_path().rpartition(":")[0]) for play in playbook.get_plays()]
+
+
+def _only_reads_a_trail(playbook: Any) -> bool:
+    """Say whether every play of a playbook is one of a verb that reads a trail."""
+    names = _names_of_plays(playbook)
+    return bool(names) and set(names) <= set(TRAIL_VERBS)
 
 
 def _name_in_collection(file: str) -> str | None:
@@ -354,10 +379,10 @@ def _failure(result: Any) -> tuple[int, str]:
     error, code = outcome.get("vsa_error"), outcome.get("vsa_exit")
     if isinstance(error, Mapping) and code in STATUS:
         return code, str(error.get("message"))
+    action = _action(task)
     if not outcome.get("_ansible_no_log"):
-        announced = announced_outcome(str(outcome.get("msg") or ""))
+        announced = announced_outcome(str(outcome.get("msg") or ""), action=action)
         if announced:
             return announced
-    action = _action(task)
     ours = action.startswith("flowbiz.vsa.")
     return EXIT_INTERNAL if ours else EXIT_ROLLED_BACK, f"{action} failed in the task {_written_name(task)!r}"

@@ -75,6 +75,19 @@ options:
   rate_burst:
     description: How many requests beyond C(rate_limit) pass before the proxy answers 429. For example V(5).
     type: raw
+  client_connections:
+    description: How many requests one client may have in work at once. Each stream of HTTP/2 counts. For
+      example V(500).
+    type: raw
+  site_connections:
+    description: How many requests may be in work at once, whoever sends them. For example V(1000).
+    type: raw
+  upstream_connections:
+    description: How many connections the proxy opens to one container. For example V(200).
+    type: raw
+  uploads:
+    description: How many large request bodies the proxy keeps on disk at once. For example V(8).
+    type: raw
   allow:
     description: The networks that may open the site. Everybody else gets 403. The list replaces the present
       one. For example V(203.0.113.0/24, 2001:db8::1).
@@ -102,8 +115,13 @@ options:
     type: list
     elements: raw
   auth:
-    description: The paths behind basic auth. Nobody can open them until C(vsa auth add) has added users.
-      The list replaces the present one. For example V(/admin/).
+    description: The paths behind basic auth. Nobody can open them until auth add has added users. The list
+      replaces the present one. For example V(/admin/).
+    type: list
+    elements: raw
+  allow_unprotected:
+    description: The paths that stay open although they lead to the same container as a protected path.
+      The list replaces the present one. For example V(/api/admin/).
     type: list
     elements: raw
   auth_pass:

@@ -14,6 +14,18 @@ description:
     one transaction of the proxy. A further user of a protected path needs no transaction.
   - The action plugin reads, compares and hashes (bcrypt) the password on the controller; only the hash reaches the
     host. If the user has this password already, nothing changes.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-jinja2 on the host
+  - python3-requests on the host
+  - python3-ruamel.yaml on the host
+  - python3-yaml on the host
+  - bcrypt>=4.2 on the controller
+  - idna>=3.7 on the controller
+  - libpass>=1.9 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -84,6 +96,7 @@ audit_id:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.users import UserRequest, add_user, remove_user

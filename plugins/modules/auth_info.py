@@ -12,6 +12,10 @@ version_added: 0.1.0
 description:
   - Reads the password files, the manifests and the live generation of the proxy in one call. Returns names of users,
     never hashes.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-idna on the host
+  - python3-yaml on the host
 author:
   - flowbiz (@flowbiz)
 options:
@@ -44,6 +48,7 @@ auth:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.auth.listing import list_auth
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 

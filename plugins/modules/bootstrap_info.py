@@ -13,6 +13,13 @@ description:
   - Looks at a host and decides what the role C(bootstrap) has to do there. Changes nothing.
   - The module needs C(python3) and C(python3-apt) on the host. It cannot look at C(vsa.yml) as long as the YAML library
     is missing, and not at networks as long as the Docker SDK is missing.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 options:
@@ -119,6 +126,11 @@ options:
         description: The mode in octal digits.
         type: str
         required: true
+  data_disk:
+    description: >-
+      The disk for Docker, as C(/dev/disk/by-id/NAME). If it is left out, the disks of the host are left alone. The
+      module only reads the disk.
+    type: str
   settings:
     description: Values for C(/etc/vsa/vsa.yml) by name. A value of null was not said, and the file keeps what it has.
     type: dict
@@ -177,6 +189,12 @@ bootstrap:
       description: The libraries to install.
       type: list
       elements: str
+    data_disk:
+      description: >-
+        C(change) says whether anything has to be done about the data disk; C(device) and C(uuid) name the disk and its
+        file system; C(format), C(force), C(mount) and C(stop) are the steps; C(files) are the units of systemd to
+        write, C(record_before) and C(record_after) are the texts of VSA's record, and C(words) is what a check says.
+      type: dict
     engine:
       description: >-
         C(version) of the installed engine (empty if there is none), C(source) (V(distro) or V(docker)), C(missing)
@@ -186,8 +204,9 @@ bootstrap:
     daemon:
       description: >-
         C(change) says whether C(daemon.json) has to be written; C(before) and C(text) are the old and the new text,
-        C(changed_keys) are the keys that change, as JSON, C(validate) is the engine's own check of a file, and
-        C(unfinished) says whether an earlier run was cut off in the middle of a change.
+        C(changed_keys) are the keys that change, as JSON, C(validate) is the engine's own check of a file,
+        C(unfinished) says whether an earlier run was cut off in the middle of a change, and C(warning) names the
+        containers that keep their log options.
       type: dict
     network:
       description: >-
@@ -208,6 +227,7 @@ bootstrap:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.bootstrap import DaemonRequest, EngineRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap.listing import (
     BootstrapRequest,
@@ -230,6 +250,7 @@ def bootstrap_request(params: dict[str, Any], *, check: bool) -> BootstrapReques
         engine=EngineRequest(**engine),
         daemon=DaemonRequest(**params["daemon"]),
         directories=tuple(DirectoryRequest(entry["path"], int(entry["mode"], 8)) for entry in params["directories"]),
+        data_disk=params["data_disk"] or None,
         settings=params["settings"],
         unset=tuple(params["unset"]),
         ca_bundle=params["ca_bundle"],

@@ -17,6 +17,15 @@ description:
     and the error has the message of the CA.
   - After a failure at Let's Encrypt the module rehearses each further attempt at the staging CA. After repeated
     failures it waits before it asks again.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-dnspython on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -74,6 +83,12 @@ options:
       - Whether to ask for a new certificate even if the present one is valid. With O(action=renew) this needs a domain.
     type: bool
     default: false
+  dns_check:
+    description:
+      - Whether to refuse names for which CAA records forbid the CA. Otherwise these are warnings, for hosts that see
+        other DNS records than the CA.
+    type: bool
+    default: true
   reason:
     description: The reason of the revocation, which the CA publishes.
     type: str
@@ -139,6 +154,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import REVOCATION_REASONS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
@@ -154,7 +170,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments impo
 
 
 def _issue_request(params: Mapping[str, Any]) -> IssueRequest:
-    fields = ("domain", "names", "san", "dns", "ca", "email", "force", "prove")
+    fields = ("domain", "names", "san", "dns", "ca", "email", "force", "dns_check", "prove")
     return IssueRequest(**{name: params[name] for name in fields}, unset=params["unset"] or ())
 
 
@@ -163,13 +179,13 @@ def _revoke_request(params: Mapping[str, Any]) -> RevokeRequest:
     return RevokeRequest(params["domain"], reason=params["reason"], replacement=replacement)
 
 
-def _run(params: Mapping[str, Any], *, check: bool) -> Result:
+def _run(params: Mapping[str, Any], run: RunContext, *, check: bool) -> Result:
     action = params["action"]
     if params["domain"] is None and action != "renew":
         raise UsageError("a domain is needed", field="domain", expected=f"which certificate to {action}")
     host = read_host(Paths())
     if action == "renew":
-        request = RenewRequest(params["domain"], force=params["force"], prove=params["prove"])
+        request = RenewRequest(params["domain"], force=params["force"], prove=params["prove"], run=run)
         return renew_certificates(host, request, check=check)
     if action == "revoke":
         return revoke_certificate(host, _revoke_request(params), check=check)
@@ -189,6 +205,7 @@ def main() -> None:
             "ca": {"type": "raw"},
             "email": {"type": "raw"},
             "force": {"type": "bool", "default": False},
+            "dns_check": {"type": "bool", "default": True},
             "prove": {"type": "bool", "default": True},
             "reason": {"type": "str", "choices": list(REVOCATION_REASONS), "default": REVOCATION_REASONS[0]},
             "replace": {"type": "bool", "default": False},
@@ -198,8 +215,7 @@ def main() -> None:
     action = module.params["action"]
 
     def run(context: RunContext) -> Result:
-        del context  # the files of a certificate do not say who asked for it
-        return _run(module.params, check=module.check_mode)
+        return _run(module.params, context, check=module.check_mode)
 
     exit_recorded(module, run, verb=f"cert.{action}", target=module.params["domain"])
 

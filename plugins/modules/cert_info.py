@@ -13,6 +13,13 @@ description:
   - Reads each lineage on the host, and asks the proxy by a TLS handshake which certificate it serves for each site.
   - Also asks the CAs when they want the certificates renewed (RFC 9773). A cache keeps each answer as long as the CA
     says.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
 author:
   - flowbiz (@flowbiz)
 options:
@@ -37,7 +44,8 @@ RETURN = r"""
 certificates:
   description:
     - One entry per lineage, the worst first.
-    - C(state) is V(ok), V(due) (the normal time of renewal), V(expiring) (renewal should have happened already),
+    - C(state) is V(ok), V(due) (the normal time of renewal), V(cannot renew) (valid, but a renewal must fail as the
+      lineage is on disk; C(problem) names the repair), V(expiring) (renewal should have happened already),
       V(expired), V(mismatch) (clients see an error, whatever the dates say) or V(missing).
     - C(served) compares the certificate that the proxy serves with the one on disk. It is V(same), V(older), V(newer),
       V(other) or V(none), and null if no site uses the lineage.
@@ -57,6 +65,7 @@ renewal:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.listing import list_certificates
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
@@ -65,7 +74,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"domain": {"type": "raw"}}, supports_check_mode=True)
-    exit_with(module, lambda: list_certificates(read_host(Paths()), module.params["domain"]))
+    exit_with(module, lambda: list_certificates(read_host(Paths(), stamped=False), module.params["domain"]))
 
 
 if __name__ == "__main__":

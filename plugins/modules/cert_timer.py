@@ -15,6 +15,15 @@ description:
   - The program is a safety net for the renewal loop of the certbot container. It writes C(/var/log/vsa/cert-renew.log).
     It sends alerts by C(alert_command) and C(alert_url) of C(/etc/vsa/vsa.yml), once a day for each certificate that
     was not renewed after two thirds of its lifetime, or that the proxy does not serve.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-dnspython on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -52,6 +61,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import TimerRequest, set_timer

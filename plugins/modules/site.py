@@ -19,6 +19,17 @@ description:
   - With O(state=absent) it removes the site in six steps, which are the proxy, the users, the certificate, the
     containers, the logs and the manifest. Then it proves that nothing named after the site remains. The removal may be
     interrupted and repeated.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-dnspython on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-jinja2 on the host
+  - python3-requests on the host
+  - python3-ruamel.yaml on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -31,12 +42,19 @@ options:
     type: raw
     required: true
   state:
-    description: Whether the host serves the site, serves it under another domain, or does not have it.
+    description:
+      - Whether the host serves the site, serves it under another domain, serves it as an earlier generation had it,
+        or does not have it.
     type: str
-    choices: [present, renamed, absent]
+    choices: [present, renamed, rolled_back, absent]
     default: present
   to:
     description: With O(state=renamed), the new domain of the site. No site of the host may have this name.
+    type: raw
+  generation:
+    description:
+      - With O(state=rolled_back), the number of the generation whose version of the site comes back. The default is the
+        last generation in which the site is another than now.
     type: raw
   redirect:
     description:
@@ -64,8 +82,16 @@ options:
   external_port:
     description: The port of the host by which O(detect) finds the container.
     type: raw
-  strict_dns:
-    description: Whether an address that does not lead to this host is an error. Otherwise it is a warning.
+  dns_check:
+    description:
+      - Whether to refuse the site if a CA would be asked and could not issue. That is if a name has no address, if
+        every address of a name is answered by another host, or if CAA records name other CAs. Otherwise these are
+        warnings, for hosts that see other DNS records than the CA.
+    type: bool
+    default: true
+  force:
+    description:
+      - Whether the change stays if the site answered before and does not afterwards. Otherwise it is rolled back.
     type: bool
     default: false
 attributes:
@@ -90,6 +116,12 @@ EXAMPLES = r"""
     to: store.example.com
     state: renamed
 
+- name: Bring a site back to what it was in generation 41
+  flowbiz.vsa.site:
+    domain: shop.example.com
+    generation: 41
+    state: rolled_back
+
 - name: Remove a site, but keep its certificate
   flowbiz.vsa.site:
     domain: shop.example.com
@@ -111,13 +143,17 @@ renamed_from:
   returned: O(state=renamed)
   type: str
 undo:
-  description: The command that renames the site back.
-  returned: O(state=renamed)
+  description: The command that undoes the change of this one site.
+  returned: if the proxy changed
   type: str
 undo_hint:
   description: The same as a mapping, from which C(vsa) writes its own command.
-  returned: O(state=renamed)
+  returned: if the proxy changed
   type: dict
+rolled_back_to:
+  description: The generation whose version of the site came back.
+  returned: O(state=rolled_back)
+  type: int
 certificate:
   description: The certificate, as the module M(flowbiz.vsa.cert) returns it.
   returned: O(state=present), O(state=renamed)
@@ -141,6 +177,11 @@ plan:
 invalid:
   description: Domains whose manifest is not valid.
   returned: O(state=present)
+  type: list
+  elements: str
+silent:
+  description: The domain of the site, if the change stays and nobody answers there.
+  returned: the site does not answer, not with O(state=absent)
   type: list
   elements: str
 removed:
@@ -176,6 +217,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
@@ -185,6 +227,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import (
     provision_request,
     removal_request,
     rename_request,
+    rollback_request,
 )
 
 # Each verb is imported where it is called: a host compiles in each run what is imported.
@@ -193,27 +236,31 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.site import (
 def provision(module: AnsibleModule, run: RunContext) -> Result:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.provision import provision_site
 
-    request = provision_request(module.params, run)
-    return provision_site(request, check=module.check_mode, diff=module._diff)
+    return provision_site(provision_request(module.params, run), check=module.check_mode, diff=module._diff)
 
 
 def rename(module: AnsibleModule, run: RunContext) -> Result:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rename import rename_site
 
-    request = rename_request(module.params, run)
-    return rename_site(request, check=module.check_mode, diff=module._diff)
+    return rename_site(rename_request(module.params, run), check=module.check_mode, diff=module._diff)
+
+
+def roll_back(module: AnsibleModule, run: RunContext) -> Result:
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rollback import roll_back_site
+
+    return roll_back_site(rollback_request(module.params, run), check=module.check_mode, diff=module._diff)
 
 
 def unprovision(module: AnsibleModule, run: RunContext) -> Result:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import remove_site_from_host
 
-    request = removal_request(module.params, run)
-    return remove_site_from_host(request, check=module.check_mode, diff=module._diff)
+    return remove_site_from_host(removal_request(module.params, run), check=module.check_mode, diff=module._diff)
 
 
 VERBS = {
     "present": ("site.provision", provision),
     "renamed": ("site.rename", rename),
+    "rolled_back": ("site.rollback", roll_back),
     "absent": ("site.unprovision", unprovision),
 }
 
@@ -225,11 +272,13 @@ def main() -> None:
             **RUN_SPEC,
             **TEMPLATES_SPEC,
             "domain": {"type": "raw", "required": True},
-            "strict_dns": {"type": "bool", "default": False},
+            "dns_check": {"type": "bool", "default": True},
+            "force": {"type": "bool", "default": False},
             "detect": {"type": "bool", "default": False},
             "external_port": {"type": "raw"},
-            "state": {"type": "str", "choices": ["present", "renamed", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "renamed", "rolled_back", "absent"], "default": "present"},
             "to": {"type": "raw"},
+            "generation": {"type": "raw"},
             "redirect": {"type": "bool", "default": True},
             "keep_container": {"type": "bool", "default": False},
             "keep_cert": {"type": "bool", "default": False},

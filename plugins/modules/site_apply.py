@@ -15,6 +15,17 @@ description:
   - If one declaration is wrong, nothing is changed, and all mistakes are reported at once.
   - A declaration is a complete manifest, so a field that it does not name has its default. Sites that are not declared
     are reported. Without O(prune) they stay as they are.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-dnspython on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-jinja2 on the host
+  - python3-requests on the host
+  - python3-ruamel.yaml on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -36,6 +47,12 @@ options:
     description: Whether to take sites out of the proxy that are not declared.
     type: bool
     default: false
+  dns_check:
+    description:
+      - Whether to refuse a site if a CA would be asked and could not issue. That is if a name has no address, if every
+        address of a name is answered by another host, or if CAA records name other CAs. Otherwise these are warnings.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full
@@ -56,6 +73,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+silent:
+  description: The domains of changed sites that nobody answers now. The changes stay.
+  returned: if there are any
+  type: list
+  elements: str
 declared:
   description: One entry per declared site, with its domain and its state.
   returned: success
@@ -96,6 +118,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
@@ -111,6 +134,7 @@ def apply(module: AnsibleModule, run: RunContext) -> Result:
         entries=params["sites"],
         settings=params["settings"] or {},
         prune=params["prune"],
+        dns_check=params["dns_check"],
     )
     return apply_sites(request, check=module.check_mode, diff=module._diff)
 
@@ -123,6 +147,7 @@ def main() -> None:
             "sites": {"type": "list", "elements": "raw"},
             "settings": {"type": "dict"},
             "prune": {"type": "bool", "default": False},
+            "dns_check": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

@@ -14,6 +14,13 @@ description:
     images. What the host cannot run is refused before anything is written.
   - The role C(stack) runs Compose by M(community.docker.docker_compose_v2) between O(state=present) and
     O(state=verified).
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -26,22 +33,63 @@ options:
   state:
     description:
       - V(present) writes the folder.
+      - V(leaving) disconnects the proxy from the tenants' networks, if Compose is about to recreate the proxy.
       - V(verified) waits until every container is healthy, and keeps this version as the last good one.
       - V(restored) writes the files of the last good version again.
       - V(found) returns the folder of the stack and changes nothing.
       - V(stopped) reports and records that Compose removed the containers.
     type: str
-    choices: [present, verified, restored, found, stopped]
+    choices: [present, leaving, verified, restored, found, stopped]
     default: present
+  tenant:
+    description:
+      - The tenant of the stack. For O(state=present) it replaces what C(stack.yml) says; otherwise it is needed if
+        several tenants have a stack of this name.
+    type: str
   source:
     description: The directory on the controller that contains the folder of the stack. The action plugin reads it.
     type: path
-  files:
-    description: The text of each file by its path in the folder. The action plugin fills it in.
-    type: dict
+  archive_sha256:
+    description: The hash of the archive of the folder. The action plugin fills it in.
+    type: str
+  archive:
+    description:
+      - Where the archive lies on the host. The action plugin sends it and fills this in, if the host lacks the archive.
+    type: path
   env:
     description: Variables to set in C(env/.env) of the stack; other variables stay as they are.
     type: dict
+  own:
+    description:
+      - Whether the stack is one of the collection. The policy judges the Compose file of every other stack. The action
+        plugin fills it in.
+    type: bool
+    default: false
+  pull:
+    description:
+      - Pull every image again. Without it, an image is pulled if the host lacks the image, and a tag that names another
+        image than the one that was pulled for this stack is refused.
+    type: bool
+    default: false
+  allow:
+    description:
+      - Names of findings of the policy that the operator allows for this stack.
+      - The host keeps them with who allowed them.
+    type: list
+    elements: str
+    default: []
+  kept:
+    description: For O(state=present), whether to take the files that the host has, and not those of a controller.
+    type: bool
+    default: false
+  rotate:
+    description: For O(state=present), the secrets to make anew. C(stack.yml) must call them rotatable.
+    type: list
+    elements: str
+    default: []
+  service:
+    description: For O(state=found), a service that the stack must have.
+    type: str
   proven:
     description: For O(state=verified), the sites that answered before the start and must answer after it.
     type: list
@@ -50,17 +98,29 @@ options:
     description: For O(state=verified) and O(state=stopped), whether Compose changed something.
     type: bool
     default: false
+  complaint:
+    description:
+      - For O(state=verified), what Compose said if it ended with an error. The containers decide whether the start
+        failed. The action plugin hands it over as JSON, which is not logged.
+    type: str
   failure:
-    description: For O(state=verified), why Compose failed. The module then fails and says what state the host is in.
+    description:
+      - For O(state=verified) and O(state=stopped), why Compose failed. The module then fails and says what state the
+        host is in.
+      - Compose's words may contain a secret of the stack, so the action plugin hands them over as JSON, which is not
+        logged.
     type: str
   restored:
     description: For O(state=verified), whether the last good version was restored.
     type: bool
     default: false
+  removed:
+    description: For O(state=verified), whether the containers of a first version that failed were removed.
+    type: bool
+    default: false
   details:
-    description: For O(state=verified), further lines about the failure.
-    type: list
-    elements: str
+    description: For O(state=verified), further lines about the failure. The action plugin hands them over as JSON.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -77,11 +137,42 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+archive_needed:
+  description: Whether the host lacks the archive of the folder. Nothing was done then, and nothing else is returned.
+  returned: O(state=present), if it is true
+  type: bool
+tenant:
+  description: The tenant of the stack.
+  returned: O(state=present) and O(state=found)
+  type: str
+  sample: acme
+project:
+  description: The Compose project of the stack.
+  returned: O(state=present) and O(state=found)
+  type: str
+  sample: acme-shop
+builds:
+  description: Whether a service of the stack is built on the host.
+  returned: O(state=present)
+  type: bool
+fresh:
+  description: Whether the stack had no container before.
+  returned: O(state=present)
+  type: bool
 folder:
   description: The folder of the stack on the host.
   returned: O(state=present) and O(state=found)
   type: str
   sample: /srv/platform/reverse-proxy
+compose_files:
+  description: The Compose files to run, which only root can write. Empty for a stack that an earlier release wrote.
+  returned: O(state=present) and O(state=found)
+  type: list
+  elements: str
+env_file:
+  description: The environment file for Compose.
+  returned: O(state=present) and O(state=found)
+  type: str
 before_start:
   description: The task file of the role C(stack) that must run before Compose, null if there is none.
   returned: O(state=present)
@@ -91,6 +182,11 @@ up_needed:
   description: Whether Compose must run. False if the last good version runs unchanged.
   returned: O(state=present)
   type: bool
+left:
+  description: The networks that the stack left before its start.
+  returned: O(state=leaving)
+  type: list
+  elements: str
 timeout:
   description: How long the containers may take to become healthy, in seconds.
   returned: O(state=present)
@@ -110,6 +206,10 @@ restored:
   description: Whether the files of another version were restored.
   returned: O(state=restored)
   type: bool
+first:
+  description: Whether no version of the stack was ever healthy.
+  returned: O(state=restored)
+  type: bool
 steps:
   description: What was done, one entry per step, each with name, state, text and notes.
   returned: success
@@ -118,52 +218,40 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import down, finish, up
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import act
 
 SPEC = {
     **RUN_SPEC,
     "name": {"type": "str", "required": True},
     "state": {
         "type": "str",
-        "choices": ["present", "verified", "restored", "found", "stopped"],
+        "choices": ["present", "leaving", "verified", "restored", "found", "stopped"],
         "default": "present",
     },
+    "tenant": {"type": "str"},
     "source": {"type": "path"},
-    # A module's options are written to the host's journal, and these two may contain secrets.
-    "files": {"type": "dict", "no_log": True},
+    "archive_sha256": {"type": "str"},
+    "archive": {"type": "path"},
+    # A module's options are written to the host's journal, and these may contain secrets.
     "env": {"type": "dict", "no_log": True},
+    "own": {"type": "bool", "default": False},
+    "pull": {"type": "bool", "default": False},
+    "allow": {"type": "list", "elements": "str", "default": []},
+    "kept": {"type": "bool", "default": False},
+    "rotate": {"type": "list", "elements": "str", "default": []},
+    "service": {"type": "str"},
     "proven": {"type": "list", "elements": "str"},
     "started": {"type": "bool", "default": False},
-    "failure": {"type": "str"},
+    # Words of Compose and of containers; the action plugin hands them over as JSON.
+    "complaint": {"type": "str", "no_log": True},
+    "failure": {"type": "str", "no_log": True},
     "restored": {"type": "bool", "default": False},
-    "details": {"type": "list", "elements": "str"},
+    "removed": {"type": "bool", "default": False},
+    "details": {"type": "str", "no_log": True},
 }
-
-
-def call(params, *, check, diff) -> Result:
-    name = params["name"]
-    if params["state"] == "present":
-        request = up.StackUpRequest(name, files=params["files"] or {}, env=params["env"] or {})
-        return up.prepare(request, check=check, diff=diff)
-    if params["state"] == "restored":
-        return finish.restore(name)
-    if params["state"] == "found":
-        return down.find_folder(name)
-    if params["state"] == "stopped":
-        return down.report_down(down.StackDownRequest(name, removed=params["started"]), check=check)
-    return finish.verify(
-        finish.StackVerifyRequest(
-            name,
-            proven=tuple(params["proven"] or ()),
-            started=params["started"],
-            failure=params["failure"],
-            restored=params["restored"],
-            details=tuple(params["details"] or ()),
-        )
-    )
 
 
 def main() -> None:
@@ -171,7 +259,7 @@ def main() -> None:
     check, diff = module.check_mode, module._diff
     exit_recorded(
         module,
-        lambda _run: call(module.params, check=check, diff=diff),
+        lambda run: act(module.params, run=run, check=check, diff=diff),
         verb="stack.up",
         target=module.params["name"],
     )

@@ -11,11 +11,20 @@ short_description: Show the stacks of a host, their containers and the logs of t
 version_added: 0.1.0
 description:
   - Reads the folders below C(/srv) and asks the Docker engine, all in one call.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-docker on the host
+  - python3-idna on the host
+  - python3-requests on the host
+  - python3-yaml on the host
 author:
   - flowbiz (@flowbiz)
 options:
   name:
     description: The one stack to return. Without it, all stacks are returned.
+    type: str
+  tenant:
+    description: Return only the stacks of this tenant. It is needed if several tenants have a stack O(name).
     type: str
   tail:
     description: How many of the last log lines of each container to return.
@@ -24,6 +33,13 @@ options:
   service:
     description: Return only the log lines of this service.
     type: str
+  since:
+    description: Return only log lines since this time, such as V(2h), V(2026-11-24) or a time in RFC 3339.
+    type: str
+  usage:
+    description: Whether to ask the engine for the memory of each container.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -47,8 +63,8 @@ RETURN = r"""
 stacks:
   description:
     - One entry per stack, by name, with C(name), C(state) (V(healthy), V(starting), V(unhealthy) or V(down)),
-      C(problem), C(tenant), C(description), C(folder), C(proxy) and C(containers), each with C(name), C(service),
-      C(state), C(health), C(image) and C(started_at).
+      C(problem), C(tenant), C(project), C(description), C(folder), C(proxy) and C(containers), each with C(name),
+      C(service), C(state), C(health), C(image), C(started_at), C(restarts) and, with O(usage), C(memory) in bytes.
   returned: success
   type: list
   elements: dict
@@ -60,6 +76,7 @@ logs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import StackListRequest, list_stacks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
 
@@ -68,8 +85,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str"},
+            "tenant": {"type": "str"},
             "tail": {"type": "int", "default": 0},
             "service": {"type": "str"},
+            "since": {"type": "str"},
+            "usage": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -12,6 +12,13 @@ version_added: 0.1.0
 description:
   - Returns the generations of the proxy's configuration, who made each of them and what it changed, and the files that
     somebody edited by hand.
+requirements:
+  - Python 3.10 or newer on the host
+  - python3-idna on the host
+  - python3-jinja2 on the host
+  - python3-ruamel.yaml on the host
+  - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
@@ -20,6 +27,10 @@ options:
   domain:
     description: A site. The result has only this site, with its NGINX text.
     type: raw
+  history:
+    description: Whether the result has the generations that are kept.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -32,6 +43,7 @@ attributes:
 EXAMPLES = r"""
 - name: Show the history of the proxy
   flowbiz.vsa.vhost_info:
+    history: true
 """
 
 RETURN = r"""
@@ -51,7 +63,7 @@ vhosts:
 generations:
   description:
     - The generations that are kept, newest first, each with number, time, actor, verb, id of the run and summary.
-  returned: success
+  returned: O(history=true)
   type: list
   elements: dict
 drift:
@@ -62,6 +74,7 @@ drift:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.listing import VhostListRequest, list_vhosts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
@@ -71,7 +84,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments impo
 def list_request(params):
     """Return the request that the options of a task make. VsaError if the domain is not of its form."""
     domain = None if params["domain"] is None else forms.domain(params["domain"])
-    return VhostListRequest(domain=domain, templates=params["templates"] or {})
+    return VhostListRequest(domain=domain, templates=params["templates"] or {}, history=params["history"])
 
 
 def main() -> None:
@@ -79,6 +92,7 @@ def main() -> None:
         argument_spec={
             **TEMPLATES_SPEC,
             "domain": {"type": "raw"},
+            "history": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

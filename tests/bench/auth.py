@@ -107,7 +107,7 @@ class AuthBench:
     def end(self) -> None:
         """Remove what was made."""
         for domain in (CLOSED, OPEN, APP):
-            self._playbook("flowbiz.vsa.site.unprovision", domain=domain, site_keep_container="true")
+            self._playbook("flowbiz.vsa.site.unprovision", domain=domain, site_keep_container="true", yes="true")
         self._vps.run(f"docker rm -f {BACKEND}; rm -rf {_PLACE}")
 
     def _add(self, user: str, password: str) -> float:
@@ -118,7 +118,7 @@ class AuthBench:
 
     def add_first(self) -> float:
         """Put the open site behind a password: a transaction of the proxy."""
-        self._playbook("flowbiz.vsa.auth.remove", domain=CLOSED)
+        self._playbook("flowbiz.vsa.auth.remove", domain=CLOSED, yes="true")
         return self._add(USER, PASSWORD)
 
     def add_further(self) -> float:

@@ -29,6 +29,7 @@ from fleet_rows import LOOPED, FleetBench
 from peers import Peers, SkippedError, compare
 from peers import table as peers_table
 from rows import Row, Wanted, measure, table
+from shared import SharedBench
 
 import rig
 
@@ -104,11 +105,15 @@ class Bench:
         """Make a site with a container and a certificate (not measured), and measure its removal."""
         rig.run_web(self._vps, GONE.partition(".")[0])
         self.playbook("flowbiz.vsa.site.provision", domain=GONE, upstream=f"{GONE.partition('.')[0]}:3000")
-        return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE)
+        return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE, yes="true")
 
     def list_sites(self) -> float:
         """List the sites by the bare playbook."""
         return self.playbook("flowbiz.vsa.site.list")
+
+    def status(self) -> float:
+        """Check the host by the bare playbook."""
+        return self.playbook("flowbiz.vsa.host.status")
 
     def vsa_list(self) -> float:
         """List the sites by the wrapper."""
@@ -123,6 +128,10 @@ class Bench:
         """Ask for help."""
         return self._timed("vsa", "--help")
 
+    def vsa_version(self) -> float:
+        """Ask for the version."""
+        return self._timed("vsa", "--version")
+
 
 def verbs(bench: Bench, audit: AuditBench) -> list[Wanted]:
     """Return the rows over a host with one site."""
@@ -133,11 +142,12 @@ def verbs(bench: Bench, audit: AuditBench) -> list[Wanted]:
         Wanted(provision, bench.provision_unchanged, ping, 2.5),
         *([Wanted("site unprovision", bench.unprovision, ping, 3.0)] if bench.on_the_rig else []),
         Wanted(sites, bench.list_sites, ping, 1.5),
-        Wanted("vsa site list", bench.vsa_list, sites, 1.3),
-        Wanted("vsa site provision, no change", bench.vsa_unchanged, provision, 1.3),
+        Wanted("vsa site list", bench.vsa_list, sites, 1.15),
+        Wanted("vsa site provision, no change", bench.vsa_unchanged, provision, 1.15),
         Wanted("vsa --help", bench.vsa_help, None, 0.25),
+        Wanted("vsa --version", bench.vsa_version, None, 0.15),
         Wanted("200 tasks, not recorded", audit.bare),
-        Wanted("200 tasks, recorded", audit.audited, "200 tasks, not recorded", 1.03),
+        Wanted("200 tasks, recorded", audit.audited, "200 tasks, not recorded", 1.02),
         Wanted("vsa audit list, 100,000 records", audit.listed, None, 0.4),
         Wanted("vsa audit verify, 100,000 records", audit.verified, None, 0.4),
     ]
@@ -151,8 +161,21 @@ def fleet_verbs(bench: Bench, fleet: FleetBench) -> list[Wanted]:
         Wanted("vhost sync, 1,000 sites changed", fleet.sync_changed, ping, 6.0),
         Wanted("vhost sync, 1,000 sites unchanged", fleet.sync_unchanged, ping, 2.5),
         Wanted("cert status, 1,000 lineages", fleet.certificates, ping, 3.0),
+        Wanted("site list, 1,000 sites visited", fleet.visited, ping, 4.0),
+        Wanted("site list --no-probe, 1,000 sites", fleet.not_visited, ping),
         Wanted(loop, fleet.looped),
         Wanted("the same by vhost sync", fleet.sync_changed, loop, 100.0, least=True),
+    ]
+
+
+def ten_sites(bench: Bench, ten: FleetBench) -> list[Wanted]:
+    """Return the rows over a host with ten TLS sites, with a P of their own rounds."""
+    ping = "ping (P), 10 sites"
+    return [
+        Wanted(ping, bench.ping),
+        Wanted("site list, 10 sites visited", ten.visited, ping, 1.6),
+        Wanted("site list --no-probe, 10 sites", ten.not_visited, ping, 1.25),
+        Wanted("host status, 10 sites", bench.status, ping),
     ]
 
 
@@ -211,7 +234,7 @@ def main() -> int:
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
     parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
-    parser.add_argument("--only", choices=("verbs", "auth", "fleet"), help="one of the groups of rows")
+    parser.add_argument("--only", choices=("verbs", "auth", "shared", "ten", "fleet"), help="one of the groups of rows")
     parser.add_argument("--peers", action="store_true", help="beside Caddy and Traefik, instead of these rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
@@ -245,6 +268,21 @@ def main() -> int:
                 rows += measure([first, *auth.rows(first.row)], min(words.rounds, 3), title="auth")
             finally:
                 auth.end()
+        if vps is not None and words.only in (None, "shared"):
+            shared = SharedBench(vps, folder, bench.playbook)
+            shared.start()
+            try:
+                rows += measure(shared.rows(), min(words.rounds, 3), title="shared")
+            finally:
+                shared.end()
+        if vps is not None and words.only in (None, "ten"):
+            ten = FleetBench(vps, folder, bench.playbook, number=10)
+            ten.start()
+            try:
+                ten.sync_changed()
+                rows += measure(ten_sites(bench, ten), min(words.rounds, 3), title="10 sites")
+            finally:
+                ten.end()
         if vps is not None and words.only in (None, "fleet"):
             fleet = FleetBench(vps, folder, bench.playbook)
             fleet.start()

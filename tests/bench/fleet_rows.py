@@ -28,14 +28,22 @@ _LOOP = """
 LOOPED = 50
 
 
+def remove(fleet: Fleet, run: Callable[..., float]) -> None:
+    """Remove a fleet from the host and from its proxy."""
+    last = domain_of(0)
+    fleet.clear(but=last)
+    run("flowbiz.vsa.vhost.sync", vhost_removal="allow")
+    run("flowbiz.vsa.site.unprovision", domain=last, site_keep_container="true", yes="true")
+
+
 class FleetBench:
     """The commands of the rows over 1,000 sites; ``run`` runs a playbook on the same host and returns its seconds."""
 
-    def __init__(self, vps: Any, folder: Path, run: Callable[..., float]) -> None:
+    def __init__(self, vps: Any, folder: Path, run: Callable[..., float], *, number: int = SITES) -> None:
         self._vps = vps
         self._folder = folder
         self._run = run
-        self._fleet = Fleet(vps)
+        self._fleet = Fleet(vps, number)
         self._next = 0
         self._looped: float | None = None
 
@@ -44,9 +52,8 @@ class FleetBench:
         self._fleet.lay()
 
     def end(self) -> None:
-        """Remove the fleet, from the proxy too."""
-        self._fleet.clear()
-        self._run("flowbiz.vsa.vhost.sync")
+        """Remove the fleet, from the proxy too. The last site goes by its name: no sync takes all sites off the air."""
+        remove(self._fleet, self._run)
 
     def sync_changed(self) -> float:
         """Bring all sites live with another container."""
@@ -57,6 +64,14 @@ class FleetBench:
     def sync_unchanged(self) -> float:
         """Synchronise all sites without a change."""
         return self._run("flowbiz.vsa.vhost.sync")
+
+    def visited(self) -> float:
+        """List all sites as their visitors get them. The answers of the DNS are kept from the warming up on."""
+        return self._run("flowbiz.vsa.site.list")
+
+    def not_visited(self) -> float:
+        """List all sites without asking them."""
+        return self._run("flowbiz.vsa.site.list", site_probe="false")
 
     def certificates(self) -> float:
         """Read the state of all certificates."""

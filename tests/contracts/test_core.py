@@ -14,7 +14,7 @@ CORE_DIRECTORY = Path("plugins/module_utils/_core")
 CORE = vsa_tree.below(str(CORE_DIRECTORY), ".py")
 
 # All further imports that a file may have. render.py renders templates.
-ALLOWED = {"render.py": {"jinja2"}}
+ALLOWED = {"render.py": {"jinja2"}, "forms.py": {"idna"}}
 
 # Modules that act on the machine, or ask the machine for what should be an argument (time, paths, chance).
 EFFECTS = {

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.declared import parse_declared
 
 import vsa_tree
-from vsa.cli import cli
+from vsa.cli import SHORT_FORMS, cli
 
 PAGES = [path for path in vsa_tree.files() if path.suffix == ".md"]
 WRITTEN = [path for path in PAGES if not path.is_relative_to("docs/reference")]
@@ -42,6 +42,16 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in anchors, f"{path} links to {target}"
 
 
+WARNED = [Path("README.md"), *(Path("roles") / role / "README.md" for role in vsa_tree.roles())]
+
+
+@pytest.mark.parametrize("path", WARNED, ids=str)
+def test_a_reader_is_warned_that_values_of_e_are_templates(path: Path) -> None:
+    text = vsa_tree.text(path)
+    assert "docs/howto/foreign-text.md" in text
+    assert re.search(r"`-e`[^.]* (is a template|are templates)", text)
+
+
 def shown_commands(path: Path) -> list[str]:
     """Return the commands of a page: in code blocks of a shell or without a language, and between backquotes."""
     text = vsa_tree.text(path)
@@ -61,6 +71,8 @@ def test_a_make_target_that_is_shown_exists(path: Path) -> None:
 def test_a_verb_that_is_shown_exists(path: Path) -> None:
     for line in shown_commands(path):
         words = line.split()
+        if len(words) > 1 and words[1] in SHORT_FORMS:
+            words[1:2] = SHORT_FORMS[words[1]]
         if not words or words[0] != "vsa" or len(words) < 2 or not re.fullmatch(r"[a-z-]+", words[1]):
             continue
         noun = cli.commands.get(words[1])
@@ -82,7 +94,7 @@ MESSAGES = re.sub(
     "\n".join(
         vsa_tree.text(path)
         for path in vsa_tree.files()
-        if path.parts[0] in {"plugins", "stacks", "roles"} and path.suffix != ".md"
+        if path.parts[0] in {"plugins", "stacks", "roles", "wrapper"} and path.suffix != ".md"
     ),
 )
 QUOTING = [path for path in WRITTEN if path.parts[:2] in {("docs", "howto"), ("docs", "runbooks")}]
@@ -145,5 +157,6 @@ def test_the_table_of_nouns_is_the_tree() -> None:
     rows = [re.split(r" *\| *", line.strip("| ")) for line in table[1].splitlines()]
     verbs = {noun if noun == verb else f"{noun} {verb}" for noun, said, *_rest in rows for verb in said.split()}
     assert verbs == set(vsa_tree.verbs())
-    assert sorted(role for _noun, _verbs, role, _modules in rows) == vsa_tree.roles()
+    # A noun whose verbs only read has no role.
+    assert sorted(role for _noun, _verbs, role, _modules in rows if role != "—") == vsa_tree.roles()
     assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row[3])) == vsa_tree.modules()

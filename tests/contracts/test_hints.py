@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ import vsa_tree
 from vsa.cli import cli
 
 Written = tuple[Path, ast.Call]
+
+# The head of a unit names the verb that wrote it.
+_WRITTEN_ON_THE_HOST = ("_host/cert/timer/install.py", "_host/stack/boot_install.py")
 
 
 def _is_hint(node: ast.AST) -> bool:
@@ -69,3 +73,26 @@ def test_a_hint_exists_at_both_doors(path: Path, call: ast.Call) -> None:
     for field in fields:
         assert field in flags or (settable and field in _options_of_role(verb)), f"{path}: {verb} has no {field}"
         assert field == "limit" or field in _options_of_role(verb), f"{path}: {verb} has no {field} at Ansible's door"
+
+
+def _texts(path: Path) -> list[tuple[int, str]]:
+    """Return the line and the text of each string in a file, without docstrings and other strings that stand alone."""
+    tree = ast.parse(vsa_tree.text(path))
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone]
+    return [(node.lineno, node.value) for node in constants if isinstance(node.value, str)]
+
+
+def test_no_text_of_the_collection_has_a_command_of_the_wrapper() -> None:
+    """At Ansible's door the reader may not have the wrapper: a command to run next is a Hint."""
+    nouns = "|".join(sorted(cli.commands))
+    command = re.compile(rf"\bvsa ({nouns})\b")
+    found = [
+        f"{path}:{line}: {text.strip()[:80]}"
+        for path in vsa_tree.below("plugins", ".py")
+        if "plugins/modules/" not in str(path)
+        for line, text in _texts(path)
+        if command.search(text)
+    ]
+    allowed = [entry for entry in found if any(path in entry for path in _WRITTEN_ON_THE_HOST)]
+    assert sorted(found) == sorted(allowed), "use a Hint, or an Advice"

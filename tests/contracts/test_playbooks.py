@@ -6,6 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.extra_vars import (
+    DESTROYING,
+    KNOWN,
+    REQUIRED,
+    SHORT_NAMES_OF,
+)
 
 import vsa_tree
 
@@ -18,8 +24,8 @@ USED = [path for path in READ if path.suffix != ".md" and path.name != "argument
 # Verbs that run on the workstation without a playbook, each with its reason.
 WITHOUT_PLAYBOOK = {
     "completion": "prints a shell script",
-    "audit list": "reads the trail of this machine",
-    "audit show": "reads the trail of this machine",
+    "help": "prints help",
+    "init": "writes an example inventory on the workstation",
     "audit verify": "reads the trail of this machine",
     "audit rebuild": "rebuilds the index of the trail",
     "audit ship": "pushes the trail of this machine",
@@ -47,22 +53,66 @@ def test_names_have_no_hyphen() -> None:
     assert not [path for path in PLAYBOOKS if "-" in path.stem or "-" in path.parent.name]
 
 
-REQUIRE_HOSTS = {"name": "Require a host", "ansible.builtin.import_playbook": "flowbiz.vsa.require_hosts"}
+def verb_of(path: Path) -> str:
+    """Return the verb of a playbook as results name it: `site.provision`."""
+    return ".".join(path.with_suffix("").parts[1:]).replace("_", "-")
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
-def test_an_inventory_without_hosts_is_refused_first(path: Path) -> None:
-    assert vsa_tree.data(path)[0] == REQUIRE_HOSTS
-    assert "flowbiz.vsa.require_hosts" not in str(vsa_tree.data(path)[1:])
+def test_the_inventory_and_what_was_typed_are_checked_first(path: Path) -> None:
+    (play,) = vsa_tree.data(path)
+    # The lookup returns all hosts: which hosts is the inventory's and --limit's to say.
+    assert play["hosts"] == f"{{{{ lookup('flowbiz.vsa.hosts', '{verb_of(path)}') }}}}"
 
 
-def test_what_refuses_an_inventory_without_hosts() -> None:
-    (play,) = vsa_tree.data(Path("playbooks/require_hosts.yml"))
-    assert play["hosts"] == "localhost"
-    assert play.get("gather_facts") is False
-    (task,) = play["tasks"]
-    assert task["ansible.builtin.assert"]["that"] == 'groups["all"] | length > 0'
-    assert task["ansible.builtin.assert"]["fail_msg"].startswith("refused: ")
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_the_check_knows_which_short_names_a_verb_reads(path: Path) -> None:
+    expressions = " ".join(EXPRESSION.findall(vsa_tree.text(path)))
+    read = {name for name in ("domain", *SHORT_NAMES) if re.search(rf"\{{\{{ {name}\b", expressions)}
+    assert set(SHORT_NAMES_OF.get(verb_of(path), ())) == read
+    needed = {name for name in read if f"{{{{ {name} }}}}" in expressions}
+    assert set(REQUIRED.get(verb_of(path), ())) == needed
+
+
+def test_the_check_knows_every_variable_of_the_playbooks() -> None:
+    nouns = {path.parent.name for path in PLAYBOOKS if path.parent.name != "playbooks"}
+    for path in PLAYBOOKS:
+        for expression in EXPRESSION.findall(vsa_tree.text(path)):
+            named = set(re.findall(r"(?<![\w.'])[a-z]+_[a-z_]+(?![\w.'(])", expression))
+            ours = {name for name in named if name.partition("_")[0] in nouns}
+            assert ours <= KNOWN, f"{path}: {ours - KNOWN} would be refused if somebody typed them"
+
+
+def test_what_asks_for_a_word_is_a_verb() -> None:
+    assert set(DESTROYING) <= {verb_of(path) for path in PLAYBOOKS}
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_a_verb_that_reads_ends_with_its_result(path: Path) -> None:
+    (play,) = vsa_tree.data(path)
+    # To find the host of a domain is no reading of its own.
+    tasks = [task for task in play.get("tasks", []) if task.get("register") != "vsa_found"]
+    reads = any(key.startswith("flowbiz.vsa.") and key.endswith("_info") for task in tasks for key in task)
+    shows = [task for task in tasks if "ansible.builtin.debug" in task]
+    assert len(shows) == reads
+    for task in shows:
+        assert f"flowbiz.vsa.shown('{verb_of(path)}')" in task["ansible.builtin.debug"]["msg"]
+        assert task["when"] == "vsa_door is not defined", "the command shows the result itself"
+
+
+ABOUT_A_DOMAIN = [path for path in PLAYBOOKS if path.parent.name in ("site", "auth", "cert")]
+
+
+@pytest.mark.parametrize("path", ABOUT_A_DOMAIN, ids=str)
+def test_a_verb_about_a_domain_finds_its_host(path: Path) -> None:
+    (play,) = vsa_tree.data(path)
+    tasks = play["tasks"]
+    changes = any("ansible.builtin.import_role" in task for task in tasks)
+    if not changes or f"{path.parent.name}_domain" not in play.get("vars", {}):
+        return
+    assert tasks[0]["flowbiz.vsa.site_info"] == {"find": True, "domain": f"{{{{ {path.parent.name}_domain }}}}"}
+    assert tasks[0]["register"] == "vsa_found", "plugin_utils/_action/base.py reads it"
+    assert tasks[0]["when"].startswith("ansible_play_hosts_all | length > 1"), "one host needs no question"
 
 
 # A short name, and the option of the role that it stands for. `domain` stands for the domain of every role.
@@ -75,13 +125,13 @@ MAPPED = re.compile(r"\{\{ (\w+)(?: \| default\(none\))? \}\}")
 def test_short_names_mean_the_same_in_every_playbook(path: Path) -> None:
     short = {**SHORT_NAMES, "domain": f"{path.parent.name}_domain"}
     mapped = []
-    for option, value in vsa_tree.data(path)[1].get("vars", {}).items():
+    for option, value in vsa_tree.data(path)[0].get("vars", {}).items():
         named = MAPPED.fullmatch(str(value))
         if named is not None:
             assert short.get(named[1]) == option, f"{path}: {named[1]} is no short name of {option}"
             mapped.append(value)
     for expression in EXPRESSION.findall(vsa_tree.text(path)):
-        used = set(re.findall(r"\w+", expression)) & set(short)
+        used = set(re.findall(r"(?<!\.)\b\w+", expression)) & set(short)
         assert not used or expression in mapped, f"{path}: {used} stand for an option, in vars"
 
 
@@ -89,19 +139,18 @@ def test_short_names_mean_the_same_in_every_playbook(path: Path) -> None:
 def test_a_playbook_takes_the_domain_by_its_short_name(path: Path) -> None:
     noun = path.parent.name
     specs = {}
-    if noun != "playbooks":
+    if noun in vsa_tree.roles():
         specs = vsa_tree.entry_points(noun).get(path.stem, {}).get("options", {})
     takes = f"{noun}_domain" in specs or f"{noun}_domain" in vsa_tree.text(path)
-    variables = vsa_tree.data(path)[1].get("vars", {})
+    variables = vsa_tree.data(path)[0].get("vars", {})
     assert (f"{noun}_domain" in variables) == takes, f"{path}: vars: {noun}_domain comes from domain"
 
 
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
 def test_a_verb_is_one_play_over_all_hosts(path: Path) -> None:
-    plays = vsa_tree.data(path)[1:]
-    assert plays
+    plays = vsa_tree.data(path)
+    assert len(plays) == 1
     for play in plays:
-        assert play["hosts"] == "all", "which hosts is the inventory's and --limit's to say"
         assert play.get("gather_facts") is False, "facts cost a round trip; a role that needs some gathers them"
     tasks = sum(len(play.get("tasks", [])) + len(play.get("roles", [])) for play in plays)
     assert tasks <= 3, f"{path} has {tasks} tasks: what loops or decides belongs into a module"

@@ -11,6 +11,7 @@ import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import certbot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import nginx
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import layout
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.key_group import key_trees
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 import vsa_tree
@@ -45,10 +46,9 @@ SHARED = [
     ("nginx.sh", r"readlink (\S+)\)", f"{layout.CONTAINER_NGINX}/{PATHS.current.relative_to(PATHS.nginx)}"),
     ("nginx.sh", r"cat (\S+) >", in_letsencrypt(PATHS.reload_flag)),
     ("nginx-health.sh", r"--unix-socket (\S+)", layout.STATUS_SOCKET),
-    ("nginx-health.sh", r"stat -c %Y (\S+)", f"{Path(layout.CONTAINER_CONF).parent}/reloader"),
+    ("nginx-health.sh", r"2>/dev/null <(\S+)", f"{Path(layout.CONTAINER_CONF).parent}/reloader"),
     ("certbot-deployed.sh", r"(?m)^\s*flag=(\S+)$", in_letsencrypt(PATHS.reload_flag)),
     ("certbot.sh", r"exec 9>(\S+)", in_letsencrypt(PATHS.certbot_lock)),
-    ("certbot-rights.sh", r"VSA_KEYS_GID:-(\d+)", str(layout.NGINX_GID)),
 ]
 
 
@@ -88,14 +88,20 @@ def test_a_directory_is_mounted_where_the_engine_expects_it(path: Path, inside: 
     assert [f"./{path.relative_to(PATHS.proxy)}", inside] in mounts
 
 
-def test_the_group_of_the_workers_is_the_engines() -> None:
-    group = str(layout.NGINX_GID)
-    assert services()["auth"]["user"] == f"{group}:{group}"
-    assert services()["certbot"]["environment"]["VSA_KEYS_GID"] == group
+def test_the_groups_of_the_workers_are_the_engines() -> None:
+    own, keys = str(layout.NGINX_GID), str(layout.KEYS_GID)
+    assert services()["auth"]["user"] == f"{own}:{own}"
+    assert services()["auth"]["group_add"] == [keys]
+    assert "./etc/group:/etc/group:ro" in services()["nginx"]["volumes"]
+    lines = vsa_tree.text(STACK / "etc/group").splitlines()
+    assert lines == ["root:x:0:", f"nginx:x:{own}:", f"{layout.KEYS_GROUP}:x:{keys}:nginx"]
+
+
+def test_the_directories_of_keys_have_the_engines_groups() -> None:
     directories = yaml.safe_load(vsa_tree.text(STACK / "stack.yml"))["directories"]
-    keys = {str(PATHS.proxy / entry["path"]): entry["group"] for entry in directories}
-    for path in (PATHS.letsencrypt, PATHS.selfsigned, PATHS.htpasswd):
-        assert keys[str(path)] == layout.NGINX_GID
+    found = {str(PATHS.proxy / entry["path"]): (entry["group"], entry.get("group_before")) for entry in directories}
+    for path in key_trees(PATHS):
+        assert found[str(path)] == (layout.KEYS_GID, layout.NGINX_GID)
 
 
 def test_the_reloader_knows_workers_by_the_title_that_the_engine_reads() -> None:

@@ -1,8 +1,10 @@
-"""A stack is a folder with plain Compose. Each container restarts, has a health check, limits and a pinned image."""
+"""A stack is a folder with plain Compose. One table of rules judges every service; one table holds the exceptions."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +14,237 @@ import yaml
 import vsa_tree
 
 STACKS = vsa_tree.stacks()
-# The proxy is the only stack that the Internet may reach: 80 and 443 on every address.
-PUBLIC_PORTS = {"reverse-proxy": {80, 443}}
+# The sections of the README of a stack, in this order.
+SECTIONS = ("What", "Needs", "Licence", "Settings", "Backup", "Upgrade", "What is not tested here")
 
 
-def services() -> list[tuple[str, str, dict[str, Any]]]:
-    found = []
-    for stack in STACKS:
-        # Merge keys and anchors are plain YAML, so this reader sees what Compose sees, except for ${VARIABLES}.
-        compose = yaml.safe_load(vsa_tree.text(Path("stacks") / stack / "compose.yml"))
-        found += [(stack, name, service) for name, service in compose["services"].items()]
-    return found
+@dataclass(frozen=True)
+class Service:
+    """A service of a stack: what its Compose file says, and the lines of the file, which have the comments."""
+
+    stack: str
+    name: str
+    said: dict[str, Any]
+    text: str = ""
+    networks: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.stack}/{self.name}"
 
 
-SERVICES = [pytest.param(*row, id=f"{row[0]}/{row[1]}") for row in services()]
+# What one service has that no other service may have, and why.
+ROOT = {
+    "reverse-proxy/nginx": "the master binds 80 and 443, opens the logs, and starts its workers as another user",
+    "reverse-proxy/certbot": "only root may read and write the keys of all certificates",
+}
+WRITABLE: dict[str, str] = {}
+EDGE = {"reverse-proxy/nginx": "it is the proxy: the only container that meets all tenants' networks"}
+PUBLISHED = {"reverse-proxy/nginx": {80, 443}}
+# Stacks whose project was compromised before: their images need a digest besides the tag.
+DIGESTS: set[str] = set()
 
 
-def plain(value: object) -> str:
+def _plain(value: object) -> str:
     """Return a Compose value in which each variable is replaced by its default."""
     return re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value))
 
 
+def pinned_image(service: Service) -> str:
+    image = _plain(service.said.get("image", ""))
+    reference, _at, digest = image.partition("@")
+    repository, _, tag = reference.rpartition(":")
+    if not repository or not re.search(r"\d+\.\d+", tag):
+        return f"{image or 'no image'} has no tag with a version"
+    if service.stack in DIGESTS and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        return f"{image} has no digest, and its project was compromised before"
+    return ""
+
+
+def health_check(service: Service) -> str:
+    return "" if service.said.get("healthcheck", {}).get("test") else "a container without one cannot be waited for"
+
+
+def restart_policy(service: Service) -> str:
+    found = service.said.get("restart")
+    return "" if found == "unless-stopped" else f"restart is {found}, and must be unless-stopped"
+
+
+def memory_limit(service: Service) -> str:
+    limits = service.said.get("deploy", {}).get("resources", {}).get("limits", {})
+    return "" if service.said.get("mem_limit") or limits.get("memory") else "one container must not take all memory"
+
+
+def log_rotation(service: Service) -> str:
+    options = service.said.get("logging", {}).get("options", {})
+    return "" if options.get("max-size") and options.get("max-file") else "its log must rotate: max-size and max-file"
+
+
+def no_new_privileges(service: Service) -> str:
+    found = [str(option).replace("=", ":") for option in service.said.get("security_opt", [])]
+    return (
+        "" if {"no-new-privileges:true", "no-new-privileges"} & set(found) else "security_opt lacks no-new-privileges"
+    )
+
+
+def dropped_capabilities(service: Service) -> str:
+    return "" if service.said.get("cap_drop") == ["ALL"] else "cap_drop must be ALL"
+
+
+def explained_capabilities(service: Service) -> str:
+    """Each added capability stands on a line of its own, with a comment that says what needs it."""
+    added = service.said.get("cap_add", [])
+    bare = [name for name in added if not re.search(rf"(?m)^\s*- {name} +# \S", service.text)]
+    return f"cap_add without a comment that says why: {bare}" if bare else ""
+
+
+def read_only_root(service: Service) -> str:
+    return _with_reason(service, WRITABLE, bool(service.said.get("read_only")), "read_only: true")
+
+
+def other_user_than_root(service: Service) -> str:
+    user = str(service.said.get("user", "")).split(":")[0]
+    return _with_reason(service, ROOT, user not in ("", "0", "root"), "a user that is not root")
+
+
+def internal_networks(service: Service) -> str:
+    """Only what visitors or other stacks must reach is on a network from outside of the stack."""
+    if service.said.get("network_mode") == "none":
+        return ""
+    named = service.said.get("networks") or {"default": {}}
+    outside = [name for name in named if (service.networks.get(name) or {}).get("external")]
+    return _with_reason(service, EDGE, not outside, "networks of the stack alone")
+
+
+def published_ports(service: Service) -> str:
+    for port in service.said.get("ports", []):
+        if not isinstance(port, str):
+            return "ports are written in the short form"
+        number = int(_plain(port).split("/")[0].split(":")[-1])
+        if number not in PUBLISHED.get(service.key, set()):
+            return f"{port} is published: a site reaches a container without that"
+    return ""
+
+
+def no_keys_of_the_host(service: Service) -> str:
+    if service.said.get("privileged") or service.said.get("network_mode") == "host" or service.said.get("pid"):
+        return "privileged, or a namespace of the host"
+    return "the socket of Docker" if "docker.sock" in str(service.said.get("volumes", "")) else ""
+
+
+def _with_reason(service: Service, reasons: dict[str, str], fits: bool, wanted: str) -> str:
+    if fits:
+        return f"the table of exceptions has a row that {service.key} does not need" if service.key in reasons else ""
+    return "" if reasons.get(service.key) else f"it needs {wanted}, or a reason in the table of exceptions"
+
+
+RULES: tuple[Callable[[Service], str], ...] = (
+    pinned_image,
+    health_check,
+    restart_policy,
+    memory_limit,
+    log_rotation,
+    no_new_privileges,
+    dropped_capabilities,
+    explained_capabilities,
+    read_only_root,
+    other_user_than_root,
+    internal_networks,
+    published_ports,
+    no_keys_of_the_host,
+)
+
+
+def services() -> list[Service]:
+    found = []
+    for stack in STACKS:
+        # Merge keys and anchors are plain YAML, so this reader sees what Compose sees, except for ${VARIABLES}.
+        text = vsa_tree.text(Path("stacks") / stack / "compose.yml")
+        compose = yaml.safe_load(text)
+        for name, said in compose["services"].items():
+            block = re.search(rf"(?ms)^  {re.escape(name)}:\n(.*?)(?=^(?:  )?\w|\Z)", text[text.index("\nservices:") :])
+            assert block, f"{stack}: the service {name} is not written as its own block"
+            found.append(Service(stack, name, said, block[1], compose.get("networks") or {}))
+    return found
+
+
+SERVICES = services()
+
+
 def test_there_are_stacks() -> None:
     assert "reverse-proxy" in STACKS
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.key)
+def test_a_service_keeps_the_rules(service: Service, rule: Callable[[Service], str]) -> None:
+    problem = rule(service)
+    assert not problem, f"{service.key}: {problem}"
+
+
+def test_the_exceptions_are_of_services_that_exist() -> None:
+    known = {service.key for service in SERVICES}
+    assert {*ROOT, *WRITABLE, *EDGE, *PUBLISHED} <= known
+    assert set(STACKS) >= DIGESTS
+
+
+GOOD: dict[str, Any] = {
+    "image": "${APP_IMAGE:-registry.example.com/app:1.2.3}",
+    "restart": "unless-stopped",
+    "user": "1000:1000",
+    "read_only": True,
+    "security_opt": ["no-new-privileges:true"],
+    "cap_drop": ["ALL"],
+    "mem_limit": "64m",
+    "logging": {"options": {"max-size": "10m", "max-file": "3"}},
+    "healthcheck": {"test": ["CMD", "true"]},
+    "networks": {"internal": {}},
+}
+# A change of a good service, and the rule that must find it.
+BROKEN: list[tuple[dict[str, Any], Callable[[Service], str]]] = [
+    ({"image": "app"}, pinned_image),
+    ({"image": "app:latest"}, pinned_image),
+    ({"image": "registry.example.com:5000/app"}, pinned_image),
+    ({"restart": "always"}, restart_policy),
+    ({"restart": None}, restart_policy),
+    ({"user": None}, other_user_than_root),
+    ({"user": "0:1000"}, other_user_than_root),
+    ({"read_only": None}, read_only_root),
+    ({"security_opt": ["seccomp:unconfined"]}, no_new_privileges),
+    ({"cap_drop": ["NET_RAW"]}, dropped_capabilities),
+    ({"cap_add": ["CHOWN"]}, explained_capabilities),
+    ({"mem_limit": None}, memory_limit),
+    ({"logging": {"options": {"max-size": "10m"}}}, log_rotation),
+    ({"healthcheck": None}, health_check),
+    ({"networks": {"edge": {}}}, internal_networks),
+    ({"ports": ["8080:80"]}, published_ports),
+    ({"ports": ["127.0.0.1:8080:80"]}, published_ports),
+    ({"ports": [{"target": 80}]}, published_ports),
+    ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]}, no_keys_of_the_host),
+    ({"privileged": True}, no_keys_of_the_host),
+    ({"network_mode": "host"}, no_keys_of_the_host),
+]
+
+
+def made_up(change: dict[str, Any], text: str = "") -> Service:
+    said = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
+    return Service("made-up", "app", said, text, {"internal": {}, "edge": {"external": True}})
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"), BROKEN, ids=[f"{rule.__name__}-{n}" for n, (_c, rule) in enumerate(BROKEN)]
+)
+def test_each_rule_finds_what_it_is_for(change: dict[str, Any], rule: Callable[[Service], str]) -> None:
+    assert [other.__name__ for other in RULES if other(made_up({}))] == []
+    assert rule(made_up(change))
+
+
+def test_a_capability_needs_its_comment() -> None:
+    added = {"cap_add": ["CHOWN", "KILL"]}
+    assert explained_capabilities(made_up(added, "    cap_add:\n      - CHOWN # why\n      - KILL\n")).endswith(
+        "['KILL']"
+    )
+    assert not explained_capabilities(made_up(added, "      - CHOWN # why\n      - KILL # why\n"))
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -44,41 +254,19 @@ def test_a_stack_has_its_files(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
+def test_the_readme_has_its_sections(stack: str) -> None:
+    text = vsa_tree.text(Path("stacks") / stack / "README.md")
+    parts = re.split(r"(?m)^## (.+)$", text)
+    assert tuple(parts[1::2]) == SECTIONS
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        assert len(body.split()) >= 5, f"stacks/{stack}/README.md says nothing about: {title}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
 def test_every_variable_is_in_the_example(stack: str) -> None:
     used = set(re.findall(r"\$\{(\w+)", vsa_tree.text(Path("stacks") / stack / "compose.yml")))
     shown = set(re.findall(r"(?m)^#?\s*([A-Z][A-Z0-9_]*)=", vsa_tree.text(Path("stacks") / stack / ".env.example")))
     assert used <= shown, f"not in .env.example: {sorted(used - shown)}"
-
-
-@pytest.mark.parametrize(("stack", "name", "service"), SERVICES)
-def test_a_service_is_watched_and_bounded(stack: str, name: str, service: dict[str, Any]) -> None:
-    assert service.get("restart") == "unless-stopped"
-    assert service.get("healthcheck", {}).get("test"), "a container without a health check cannot be waited for"
-    limits = service.get("deploy", {}).get("resources", {}).get("limits", {})
-    assert service.get("mem_limit") or limits.get("memory"), "one container must not take the host's memory"
-    logging = service.get("logging", {}).get("options", {})
-    assert logging.get("max-size"), "its log must rotate"
-    assert logging.get("max-file")
-
-
-@pytest.mark.parametrize(("stack", "name", "service"), SERVICES)
-def test_an_image_is_pinned(stack: str, name: str, service: dict[str, Any]) -> None:
-    repository, _, tag = plain(service["image"]).rpartition(":")
-    assert repository, f"{service['image']} has no tag"
-    assert re.search(r"\d+\.\d+", tag), f"{tag} is not a version"
-
-
-@pytest.mark.parametrize(("stack", "name", "service"), SERVICES)
-def test_a_service_is_contained(stack: str, name: str, service: dict[str, Any]) -> None:
-    assert "privileged" not in service
-    assert "docker.sock" not in str(service.get("volumes", "")), "no container holds the keys of the host"
-    assert service.get("network_mode") != "host"
-    for port in service.get("ports", []):
-        assert isinstance(port, str), "ports in the short form"
-        published = plain(port).split("/")[0].split(":")
-        if int(published[-1]) in PUBLIC_PORTS.get(stack, set()):
-            continue
-        assert published[0] == "127.0.0.1", f"{port} is published to the world"
 
 
 # The files that may know the reverse proxy: its hooks, the registry of hooks, and the tasks that it adds.

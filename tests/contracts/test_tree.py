@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import REPOSITORY
 
 import vsa_tree
 
@@ -28,6 +29,11 @@ def test_the_links_are_the_collection() -> None:
         assert str(link.readlink()) == f"../../../../{name}", "relative, so that a clone anywhere works"
         assert link.resolve() == ROOT / name
         assert folder / name in vsa_tree.files(), f"{folder / name} is not committed"
+
+
+def test_finding_15_the_clone_names_no_inventory() -> None:
+    """Otherwise a forgotten inventory would mean the hosts of the example, and time-outs instead of an error."""
+    assert not re.search(r"(?m)^inventory\s*=", vsa_tree.text(Path("ansible.cfg")))
 
 
 def test_no_image_is_called_latest() -> None:
@@ -89,6 +95,26 @@ def test_dependencies_are_the_same_in_every_view() -> None:
     assert galaxy["dependencies"] == {entry["name"]: entry["version"] for entry in required}
 
 
+def test_the_addresses_of_the_project_stand_in_galaxy_yml() -> None:
+    galaxy = vsa_tree.data(Path("galaxy.yml"))
+    base = galaxy["repository"]
+    assert base == "https://github.com/flowbiz/vsa"
+    for name in ("homepage", "documentation", "issues"):
+        assert galaxy[name] == base or galaxy[name].startswith(f"{base}/")
+    assert base == REPOSITORY
+    others = {path for path in vsa_tree.files() if base in vsa_tree.text(path) and path.name != "galaxy.yml"}
+    copy = Path("plugins/module_utils/_core/version.py")  # a host does not have galaxy.yml
+    assert others == {copy, Path(__file__).resolve().relative_to(vsa_tree.ROOT)}
+
+
+# A name that the collection's own files use, and what the project declares for it.
+@pytest.mark.parametrize("collection", ["ansible.posix", "community.crypto", "community.docker", "community.general"])
+def test_a_collection_is_declared_if_the_artifact_uses_it(collection: str) -> None:
+    shipped = [path for folder in ("plugins", "roles", "playbooks") for path in vsa_tree.below(folder)]
+    used = any(re.search(rf"(?m)^[^#\n]*\b{re.escape(collection)}\.[a-z]", vsa_tree.text(path)) for path in shipped)
+    assert used == (collection in vsa_tree.data(Path("galaxy.yml"))["dependencies"])
+
+
 def test_the_installed_collections_satisfy_them() -> None:
     # The locked PyPI package `ansible` contains them, in a version that our requirements accept.
     import json
@@ -133,6 +159,7 @@ def test_the_lock_has_what_the_project_asks_for() -> None:
             f"{requirement} is locked as {pins[requirement.name]}"
         )
     assert "passlib" not in pins, "libpass is its fork of the same import name: never both"
+    assert "crossplane" not in pins, "ngxparse is its fork with the same files: never both"
     runtime = locked("runtime.lock")
     assert runtime.items() <= pins.items(), "one version of each package in both locks: make lock"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import READ_VERBS
 
 import vsa_tree
 
@@ -70,6 +71,11 @@ def test_a_playbook_calls_a_task_of_its_role_or_reads(verb: str) -> None:
     modules = [Path(path).stem for path in found if path.startswith("plugins/modules/")]
     changing = [module for module in modules if not module.endswith("_info")]
     assert not changing, f"{PLAYBOOKS[verb]} calls {changing} itself: a verb that changes something is a role task"
+
+
+def test_the_audit_trail_knows_which_verbs_read() -> None:
+    reading = {verb for verb in PLAYBOOKS if all(path.endswith("_info.py") for path in called(verb))}
+    assert {verb.replace(" ", ".") for verb in reading} == set(READ_VERBS), "READ_VERBS in _core/audit/query.py"
 
 
 @pytest.mark.parametrize("verb", VERBS)

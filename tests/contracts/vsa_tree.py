@@ -80,8 +80,8 @@ def stacks() -> list[str]:
     return sorted({path.parts[1] for path in below("stacks") if len(path.parts) > 2})
 
 
-# The door for `ansible-playbook site.yml`, and what every verb imports.
-NO_VERB = (("site",), ("require_hosts",))
+# The door for `ansible-playbook site.yml`.
+NO_VERB = (("site",),)
 
 
 def verbs() -> dict[str, Path]:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import rig
+from stackrun import Stacks
 
 _KEEP = os.environ.get("VSA_RIG_KEEP", "")
 _SCOPE = f"keep-{_KEEP}" if _KEEP else f"it{os.getpid()}"
@@ -99,3 +100,13 @@ def playbook(request: pytest.FixtureRequest) -> Callable[..., subprocess.Complet
         return rig.playbook(fqcn, target, extra=extra, **{"check": False, **named})
 
     return run
+
+
+@pytest.fixture
+def stacks(
+    tmp_path: Path, proxy_vps: rig.Vps, playbook: Callable[..., subprocess.CompletedProcess[str]]
+) -> Iterator[Stacks]:
+    """A directory of stacks on the controller, and what they make on the session's VPS; gone after the test."""
+    made = Stacks(tmp_path, proxy_vps, playbook)
+    yield made
+    made.remove()

@@ -86,7 +86,7 @@ def test_a_change_leaves_one_id_in_both_trails_and_in_the_generation(both: Both,
         "ok",
         (both.vps.run("hostname").stdout.strip(),),
     )
-    assert any("audit.test" in (change.diff or "") for change in proxy.changes)
+    assert any("audit.test" in diff for change in proxy.generations for diff in change.diffs.values())
     finished = both.here()[-1]
     assert (finished.status, finished.changed, finished.target) == ("ok", True, "audit.test")
     # The host's record names the controller that made the change.
@@ -104,6 +104,37 @@ def test_what_changes_nothing_leaves_nothing_on_the_host(both: Both, vsa: Run) -
     assert vsa("site", "list").returncode == 0
     assert len(both.there()) == before
     assert len(both.here()) == 8
+
+
+def test_finding_5_a_rollback_names_the_sites_that_it_takes_off(both: Both, vsa: Run) -> None:
+    for domain in ("audit.test", "bob.test"):
+        both.vps.add_dns(domain)
+    assert vsa(*provision("audit.test")).returncode == 0
+    before = both.generation()["number"]
+    assert vsa(*provision("bob.test", "web-2")).returncode == 0
+    done = vsa("vhost", "rollback", "--to", str(before), "-y", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)["audit_id"]
+    expected = (before + 1, before + 2, ("bob.test",), "live")
+    for records in (both.here(), both.there()):
+        (change,) = [change for record in records if record.id == said for change in record.generations]
+        assert (change.before, change.after, change.removed, change.outcome) == expected
+        assert "-domain: bob.test" in change.diffs["bob.test"].splitlines(), "the diff is there without --diff"
+    records_before = [len(both.here()), len(both.there())]
+    listed = [
+        vsa("audit", "list", "--target", "bob.test", "--json"),
+        vsa("audit", "list", "--on", both.vps.name, "--json"),
+    ]
+    here, there = (json.loads(found.stdout) for found in listed)
+    assert [run["verb"] for run in here["audit"]["runs"]] == ["site.provision", "vhost.rollback"]
+    runs = there["hosts"][both.vps.name]["runs"]
+    assert [run["verb"] for run in runs][-2:] == ["site.provision", "vhost.rollback"]
+    assert (runs[-1]["target"], runs[-1]["sites"], runs[-1]["apart"]) == (None, ["bob.test"], False)
+    shown = vsa("audit", "show", said, "--on", both.vps.name)
+    assert shown.returncode == 0, shown.stderr
+    assert f"bob.test removed, generation {before + 1} → {before + 2}" in shown.stdout
+    assert "-domain: bob.test" in shown.stdout
+    assert [len(both.here()), len(both.there())] == records_before, "a reader must not make the trail grow"
 
 
 def test_ansible_playbook_alone_has_the_same_id_everywhere(both: Both, playbook: Run) -> None:
@@ -133,8 +164,10 @@ def test_a_secret_reaches_neither_trail_nor_the_journal(both: Both, playbook: Ru
     )
     assert CANARY not in journal
     found = both.vps.run(f"grep -rls {CANARY} /var/log /var/lib/vsa /etc/vsa /srv /root /tmp || true").stdout.split()
-    # The environment of the stack is in its own file, and in the copy that a rollback needs.
-    assert {Path(file).name for file in found} <= {".env", "good.json"}
+    # Every change has its diff now, so the trail is searched for more than the steps.
+    assert [change for record in both.there() for change in record.generations]
+    # The environment of the stack is in its own file, in the version that runs, and in the one that a rollback needs.
+    assert {Path(file).name for file in found} <= {".env", "version.json", "good.json"}, found
     assert {both.vps.run(["stat", "-c", "%a", file]).stdout.strip() for file in found} <= {"600", "640"}
     written = [file for file in both.state.rglob("*") if file.is_file()]
     assert not [file for file in written if CANARY.encode() in file.read_bytes()]

@@ -16,6 +16,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import 
 
 import rig
 from bootstrapping import Outcome, bootstrap, cut_off_daemon_change, daemon_json, json_of, watched
+from loopdisk import LoopDisk
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
@@ -113,6 +114,7 @@ def test_the_first_run_says_what_it_changed(first: Outcome) -> None:
         "Network",
         "Directories",
         "Settings",
+        "Firewall",
     ]
 
 
@@ -136,7 +138,12 @@ def test_the_engine_runs_with_our_daemon_json(host: rig.Vps) -> None:
     assert info["LoggingDriver"] == "json-file"
     assert {"Base": "172.20.0.0/14", "Size": 24} in info["DefaultAddressPools"]
     written = daemon_json(host)
-    assert written["log-opts"] == {"max-size": "10m", "max-file": "3"}
+    assert written["log-opts"] == {
+        "max-size": "10m",
+        "max-file": "3",
+        "tag": "{{.Name}}",
+        "labels": "com.docker.compose.project,com.docker.compose.service",
+    }
     # Debian 13 has Docker 26, which filters IPv6 only if both keys are set.
     assert written["ip6tables"] is True
     assert written["experimental"] is True
@@ -256,6 +263,42 @@ def test_a_ca_bundle_with_a_key_never_leaves_the_workstation(host: rig.Vps, tmp_
     assert outcome.changed == ()
 
 
+# A data disk; test_bootstrap_data_disk.py has the whole life of such a host -------------------------------------------
+
+
+def test_a_disk_that_is_not_named_by_its_id_is_refused(host: rig.Vps) -> None:
+    outcome = bootstrap(host, variables={"bootstrap_data_disk": "/dev/sdb"})
+    assert outcome.message.startswith("refused: this does not name a disk by its id"), outcome.text
+    assert outcome.changed == ()
+
+
+def test_a_disk_with_anything_on_it_is_refused_with_what_was_found(host: rig.Vps) -> None:
+    host.run("apt-get install -y -q --no-install-recommends e2fsprogs fdisk")
+    disk = LoopDisk(host, "rig-used", size="16M")
+    why = disk.attach()
+    if why:
+        pytest.skip(f"the kernel of this machine gives a VPS no loop device: {why}")
+    # What is on the disk, made by the genuine programs, and what bootstrap must say.
+    holdings = {
+        f"mkfs.ext4 -q {disk.path}": "ext4 (file system)",
+        f"printf 'label: gpt\n' | sfdisk --quiet --wipe always {disk.path}": "gpt (partition table)",
+        f"mkswap {disk.path}": "swap (swap space)",
+        f"printf x | dd of={disk.path} bs=1 seek=3000000 conv=notrunc": "data at byte 3000000",
+    }
+    try:
+        for command, words in holdings.items():
+            disk.clear()
+            host.run(command)
+            before = host.run(f"sha256sum {disk.path}").stdout
+            outcome = bootstrap(host, variables={"bootstrap_data_disk": disk.path})
+            assert outcome.code == 2
+            assert words in outcome.message, outcome.text
+            assert outcome.changed == ()
+            assert host.run(f"sha256sum {disk.path}").stdout == before
+    finally:
+        disk.detach()
+
+
 # The engine's configuration -------------------------------------------------------------------------------------------
 
 
@@ -279,6 +322,42 @@ def test_what_the_operator_wrote_stays_and_containers_live_on(host: rig.Vps) -> 
     finally:
         host.put("/etc/docker/daemon.json", json.dumps(kept))
         host.run("docker rm --force lives-on; systemctl restart docker")
+
+
+def test_log_options_reach_new_containers_and_older_ones_are_named(host: rig.Vps) -> None:
+    host.load_images("vsa-demo-web:1")
+    kept = daemon_json(host)
+    labels = "--label com.docker.compose.project=blog --label com.docker.compose.service=web"
+    try:
+        host.put("/etc/docker/daemon.json", json.dumps({**kept, "log-opts": {"max-size": "10m", "max-file": "3"}}))
+        # As often as systemd allows within a minute: the start by bootstrap must not be refused for that.
+        host.run("systemctl reset-failed docker; systemctl restart docker; systemctl restart docker; sleep 2")
+        host.run(f"docker run --detach --name older {labels} vsa-demo-web:1")
+        preview = bootstrap(host, check=True)
+        assert '\\"tag\\": \\"{{.Name}}\\"' in preview.diffs, preview.text
+        warning = "warning: these containers keep their log options until they are recreated: older"
+        assert preview.said[-1] == warning
+        assert "tag" not in daemon_json(host)["log-opts"]
+
+        outcome = bootstrap(host)
+        assert outcome.code == 0, outcome.text
+        assert daemon_json(host) == kept
+        assert outcome.said[-1] == warning
+        options = json_of(host, "docker inspect older")[0]["HostConfig"]["LogConfig"]["Config"]
+        assert options == {"max-size": "10m", "max-file": "3"}, "the container is as it was"
+
+        host.run(f"docker rm --force older; docker run --detach --name newer {labels} vsa-demo-web:1")
+        again = bootstrap(host)
+        assert (again.changed, again.said) == ((), ()), again.text
+        host.run("docker exec newer sh -c 'echo said >/proc/1/fd/1'")
+        log = host.run("cat \"$(docker inspect --format '{{.LogPath}}' newer)\"").stdout.splitlines()
+        attributes = [json.loads(line)["attrs"] for line in log]
+        assert attributes
+        wanted = {"tag": "newer", "com.docker.compose.project": "blog", "com.docker.compose.service": "web"}
+        assert all(found == wanted for found in attributes)
+    finally:
+        host.put("/etc/docker/daemon.json", json.dumps(kept))
+        host.run("docker rm --force older newer; systemctl reset-failed docker; systemctl restart docker")
 
 
 def test_what_passes_the_engines_check_and_does_not_start_is_rolled_back(host: rig.Vps) -> None:
@@ -311,6 +390,7 @@ def test_a_daemon_json_that_is_not_json_is_named_and_left_alone(host: rig.Vps) -
         outcome = bootstrap(host)
         assert outcome.code == 2
         assert outcome.message.startswith("refused: the daemon.json of this host is not JSON"), outcome.text
+        assert "it said    line 1, column 18: " in outcome.message
         assert host.run("cat /etc/docker/daemon.json").stdout == '{ "labels": ["a" }'
     finally:
         host.put("/etc/docker/daemon.json", before)

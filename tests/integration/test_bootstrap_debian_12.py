@@ -95,7 +95,7 @@ def test_an_engine_that_is_there_is_not_replaced_unasked(host: rig.Vps, reposito
 def test_an_old_engine_is_configured_where_it_is_the_operators_own(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_engine_enabled": False})
     assert outcome.code == 0, outcome.text
-    assert {task.split(" | ")[0] for task in outcome.changed} == {"Daemon", "Network"}
+    assert {task.split(" | ")[0] for task in outcome.changed} == {"Daemon", "Network", "Firewall"}
     assert daemon_json(host)["ip6tables"] is True
     assert json_of(host, "docker info --format '{{json .}}'")["LiveRestoreEnabled"] is True
     # Docker 20.10 cannot check a file beforehand: the restart fails, and the rollback is the same.

@@ -199,10 +199,8 @@ def test_by_cron_instead_and_gone_again(host: CertHost) -> None:
     host.run(f"env -i PATH=/usr/bin:/bin {found[1]}")
     assert host.vsa("cert", "install-cron", "--remove").said["changed"] is True
     assert host.vsa("cert", "install-cron", "--remove").said["changed"] is False
-    assert (
-        host.run("ls -d /etc/cron.d/vsa* /etc/systemd/system/vsa-cert* /usr/local/lib/vsa 2>/dev/null", check=False)
-        == ""
-    )
+    places = "/etc/cron.d/vsa* /etc/systemd/system/vsa-cert* /usr/local/lib/vsa/cert-renew /usr/local/lib/vsa/python"
+    assert host.run(f"ls -d {places} 2>/dev/null", check=False) == ""
 
 
 # -- further names, revocation ----------------------------------------------------------------------------------------

@@ -61,6 +61,11 @@ def test_what_the_forms_accept_nginx_accepts(image: str, tmp_path: Path, name: s
     assert says(image, tmp_path, (expected.site for expected in sites_of(name, accepted))) == (0, "")
 
 
+def test_two_containers_whose_names_differ_by_case_alone(image: str, tmp_path: Path) -> None:
+    routes = [{"path": f"/{name}/", "container": name, "port": 3000} for name in ("web-1", "Web-1", "WEB-1")]
+    assert says(image, tmp_path, [make_site("case.test", routes=routes)]) == (0, "")
+
+
 def extremes() -> Iterator[Site]:
     """Return sites with the longest and shortest values of every form."""
     domain, *aliases = NAMES

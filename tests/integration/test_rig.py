@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 
 import pytest
 
@@ -94,3 +96,17 @@ def test_a_hostile_acme_server_stands_beside_the_friendly_one(services):
     assert hostile.dns_ip == services.dns_ip
     logs = subprocess.run(["docker", "logs", hostile.container], capture_output=True, text=True, check=True)
     assert "Configured to reject 50% of good nonces" in logs.stdout + logs.stderr
+
+
+def test_sessions_that_clean_up_the_same_leftovers_do_not_hinder_each_other():
+    rig.images("nginx:1.30.7")
+    scope = f"race{os.getpid()}"
+    labels = ["--label", "vsa.rig=1", "--label", f"vsa.rig.scope={scope}"]
+    for number in range(3):
+        run = ["docker", "run", "--detach", "--network", "none", "--name", f"{scope}-{number}", *labels]
+        subprocess.run([*run, "nginx:1.30.7", "sleep", "60"], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, str(rig.ROOT / "tests/rig/rig.py"), "down", "--scope", scope]
+    cleaners = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [cleaner.communicate(timeout=60)[1] for cleaner in cleaners]
+    assert [cleaner.returncode for cleaner in cleaners] == [0] * 4, said
+    assert scope not in rig.scopes()

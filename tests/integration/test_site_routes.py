@@ -178,3 +178,15 @@ def test_strip_prefix_names_a_route_by_either_door(vsa: Any, playbook: Any, host
     assert done.returncode == 2
     assert "no route of the site has this path" in done.stdout + done.stderr
     host.remove(name)
+
+
+def test_a_container_may_have_capitals_in_its_name(host: ProxyHost) -> None:
+    """Docker's DNS ignores case, and so does NGINX's resolver."""
+    site = "capitals.vsa.test"
+    host.restart_web("WebApp")
+    try:
+        assert host.provision(site, "WebApp").get("proven")
+        host.wait_for(site, '"app": "WebApp"')
+    finally:
+        host.remove(site)
+        host.run("docker", "rm", "-f", "-v", "WebApp")

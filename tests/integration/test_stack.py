@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -34,6 +35,11 @@ def everything(vps: rig.Vps) -> list[str]:
 
 def image_of(vps: rig.Vps, container: str) -> str:
     return str(vps.run(["docker", "inspect", "--format", "{{.Image}} {{.State.Status}}", container]).stdout.strip())
+
+
+def networks_of(vps: rig.Vps, container: str) -> set[str]:
+    form = "{{range $name, $end := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    return set(vps.run(["docker", "inspect", "--format", form, container]).stdout.split())
 
 
 def make_image(vps: rig.Vps, name: str, script: str | None) -> None:
@@ -123,11 +129,12 @@ def test_a_new_nginx_has_to_take_the_live_generation(
 def test_a_new_nginx_that_is_not_healthy_gives_way_to_the_old_one(
     proxy_vps: rig.Vps, playbook: Playbook, up: Callable[..., CompletedProcess[str]]
 ) -> None:
-    provisioned = playbook(
-        "flowbiz.vsa.site.provision",
-        {"domain": "kept.vsa.test", "upstream": "web-1:3000", "site_ca": "selfsigned"},
-    )
+    rig.run_web(proxy_vps, "kept-web")
+    site = {"domain": "kept.vsa.test", "upstream": "kept-web:3000", "site_ca": "selfsigned", "site_tenant": "kept"}
+    provisioned = playbook("flowbiz.vsa.site.provision", site)
     assert provisioned.returncode == 0, provisioned.stdout
+    networks = networks_of(proxy_vps, "vsa-nginx")
+    assert "flowbiz_ext_kept" in networks
     script = '#!/bin/sh\ncase " $* " in *" -t "*) exit 0 ;; esac\necho "nginx: out of order" >&2\nsleep 1\nexit 1\n'
     make_image(proxy_vps, "nginx:9.0.2", script)
     before = image_of(proxy_vps, "vsa-nginx")
@@ -138,8 +145,10 @@ def test_a_new_nginx_that_is_not_healthy_gives_way_to_the_old_one(
     assert "out of order" in done.stdout
     assert image_of(proxy_vps, "vsa-nginx") == before
     assert "nginx:9.0.2" not in proxy_vps.run(["cat", ENV]).stdout
-    asked = proxy_vps.run(["docker", "exec", "vsa-nginx", *_curl("kept.vsa.test")])
-    assert asked.stdout == "200"
+    # The proxy left the tenants' networks before it was recreated, and is on them again.
+    assert networks_of(proxy_vps, "vsa-nginx") == networks
+    assert served(proxy_vps, "kept.vsa.test") == "200"
+    playbook("flowbiz.vsa.site.unprovision", {"domain": "kept.vsa.test", "yes": True})
 
 
 def _curl(domain: str) -> list[str]:
@@ -194,17 +203,12 @@ def test_a_tenants_stack(proxy_vps: rig.Vps, playbook: Playbook) -> None:
     assert secret not in first.stdout
     assert changed(playbook("flowbiz.vsa.stack.up", given), proxy_vps.name) == 0
     proxy_vps.run("echo precious > /srv/hello/hello/data/file")
-    assert changed(playbook("flowbiz.vsa.stack.down", {"stack_name": "hello"}), proxy_vps.name) > 0
+    assert changed(playbook("flowbiz.vsa.stack.down", {"stack_name": "hello", "yes": True}), proxy_vps.name) > 0
     assert proxy_vps.run("docker inspect hello-web", check=False).returncode != 0
     assert proxy_vps.run("cat /srv/hello/hello/data/file").stdout == "precious\n"
     assert changed(playbook("flowbiz.vsa.stack.up", given), proxy_vps.name) > 0
     assert proxy_vps.run("sed -n s/^HELLO_SECRET=//p /srv/hello/hello/env/.env").stdout.strip() == secret
-    playbook("flowbiz.vsa.stack.down", {"stack_name": "hello"})
-
-
-def networks_of(vps: rig.Vps, container: str) -> list[str]:
-    form = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
-    return vps.run(["docker", "inspect", "--format", form, container]).stdout.split()
+    playbook("flowbiz.vsa.stack.down", {"stack_name": "hello", "yes": True})
 
 
 def test_a_variable_set_by_the_command(proxy_vps: rig.Vps, vsa: Playbook) -> None:
@@ -233,9 +237,9 @@ def test_the_site_of_a_stack_is_its_tenants(proxy_vps: rig.Vps, playbook: Playbo
 
     assert changed(playbook("flowbiz.vsa.stack.up", named), proxy_vps.name) > 0
     try:
-        assert networks_of(proxy_vps, "guest-web") == ["flowbiz_ext_guest"]
-        served = "/srv/platform/reverse-proxy/data/nginx/current/sites/guest.vsa.test.conf"
-        assert "server guest-web.flowbiz_ext_guest:3000 " in proxy_vps.run(["cat", served]).stdout
+        assert networks_of(proxy_vps, "guest-web") == {"flowbiz_ext_guest"}
+        served = "cat /srv/platform/reverse-proxy/data/nginx/store/guest.vsa.test/*.conf"
+        assert "server guest-web.flowbiz_ext_guest:3000 " in proxy_vps.run(served).stdout
         manifest = proxy_vps.run("cat /etc/vsa/sites/guest.vsa.test.yml").stdout
         assert "tenant: guest\n" in manifest
         assert "origin" not in manifest, "the site was not declared in an inventory"
@@ -244,7 +248,142 @@ def test_the_site_of_a_stack_is_its_tenants(proxy_vps: rig.Vps, playbook: Playbo
 
         # The variable is in env/.env now, so that nobody needs to repeat it.
         assert changed(playbook("flowbiz.vsa.stack.up", given), proxy_vps.name) == 0
-        assert networks_of(proxy_vps, "guest-web") == ["flowbiz_ext_guest"]
+        assert networks_of(proxy_vps, "guest-web") == {"flowbiz_ext_guest"}
     finally:
-        playbook("flowbiz.vsa.site.unprovision", {"domain": "guest.vsa.test", "site_keep_container": True})
-        playbook("flowbiz.vsa.stack.down", {"stack_name": "guest"})
+        playbook("flowbiz.vsa.site.unprovision", {"domain": "guest.vsa.test", "site_keep_container": True, "yes": True})
+        playbook("flowbiz.vsa.stack.down", {"stack_name": "guest", "yes": True})
+
+
+def state_of_all(vps: rig.Vps) -> dict[str, object]:
+    """Return what visitors and operators see of a host: each site's answer, the containers, the proxy's networks."""
+    domains = vps.run("ls /etc/vsa/sites").stdout.replace(".yml", "").split()
+    listed = "docker ps --format '{{.Names}} {{.State}}' | sort"
+    # Of the stacks; the web containers of the rig flap on a busy machine.
+    healthy = "docker ps --filter label=com.docker.compose.project --filter health=healthy --format '{{.Names}}' | sort"
+    networks = "docker inspect --format '{{json .NetworkSettings.Networks}}' vsa-nginx"
+    ask = "docker exec vsa-nginx curl -sk -o /dev/null -w '%{http_code}' --max-time 5"
+    return {
+        "sites": {
+            domain: vps.run(f"{ask} --resolve {domain}:443:127.0.0.1 https://{domain}/", check=False).stdout
+            for domain in domains
+        },
+        "containers": vps.run(listed, check=False).stdout.splitlines(),
+        "healthy": vps.run(healthy, check=False).stdout.split(),
+        "networks": sorted(json.loads(vps.run(networks, check=False).stdout.strip() or "{}")),
+    }
+
+
+@pytest.mark.parametrize("how", ["power_cut", pytest.param("reboot", marks=pytest.mark.long)])
+def test_after_a_boot_every_site_and_every_stack_serves_within_a_minute(
+    proxy_vps: rig.Vps, playbook: Playbook, how: str
+) -> None:
+    proxy_vps.add_dns("guest.vsa.test")
+    guest = {"stack_name": "guest", "stack_source": str(STACKS), "stack_env": {"GUEST_DOMAIN": "guest.vsa.test"}}
+    assert changed(playbook("flowbiz.vsa.stack.up", guest), proxy_vps.name) > 0
+    try:
+        assert served(proxy_vps, "guest.vsa.test") == "200"
+        before = state_of_all(proxy_vps)
+        assert {"flowbiz_entry", "flowbiz_ext", "flowbiz_ext_guest"} <= networks_of(proxy_vps, "vsa-nginx")
+        getattr(proxy_vps, how)()
+        end = time.monotonic() + 60
+        while (after := state_of_all(proxy_vps)) != before:
+            assert time.monotonic() < end, f"{how}: a minute after the boot\n{after}\nwas before\n{before}"
+            time.sleep(1)
+        # Nothing of it waits for a verb: the next `up` has nothing to do.
+        assert changed(playbook("flowbiz.vsa.stack.up", guest), proxy_vps.name) == 0
+    finally:
+        playbook("flowbiz.vsa.site.unprovision", {"domain": "guest.vsa.test", "site_keep_container": True, "yes": True})
+        playbook("flowbiz.vsa.stack.down", {"stack_name": "guest", "yes": True})
+
+
+# Makes the host one of an earlier release: no entry network, and keys for the group of NGINX's image.
+_OF_BEFORE = r"""
+import json, os, re, subprocess
+state, folder = "/var/lib/vsa/stacks/platform/reverse-proxy", "/srv/platform/reverse-proxy"
+def before(name, text):
+    if name == "compose.yml":
+        text = re.sub(r" +flowbiz_entry:\n +priority: 1000\n", "", text)
+        text = re.sub(r" +flowbiz_entry:\n +external: true\n", "", text)
+        text = re.sub(r".*(etc/group:ro|group_add:).*\n", "", text)
+    if name == "stack.yml":
+        text = text.replace("group: 80443, group_before: 101", "group: 101")
+    return text
+for name in ("version.json", "good.json"):
+    kept = json.load(open(f"{state}/{name}"))
+    kept["files"] = {path: before(path, text) for path, text in kept["files"].items()}
+    json.dump(kept, open(f"{state}/{name}", "w"))
+for name in ("compose.yml", "stack.yml"):
+    for place in (state, folder):
+        open(f"{place}/{name}", "w").write(kept["files"][name])
+data = [f"{folder}/data/{name}" for name in ("letsencrypt", "selfsigned", "htpasswd")]
+subprocess.run(["find", *data, "-group", "80443", "-exec", "chgrp", "-h", "101", "{}", "+"], check=True)
+compose = ["docker", "compose", "--project-name", "reverse-proxy", "--project-directory", folder]
+compose += ["--env-file", f"{state}/.env", "--file", f"{state}/compose.yml", "--file", f"{folder}/compose.override.yml"]
+subprocess.run([*compose, "up", "--detach", "--wait"], check=True)
+subprocess.run(["docker", "network", "rm", "flowbiz_entry"], check=True)
+"""
+KEY = "/srv/platform/reverse-proxy/data/selfsigned/{}/privkey.pem"
+
+
+def readable(vps: rig.Vps, domain: str) -> tuple[bool, bool]:
+    """Return who can read the key of a site: who has the user and groups of every NGINX worker, the host's _ssh."""
+    groups = "sed -n 's/^Groups:\t//p' /proc/$pid/status | tr ' ' ',' | sed 's/,$//'"
+    read = f"setpriv --reuid 101 --regid 101 --groups $({groups}) cat {KEY.format(domain)} >/dev/null || exit 1"
+    workers = f"pids=$(pgrep -f '^nginx: worker'); test -n \"$pids\"; for pid in $pids; do {read}; done"
+    ssh = f"setpriv --reuid nobody --regid _ssh --clear-groups cat {KEY.format(domain)}"
+    worker, other = (vps.run(words, check=False).returncode == 0 for words in (workers, ssh))
+    return worker, other
+
+
+def served(vps: rig.Vps, domain: str) -> str:
+    """Return the status of a site. NGINX has three seconds to find the container, less than until its next look-up."""
+    end = time.monotonic() + 3
+    while True:
+        status = str(vps.run(["docker", "exec", "vsa-nginx", *_curl(domain)], check=False).stdout)
+        if status == "200" or time.monotonic() > end:
+            return status
+        time.sleep(0.2)
+
+
+def test_a_host_of_before_moves_to_the_entry_network_and_to_a_group_of_its_own(
+    proxy_vps: rig.Vps, playbook: Playbook, up: Callable[..., CompletedProcess[str]]
+) -> None:
+    vps = proxy_vps
+    vps.run(["docker", "run", "-d", "--name", "moved-1", "--restart", "unless-stopped", "vsa-demo-web:1"])
+    site = {"domain": "moved.vsa.test", "upstream": "moved-1:3000", "site_ca": "selfsigned", "site_tenant": "moved"}
+    assert playbook("flowbiz.vsa.site.provision", site).returncode == 0
+    assert readable(vps, "moved.vsa.test") == (True, False), "a fresh host"
+    networks = networks_of(vps, "vsa-nginx")
+    assert {"flowbiz_entry", "flowbiz_ext", "flowbiz_ext_moved"} <= networks
+    vps.put("/root/of_before.py", _OF_BEFORE)
+    vps.run("python3 /root/of_before.py", timeout=120)
+
+    # A host of before that was not brought up again goes on as it is, with new sites too, and status says what is open.
+    other = {"domain": "later.vsa.test", "upstream": "web-2:3000", "site_ca": "selfsigned"}
+    assert playbook("flowbiz.vsa.site.provision", other).returncode == 0
+    for domain in ("moved.vsa.test", "later.vsa.test"):
+        assert served(vps, domain) == "200"
+        assert readable(vps, domain) == (True, True)
+    told = playbook("flowbiz.vsa.host.status", words=["-v"]).stdout
+    for finding in ("keys-of-another-group", "no-entry-network"):
+        assert finding in told
+
+    assert changed(up(), vps.name) > 0
+    assert networks_of(vps, "vsa-nginx") == networks
+    for domain in ("moved.vsa.test", "later.vsa.test"):
+        assert served(vps, domain) == "200"
+        assert readable(vps, domain) == (True, False)
+    told = playbook("flowbiz.vsa.host.status", words=["-v"]).stdout
+    for finding in ("keys-of-another-group", "no-entry-network", "default-route-elsewhere"):
+        assert finding not in told
+
+    # As a run leaves it that was killed while it changed the group: the next one finishes, and recreates nothing.
+    vps.run(f"chgrp 101 /srv/platform/reverse-proxy/data/selfsigned {KEY.format('later.vsa.test')}")
+    started = image_of(vps, "vsa-nginx")
+    assert changed(up(), vps.name) == 1
+    assert readable(vps, "later.vsa.test") == (True, False)
+    assert image_of(vps, "vsa-nginx") == started
+    assert changed(up(), vps.name) == 0
+    for domain in ("moved.vsa.test", "later.vsa.test"):
+        playbook("flowbiz.vsa.site.unprovision", {"domain": domain, "site_keep_container": "true", "yes": "true"})
+    vps.run(["docker", "rm", "-f", "moved-1"])

@@ -138,6 +138,7 @@ def test_nginx_reopens_its_logs(proxy_vps: rig.Vps) -> None:
         pid = proxy_vps.run("docker inspect -f '{{.State.Pid}}' vsa-nginx").stdout.strip()
         assert proxy_vps.run(f"ls -l /proc/{pid}/fd | grep -c 'error.log$'", check=False).stdout.strip() != "0"
         assert "error.log.1" not in proxy_vps.run(f"ls -l /proc/{pid}/fd").stdout
+        assert proxy_vps.run(f"ls -l /proc/{pid}/fd | grep -c 'background.log$'", check=False).stdout.strip() != "0"
     finally:
         proxy_vps.run(f"rm -f {log}.*")
 

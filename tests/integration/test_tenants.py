@@ -188,7 +188,7 @@ def test_a_network_is_left_with_the_last_site_by_whichever_verb(host: ProxyHost)
     # The manifest is removed by hand, and the host is synchronised. The container still exists.
     host.run("rm", f"/etc/vsa/sites/{domain}.yml")
     notes = host.drive(sync=True)["notes"]
-    assert "the proxy left flowbiz_ext_cid, which stays: cid-web on it" in notes
+    assert "cid-web left flowbiz_ext_cid" in notes
     assert "flowbiz_ext_cid" not in ends(host, "vsa-nginx")
     assert "flowbiz_ext_cid" not in host.run("cat", OVERRIDE, check=False)
     # A rollback restores the site, the network, and the proxy's connection to the network.
@@ -216,6 +216,21 @@ def test_a_site_that_moves_to_a_tenant_takes_its_container_along(host: ProxyHost
     host.wait_for(domain, '"app": "eve-web"', seconds=15)
     assert host.unprovision(domain)["changed"]
     assert "flowbiz_ext_eve" not in networks(host)
+
+
+def test_finding_10_a_container_serves_one_tenant_and_leaves_what_vsa_joined(host: ProxyHost) -> None:
+    host.run("docker", "network", "create", "own-fay")
+    start(host, "fay-web", "--network", "own-fay")
+    assert host.provision("fay.tenants.vsa.test", "fay-web", said={"tenant": "fay"})["proven"]
+    for said in ({"tenant": "gus"}, {}):
+        refused = host.provision("gus.tenants.vsa.test", "fay-web", said=said)
+        assert refused["error"] == "RefusedError", refused
+        assert "also serves fay.tenants.vsa.test (tenant fay)" in str(refused)
+    assert set(ends(host, "fay-web")) == {"own-fay", "flowbiz_ext_fay"}
+    assert host.remove("fay.tenants.vsa.test")["proven"]
+    assert set(ends(host, "fay-web")) == {"own-fay"}
+    assert not {"flowbiz_ext_fay", "flowbiz_ext_gus"} & networks(host)
+    host.unprovision("fay.tenants.vsa.test")
 
 
 def test_a_network_that_somebody_else_made_stays(host: ProxyHost) -> None:

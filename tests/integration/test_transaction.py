@@ -207,7 +207,8 @@ def test_a_changed_rate_limit_takes(host: ProxyHost) -> None:
 
 def test_an_emptied_file_is_noticed_whatever_nginx_says(host: ProxyHost) -> None:
     before = host.disk()
-    result = host.provision(SITE, empty=f"sites/{SITE}.conf")
+    # A version of the file that no generation has yet: the emptied one must not stay in the store.
+    result = host.provision(SITE, said={"timeout": "17m"}, empty=f"sites/{SITE}.conf")
     assert result["error"] == "InternalError"
     assert host.disk() == before
 
@@ -381,12 +382,15 @@ def test_a_dead_backend_is_no_failure_of_a_transaction(host: ProxyHost) -> None:
 
 
 def test_a_backend_that_answered_before_must_answer_after(host: ProxyHost) -> None:
-    """The backend answered in the preflight, but not behind the proxy, so the change is rolled back."""
+    """The site answered before the change and not behind the proxy afterwards, so the change is rolled back."""
+    assert host.provision(SITE)["proven"]
+    host.wait_for(SITE)
     before = host.live()
     result = host.provision(SITE, "web-1", 3999, answering=[SITE])
-    assert result["error"] == "RolledBackError"
+    assert result["error"] == "RolledBackError", result
     assert host.live() == before
-    assert host.run("ls", f"/etc/vsa/sites/{SITE}.yml", check=False) == ""
+    assert "port: 3000" in host.run("cat", f"/etc/vsa/sites/{SITE}.yml")
+    host.remove(SITE)
 
 
 def test_a_hand_edited_manifest(host: ProxyHost) -> None:
@@ -412,10 +416,10 @@ def test_a_hand_edited_manifest(host: ProxyHost) -> None:
 
 def test_drift_of_a_live_file_is_written_over(host: ProxyHost) -> None:
     assert host.provision(SITE)["proven"]
-    place = f"{NGINX}/generations/{host.live()}/sites/{SITE}.conf"
+    place = host.file(SITE)
     host.run("sh", "-c", f"chmod 644 {place} && echo '# smuggled in' >> {place}")
     assert host.drive(sync=True)["changed"] is True
-    assert "smuggled in" not in host.run("cat", f"{NGINX}/current/sites/{SITE}.conf")
+    assert "smuggled in" not in host.run("cat", place) + host.run("cat", host.file(SITE))
     host.remove(SITE)
 
 
@@ -439,19 +443,24 @@ def test_rollback_brings_files_and_manifests_back(host: ProxyHost) -> None:
 def test_http3_is_opt_in_and_reuseport_stands_once(host: ProxyHost) -> None:
     for domain in (SITE, "other.vsa.test"):
         assert host.provision(domain, said={"http3": True})["proven"]
-    text = host.run("sh", "-c", f"cat {NGINX}/current/nginx.conf {NGINX}/current/sites/*.conf")
+    text = host.run("sh", "-c", f"cat {NGINX}/current/nginx.conf {host.file(SITE)} {host.file(NEIGHBOUR)}")
     assert text.count("quic reuseport") == 2  # IPv4 and IPv6 of the one default server
-    assert "Alt-Svc" not in host.run("cat", f"{NGINX}/current/sites/{NEIGHBOUR}.conf")
+    assert "Alt-Svc" not in host.run("cat", host.file(NEIGHBOUR))
     assert "h3=" in host.get(SITE, "/", "-D", "-")[1]
     for domain in (SITE, "other.vsa.test"):
         host.remove(domain)
     assert "quic" not in host.run("cat", f"{NGINX}/current/nginx.conf")
 
 
-def test_five_generations_are_kept(host: ProxyHost) -> None:
-    for number in range(7):
-        host.provision(SITE, said={"rate_limit": f"{number + 5}r/s"})
-    assert len(host.run("ls", f"{NGINX}/generations").split()) == 5
+def test_each_version_of_a_file_is_stored_once(host: ProxyHost) -> None:
+    before = host.run("sh", "-c", f"ls -i {NGINX}/store/{NEIGHBOUR}/*")
+    for number in (5, 6, 5):
+        host.provision(SITE, said={"rate_limit": f"{number}r/s"})
+    assert host.run("sh", "-c", f"ls -i {NGINX}/store/{NEIGHBOUR}/*") == before, "who does not change is not written"
+    stored = host.run("sh", "-c", f"cd {NGINX}/store/{SITE} && grep -l 'rate=[56]r/s' *.conf").split()
+    assert len(stored) == 2
+    modes = host.run("sh", "-c", f"cd {NGINX}/store/{SITE} && stat -c '%a %U %h' {' '.join(stored)}").splitlines()
+    assert set(modes) == {"444 root 1"}
     host.remove(SITE)
 
 

@@ -107,7 +107,7 @@ def test_the_host_is_as_it_was_before(vsa: Run, host: ProxyHost) -> None:
     for text in (
         f"proven: {SITE} is refused",
         "lineage, keys and renewal configuration removed",
-        "leaving-1 stopped and removed",
+        "leaving-1 (docker run) stopped and removed",
         "network flowbiz_ext_leaver removed: it was the tenant's last site",
         f"nothing named {SITE} remains",
         "kept: history: its files in generation",
@@ -126,6 +126,13 @@ def test_the_host_is_as_it_was_before(vsa: Run, host: ProxyHost) -> None:
     again = vsa("site", "unprovision", "--domain", SITE, "-y")
     assert again.returncode == 0
     assert again.stdout.splitlines()[-1].startswith("unchanged in")
+    # Finding 8: a repetition is told apart from a name that was never here.
+    assert re.search(rf"{re.escape(SITE)} is not on this host any more: removed\s+20\S+Z", again.stdout), again.stdout
+    typo = vsa("site", "unprovision", "--domain", NEIGHBOUR.replace("neigh", "niegh"), "-y")
+    assert typo.returncode == 0
+    assert "was never on this host" in typo.stdout
+    assert f"did you mean {NEIGHBOUR}?" in typo.stdout
+    assert "proof" not in typo.stdout
     assert differing(before, host.snapshot()) == {}
 
 
@@ -193,7 +200,10 @@ def test_a_container_that_others_use_is_never_touched(host: ProxyHost, reason: s
     assert host.status(SITE) == 0
     if reason == "manifest":
         assert host.status("other.vsa.test") == 200
-        assert "leaving-1 stopped and removed" in steps(host.unprovision("other.vsa.test"))["containers"]["text"]
+        assert (
+            "leaving-1 (docker run) stopped and removed"
+            in steps(host.unprovision("other.vsa.test"))["containers"]["text"]
+        )
     host.run("rm", "-f", "/etc/vsa/sites/other.vsa.test.yml")
     host.run("sh", "-c", "docker rm -f leaving-1 other-1 2>/dev/null; docker network rm apart 2>/dev/null; true")
 
@@ -256,7 +266,9 @@ def test_a_later_step_that_fails_is_said_and_goes_on_later(host: ProxyHost) -> N
     host.run("mkdir", log)
     result = host.unprovision(SITE)
     assert (result["error"], result["vsa_exit"]) == ("NotRolledBackError", 6)
-    assert result["vsa_error"]["state"].startswith(f"{SITE} is half removed: proxy, auth, certificate, containers done")
+    assert result["vsa_error"]["state"] == (
+        f"{SITE} is half removed. Done: proxy, auth, certificate, containers. Left: logs, manifest"
+    )
     assert result["vsa_error"]["hint"][0]["verb"] == "site.unprovision"
     assert f"flowbiz.vsa.site.unprovision -e domain={SITE}" in result["vsa_error"]["try"]
     host.run("rmdir", log)
@@ -283,7 +295,8 @@ def test_a_site_that_never_went_live_and_one_beside_it(host: ProxyHost) -> None:
 
 
 def test_what_is_written_in_the_container_is_said_and_check_touches_nothing(vsa: Run, host: ProxyHost) -> None:
-    start(host, "--user", "0", "-e", "PYTHONDONTWRITEBYTECODE=1", "-v", "leaving_data:/data")
+    labels = ("--label", "com.docker.compose.project=one", "--label", "com.docker.compose.project.working_dir=/opt/one")
+    start(host, "--user", "0", "-e", "PYTHONDONTWRITEBYTECODE=1", "-v", "leaving_data:/data", *labels)
     host.run("docker", "exec", "leaving-1", "sh", "-c", "head -c 3000000 /dev/zero >/opt/notes.db; echo x >/data/y")
     host.provision(SITE, "leaving-1")
     before = host.snapshot()
@@ -292,6 +305,7 @@ def test_what_is_written_in_the_container_is_said_and_check_touches_nothing(vsa:
     (container,) = answer["containers"]
     assert container["written_bytes"] >= 3_000_000
     assert (container["name"], container["image"], container["written_paths"]) == ("leaving-1", "vsa-demo-web:1", 1)
+    assert container["origin"] == "Compose project one in /opt/one", "finding 16"
     notes = steps(answer)["containers"]["notes"]
     assert any("holds 3.0 MB that are on no volume: /opt/notes.db" in note for note in notes), notes
     assert differing(before, host.snapshot()) == {}
@@ -311,14 +325,23 @@ def test_on_a_terminal_it_asks(
     host: ProxyHost, words: tuple[str, ...], typed: str, code: int, gone: bool, tmp_path: Path
 ) -> None:
     with on_a_terminal(host.vps, ("site", "unprovision", "--domain", SITE, *words), folder=tmp_path) as terminal:
-        terminal.wait_for("with its data: " if words else r"\[y/N\]: ")
+        terminal.wait_for(r"/opt/one\): " if words else r"\[y/N\]: ")
         terminal.type(typed)
         ended, shown = terminal.ended(), terminal.shown
     assert ended == code, shown
-    asked = f"Type {SITE} to remove it with its data" if words else f"Remove {SITE}?"
-    assert asked in shown
-    assert re.search(r"leaving-1 \(vsa-demo-web:1, (made just now|\d+ minutes? old), running\)", shown), shown
-    assert ("volume leaving_data would be lost" in shown) is bool(words)
+    name = host.vps.name
+    asked = f"Type {SITE} to remove it from {name} with its data" if words else f"Remove {SITE} from {name}"
+    # Perhaps over two lines of the terminal.
+    question = f"{asked} and the container leaving-1 (Compose project one in /opt/one)"
+    assert re.search(r"\s+".join(map(re.escape, question.split())), shown), shown
+    assert re.search(
+        r"leaving-1\s+\(Compose\s+project\s+one\s+in\s+/opt/one,\s+vsa-demo-web:1,"
+        r"\s+(made\s+just\s+now|\d+\s+minutes?\s+old),\s+running\)",
+        shown,
+    ), shown
+    # With its size, and perhaps over two lines of the terminal.
+    lost = re.search(r"volume leaving_data[\s\S]{0,300}?would\s+be\s+lost", shown)
+    assert bool(lost) is bool(words)
     assert bool(state_of(host)) is not gone
 
 

@@ -44,7 +44,8 @@ def test_a_provision_is_four_steps_and_a_last_line(site: str) -> None:
         "site",
     ]
     assert re.fullmatch(
-        rf"changed in \d+\.\d s · audit {UUID7} · undo: vsa vhost rollback --to \d+", "".join(lines[-1:])
+        rf"changed in \d+\.\d s · audit {UUID7} · undo: vsa site unprovision --domain {re.escape(DOMAIN)}",
+        "".join(lines[-1:]),
     ) or lines[-1].startswith("undo: ")
 
 
@@ -60,10 +61,48 @@ def test_a_refusal_names_what_there_is(site: str, vsa: Vsa) -> None:
 
 
 def test_tables(site: str, vsa: Vsa) -> None:
-    assert re.search(rf"{DOMAIN} +ok +/ → web-1:3000 +web +— +ok .* running +\d{{4}}-.*\n", vsa("site", "list").stdout)
+    assert re.search(rf"{DOMAIN} +ok +/ → web-1:3000 +— +— +ok .* running +\d{{4}}-.*\n", vsa("site", "list").stdout)
     assert re.search(rf"{DOMAIN} +ok .* same ", vsa("cert", "status").stdout)
     assert re.search(r"reverse-proxy +vsa-nginx +running +healthy +nginx:", vsa("stack", "ps").stdout)
     assert re.search(r" live +\d{4}-.*site\.provision", vsa("vhost", "history").stdout)
+
+
+@pytest.mark.parametrize(
+    ("disk", "reason"),
+    [
+        ("head -c 1M /dev/zero >/etc/vsa/sites/.full 2>/dev/null || true", "No space left on device"),
+        ("mount -o remount,ro /etc/vsa/sites", "Read-only file system"),
+    ],
+    ids=["full", "read-only"],
+)
+def test_finding_12_a_disk_that_fails_is_no_internal_error(
+    site: str, vsa: Vsa, proxy_vps: rig.Vps, disk: str, reason: str
+) -> None:
+    """The manifests lie on a small file system of their own. Nothing is half done after a change."""
+    small = "cp -a /etc/vsa/sites /run/sites && mount -t tmpfs -o size=256k tmpfs /etc/vsa/sites"
+    proxy_vps.run(f"{small} && cp -a /run/sites/. /etc/vsa/sites/ && {disk}")
+    try:
+        before = json.loads(vsa("vhost", "list", "--json").stdout)["hosts"]
+        done = vsa(*PROVISION, "--set", "timeout=9h")
+        after = json.loads(vsa("vhost", "list", "--json").stdout)["hosts"]
+        manifest = proxy_vps.run(f"cat /etc/vsa/sites/{DOMAIN}.yml").stdout
+    finally:
+        proxy_vps.run("umount /etc/vsa/sites && rm -r /run/sites")
+    assert done.returncode in (3, 4), done.stdout + done.stderr
+    assert reason in done.stderr
+    assert "fault of VSA" not in done.stderr
+    assert "9h" not in manifest
+    live = [[host["generation"] for host in hosts.values()] for hosts in (before, after)]
+    assert live[0] == live[1]
+    assert "unchanged" in vsa("vhost", "sync", "--quiet").stdout
+
+
+def test_ping_says_as_what_the_host_is_reached(vsa: Vsa) -> None:
+    done = vsa("ping")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r" ok +\d+\.\d +root +Python 3\.\d+\.\d+\n", done.stdout)
+    unknown = vsa("ping", "--limit", "nobody")
+    assert (unknown.returncode, "no host of the inventory matches nobody" in unknown.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +118,7 @@ def test_tables(site: str, vsa: Vsa) -> None:
         ("vhost", "sync"),
         ("cert", "status"),
         ("cert", "issue", "--domain", DOMAIN),
+        ("host", "ping"),
         ("stack", "list"),
         ("stack", "ps", "reverse-proxy"),
         ("stack", "logs", "reverse-proxy", "--lines", "3"),

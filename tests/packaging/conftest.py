@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def this_machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An inventory with one host that runs modules, by the Python of the tests: a machine that VSA does not manage."""
+    path = tmp_path_factory.mktemp("this-machine") / "hosts.yml"
+    host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    path.write_text(json.dumps({"all": {"hosts": {"here": host}}}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def clone(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Door:
     """A plain clone without an install step: only ansible.cfg and the links lead to the collection."""
     home = tmp_path_factory.mktemp("home")
@@ -60,18 +70,29 @@ def wheel_file(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return next(out.glob("*.whl"))
 
 
+def uv(*words: str) -> None:
+    """Run uv, which takes packages from the index of this machine's configuration."""
+    done = subprocess.run([str(BIN / "uv"), *words], capture_output=True, text=True)
+    assert done.returncode == 0, f"uv {words}: {done.stderr}"
+
+
+def install(door: Door, *words: str) -> None:
+    """Install packages into a door's environment."""
+    uv("pip", "install", "--quiet", "--python", str(door.bin / "python"), *words)
+
+
+def _runtime_lock() -> list[str]:
+    return (vsa_tree.ROOT / "requirements/runtime.lock").read_text(encoding="utf-8").splitlines()
+
+
 def make_environment(folder: Path, *wheels: Path) -> Path:
     """Make a fresh virtual environment from the runtime lock, install the wheels, and return its bin folder."""
     python = ["--quiet", "--python", str(folder / "bin/python")]
     lock = str(vsa_tree.ROOT / "requirements/runtime.lock")
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["pip", "install", *python, "--require-hashes", "-r", lock],
-        *(["pip", "install", *python, "--no-deps", str(wheel)] for wheel in wheels),
-    ):
-        # The package index is the one in this machine's configuration.
-        done = subprocess.run([str(BIN / "uv"), *command], capture_output=True, text=True)
-        assert done.returncode == 0, f"uv {command}: {done.stderr}"
+    uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    uv("pip", "install", *python, "--require-hashes", "-r", lock)
+    for wheel in wheels:
+        uv("pip", "install", *python, "--no-deps", str(wheel))
     return folder / "bin"
 
 
@@ -109,6 +130,23 @@ def artifact(artifact_file: Path, tmp_path_factory: pytest.TempPathFactory) -> D
     )
     install = ["ansible-galaxy", "collection", "install", str(artifact_file), "-p", str(path)]
     door.run(*install, "--no-deps", "--offline")
+    return door
+
+
+@pytest.fixture
+def core_alone(artifact_file: Path, tmp_path: Path) -> Door:
+    """The artifact with ansible-core alone: nothing of the runtime lock but what ansible-core itself needs."""
+    folder, path = tmp_path / "venv", tmp_path / "collections"
+    core = next(line.split(" ")[0] for line in _runtime_lock() if line.startswith("ansible-core=="))
+    uv("venv", "--quiet", "--python", sys.executable, str(folder))
+    door = Door(
+        cwd=tmp_path,
+        bin=folder / "bin",
+        collection=path / "ansible_collections/flowbiz/vsa",
+        env=environment(tmp_path, ANSIBLE_COLLECTIONS_PATH=str(path)),
+    )
+    install(door, core)
+    door.run("ansible-galaxy", "collection", "install", str(artifact_file), "-p", str(path), "--no-deps", "--offline")
     return door
 
 

@@ -55,8 +55,8 @@ def test_site_yml_works_from_the_root_of_a_clone(clone: Door, inventory: Path) -
     assert (clone.cwd / "roles/site/tasks/provision.yml").resolve() in task_files(done.stdout), done.stdout
 
 
-def test_the_example_inventory_is_the_default_of_a_clone(clone: Door) -> None:
-    groups = json.loads(clone.run("ansible-inventory", "--list").stdout)
+def test_a_clone_has_an_example_inventory(clone: Door) -> None:
+    groups = json.loads(clone.run("ansible-inventory", "-i", "inventories/example", "--list").stdout)
     assert {"infomaniak", "kamatera", "hub", "agents"} <= set(groups["all"]["children"])
 
 
@@ -108,6 +108,7 @@ def test_the_artifact_carries_the_whole_collection(artifact_file: Path) -> None:
             "LICENSE",
             "MANIFEST.json",
             "README.md",
+            "SECURITY.md",
             "changelogs",
             "docs",
             "tests",

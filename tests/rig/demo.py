@@ -22,6 +22,7 @@ import rig
 
 NAME = "vps-demo"
 DOMAIN = "shop.demo.test"
+OWN = "staff.demo.test"
 CONTAINER = "web-1"
 PORT = 3000
 
@@ -58,14 +59,21 @@ def up(*, fresh: bool) -> None:
     _title(4, f"a web application in the container {CONTAINER}, and a domain that resolves to the VPS")
     if vps.run(["docker", "inspect", CONTAINER], check=False).returncode:
         rig.run_web(vps, CONTAINER)
-    vps.add_dns(DOMAIN)
+    vps.add_dns(DOMAIN, OWN)
     rig.say(f"  · {CONTAINER} listens on port {PORT} of flowbiz_ext · {DOMAIN} → {vps.ip}")
 
     _title(5, f"the site {DOMAIN}")
     _vsa("site", "provision", "--domain", DOMAIN, "--container", CONTAINER, "--port", str(PORT))
 
-    _title(6, f"the answer of https://{DOMAIN}/ through the proxy")
-    fetch(vps.ip, ca_bundle)
+    _title(6, f"the site {OWN}, whose certificate the operator brings")
+    pair = f"/srv/platform/reverse-proxy/data/selfsigned/{OWN}/fullchain.pem"
+    if vps.run(["test", "-f", pair], check=False).returncode:
+        _playbook("molecule/shared/pair.yml", f"pair_domain={OWN}")
+    _vsa("site", "provision", "--domain", OWN, "--container", CONTAINER, "--port", str(PORT), "--ca", "selfsigned")
+
+    _title(7, "the answers of both sites through the proxy")
+    fetch(vps.ip, OWN, vps.run(["cat", pair]).stdout)
+    fetch(vps.ip, DOMAIN, Path(ca_bundle).read_text())
     _complete().touch()
     rig.say(f"\n✔ the demo runs, after {time.monotonic() - start:.0f} s\n")
     print(_next_steps(vps.ip, ca_bundle))
@@ -85,12 +93,12 @@ def down() -> None:
     )
 
 
-def fetch(address: str, ca_bundle: str) -> None:
-    """Request the site over HTTPS at ``address`` and print the answer; raises if chain, name or answer is wrong."""
-    headers = {"User-Agent": "vsa-demo"}
-    answer = rig.https_get(address, DOMAIN, "/hello", trust=Path(ca_bundle).read_text(), headers=headers)
+def fetch(address: str, domain: str, trust: str) -> None:
+    """Request a site over HTTPS at ``address`` and print the answer; raises if chain, name or answer is wrong."""
+    answer = rig.https_get(address, domain, "/hello", trust=trust, headers={"User-Agent": "vsa-demo"})
     if answer.status != 200 or answer.json()["app"] != CONTAINER:
-        raise rig.RigError(f"{DOMAIN} answered {answer.status}: {answer.body[:500]!r}")
+        raise rig.RigError(f"{domain} answered {answer.status}: {answer.body[:500]!r}")
+    rig.say(f"  · https://{domain}/")
     rig.say(f"  ✔ chain verified: issued by {answer.issuer}, until {answer.expires}, {answer.protocol}")
     print(f"HTTP/1.1 {answer.status} {answer.reason}")
     for key, value in answer.headers.items():
@@ -109,19 +117,28 @@ def _complete() -> Path:
 
 
 def _title(number: int, text: str) -> None:
-    rig.say(f"\n[{number}/6] {text}")
+    rig.say(f"\n[{number}/7] {text}")
 
 
 def _vsa(*words: str) -> None:
     """Run the ``vsa`` of this environment as an operator would, and show its output live."""
-    argv = ["-i", str(_INVENTORY.relative_to(rig.ROOT)), *words]
-    rig.say(f"$ vsa {shlex.join(argv)}")
+    _run("vsa", "-i", str(_INVENTORY.relative_to(rig.ROOT)), *words)
+
+
+def _playbook(path: str, *extra: str) -> None:
+    """Run a playbook of this repository on the VPS, and show its output live."""
+    given = [word for each in extra for word in ("-e", each)]
+    _run("ansible-playbook", "-i", str(_INVENTORY.relative_to(rig.ROOT)), *given, path)
+
+
+def _run(program: str, *argv: str) -> None:
+    rig.say(f"$ {program} {shlex.join(argv)}")
     environment = {**os.environ, "XDG_STATE_HOME": str(_state())}
-    done = subprocess.run([rig.command("vsa"), *argv], cwd=rig.ROOT, stdin=subprocess.DEVNULL, env=environment)
+    done = subprocess.run([rig.command(program), *argv], cwd=rig.ROOT, stdin=subprocess.DEVNULL, env=environment)
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        raise rig.RigError(f"vsa ended with {done.returncode}; its output is above")
+        raise rig.RigError(f"{program} ended with {done.returncode}; its output is above")
 
 
 def _next_steps(address: str, ca_bundle: str) -> str:

@@ -27,7 +27,8 @@ def put_lineage(
     renewal = paths.letsencrypt / "renewal"
     for directory in (live, archive, renewal):
         directory.mkdir(parents=True, exist_ok=True)
-    (renewal / f"{domain}.conf").write_text(f"server = {server}\n", encoding="utf-8")
+    named = "".join(f"{name} = /etc/letsencrypt/live/{domain}/{name}.pem\n" for name in FILES)
+    (renewal / f"{domain}.conf").write_text(f"{named}server = {server}\n", encoding="utf-8")
     texts = {"cert": pair.pem, "chain": pair.chain.removeprefix(pair.pem), "fullchain": pair.chain}
     texts["privkey"] = pair.key_pem
     for name in FILES:

@@ -7,6 +7,8 @@ Reads one JSON object from standard input and prints one JSON line. Its keys:
 
 * ``call``: apply, prepare, commit, rollback, unprovision (with ``options`` of its request) or rename (with ``to``);
 * ``domain``, ``said``, ``absent``, ``sync``, ``templates``, ``answering``, ``base``, ``plan``, ``to``;
+* ``lock_seconds``: how long a run waits for the host's lock;
+* ``docker``: a container's name that Docker refuses;
 * the faults ``kill`` (die by SIGKILL before that step), ``stop`` (stop NGINX before that step) and ``empty`` (truncate
   that staged file before the test).
 
@@ -25,6 +27,7 @@ from collections.abc import Mapping
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import LIST, listed_files, stored_name
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.transaction import Proxy
@@ -38,6 +41,7 @@ def main() -> None:
     if "--ready" in sys.argv[1:]:
         # A module has looked at settings and certificate before it comes to the transaction.
         importlib.import_module("yaml")
+        importlib.import_module("cryptography.x509")
         importlib.import_module("cryptography.hazmat.primitives.serialization")
         print("ready", flush=True)
     wanted = json.load(sys.stdin)
@@ -51,8 +55,10 @@ def main() -> None:
             subprocess.run(["docker", "stop", "-t", "5", "vsa-nginx"], check=True, capture_output=True, timeout=60)
         if step == "test" and wanted.get("empty"):
             newest = max(int(entry.name) for entry in proxy.paths.generations.iterdir())
-            (proxy.paths.generations / str(newest) / wanted["empty"]).chmod(0o644)
-            (proxy.paths.generations / str(newest) / wanted["empty"]).write_text("")
+            listed = listed_files((proxy.paths.generations / str(newest) / LIST).read_text())
+            staged = proxy.paths.nginx / stored_name(wanted["empty"], listed[wanted["empty"]])
+            staged.chmod(0o644)
+            staged.write_text("")
 
     proxy = Proxy(engine, Paths(), on_step=on_step)
     changes = ()
@@ -71,6 +77,11 @@ def main() -> None:
     result: Mapping[str, object]
     try:
         call = wanted["call"]
+        if wanted.get("lock_seconds"):
+            lock = importlib.import_module("ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.lock")
+            lock.host_lock.__wrapped__.__kwdefaults__["timeout"] = wanted["lock_seconds"]
+        if wanted.get("docker"):
+            engine.connect("flowbiz_ext", f"{wanted['docker']}{'x' * 2000}")
         if call == "unprovision":
             # Imported here, so that the other calls do not load it.
             from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import as_module_result
@@ -79,7 +90,8 @@ def main() -> None:
                 remove_site_from_host,
             )
 
-            removal = RemovalRequest(run, wanted["domain"], wanted["templates"], **wanted.get("options", {}))
+            removing = RunContext(run.audit_id, run.actor, "site.unprovision")
+            removal = RemovalRequest(removing, wanted["domain"], wanted["templates"], **wanted.get("options", {}))
             check = wanted.get("check", False)
             result = as_module_result(remove_site_from_host(removal, check=check, diff=False, on_step=on_step))
         elif call == "rename":

@@ -10,7 +10,9 @@ transaction, as it may kill one on a real host: what NGINX and the engine had do
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +37,7 @@ __all__ = ("FakeEngine", "FakeNginx", "State")
 _MASTER = 100
 _TRAP = re.compile(r"limit_req_zone (\S+) zone=trap")
 _INCLUDE = re.compile(rf"include {re.escape(CONTAINER_NGINX)}/generations/(\d+)/sites/(\S+)\.conf;")
+_STORED = re.compile(rf"include {re.escape(CONTAINER_NGINX)}/(store/([^/\s]+)/\w+\.conf);")
 
 
 class State:
@@ -45,7 +48,8 @@ class State:
     * ``next``, ``served``, ``reloads``: the generation that a reload reads, the one served, and how many reloads ran.
     * ``errors``: the lines of NGINX's error log.
     * ``dead``: sites that do not answer; ``open``: (name, path) pairs that ask for no password; ``status``: what a
-      site's backend answers; ``broken``: calls of the engine that fail.
+      site's backend answers; ``deaf``: upstreams that answer nobody through NGINX; ``broken``: calls of the engine that
+      fail.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,6 +69,7 @@ class State:
                     "dead": [],
                     "open": [],
                     "status": {},
+                    "deaf": [],
                     "broken": [],
                 }
             )
@@ -85,7 +90,10 @@ class State:
 
 
 class FakeEngine:
-    """The Docker engine: see ProxyEngine."""
+    """The Docker engine: see ProxyEngine. It refuses what Docker refuses.
+
+    The process dies before its change number ``die_at``, if the state has that.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -102,9 +110,32 @@ class FakeEngine:
         with self._state.change() as known:
             known["containers"][name]["running"] = False
 
-    def _refuse(self, call: str) -> None:
-        if call in self._state.read()["broken"]:
-            raise RolledBackError(f"Docker would not {call}")
+    def _refuse(self, call: str, reason: str = "") -> None:
+        if reason or call in self._state.read()["broken"]:
+            raise RolledBackError(f"Docker would not {call}: {reason}")
+
+    def _change(self, call: str) -> None:
+        """Count a change; die at the wanted one."""
+        self._refuse(call)
+        if "die_at" not in self._state.read():
+            return
+        with self._state.change() as known:
+            known["die_at"] -= 1
+            left = known["die_at"]
+            if not left:
+                del known["die_at"]
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def remove(self, name: str) -> None:
+        """Remove a container, as an operator can."""
+        with self._state.change() as known:
+            del known["containers"][name]
+
+    def rename(self, name: str, other: str) -> None:
+        """Rename a container, as an operator can."""
+        with self._state.change() as known:
+            known["containers"][other] = known["containers"].pop(name)
 
     def container(self, name: str) -> Container | None:
         """Return a container, or None."""
@@ -138,32 +169,44 @@ class FakeEngine:
     def ensure_network(self, name: str, *, subnet6: str | None, labels: dict[str, str] | None) -> bool:
         """Make a network unless there is one."""
         assert (subnet6, labels) != (None, None)
-        self._refuse("ensure_network")
+        self._change("ensure_network")
         with self._state.change() as known:
             missing = name not in known["networks"]
             known["networks"].setdefault(name, True)
         return missing
 
     def remove_network(self, name: str) -> None:
-        """Remove a network; nothing may be connected to it."""
-        self._refuse("remove_network")
+        """Remove a network; nothing may be connected to it. No network is fine."""
+        self._change("remove_network")
         with self._state.change() as known:
             members = [key for key, value in known["containers"].items() if name in value["networks"]]
-            assert not members, f"{members} on {name}"
+            if members:
+                self._refuse("remove_network", f"network {name} has active endpoints")
             known["networks"].pop(name, None)
 
     def connect(self, network: str, container: str) -> None:
         """Connect a container."""
-        self._refuse("connect")
+        self._change("connect")
         with self._state.change() as known:
-            assert network in known["networks"]
-            known["containers"][container]["networks"][network] = True
+            found = known["containers"].get(container)
+            if found is None or network not in known["networks"]:
+                self._refuse("connect", f"no such container or network: {container}, {network}")
+            elif network in found["networks"]:
+                self._refuse("connect", f"endpoint with name {container} already exists in network {network}")
+            else:
+                found["networks"][network] = True
 
     def disconnect(self, network: str, container: str) -> None:
-        """Disconnect a container; not connected is fine."""
-        self._refuse("disconnect")
+        """Disconnect a container. No network is fine."""
+        self._change("disconnect")
         with self._state.change() as known:
-            known["containers"].get(container, {"networks": {}})["networks"].pop(network, None)
+            found = known["containers"].get(container)
+            if network not in known["networks"]:
+                return
+            if found is None or network not in found["networks"]:
+                self._refuse("disconnect", f"container {container} is not connected to the network {network}")
+            else:
+                del found["networks"][network]
 
     def joined(self, name: str, network: str) -> bool:
         """Say whether VSA connected a container."""
@@ -174,6 +217,18 @@ class FakeEngine:
         self._refuse("members")
         containers = self._state.read()["containers"]
         return sorted(name for name, found in containers.items() if network in found["networks"])
+
+    def on_network(self, network: str) -> list[Container]:
+        """Return the containers on a network."""
+        return [found for name in self.members(network) if (found := self.container(name))]
+
+    def containers(self, *, everything: bool = True) -> list[Container]:
+        """Return all containers."""
+        assert not everything
+        return [found for name in self._state.read()["containers"] if (found := self.container(name))]
+
+    def firewall_backend(self) -> str:
+        return "iptables"
 
     def remove_edge(self, network: str) -> list[str] | None:
         """Remove a network that VSA made and that no container is on."""
@@ -210,10 +265,16 @@ class FakeNginx:
         directory = self._paths.generations / str(number)
         text = (directory / main).read_text(encoding="utf-8")
         files = {main: text}
+        included = [text]
         for generation, name in _INCLUDE.findall(text):
             folder = self._paths.generations / generation / "sites"
             for path in folder.glob(f"{name}.conf"):
-                files[f"sites/{path.name}"] = path.read_text(encoding="utf-8")
+                if path.name == "_all.conf":
+                    included.append(path.read_text(encoding="utf-8"))
+                else:
+                    files[f"sites/{path.name}"] = path.read_text(encoding="utf-8")
+        for stored, domain in _STORED.findall("".join(included)):
+            files[f"sites/{domain}.conf"] = (self._paths.nginx / stored).read_text(encoding="utf-8")
         return files
 
     def _refusal(self, number: int, main: str = MAIN) -> str | None:
@@ -255,6 +316,11 @@ class FakeNginx:
         """Test a configuration."""
         refusal = self._refusal(generation, main)
         return ConfigTest(refusal is None, f"nginx: [emerg] 1#1: {refusal}" if refusal else "")
+
+    def addresses(self, names: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return the addresses that a test wrote down."""
+        answers = self._state.read().get("answers", {})
+        return {name: frozenset(answers.get(name, ())) for name in names}
 
     def workers(self, master: int) -> list[Worker]:
         """Return the workers of the last reload; older ones end at once."""
@@ -359,9 +425,20 @@ class FakeNginx:
         opened = self._state.read()["open"]
         return [f"{name}{path} answers 200" for name, path in places if [name, path] in opened]
 
+    def answering(self, sites: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return the sites whose backend answers."""
+        return [domain for domain in sites if self._status(domain) not in (502, 504)]
+
     def fetch(self, domain: str, entry: Mapping[str, Any], *, settings: Settings) -> Answer:
         """Answer as the site's backend does."""
         assert entry["path"]
         assert settings
+        return Answer(self._status(domain), 1, self._state.read().get("chain"))
+
+    def _status(self, domain: str) -> int:
         known = self._state.read()
-        return Answer(known["status"].get(domain, 200), 1, known.get("chain"))
+        if known["deaf"] and known["served"]:
+            text = self._files(known["served"]).get(f"sites/{domain}.conf", "")
+            if any(f"server {name}." in text for name in known["deaf"]):
+                return 502
+        return int(known["status"].get(domain, 200))

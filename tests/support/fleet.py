@@ -29,7 +29,6 @@ chain = /etc/letsencrypt/live/{domain}/chain.pem
 fullchain = /etc/letsencrypt/live/{domain}/fullchain.pem
 
 [renewalparams]
-account = 00000000000000000000000000000000
 authenticator = webroot
 webroot_path = /var/www/acme,
 server = https://pebble:14000/dir
@@ -123,9 +122,10 @@ class Lineages:
 class Fleet:
     """The sites on one VPS."""
 
-    def __init__(self, vps: Any) -> None:
+    def __init__(self, vps: Any, number: int = SITES) -> None:
         self._vps = vps
-        self.lineages = Lineages()
+        self._number = number
+        self.lineages = Lineages(number)
 
     def unpack(self, archive: bytes, place: str = "/") -> None:
         """Unpack an archive on the VPS."""
@@ -134,16 +134,21 @@ class Fleet:
     def lay(self) -> None:
         """Write lineages and manifests; the proxy does not know them yet."""
         self.unpack(self.lineages.archive())
-        self._vps.run("cat >> /etc/vsa/acme-ca.pem", input=self.lineages.ca)
+        # Two fleets, one after the other, have CAs of one name. OpenSSL would look at the first of them alone.
+        self._vps.run(
+            "cp -n /etc/vsa/acme-ca.pem /root/acme-ca.pem; cat /root/acme-ca.pem - > /etc/vsa/acme-ca.pem",
+            input=self.lineages.ca,
+        )
         self.point_to("web-1", 3000)
 
     def point_to(self, container: str, port: int) -> None:
         """Write another container into every manifest."""
-        self.unpack(manifests(container=container, port=port))
+        self.unpack(manifests(container=container, port=port, number=self._number))
 
-    def clear(self) -> None:
-        """Remove the manifests and the lineages; the proxy keeps serving the sites."""
+    def clear(self, *, but: str = "") -> None:
+        """Remove the manifests and the lineages, except those of one site; the proxy keeps serving all of them."""
         self._vps.run(
-            f"cd /etc/vsa/sites && rm -f site-*.bench.test.yml; cd /{LETSENCRYPT} && "
-            "rm -rf live/site-*.bench.test archive/site-*.bench.test renewal/site-*.bench.test.conf"
+            f"cd /etc/vsa/sites && find . -name 'site-*.bench.test.yml' ! -name '{but}.yml' -delete; "
+            f"cd /{LETSENCRYPT} && find live archive renewal -mindepth 1 -maxdepth 1 "
+            f"-name 'site-*.bench.test*' ! -name '{but}' ! -name '{but}.conf' -exec rm -rf {{}} +"
         )

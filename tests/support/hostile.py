@@ -100,14 +100,17 @@ def _unreadable(label: str) -> bool:
 def _domain(value: object) -> Allowed:
     if not isinstance(value, str):
         return {None}
-    labels = value.lower().split(".")
+    # The dot of the root is left out.
+    value = value.removesuffix(".")
+    composed = unicodedata.normalize("NFC", value)
+    labels = "".join(letter.lower() for letter in composed).split(".")
     if not value.isascii():
         # The form may refuse this (Unicode forbids more than we list). If it accepts, this is the only right result.
         try:
             labels = [label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in labels]
         except UnicodeError:
             return {None}
-        if not unicodedata.is_normalized("NFKC", value) or not all(map(_is_label, labels)) or len(labels) < 2:
+        if not unicodedata.is_normalized("NFKC", composed) or not all(map(_is_label, labels)) or len(labels) < 2:
             return {None}
         return {None, ".".join(labels)}
     good = len(labels) > 1 and all(map(_is_label, labels)) and not set(labels[-1]) <= _DIGITS and len(value) <= 230
@@ -117,11 +120,12 @@ def _domain(value: object) -> Allowed:
 
 
 def _container(value: object) -> Allowed:
-    if not isinstance(value, str) or not 1 <= len(value) <= 128 or "flowbiz_ext" in value:
+    if not isinstance(value, str) or not 1 <= len(value) <= 128 or "flowbiz_ext" in value.lower():
         return {None}
     parts = value.split(".")
-    good = all(1 <= len(part) <= 63 and set(part) <= _ALNUM | {"-", "_"} for part in parts)
-    return {value} if good and value[0] in _ALNUM else {None}
+    letters = _ALNUM | set(string.ascii_uppercase)
+    good = all(1 <= len(part) <= 63 and set(part) <= letters | {"-", "_"} for part in parts)
+    return {value} if good and value[0] in letters else {None}
 
 
 def _port(value: object) -> Allowed:

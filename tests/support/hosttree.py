@@ -78,6 +78,7 @@ class HostTree:
     def settings(self, text: str) -> None:
         """Write the host's settings."""
         self.paths.vsa_yml.write_text(text, encoding="utf-8")
+        self.paths.vsa_yml.chmod(0o640)
 
     def proxy(self, on_step: Callable[[str], None] = lambda step: None) -> Proxy:
         """Return the transaction engine of this host."""
@@ -97,8 +98,14 @@ class HostTree:
         with self.certificates(*(change.domain for change in changes)):
             return self.proxy().apply(self.request(*changes, sync=sync))[0].desired
 
-    def kill(self, step: str, *changes: Change) -> None:
-        """Run a transaction in a process that dies by SIGKILL before a step: no handler and no clean-up runs."""
+    def kill(self, step: str, *changes: Change, die_at: int = 0) -> None:
+        """Run a transaction in a process that dies by SIGKILL before a step: no handler and no clean-up runs.
+
+        With ``die_at`` it dies before that change of the engine instead, 1 is the first.
+        """
+        if die_at:
+            with self.state.change() as known:
+                known["die_at"] = die_at
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
         process = context.Process(target=_apply_and_die, args=(self.root, self.templates, step, changes))
@@ -128,9 +135,17 @@ class HostTree:
         """Return the directory of the live generation."""
         return self.generations.directory(self.generations.live_number())
 
+    def file(self, name: str, number: int = 0) -> Path:
+        """Return the path of a file of a generation, by default of the live one."""
+        number = number or self.generations.live_number()
+        record = self.generations.record(number)
+        if record is None or name not in record.files:
+            return self.generations.directory(number) / name
+        return Path(self.generations.path(number, name, record.files))
+
     def break_open(self, name: str, text: str | None) -> None:
         """Change a file of the live generation by hand, as root can; None removes it."""
-        path = self.live / name
+        path = self.file(name)
         path.unlink()
         if text is not None:
             path.write_text(text, encoding="utf-8")

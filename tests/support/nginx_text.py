@@ -81,7 +81,8 @@ _PAGES = {
 }
 _ROUTE_DIRECTIVES = {
     "allow", "deny", "limit_req", "client_max_body_size", "proxy_buffering", "proxy_request_buffering",
-    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "set",
+    "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "set", "limit_conn", "proxy_ignore_headers",
+    "recursive_error_pages", "if", "auth_request", "#",
 }  # fmt: skip
 _SERVER_DIRECTIVES = {
     "listen", "http2", "server_name", "ssl_certificate", "ssl_certificate_key", "access_log", "add_header",
@@ -138,6 +139,10 @@ def _redirects(server: Block, domain: str) -> None:
     method_kept(locations[1], f"https://{domain}$request_uri")
 
 
+def _sets(location: Block) -> list[tuple[str, ...]]:
+    return [block.args for block in location.all("set")]
+
+
 def meaning(text: str) -> Meaning:
     """Return the meaning of a site's file; AssertionError if the file has anything that no site's file may have."""
     tree = read_text(text)
@@ -148,7 +153,9 @@ def meaning(text: str) -> Meaning:
         assert name not in upstreams
         assert [child.name for child in block.children] == ["zone", "server"]
         target, *options = block.one("server").args
-        assert options == ["resolve", "max_fails=0"]
+        assert options[:2] == ["resolve", "max_fails=0"]
+        assert options[2].startswith("max_conns=")
+        assert len(options) == 3
         upstreams[name] = target
     assert {block.one("zone").args for block in tree.all("upstream")} <= {("vsa_upstreams",)}
 
@@ -190,12 +197,25 @@ def meaning(text: str) -> Meaning:
             page, status = _PAGES[location.args[1]]
             assert _same(location) == (
                 ("internal", ()),
+                ("client_max_body_size", ("0",)),
                 ("root", ("$vsa_pages",)),
                 ("try_files", (f"/{page}.$vsa_page", f"={status}")),
             )
         elif location.all("proxy_pass"):
             (path,) = location.args
             assert {child.name for child in location.children} <= _ROUTE_DIRECTIVES
+            if path.startswith("@vsa_"):
+                # The same route for clients that want a stream, or for methods without a body.
+                twin = next(it for it in own.all("location") if ("$vsa_twin", path[5:]) in _sets(it))
+                assert twin.value("proxy_pass") == location.value("proxy_pass")
+                assert twin.value("auth_request") == location.value("auth_request")
+                assert [it.args for it in twin.all("allow")] == [it.args for it in location.all("allow")]
+                if path.startswith("@vsa_stream_"):
+                    assert location.value("proxy_buffering") == ("off",)
+                else:
+                    assert location.value("client_max_body_size") == ("1m",)
+                continue
+            sets = [args for args in _sets(location) if args[0] != "$vsa_twin"]
             (passed,) = location.value("proxy_pass")
             name, dollar, rest = passed.removeprefix("http://").partition("$")
             if dollar:
@@ -204,9 +224,9 @@ def meaning(text: str) -> Meaning:
                 assert (source, variable) == ("$request_uri", f"${rest}")
                 misspelt = rest.replace("vsa_rest_", "vsa_misspelt_")
                 _refusal(gates.pop(f"${misspelt}"), misspelt, "400")
-                assert location.value("set") == ("$vsa_prefix", path.rstrip("/"))
+                assert sets == [("$vsa_prefix", path.rstrip("/"))]
             else:
-                assert not location.all("set")
+                assert not sets
             assert path not in routes
             routes[path] = upstreams[name]
         elif location.args[0] == "=":

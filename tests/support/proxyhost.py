@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ _SNAPSHOT = r"""
 import hashlib, json, os, re
 proxy = "/srv/platform/reverse-proxy"
 nginx = f"{proxy}/data/nginx"
-history = rf"{proxy}/logs/certbot|{nginx}/(generations/|last.json|.lock|current)"
+history = rf"{proxy}/logs/certbot|{nginx}/(generations/|store|last.json|.lock|current)"
 apart = re.compile(rf"/var/lib/vsa/audit|/var/log/vsa|{history}")
 busy = re.compile(rf"{proxy}/logs/|{proxy}/data/letsencrypt/vsa-")
 found = {}
@@ -77,6 +78,11 @@ for top in ("/etc", "/srv", "/var/lib/vsa", "/var/spool", "/opt", "/root"):
 live = os.path.realpath(proxy + "/data/nginx/current")
 for folder, names, files in os.walk(live):
     for name in files: note(os.path.join(folder, name), "live " + os.path.relpath(os.path.join(folder, name), live))
+listed = live + "/sites/_all.conf"
+listed = open(listed).read() if os.path.exists(listed) else ""
+for domain, conf, manifest in re.findall(r"/store/([^/]+)/(\w+)\.conf; # (\w+)\.yml", listed):
+    note(f"{nginx}/store/{domain}/{conf}.conf", f"live sites/{domain}.conf")
+    note(f"{nginx}/store/{domain}/{manifest}.yml", f"live manifests/{domain}.yml")
 print(json.dumps(found))
 """
 
@@ -89,6 +95,7 @@ class ProxyHost:
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             place = "ansible_collections/flowbiz/vsa/plugins/module_utils"
+            archive.add(ROOT / "plugins/module_utils/_bytecode.py", f"{place}/_bytecode.py")
             for name in ("_core", "_host"):
                 folder = ROOT / "plugins/module_utils" / name
                 for path in sorted(folder.rglob("*.py")):
@@ -155,7 +162,7 @@ class ProxyHost:
             f"test -f {directory}/privkey.pem && exit 0; mkdir -p {directory} && "
             f"{request} -subj /CN={domain[:60]} -addext subjectAltName=DNS:{domain} "
             f"-keyout {directory}/privkey.pem -out {directory}/fullchain.pem 2>/dev/null && "
-            f"chgrp 101 {directory}/privkey.pem && chmod 640 {directory}/privkey.pem"
+            f"chgrp 80443 {directory}/privkey.pem && chmod 640 {directory}/privkey.pem"
         )
         self.run("sh", "-c", script)
 
@@ -169,6 +176,14 @@ class ProxyHost:
         )
         body, _newline, status = text.rpartition("\n")
         return int(status or 0), body
+
+    def own_address(self, family: str) -> str:
+        """Return the address from which this machine reaches the VPS by ``ip`` or ``ip6``; empty without IPv6."""
+        target = getattr(self.vps, family)
+        if not target:
+            return ""
+        route = subprocess.run(["ip", "-o", "route", "get", target], capture_output=True, text=True, check=True).stdout
+        return route.split(" src ")[1].split()[0]
 
     def status(self, domain: str, path: str = "/") -> int:
         """Return the status of one path."""
@@ -197,8 +212,18 @@ class ProxyHost:
         }.items():
             for line in self.run("docker", *words).splitlines():
                 name, _blank, rest = line.partition(" ")
-                found[f"{what} {name}"] = ",".join(sorted(rest.split(","))) if what == "container" else rest
+                if what == "container":
+                    # Docker lists the networks in any order.
+                    state, _blank, networks = rest.rpartition(" ")
+                    rest = f"{state} {','.join(sorted(networks.split(',')))}"
+                found[f"{what} {name}"] = rest
         return found
+
+    def file(self, domain: str) -> str:
+        """Return the path of a site's live NGINX file."""
+        listed = self.run("cat", f"{NGINX}/current/sites/_all.conf")
+        [stored] = re.findall(rf"store/{re.escape(domain)}/\w+\.conf", listed)
+        return f"{NGINX}/{stored}"
 
     def live(self) -> int:
         """Return the number of the live generation on disk."""
@@ -237,6 +262,13 @@ class ProxyHost:
         """Wait until a site answers 200, with a text in its body."""
         ask = f"curl -skf --max-time 5 --resolve {domain}:443:127.0.0.1 https://{domain}/"
         self.wait_until(f"{ask} | grep -qF '{text}'", seconds=seconds)
+
+    def logged(self, domain: str, uri: str) -> dict[str, Any]:
+        """Return the last line of a site's log, of a request for ``uri``: NGINX writes a line after its answer."""
+        log = f"/srv/platform/reverse-proxy/logs/nginx/{domain}.access.log"
+        self.wait_until(f"""tail -n 1 {log} | grep -qF '"uri":"{uri}"'""", seconds=10)
+        line: dict[str, Any] = json.loads(self.run("tail", "-n", "1", log))
+        return line
 
     @contextmanager
     def asking(self, domain: str, *, keep: bool = False) -> Iterator[dict[str, Any]]:

@@ -14,10 +14,12 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import EDGE
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, Published
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import preflight
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import names, preflight
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.backend import NO_CONNECTION, BackendAnswer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.provision import ProvisionRequest, provision_site
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rename import RenameRequest, rename_site
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.rollback import RollbackRequest, roll_back_site
 
 from fakeproxy import FakeEngine
 from hosttree import RUN, HostTree
@@ -52,7 +54,10 @@ class SiteEngine(FakeEngine):
 
 
 class SiteHost(HostTree):
-    """A host whose proxy runs. ``silent``: containers that do not answer; ``astray``: names that lead away."""
+    """A host whose proxy runs. ``silent``: containers that do not answer; ``astray``: names that lead away.
+
+    ``unreached``: names at whose addresses nobody answers. ``streaming``: paths that answer with a stream.
+    """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(root)
@@ -60,18 +65,30 @@ class SiteHost(HostTree):
         self.nginx._engine = self.engine
         self.silent: set[str] = set()
         self.astray: set[str] = set()
+        self.unreached: set[str] = set()
+        self.streaming: set[str] = set()
         self.settings("ca: selfsigned\n")
         for path in (self.paths.htpasswd, self.paths.acme, self.paths.letsencrypt):
             path.mkdir(parents=True, exist_ok=True)
         for name in ("web-1", "web-2"):
             self.engine.run_container(name, EDGE)
-        monkeypatch.setattr(preflight, "_answers", lambda container, _port: container.name not in self.silent)
-        monkeypatch.setattr(preflight, "_lookup", lambda _name: [("A", "192.0.2.7")])
-        monkeypatch.setattr(preflight, "_leads_here", lambda _address, name, _token: name not in self.astray)
+        monkeypatch.setattr(preflight, "ask_backend", self._ask_backend)
+        monkeypatch.setattr(names, "_looked_up", lambda _name: names._Found((("A", "192.0.2.7"),)))
+        monkeypatch.setattr(names, "_leads_here", self._leads_here)
+
+    def _leads_here(self, _address: str, name: str, _token: str) -> bool | None:
+        return None if name in self.unreached else name not in self.astray
+
+    def _ask_backend(self, addresses: Iterable[str], _port: int, *, path: str, **_request: object) -> BackendAnswer:
+        ends = [
+            end for name in self.silent if (found := self.engine.container(name)) for end in found.networks.values()
+        ]
+        silent = {*addresses} & {end.address for end in ends}
+        return BackendAnswer(NO_CONNECTION if silent else None, streams=path in self.streaming)
 
     def provision(self, domain: str, *, check: bool = False, diff: bool = False, **more: Any) -> Result:
         """Provision a site; a keyword that is no part of the request is a field of the manifest."""
-        own = {name: more.pop(name) for name in ("unset", "external_port", "strict_dns") if name in more}
+        own = {name: more.pop(name) for name in ("unset", "external_port", "dns_check", "force") if name in more}
         request = ProvisionRequest(RUN, domain, self.templates, more, **own)
         return provision_site(request, check=check, diff=diff, paths=self.paths, engine=self.engine, proxy=self.proxy())  # type: ignore[arg-type]
 
@@ -97,6 +114,22 @@ class SiteHost(HostTree):
             engine=self.engine,
             proxy=proxy,
             on_step=step,  # type: ignore[arg-type]
+        )
+
+    def roll_back(
+        self, domain: str, to: int | None = None, *, check: bool = False, on_step: Any = None, force: bool = False
+    ) -> Result:
+        """Bring a site back to an earlier generation."""
+        run = type(RUN)(RUN.audit_id, RUN.actor, "site.rollback")
+        request = RollbackRequest(run, domain, self.templates, to, force)
+        proxy = self.proxy(on_step or (lambda name: None))
+        return roll_back_site(
+            request,
+            check=check,
+            diff=check,
+            paths=self.paths,
+            engine=self.engine,  # type: ignore[arg-type]
+            proxy=proxy,
         )
 
     def snapshot(self) -> dict[str, str]:

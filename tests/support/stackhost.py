@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.compose import interpolate
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, ExecResult
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
-__all__ = ("FakeEngine", "StackHost", "make_container")
+__all__ = ("STARTED", "FakeEngine", "StackHost", "fake_compose", "make_container")
 
+STARTED = "2026-01-01T00:00:00Z"
 COMPOSE = """\
 services:
   web:
@@ -29,12 +35,30 @@ sites:
 """
 
 
-def make_container(stack: str, service: str, *, image: str = "app:1", **more: Any) -> Container:
-    """Return a running, healthy container of a stack's service."""
-    labels = {"com.docker.compose.project": stack, "com.docker.compose.service": service}
-    values = {"status": "running", "health": "healthy", "pid": 1, "started_at": "", "labels": labels, **more}
+def make_container(
+    stack: str, service: str, *, image: str = "app:1", project: str | None = None, **more: Any
+) -> Container:
+    """Return a running, healthy container of a stack's service. It started long ago."""
+    labels = {"com.docker.compose.project": project or stack, "com.docker.compose.service": service}
+    values = {"status": "running", "health": "healthy", "pid": 1, "started_at": STARTED, "labels": labels, **more}
     name = f"{stack}-{service}"
     return Container(name=name, id=name, image=image, image_id=f"sha256:{image}", **values)
+
+
+def fake_compose(folder: Path, files: tuple[str, ...], *, name: str, env_file: str) -> dict[str, Any]:
+    """Return what Compose says of simple files: merged, with variables and names filled in."""
+    env = parse_env((folder / env_file).read_text(encoding="utf-8"))
+    config: dict[str, Any] = {"name": name}
+    for file in files:
+        text = interpolate((folder / file).read_text(encoding="utf-8"), env).replace("./", f"{folder}/")
+        for key, entries in yaml.safe_load(text).items():
+            known = config.setdefault(key, {})
+            for entry, value in entries.items():
+                known[entry] = {**known.get(entry, {}), **(value or {})}
+    for kind in ("networks", "volumes"):
+        for key, entry in config.get(kind, {}).items():
+            entry.setdefault("name", key if entry.get("external") else f"{name}_{key}")
+    return config
 
 
 class FakeEngine:
@@ -44,6 +68,8 @@ class FakeEngine:
         self.images = set(images)
         self.registry = set(registry)
         self.networks: set[str] = set()
+        self.folder = ""
+        self.digests: dict[str, str] = {}
         self.running: list[Container] = []
         self.log = "2026-01-01T00:00:00Z out of order\n"
         self.answer = ExecResult(0, "", "")
@@ -51,13 +77,31 @@ class FakeEngine:
 
     def containers(self, *, everything: bool = True, labels: dict[str, str] | None = None) -> list[Container]:
         del everything
-        return [found for found in self.running if (labels or {}).items() <= found.labels.items()]
+        marked = [self._with_folder(found) for found in self.running]
+        return [found for found in marked if (labels or {}).items() <= found.labels.items()]
+
+    def _with_folder(self, container: Container) -> Container:
+        """Compose notes the folder of a project at its containers."""
+        if "com.docker.compose.project" not in container.labels:
+            return container
+        labels = {"com.docker.compose.project.working_dir": self.folder, **container.labels}
+        return dataclasses.replace(container, labels=labels)
 
     def container(self, name: str) -> Container | None:
         return next((found for found in self.running if found.name == name), None)
 
+    def remove_stopped(self, identity: str) -> None:
+        self.done.append(f"remove {identity}")
+        self.running = [found for found in self.running if found.id != identity]
+
     def image_id(self, reference: str) -> str | None:
         return f"sha256:{reference}" if reference in self.images else None
+
+    def image_digests(self, reference: str) -> tuple[str, ...] | None:
+        return (self.digests.get(reference, "sha256:first"),) if reference in self.images else None
+
+    def registry_digest(self, reference: str) -> str | None:
+        return self.digests.get(reference, "sha256:first") if reference in self.registry else None
 
     def pull(self, reference: str) -> None:
         if reference not in self.registry:
@@ -68,13 +112,23 @@ class FakeEngine:
     def network(self, name: str) -> dict[str, Any] | None:
         return {"Name": name} if name in self.networks else None
 
+    def network_projects(self) -> dict[str, str]:
+        return dict.fromkeys(self.networks, "")
+
+    def volume_projects(self) -> dict[str, str]:
+        return {}
+
     def ensure_network(self, name: str, **more: Any) -> bool:
         del more
         self.done.append(f"network {name}")
         self.networks.add(name)
         return True
 
-    def logs(self, name: str, *, tail: int = 100) -> str:
+    def memory(self, name: str) -> int | None:
+        return 64 << 20 if self.container(name) else None
+
+    def logs(self, name: str, *, tail: int = 100, since: float | None = None) -> str:
+        del since
         return "".join(f"{line}\n" for line in self.log.splitlines()[-tail:]) if self.container(name) else ""
 
     def run_once(self, image: str, command: list[str], **more: Any) -> ExecResult:
@@ -89,7 +143,12 @@ class StackHost:
         self.root = root
         self.paths = Paths(str(root))
         self.engine = FakeEngine()
-        self.files = {"stack.yml": STACK, "compose.yml": COMPOSE, ".env.example": "APP_SECRET=\n#APP_DOMAIN=\n"}
+        self.engine.folder = str(self.folder())
+        self.files: dict[str, File] = {
+            "stack.yml": STACK,
+            "compose.yml": COMPOSE,
+            ".env.example": "APP_SECRET=\n#APP_DOMAIN=\n",
+        }
 
     def folder(self, name: str = "app", tenant: str = "acme") -> Path:
         """Return the folder of a stack."""

@@ -23,7 +23,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("collections")
     home = root / "ansible_collections/flowbiz/vsa"
     shutil.copytree(DATA / "collection", home)
-    for part in ("module_utils", "plugin_utils", "callback"):
+    for part in ("module_utils", "plugin_utils", "callback", "lookup"):
         (home / "plugins" / part).symlink_to(REPO / "plugins" / part)
     shutil.copy(REPO / "galaxy.yml", home)
     return root

@@ -54,6 +54,7 @@ def record(root: Path, name: str) -> tuple[list[dict], int | None]:
     audit = {
         "vsa_audit_id": "01936f00-0000-7000-8000-000000000000",
         "vsa_actor": {"user": "tester", "controller": "here"},
+        "vsa_door": "command",
     }
     with Execution(run, config=Config(), caller=os.environ, audit=audit) as execution:
         events = [event for event in execution if event is not None]
@@ -64,7 +65,8 @@ def main() -> None:
     root = Path(tempfile.mkdtemp())
     home = root / "ansible_collections/flowbiz/vsa"
     shutil.copytree(TESTS / "data/collection", home)
-    (home / "plugins/module_utils").symlink_to(REPO / "plugins/module_utils")
+    for part in ("module_utils", "plugin_utils", "lookup"):
+        (home / "plugins" / part).symlink_to(REPO / "plugins" / part)
     sys.path.insert(0, str(root))
     versions = {name: metadata.version(name) for name in ("ansible-core", "ansible-runner")}
     for name in RECORDINGS:

@@ -145,7 +145,7 @@ def test_this_machine_by_local(vsa) -> None:
         (("site", "list", "-i", "none.yml"), 2, "the inventory has no hosts"),
         (("site", "list", "-i", "one.yml", "-l", "nobody"), 2, "no host of the inventory matches"),
         (("site", "list", "-i", "one.yml", "-l", "vps-[05:09]"), 2, "no hosts to target"),
-        (("site", "provision", "--domain", "a.example", "-i", "two.yml"), 2, "acts on one host"),
+        (("vhost", "rollback", "-y", "-i", "two.yml"), 2, "acts on one host"),
     ],
 )
 def test_what_ends_before_a_host_is_asked(vsa, words: tuple[str, ...], code: int, message: str) -> None:
@@ -153,6 +153,26 @@ def test_what_ends_before_a_host_is_asked(vsa, words: tuple[str, ...], code: int
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "message"),
+    [
+        (("audit", "list", "--target", os.fsdecode(b"\xff")), {}, "this is not text"),
+        (("site", "list", "-i", os.fsdecode(b"\xff")), {}, "this is not text"),
+        (("audit", "show", os.fsdecode(b"\xc3\x28aa")), {}, "this is not text"),
+        (("site", "list", "-i", "x" * 256), {}, "there is no such inventory"),
+        (("site", "list"), {"VSA_INVENTORY": "x" * 256}, "there is no such inventory"),
+        (("site", "list", "-i", "none.yml"), {"ANSIBLE_CONFIG": "x" * 256}, "the inventory has no hosts"),
+        (("audit", "list"), {"XDG_STATE_HOME": "/tmp/" + "x" * 256}, "no file can have this name"),
+    ],
+    ids=ascii,
+)
+def test_a_word_that_no_file_and_no_text_can_be_is_a_usage_error(
+    vsa, words: tuple[str, ...], variables: dict[str, str], message: str
+) -> None:
+    done = vsa(*words, "--json", **variables)
+    assert (done.returncode, json.loads(done.stdout)["error"]["message"]) == (2, message)
 
 
 def test_v_adds_ansibles_own_output(vsa) -> None:

@@ -12,9 +12,8 @@ def has_engine(host):
 
 
 def test_the_modules_libraries_can_be_imported(host):
-    version = host.check_output(
-        "/usr/bin/python3 -c 'import apt, cryptography, docker, jinja2, requests, yaml; print(docker.__version__)'"
-    )
+    libraries = "apt, cryptography, dns.resolver, docker, idna, jinja2, requests, ruamel.yaml, yaml"
+    version = host.check_output(f"/usr/bin/python3 -c 'import {libraries}; print(docker.__version__)'")
     assert int(version.split(".")[0]) >= 5
 
 

@@ -29,6 +29,7 @@ __all__ = (
     "choose_source",
     "holds_only_certificates",
     "last_words",
+    "log_warning",
     "network_warning",
     "parse_platform",
     "parse_policy",
@@ -43,6 +44,16 @@ COMPOSE_MINIMUM = "2.18"
 _FILTERS_IPV6 = (27,)
 # Since this version there is `dockerd --validate`.
 _VALIDATES = (23,)
+# The key of daemon.json for the way in which Docker filters packets, from Docker 29 on.
+_BACKEND = "firewall-backend"
+
+# The only log driver whose options bootstrap sets.
+_JSON_FILE = "json-file"
+# What Docker writes beside each line of a log: the name of the container, and its labels. With these a program that
+# ships logs needs no access to Docker.
+_LOG_TAG = "{{.Name}}"
+_LOG_LABELS = ("com.docker.compose.project", "com.docker.compose.service")
+_MOST_NAMED = 10
 
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _POLICY = re.compile(r"(?m)^(\S+):\n  Installed: (\S+)\n  Candidate: (\S+)$")
@@ -271,6 +282,9 @@ def plan_daemon(
     there = _parse_daemon_json(before, path=path)
     wanted = _merged(there, _own_keys(request, there, engine_version))
     wanted = _merged(wanted, request.options)
+    if wanted.get("log-driver") != _JSON_FILE:
+        wanted = _without_own_attributes(wanted)
+    _refuse_nftables(wanted, path=path)
     changed = {key: value for key, value in wanted.items() if key not in there or there[key] != value}
     can_validate = not engine_version or _numbers(engine_version) >= _VALIDATES
     return DaemonPlan(
@@ -282,13 +296,33 @@ def plan_daemon(
     )
 
 
+def _refuse_nftables(wanted: Mapping[str, Any], *, path: str) -> None:
+    """Raise RefusedError if Docker would filter packets past the chain DOCKER-USER, in which VSA's rules are.
+
+    Source: https://docs.docker.com/engine/network/firewall-nftables/
+    """
+    if wanted.get(_BACKEND) == "nftables":
+        raise RefusedError(
+            "with Docker's firewall backend nftables no container reaches a site of this host by its public name",
+            field=_BACKEND,
+            value="nftables",
+            expected="iptables (Docker's default; its nft variant counts too)",
+            there_are=[path, "bootstrap_daemon_options"],
+            hint=f"remove {_BACKEND} there, then run the same again",
+        )
+
+
 def _parse_daemon_json(text: str, *, path: str) -> dict[str, Any]:
     hint = "put it right or move it away, then run the same again"
     try:
         found = json.loads(text) if text.strip() else {}
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise RefusedError(
-            "the daemon.json of this host is not JSON", field="file", value=path, details=[str(error)], hint=hint
+            "the daemon.json of this host is not JSON",
+            field="file",
+            value=path,
+            details=[f"line {error.lineno}, column {error.colno}: {error.msg}"],
+            hint=hint,
         ) from error
     if not isinstance(found, dict):
         raise RefusedError("the daemon.json of this host is not a JSON object", field="file", value=path, hint=hint)
@@ -301,13 +335,73 @@ def _own_keys(request: DaemonRequest, there: Mapping[str, Any], engine_version: 
         "default-address-pools": [dict(pool) for pool in request.address_pools],
     }
     # Other log drivers have other options.
-    if there.get("log-driver", "json-file") == "json-file":
-        keys["log-driver"] = "json-file"
-        keys["log-opts"] = {"max-size": request.log_max_size, "max-file": str(request.log_max_file)}
+    driver = request.options.get("log-driver", there.get("log-driver", _JSON_FILE))
+    if driver == _JSON_FILE:
+        keys["log-driver"] = _JSON_FILE
+        rotation = {"max-size": request.log_max_size, "max-file": str(request.log_max_file)}
+        keys["log-opts"] = {**rotation, **_log_attributes(_options_of_logs(there))}
     if request.ipv6 and engine_version and _numbers(engine_version) < _FILTERS_IPV6:
         keys["ip6tables"] = True
         keys["experimental"] = True
     return keys
+
+
+def _options_of_logs(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the log-opts of a daemon.json; empty if they are missing or no mapping."""
+    options = configuration.get("log-opts")
+    return options if isinstance(options, Mapping) else {}
+
+
+def _log_attributes(there: Mapping[str, Any]) -> dict[str, str]:
+    """Return tag and labels for log-opts: the operator's tag if there is one, and the operator's labels with ours."""
+    named = [label.strip() for label in str(there.get("labels") or "").split(",")]
+    labels = dict.fromkeys([*filter(None, named), *_LOG_LABELS])
+    return {"tag": str(there.get("tag") or _LOG_TAG), "labels": ",".join(labels)}
+
+
+def _without_own_attributes(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys without tag and labels that an earlier run wrote: not every log driver knows these options."""
+    if "log-opts" not in wanted:
+        return dict(wanted)
+    own = _log_attributes({})
+    options = {key: value for key, value in _options_of_logs(wanted).items() if own.get(key) != value}
+    return {**wanted, "log-opts": options}
+
+
+def log_warning(plan: DaemonPlan, containers: Sequence[Mapping[str, Any]]) -> str:
+    """Return the warning about containers whose log options are not those of daemon.json; empty if there is none.
+
+    ``containers`` are containers as the engine inspects them. The engine copies the options of daemon.json into a
+    container when it makes the container, so a missing option means that the container is older than the option. A
+    value that the container's own Compose file sets counts as wanted.
+    """
+    wanted = json.loads(plan.text)
+    if wanted.get("log-driver") != _JSON_FILE:
+        return ""
+    before = _options_of_logs(json.loads(plan.before) if plan.before.strip() else {})
+    names = sorted(
+        str(container["Name"]).lstrip("/")
+        for container in containers
+        if _keeps_old_log_options(container, before, _options_of_logs(wanted))
+    )
+    if not names:
+        return ""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return (
+        "warning: these containers keep their log options until they are recreated: "
+        f"{', '.join(names[:_MOST_NAMED])}{more}"
+    )
+
+
+def _keeps_old_log_options(container: Mapping[str, Any], before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether a container lacks a wanted option, or has the value of the daemon.json before this change."""
+    configuration = (container.get("HostConfig") or {}).get("LogConfig") or {}
+    if configuration.get("Type") != _JSON_FILE:
+        return False
+    there = configuration.get("Config") or {}
+    return any(
+        key not in there or (there[key] != value and there[key] == before.get(key)) for key, value in wanted.items()
+    )
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping
 
 from .errors import UsageError
 
-__all__ = ("refuse_force_for_all", "refuse_purge_of_what_stays", "refuse_said_and_unset")
+__all__ = ("refuse_force_for_all", "refuse_purge_with_kept_container", "refuse_set_and_unset")
 
 
-def refuse_said_and_unset(options: Mapping[str, object], unset: Iterable[str]) -> None:
+def refuse_set_and_unset(options: Mapping[str, object], unset: Iterable[str]) -> None:
     """Raise UsageError if a field has a value and is to return to its default. None means: the field has no value."""
     for name in unset:
         if options.get(name) is not None:
             raise UsageError("a field is both said and unset", field="unset", value=name, expected="one of the two")
 
 
-def refuse_purge_of_what_stays(*, purge: bool, keep_container: bool) -> None:
+def refuse_purge_with_kept_container(*, purge: bool, keep_container: bool) -> None:
     """Raise UsageError if the data of a site is to go, but the container that uses the data is to stay."""
     if purge and keep_container:
         raise UsageError("the data of a container that stays cannot go", field="purge", value="true")

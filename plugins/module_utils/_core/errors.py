@@ -12,6 +12,7 @@ import reprlib
 from collections.abc import Sequence
 
 from .hints import Hint, as_mapping, playbook_command
+from .words import Words, as_shown, escaped
 
 __all__ = (
     "EXIT_DUE",
@@ -61,8 +62,11 @@ STATUS = {
 Stored records have these words, so a word never changes.
 """
 
-# The first words of the message of a failed task that is none of our modules, and the exit code that they mean.
+# If a task fails only to say something, its message may begin with one of these words: the exit code that each means.
 _ANNOUNCED = {"refused": EXIT_REFUSED, "rolled back": EXIT_ROLLED_BACK, "not rolled back": EXIT_NOT_ROLLED_BACK}
+
+# The actions whose message is the task's own. The message of any other action may be words of another program.
+_SAYING = ("ansible.builtin.fail", "ansible.builtin.assert")
 
 _LONGEST_VALUE = 200  # letters
 _LONGEST_NUMBER = 256  # bits
@@ -104,20 +108,21 @@ def worst_exit(codes: list[int] | tuple[int, ...]) -> int:
     return next((code for code in _WORST_FIRST if code in known), EXIT_OK)
 
 
-def announced_outcome(message: str) -> tuple[int, str] | None:
+def announced_outcome(message: str, *, action: str) -> tuple[int, str] | None:
     """Return the exit code that a failed task's message begins with (``refused: …``), and the rest of the message.
 
-    None if the message announces no outcome.
+    ``action`` is the full name of the task's action. None if the message announces no outcome, or if it may be the
+    words of another program: they never decide how a run ended.
     """
     outcome, colon, rest = message.partition(": ")
-    if not colon or outcome not in _ANNOUNCED:
+    if action not in _SAYING or not colon or outcome not in _ANNOUNCED:
         return None
     return _ANNOUNCED[outcome], rest
 
 
 def shown(value: object) -> str:
     """Return a value as text of bounded length for an error. The value may come from a hostile file."""
-    return (value if isinstance(value, str) else _SHOWN.repr(value))[:_LONGEST_VALUE]
+    return escaped(value if isinstance(value, str) else _SHOWN.repr(value))[:_LONGEST_VALUE]
 
 
 class VsaError(ValueError):
@@ -130,6 +135,8 @@ class VsaError(ValueError):
     * ``hint``: the next command to try. A verb of VSA is a :class:`Hint`, or several of them to choose from. Text is
       for what is the same at every door (a path, ``docker ps``).
     * ``details``: further lines, e.g. NGINX's own words.
+
+    No text of an error holds a control character: an error is shown in terminals, and may quote anybody.
     * ``steps``: the steps that were done before, as results list them. The caller that knows the steps adds them.
     """
 
@@ -142,21 +149,21 @@ class VsaError(ValueError):
         field: str | None = None,
         value: object = None,
         expected: str | None = None,
-        there_are: list[str] | tuple[str, ...] = (),
+        there_are: Sequence[str] = (),
         state: str = NOTHING_CHANGED,
         hint: str | Hint | Sequence[Hint] | None = None,
-        details: list[str] | tuple[str, ...] = (),
+        details: Sequence[str | Words] = (),
         exit_code: int | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(escaped(message))
+        self.message = escaped(message)
         self.field = field
         self.value = value
-        self.expected = expected
-        self.there_are = list(there_are)
-        self.state = state
+        self.expected = None if expected is None else escaped(expected)
+        self.there_are = [escaped(entry) for entry in there_are]
+        self.state = escaped(state)
         self.hint = hint
-        self.details = list(details)
+        self.details = [as_shown(line) for line in details]
         self.steps: list[dict[str, object]] = []
         if exit_code is not None:
             self.exit_code = exit_code
@@ -177,7 +184,7 @@ class VsaError(ValueError):
             ("details", self.details),
         )
         error = {"message": self.message, "state": self.state, **{key: value for key, value in words if value}}
-        where = f" ({self.field} = {shown(self.value)!r})" if self.field and self.value is not None else ""
+        where = f" ({self.field} = '{shown(self.value)}')" if self.field and self.value is not None else ""
         steps = {"steps": self.steps} if self.steps else {}
         return {"msg": f"{self.message}{where}", "schema": 1, "vsa_exit": self.exit_code, "vsa_error": error, **steps}
 

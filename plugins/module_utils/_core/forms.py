@@ -13,10 +13,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NoReturn
 
 from .errors import RefusedError
-from .networks import EDGE
+from .libraries import library
+from .networks import EDGE, contains_edge
 
 __all__ = (
     "boolean",
@@ -52,8 +54,11 @@ _SWITCH = {"on": True, "true": True, "yes": True, "off": False, "false": False, 
 
 # DNS allows 253 octets (RFC 1035, section 2.3.4). A file is named <domain>.access.log.<time>.gz, with at most 255.
 _DOMAIN_MAX = 230
+_LABEL_MAX = 63  # octets (RFC 1035, section 2.3.4)
+_CONTAINER_MAX = 128
+_PATH_MAX = 200
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_CONTAINER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*")
+_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63})*")
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~@:+-]+/)*[A-Za-z0-9._~@:+-]*")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
@@ -76,8 +81,6 @@ PASSWORD_MAX_BYTES = 72
 # The least cost for a password that people chose. The proxy remembers who passed, so a client pays once per session.
 BCRYPT_COST = 10
 
-# These letters mean one name in IDNA 2003, which Python has, and another in IDNA 2008, which registries have.
-_DEVIATIONS = "\u00df\u03c2\u200c\u200d"
 # Control characters, surrogates, private use and every kind of space.
 _NEVER_IN_A_LABEL = ("Cc", "Cs", "Co", "Zs", "Zl", "Zp")
 
@@ -92,23 +95,39 @@ def _text(value: object, what: str, field: str, expected: str) -> str:
     return value
 
 
-def _as_a_labels(text: str) -> str | None:
-    """Return a name with letters beyond ASCII as A-labels, or None if it would be read back as another name.
+def _as_a_labels(text: str, field: str) -> str:
+    """Return a name with letters beyond ASCII as A-labels (IDNA 2008 with the mapping of UTS 46, as browsers do).
 
-    Normalisation hides letters (a soft hyphen) and makes others (of the Kelvin sign a k, of U+3002 a dot).
+    RefusedError if IDNA does not allow the name, or if the mapping makes another name than the operator sees: it hides
+    letters (a soft hyphen) and makes others (of U+3002 a dot).
     """
-    lower = text.lower()
-    if (
-        len(text) > _DOMAIN_MAX
-        or unicodedata.normalize("NFKC", text) != text
-        or any(letter in lower for letter in _DEVIATIONS)
-    ):
-        return None
+    # Imported here, because few names have such letters.
+    with library("idna", field=field, value=text):
+        import idna
+
+    if len(text) > _DOMAIN_MAX:
+        _refuse("a domain name", field, text, f"at most {_DOMAIN_MAX} characters")
     try:
-        name = lower.encode("idna").decode("ascii")
-        return name if name.encode("ascii").decode("idna") == lower else None
-    except UnicodeError:
-        return None
+        name = idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
+        read = idna.decode(name)
+    except (idna.IDNAError, UnicodeError):
+        _refuse_long_label(text.split("."), field, text)
+        _refuse("a domain name", field, text, "a name that IDNA 2008 allows, or the registry's own form (xn--…)")
+    # Letter by letter: lower() of a whole word turns a final capital sigma into another letter than UTS 46 does.
+    if read != "".join(letter.lower() for letter in unicodedata.normalize("NFC", text)):
+        _refuse(
+            "a domain name as it would be served", field, text, read if read == name else f"{read}, which is {name}"
+        )
+    return name
+
+
+def _refuse_long_label(labels: Sequence[str], field: str, value: object) -> None:
+    """Raise RefusedError if a part of a domain is too long for DNS, which counts its A-label."""
+    for label in labels:
+        longer = 0 if label.isascii() else len("xn--")
+        if longer + len(label.encode("punycode", "replace") if longer else label) > _LABEL_MAX:
+            letters = " as xn--…" if longer else ""
+            _refuse("a domain name", field, value, f"at most {_LABEL_MAX} characters between dots{letters}")
 
 
 def _is_a_label(label: str) -> bool:
@@ -122,17 +141,28 @@ def _is_a_label(label: str) -> bool:
     return same and not hidden and not read.isascii() and unicodedata.normalize("NFC", read.lower()) == read
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def domain(value: object, *, field: str = "domain") -> str:
-    """Return a host name as A-labels in lower case (RFC 1035, RFC 5890); no wildcard, no address, no final dot."""
+    """Return a host name as A-labels in lower case without the dot of the root (RFC 1035, RFC 5890).
+
+    No wildcard and no address.
+    """
     what, expected = "a domain name", "shop.example.com"
-    text = _text(value, what, field, expected)
-    if text.isascii():
-        text = text.lower()
-    else:
-        text = _as_a_labels(text) or _refuse(what, field, value, "the same name as A-labels (xn--…)")
+    text = _text(value, what, field, expected).removesuffix(".")
+    text = text.lower() if text.isascii() else _as_a_labels(text, field)
     labels = text.split(".")
     if len(text) > _DOMAIN_MAX:
         _refuse(what, field, value, f"at most {_DOMAIN_MAX} characters")
+    _refuse_long_label(labels, field, value)
+    if _is_address(text):
+        _refuse(what, field, value, f"a name such as {expected}, not an address")
     if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
         _refuse(what, field, value, expected)
     if any(label.startswith("xn--") and not _is_a_label(label) for label in labels):
@@ -143,14 +173,19 @@ def domain(value: object, *, field: str = "domain") -> str:
 def container(value: object, *, field: str = "container") -> str:
     """Return a container's name in the form that DNS can ask for.
 
-    Docker allows capitals, but NGINX asks its resolver in lower case; and a name with an edge network's name in it
-    could be taken for another tenant's qualified name.
+    Docker's DNS ignores case. A name with an edge network's name in it could be taken for another tenant's qualified
+    name.
     """
-    what, expected = "a container's name", "lower-case letters, digits, '_', '-' and '.', at most 128"
+    what, expected = "a container's name", "letters, digits, '_', '-' and '.', the first a letter or digit"
     text = _text(value, what, field, expected)
-    if len(text) > 128 or not _CONTAINER.fullmatch(text):
+    if len(text) > _CONTAINER_MAX:
+        _refuse(what, field, value, f"at most {_CONTAINER_MAX} characters")
+    if any(len(label) > _LABEL_MAX for label in text.split(".")):
+        rule = f"at most {_LABEL_MAX} characters between dots, because the proxy finds the container by its name in DNS"
+        _refuse("a container's name that DNS can ask for", field, value, rule)
+    if not _CONTAINER.fullmatch(text):
         _refuse(what, field, value, expected)
-    if EDGE in text:
+    if contains_edge(text):
         _refuse("a container's name that may be proxied", field, value, f"a name without {EDGE} in it")
     return text
 
@@ -172,7 +207,9 @@ def path(value: object, *, field: str = "path") -> str:
     """Return the prefix of a route: a normalised absolute path of unreserved characters (RFC 3986, section 2.3)."""
     what, expected = "a route's path", "a path such as / or /api/, of letters, digits and . _ ~ @ : + -"
     text = _text(value, what, field, expected)
-    if len(text) > 200 or not text.isascii() or not _PATH.fullmatch(text):
+    if len(text) > _PATH_MAX:
+        _refuse(what, field, value, f"at most {_PATH_MAX} characters")
+    if not text.isascii() or not _PATH.fullmatch(text):
         _refuse(what, field, value, expected)
     if any(part in (".", "..") for part in text.split("/")):
         _refuse(what, field, value, "a path without . and .. in it")
@@ -239,6 +276,15 @@ def profile(value: object, *, field: str = "profile") -> str:
     return str(value)
 
 
+def _network_around(text: str) -> str | None:
+    """Return what to write instead of a network whose host bits are not zero; None for anything else."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return f"{network} for the network, or {text.partition('/')[0]} for the one address"
+
+
 def cidr(value: object, *, field: str) -> str:
     """Return an address or a network in canonical form. The host bits must be zero."""
     expected = "an address or a network such as 203.0.113.0/24 or 2001:db8::/32"
@@ -246,7 +292,7 @@ def cidr(value: object, *, field: str) -> str:
     try:
         network = ipaddress.ip_network(text, strict=True)
     except ValueError:
-        _refuse("a network", field, value, expected)
+        _refuse("a network", field, value, _network_around(text) or expected)
     if "%" in text:
         _refuse("a network", field, value, expected)
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)

@@ -11,10 +11,20 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ("SHORT_NAMES", "Hint", "as_mapping", "parse_hint", "playbook_command", "undo_keys")
+__all__ = (
+    "SHORT_NAMES",
+    "UNDO_KEYS",
+    "Advice",
+    "Hint",
+    "advice_in",
+    "as_mapping",
+    "parse_hint",
+    "playbook_command",
+    "undo_keys",
+)
 
 SHORT_NAMES = ("domain", "upstream")
 """Options that every playbook takes without the name of their role."""
@@ -53,6 +63,38 @@ def playbook_command(hint: Hint) -> str:
     return _sentence(hint, "the same with" if hint.same else command, words)
 
 
+class Advice(str):
+    """A note with the command to run next: ``SENTENCE: COMMAND``.
+
+    An advice is text, in the words of Ansible's door, so it goes wherever a note goes. ``sentence`` and ``hint`` are
+    its two parts, from which the wrapper writes the same note with its own command.
+    """
+
+    __slots__ = ("hint", "sentence")
+
+    sentence: str
+    hint: Hint
+
+    def __new__(cls, sentence: str, hint: Hint) -> Advice:
+        text = f"{sentence}: {playbook_command(hint)}" if sentence else playbook_command(hint)
+        advice = super().__new__(cls, text)
+        advice.sentence = sentence
+        advice.hint = hint
+        return advice
+
+
+def advice_in(value: object) -> list[Advice]:
+    """Return every advice in a value made of mappings and lists, each once, in the order of the value."""
+    if isinstance(value, Advice):
+        return [value]
+    parts: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, (list, tuple)):
+        parts = value
+    return list(dict.fromkeys(advice for part in parts for advice in advice_in(part)))
+
+
 def as_mapping(hint: Hint) -> dict[str, object]:
     """Return a hint as a mapping of JSON values; what is not said is left out."""
     mapping: dict[str, object] = {"verb": hint.verb, "fields": dict(hint.fields)}
@@ -61,6 +103,9 @@ def as_mapping(hint: Hint) -> dict[str, object]:
     if hint.note:
         mapping["note"] = hint.note
     return mapping
+
+
+UNDO_KEYS = ("undo", "undo_hint")
 
 
 def undo_keys(undo: Hint) -> dict[str, object]:

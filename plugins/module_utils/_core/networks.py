@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and addresses of the edge networks, one per tenant.
+"""Names and addresses of the proxy's networks: the entry network, and the edge networks, one per tenant.
 
 Note that this module is **private** to the collection.
 """
@@ -11,9 +11,19 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-__all__ = ("EDGE", "edge_network", "is_edge_network", "ula_subnet")
+__all__ = ("EDGE", "ENTRY", "ENTRY_BRIDGE", "contains_edge", "edge_network", "is_edge_network", "ula_subnet", "within")
 
 EDGE = "flowbiz_ext"
+
+ENTRY = "flowbiz_entry"
+"""The network of the proxy's default route and published ports. No container of a site or stack is on this network.
+
+A container's default route leads to the network whose name sorts first (every engine does so; ``gw_priority`` needs
+Docker 28), so this name sorts before the names of all edge networks.
+"""
+
+ENTRY_BRIDGE = "vsa-entry"
+"""The bridge of the entry network on the host. Its name is fixed, so that the host's firewall can name the bridge."""
 
 
 def edge_network(tenant: str | None) -> str:
@@ -26,6 +36,11 @@ def is_edge_network(name: str) -> bool:
     return name == EDGE or name.startswith(f"{EDGE}_")
 
 
+def contains_edge(name: str) -> bool:
+    """Say whether a name contains an edge network's name. Docker's DNS ignores case, so this does too."""
+    return EDGE in name.lower()
+
+
 def ula_subnet(name: str) -> str:
     """Return the IPv6 /64 of a network, from its name: Docker before 27 wants it said.
 
@@ -33,3 +48,9 @@ def ula_subnet(name: str) -> str:
     """
     digest = hashlib.sha256(f"flowbiz.vsa {name}".encode()).digest()
     return str(ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64)))
+
+
+def within(address: str, networks: tuple[str, ...]) -> bool:
+    """Say whether an address is in one of the networks."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return any(found in ipaddress.ip_network(network) for network in networks)

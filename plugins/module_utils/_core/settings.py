@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from . import forms
 from .errors import RefusedError
@@ -46,6 +46,15 @@ class Settings:
     * ``alert_command``, ``alert_url``: who is told when a certificate is late. The command is a program of the host
       that reads the message on its standard input. The URL is a webhook, or the path of a file of mode 0600 that holds
       the webhook's address.
+    * ``container_metadata``: ``closed`` if containers do not reach the provider's metadata addresses, else ``open``.
+    * ``container_host_ports``: the ports of the host that containers reach, a comma list with 80 and 443, or ``all``.
+    * ``client_connections``: how many requests one client may have in work at one site. NGINX counts each stream of
+      HTTP/2.
+    * ``site_connections``: how many requests may be in work at one site, whoever sends them.
+    * ``upstream_connections``: how many connections the proxy opens to one container.
+    * ``uploads``: how many large request bodies of one site the proxy keeps on disk at once.
+    * ``http2_streams``: how many streams one HTTP/2 connection may have open; a browser waits for a free one.
+    * ``proxy_generations``: how many generations of the proxy's configuration the host keeps, the live one included.
     """
 
     ca: str = "letsencrypt"
@@ -58,6 +67,22 @@ class Settings:
     dns_propagation: str | None = None
     alert_command: str | None = None
     alert_url: str | None = None
+    container_metadata: str = "closed"
+    container_host_ports: str = "80,443"
+    client_connections: int = 2000
+    site_connections: int = 4000
+    upstream_connections: int = 4000
+    uploads: int = 64
+    http2_streams: int = 128
+    # Not in the repr, which is part of Renderer.inputs: no file of the proxy depends on this setting.
+    proxy_generations: int = field(default=50, repr=False)
+
+    @property
+    def open_host_ports(self) -> tuple[int, ...] | None:
+        """Return the ports of ``container_host_ports``, None if containers reach all ports of the host."""
+        if self.container_host_ports == "all":
+            return None
+        return tuple(int(word) for word in self.container_host_ports.split(","))
 
     def as_dict(self) -> dict[str, object]:
         """Return the values by name."""
@@ -81,7 +106,7 @@ def parse_settings(data: object, *, where: str = "vsa.yml/") -> Settings:
     if data.get("schema", SETTINGS_SCHEMA) != SETTINGS_SCHEMA:
         raise RefusedError("this VSA does not know the settings' schema", field=f"{where}schema", value=data["schema"])
     given = {key: value for key, value in data.items() if key != "schema" and value is not None}
-    return Settings(**{key: _value(key, value, f"{where}{key}") for key, value in given.items()})
+    return Settings(**{key: _value(key, value, f"{where}{key}") for key, value in given.items()})  # type: ignore[arg-type]
 
 
 def setting_errors(requested: Mapping[str, object], unset: Sequence[str] = (), *, where: str) -> list[RefusedError]:
@@ -105,7 +130,39 @@ def setting_errors(requested: Mapping[str, object], unset: Sequence[str] = (), *
     return errors
 
 
-def _value(key: str, value: object, field: str) -> str:
+_NUMBERS = {
+    "client_connections": (1, 100_000),
+    "site_connections": (1, 100_000),
+    "upstream_connections": (1, 100_000),
+    "uploads": (1, 10_000),
+    "http2_streams": (1, 1024),
+    "proxy_generations": (50, 10_000),
+}
+
+
+def _host_ports(value: object, field: str) -> str:
+    """Return ``all``, or the ports in order, each once. The proxy's own ports are always among them."""
+    if value == "all":
+        return "all"
+    words = str(value).split(",") if isinstance(value, (int, str)) and not isinstance(value, bool) else []
+    ports = {forms.port(int(word) if word.isdecimal() else word, field=field) for word in words}
+    if not {80, 443} <= ports:
+        raise RefusedError(
+            "the proxy's ports are missing", field=field, value=value, expected="80,443 and more, or all"
+        )
+    return ",".join(str(port) for port in sorted(ports))
+
+
+def _value(key: str, value: object, field: str) -> str | int:
+    if key in _NUMBERS:
+        least, most = _NUMBERS[key]
+        return forms.whole_number(value, field=field, least=least, most=most)
+    if key == "container_host_ports":
+        return _host_ports(value, field)
+    if key == "container_metadata":
+        if value not in ("closed", "open"):
+            raise RefusedError("this is no switch", field=field, value=value, expected="closed or open")
+        return str(value)
     if key == "ca":
         return forms.ca(value, field=field)
     if key == "email":

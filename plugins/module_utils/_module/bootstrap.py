@@ -52,6 +52,7 @@ BOOTSTRAP_SPEC: dict[str, dict[str, Any]] = {
     "engine": {"type": "dict", "options": _ENGINE, "apply_defaults": True},
     "daemon": {"type": "dict", "options": _DAEMON, "apply_defaults": True},
     "directories": {"type": "list", "elements": "dict", "options": _DIRECTORY, "default": []},
+    "data_disk": {"type": "str"},
     "settings": {"type": "dict", "default": {}},
     "unset": _STRINGS,
     "ca_bundle": {"type": "str"},

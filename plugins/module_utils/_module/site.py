@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .._host.site.provision import ProvisionRequest
     from .._host.site.removal.run import RemovalRequest
     from .._host.site.rename import RenameRequest
+    from .._host.site.rollback import RollbackRequest
 
-__all__ = ("SITE_SPEC", "provision_request", "removal_request", "rename_request")
+__all__ = ("SITE_SPEC", "provision_request", "removal_request", "rename_request", "rollback_request")
 
 # The core checks the form of a value, not Ansible: an error of the core tells the operator what to do next.
 _OPTION: dict[str, dict[str, Any]] = {
@@ -31,6 +32,8 @@ _OPTION: dict[str, dict[str, Any]] = {
     ROUTES: {"type": "list", "elements": "raw"},
     NAMES: {"type": "list", "elements": "str"},
 }
+
+MOST_GENERATIONS = 999_999_999
 
 # No field of a manifest is secret. Without no_log Ansible warns about each option with "pass" in its name.
 SITE_SPEC: dict[str, dict[str, Any]] = {
@@ -51,7 +54,8 @@ def provision_request(params: Mapping[str, Any], run: RunContext) -> ProvisionRe
         fields=requested_fields(params),
         unset=tuple(params["unset"] or ()),
         external_port=None if external_port is None else forms.port(external_port, field="external_port"),
-        strict_dns=params["strict_dns"],
+        dns_check=params["dns_check"],
+        force=params["force"],
     )
 
 
@@ -65,6 +69,24 @@ def rename_request(params: Mapping[str, Any], run: RunContext) -> RenameRequest:
         to=forms.domain(params["to"], field="to"),
         templates=params["templates"] or {},
         redirect=params["redirect"],
+        dns_check=params["dns_check"],
+        force=params["force"],
+    )
+
+
+def rollback_request(params: Mapping[str, Any], run: RunContext) -> RollbackRequest:
+    """Return what a task with ``state=rolled_back`` asks for. VsaError if an option has not its form."""
+    from .._host.site.rollback import RollbackRequest
+
+    generation = params["generation"]
+    if generation is not None:
+        generation = forms.whole_number(generation, field="generation", least=1, most=MOST_GENERATIONS)
+    return RollbackRequest(
+        run=run,
+        domain=forms.domain(params["domain"]),
+        templates=params["templates"] or {},
+        generation=generation,
+        force=params["force"],
     )
 
 

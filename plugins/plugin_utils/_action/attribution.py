@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.display import Display
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.ids import new_audit_id
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.login import current_actor
 
-__all__ = ("run_options", "set_audit_id")
+__all__ = ("refusal", "run_options", "set_audit_id", "set_refusal")
 
 # The audit callback sets the id in Ansible's main process. The processes that run action plugins are forked from it.
 _recorded: dict[str, str] = {}
+# The lookup of the hosts refuses a run in the same process.
+_refused: list[VsaError] = []
 
 
 def set_audit_id(audit_id: str | None) -> None:
@@ -27,6 +30,16 @@ def set_audit_id(audit_id: str | None) -> None:
     _recorded.clear()
     if audit_id:
         _recorded["audit_id"] = audit_id
+
+
+def set_refusal(error: VsaError | None) -> None:
+    """Set why this run was refused before any host was asked, so that its record says so; None for a new run."""
+    _refused[:] = [error] if error else []
+
+
+def refusal() -> VsaError | None:
+    """Return why this run was refused before any host was asked, or None."""
+    return _refused[0] if _refused else None
 
 
 def run_options(arguments: Mapping[str, Any], task_vars: Mapping[str, Any], *, verb: str) -> dict[str, Any]:

@@ -8,11 +8,18 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.door import came_by_command
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import UsageError, VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import parse_hint, undo_keys
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import remarks
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.placement import Place, choose_host
 
 from .attribution import run_options
 from .templates import read_templates
@@ -40,9 +47,10 @@ class VsaAction(ActionBase):
         super().run(tmp, task_vars)
         self._vars = task_vars or {}
         try:
-            if self.one_host:
-                _refuse_several_hosts(self._vars)
-            return self.act()
+            elsewhere = self._elsewhere() if self.needs_one_host() else None
+            return elsewhere or _with_warnings(self.act(), self._vars)
+        except MissingLibraryError as error:
+            return {"failed": True, "changed": False, **error.on_controller(sys.executable).as_result()}
         except VsaError as error:
             return {"failed": True, "changed": False, **error.as_result()}
 
@@ -58,9 +66,37 @@ class VsaAction(ActionBase):
         """Return the verb for a task that names none."""
         return self.verb
 
+    def needs_one_host(self) -> bool:
+        """Say whether this task acts on exactly one host of the play."""
+        return self.one_host
+
+    def makes_sites(self) -> bool:
+        """Say whether this task may make a site that no host has."""
+        return False
+
     def needs_templates(self) -> bool:
         """Say whether this task's module renders the proxy's files."""
         return self.templates
+
+    def _elsewhere(self) -> dict[str, Any] | None:
+        """Return the result of a host that does not have the domain, None if this host is the one to act on.
+
+        If no host can be chosen, the first host of the play says why. The wrapper reads this as the error of the run.
+        """
+        hosts = list(self._vars.get("ansible_play_hosts_all") or ())
+        if len(hosts) < 2:
+            return None
+        here = self._vars.get("inventory_hostname")
+        places = _places(self._vars, hosts)
+        if places is None:
+            raise _several_hosts(hosts)
+        try:
+            chosen = choose_host(str(self._task.args.get("domain")), places, makes=self.makes_sites())
+        except VsaError as error:
+            if here != next(iter(self._vars.get("ansible_play_hosts") or hosts)):
+                return _passed_over("no host was chosen")
+            return {"failed": True, "changed": False, "vsa_of_run": True, **error.as_result()}
+        return None if chosen == here else _passed_over(f"the domain is on {chosen}")
 
     def execute(self, **more: Any) -> dict[str, Any]:
         """Call the module once; ``more`` are further options for this call."""
@@ -70,18 +106,56 @@ class VsaAction(ActionBase):
             options |= run_options(self._task.args, self._vars, verb=verb)
         if self.needs_templates():
             options["templates"] = read_templates(self._task.args.get("templates_dir"))
-        return dict(self._execute_module(module_name=self.module, module_args=options, task_vars=self._vars))
+        result = self._execute_module(module_name=self.module, module_args=options, task_vars=self._vars)
+        return _with_host_of_undo(dict(result), self._vars)
 
 
-def _refuse_several_hosts(task_vars: Mapping[str, Any]) -> None:
-    """Raise UsageError if the play has several hosts: a site lives on exactly one."""
-    hosts = list(task_vars.get("ansible_play_hosts_all") or ())
-    if len(hosts) > 1:
-        raise UsageError(
-            "this verb acts on exactly one host",
-            field="limit",
-            value=", ".join(hosts[:5]),
-            expected="one host",
-            there_are=hosts[:50],
-            hint=f"--limit {hosts[0]}",
-        )
+def _with_host_of_undo(result: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result whose undo names this host: only the controller knows the host's name in the inventory."""
+    undo, host = parse_hint(result.get("undo_hint")), task_vars.get("inventory_hostname")
+    if undo is None or not host:
+        return result
+    return {**result, **undo_keys(dataclasses.replace(undo, fields={**undo.fields, "limit": host}))}
+
+
+def _with_warnings(result: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result whose warnings hold what the steps remark: Ansible's own door shows no steps without ``-v``.
+
+    The command shows the steps themselves, so its runs get no further warnings.
+    """
+    if came_by_command(task_vars):
+        return result
+    found = remarks(result)
+    return {**result, "warnings": [*(result.get("warnings") or ()), *found]} if found else result
+
+
+def _passed_over(reason: str) -> dict[str, Any]:
+    return {"skipped": True, "changed": False, "skip_reason": reason}
+
+
+def _places(task_vars: Mapping[str, Any], hosts: list[str]) -> dict[str, Place | None] | None:
+    """Return what each host said about the domain, None if the play did not ask.
+
+    A playbook asks by a task that registers ``vsa_found``. A host that was lost before has no such variable.
+    """
+    known = task_vars.get("hostvars") or {}
+    # A HostVars of Ansible: its method get() takes no default.
+    answers = {host: known[host].get("vsa_found") for host in hosts if host in known}
+    if not any(isinstance(answer, Mapping) for answer in answers.values()):
+        return None
+    return {
+        host: Place.from_mapping(answer.get("place")) if isinstance(answer := answers.get(host), Mapping) else None
+        for host in hosts
+    }
+
+
+def _several_hosts(hosts: list[str]) -> UsageError:
+    """Return the error for a play of several hosts that did not ask which of them has the domain."""
+    return UsageError(
+        "this verb acts on exactly one host",
+        field="limit",
+        value=", ".join(hosts[:5]),
+        expected="one host",
+        there_are=hosts[:50],
+        hint=f"the same with --limit {hosts[0]}",
+    )

@@ -2,6 +2,7 @@
 # Entry point of the container vsa-certbot: runs `certbot renew` again and again. certbot itself decides what is due (by ARI,
 # otherwise by the rest of the lifetime), so a run without anything to renew costs nothing.
 set -u
+. /opt/vsa/clock.sh
 
 every=${VSA_RENEW_EVERY:-43200}
 state=/etc/letsencrypt/vsa-renew.state
@@ -13,12 +14,19 @@ nap() {
     wait $!
 }
 
+# For the health check.
+beat() {
+    uptime_seconds
+    # shellcheck disable=SC2154 # clock.sh sets seconds
+    echo "$seconds" >/run/vsa/loop
+}
+
 mkdir -p /run/vsa
-date +%s >/run/vsa/loop
+beat
 # A container that restarts in a loop must not contact the CA at each start.
 nap 30
 while :; do
-    date +%s >/run/vsa/loop
+    beat
     /bin/sh /opt/vsa/certbot.sh renew --quiet --no-random-sleep-on-renew \
         --deploy-hook "/bin/sh /opt/vsa/certbot-deployed.sh" &
     wait $!

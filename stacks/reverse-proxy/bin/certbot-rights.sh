@@ -1,10 +1,11 @@
 #!/bin/sh
 # Lets root and NGINX's workers, and nobody else, read certificates and keys. The workers open the files at run time, as
-# their own user, because the certificates are configured by variable.
+# their own user, because the certificates are configured by variable. The group is that of the directory above: a host of
+# before has another one there until the workers of this version serve.
 set -eu
 
 cd /etc/letsencrypt
-gid=${VSA_KEYS_GID:-101}
+gid=$(stat -c %g .)
 for top in live archive; do
     [ -d "$top" ] || continue
     find "$top" ! -type l \( ! -user 0 -o ! -group "$gid" \) -exec chown "0:$gid" {} +

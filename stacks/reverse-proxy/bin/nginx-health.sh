@@ -7,9 +7,12 @@ if ! curl -fsS -o /dev/null --max-time 3 --unix-socket /run/vsa-status.sock http
     exit 1
 fi
 
-beat=$(stat -c %Y /run/vsa/reloader 2>/dev/null || echo 0)
-now=$(date +%s)
-if [ $((now - beat)) -gt 120 ]; then
-    echo "the reloader gave no sign of life for $((now - beat)) s"
+. /opt/vsa/clock.sh
+beat=0
+IFS= read -r beat 2>/dev/null </run/vsa/reloader || :
+age_of "$beat"
+# shellcheck disable=SC2154 # clock.sh sets age
+if [ "$age" -gt 120 ]; then
+    echo "the reloader gave no sign of life for $age s"
     exit 1
 fi

@@ -5,6 +5,7 @@
 # also in the engine (proxy/nginx.py and store/layout.py of plugins/module_utils/_host), and a test compares them.
 set -u
 . /opt/vsa/lock.sh
+. /opt/vsa/clock.sh
 
 lock=/etc/nginx/vsa/.lock
 flag=/etc/letsencrypt/vsa-reload
@@ -92,21 +93,36 @@ due_logs() {
 # Rename, then reopen: NGINX writes to the renamed file until it has opened the new one, so no line is lost.
 rotate() {
     for file in $(due_logs "$which"); do
-        mv "$file" "$file.$now"
+        number=$now
+        # The clock may have been set back: an older log may have this number.
+        while [ -e "$file.$number" ] || [ -e "$file.$number.gz" ]; do
+            number=$((number + 1))
+        done
+        mv "$file" "$file.$number"
     done
     kill -USR1 1
     say "rotated the logs ($which)"
 }
 
-# Compresses rotated logs after an hour, when every program that follows a log has read it, and deletes those beyond the limits.
+# Compresses rotated logs after an hour, when every program that follows a log has read it, and deletes those beyond the limits:
+# the oldest beyond the number and the bytes of one log, then the oldest of the log that has the most bytes, until the total fits.
+# So a noisy site loses its own history, and never that of a quiet one.
 tidy() {
     find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' ! -name '*.gz' -mmin +60 -exec nice gzip -q {} \;
     find "$logs" -maxdepth 1 -type f -name '*.log.[0-9]*' -exec stat -c '%s %n' {} + |
         awk '{ name = $2; sub(/\.gz$/, "", name); stamp = name; sub(/.*\.log\./, "", stamp)
                sub(/\.[0-9]+$/, "", name); print stamp, $1, name, $2 }' |
         sort -rn |
-        awk -v keep="${VSA_LOG_KEEP:-14}" -v most="${VSA_LOG_TOTAL_BYTES:-2147483648}" \
-            '{ sum += $2; if (++count[$3] > keep || sum > most) print $4 }' |
+        awk -v keep="${VSA_LOG_KEEP:-14}" -v each="${VSA_LOG_SITE_BYTES:-536870912}" \
+            -v most="${VSA_LOG_TOTAL_BYTES:-2147483648}" '
+            { if (count[$3] >= keep || sum[$3] + $2 > each) { print $4; next }
+              total += $2; sum[$3] += $2; n = ++count[$3]; size[$3, n] = $2; file[$3, n] = $4 }
+            END { while (total > most) {
+                      noisy = ""
+                      for (name in sum) if (count[name] && (noisy == "" || sum[name] > sum[noisy])) noisy = name
+                      if (noisy == "") exit
+                      n = count[noisy]--
+                      print file[noisy, n]; total -= size[noisy, n]; sum[noisy] -= size[noisy, n] } }' |
         while IFS= read -r file; do
             rm -f "$file"
         done
@@ -115,7 +131,9 @@ tidy() {
 look_after_logs() {
     rotated=0
     IFS= read -r rotated 2>/dev/null <"$logs/.rotated" || echo "$now" >"$logs/.rotated"
-    if [ "$rotated" != 0 ] && [ $((now - rotated)) -ge "${VSA_LOG_MAX_AGE:-86400}" ]; then
+    age=$((now - rotated))
+    # A time in the future was written before the clock was set back.
+    if [ "$rotated" != 0 ] && { [ "$age" -ge "${VSA_LOG_MAX_AGE:-86400}" ] || [ "$age" -lt 0 ]; }; then
         which=all
         under_lock rotate && echo "$now" >"$logs/.rotated"
     elif [ -n "$(due_logs big)" ]; then
@@ -128,31 +146,34 @@ look_after_logs() {
 echo "$$" >"$run/reloader.started"
 have=
 IFS= read -r have 2>/dev/null <"$run/reload-seen"
-last=$(date +%s)
-hooked=0
-looked=0
+uptime_seconds
+# shellcheck disable=SC2154 # clock.sh sets seconds
+last=$seconds
+hooked=-60
+looked=-60
 say "watching for renewed certificates"
 while :; do
-    now=$(date +%s)
-    echo "$now" >"$run/reloader"
+    uptime_seconds
+    echo "$seconds" >"$run/reloader"
     want=
     IFS= read -r want 2>/dev/null <"$flag"
     # At once, but at most once per minute: a run may renew hundreds of certificates.
-    if [ "$want" != "$have" ] && [ $((now - hooked)) -ge 60 ]; then
-        hooked=$now
+    if [ "$want" != "$have" ] && [ $((seconds - hooked)) -ge 60 ]; then
+        hooked=$seconds
         say "certificates were renewed"
         if under_lock reload; then
             have=$want
-            last=$now
+            last=$seconds
             echo "$have" >"$run/reload-seen"
         fi
-    elif [ $((now - last)) -ge "${VSA_RELOAD_EVERY:-21600}" ]; then
-        last=$now
+    elif [ $((seconds - last)) -ge "${VSA_RELOAD_EVERY:-21600}" ]; then
+        last=$seconds
         under_lock reload
     fi
 
-    if [ $((now - looked)) -ge 60 ]; then
-        looked=$now
+    if [ $((seconds - looked)) -ge 60 ]; then
+        looked=$seconds
+        now=$(date +%s)
         # If this file has a new version, exit: the loop in nginx.sh starts the new one.
         [ -z "$(find "$0" -newer "$run/reloader.started")" ] || exit 0
         look_after_logs

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import random
-import socket
-import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,10 +15,11 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render imp
 
 import rig
 from proxyhost import ProxyHost
-from readings import is_refused, nginx_uri
+from rawclient import Client
+from readings import is_refused
+from spellings import PROTECTED, spellings
 
 SITE, ALIAS = "client.vsa.test", "alias.client.vsa.test"
-PROTECTED = ["/admin/", "/api/v2"]
 LOG = f"/srv/platform/reverse-proxy/logs/nginx/{SITE}.access.log"
 
 # Other paths, which have to pass.
@@ -33,29 +32,6 @@ LEGITIMATE = (
     "/x%20y", "/x%09y", "/%F0%9F%98%80", "/a%5Cb", "/(a)/[b]/{c}", "/a,b", "/a=b", "/a%3Bb", "/a|b", "/adm/in/",
     "/dmin/", "/%61", "/index.php/x", "/-/admin/", "/api/v1", "/api/", "/api/%76",
 )  # fmt: skip
-# The spellings that passed once, and their kind.
-PASSED_ONCE = (
-    "/;/admin/", "/.;/admin/", "/;x=1/admin/x", "/.;x/admin", "/;/;/admin/", "/./;/admin/", "/;%2f/admin/",
-    "/admin%0a", "/admin%0ax", "/admin%0d", "/admin%7f", "/admin%01/x", "/admin%250a", "/api/%0a/../v2",
-    "/%2561dmin/", "/%25%36%31dmin/", "/admin%252f", "/admin%253bx/", "/x%252f..%252fadmin/", "/admin;/", "/admin;x/y",
-    "/ADMIN/", "/Admin", "/admin\\", "/\\admin/", "/%5cadmin/", "/%255cadmin/", "/admin%3f", "/admin%23x", "/aPi/v2x",
-    "/api/;/v2", "/api;x/v2", "/api/.;/v2", "/api%2f;%2fv2", "/api/%2e;/v2", "/;\\%0a/admin",
-)  # fmt: skip
-_PIECES = (
-    "/ // /./ /;/ /.;/ /;x=1/ \\ %2f %5c %252f %255c %2e %252e . ; %3b %253b ;v=1 %0a %250a %7f a A %61 %41 %2561 "
-    "admin Admin adm%69n %61dmin api v2 V2 %76%32 x y b ?"
-).split()
-
-
-def _spellings(count: int) -> list[str]:
-    """Return so many targets that a protected path is a reading of, and NGINX takes for another path."""
-    chance = random.Random(20261129)  # the same ones in every run
-    found = dict.fromkeys(PASSED_ONCE)
-    while len(found) < count:
-        raw = "/" + "".join(chance.choice(_PIECES) for _ in range(chance.randrange(1, 8)))
-        if nginx_uri(raw) is not None and is_refused(raw, PROTECTED):
-            found[raw] = None
-    return list(found)
 
 
 @pytest.fixture(scope="module")
@@ -73,50 +49,20 @@ def host(proxy_vps: rig.Vps) -> Iterator[ProxyHost]:
     host.run("rm", "-rf", f"/srv/platform/reverse-proxy/data/htpasswd/{SITE}")
 
 
-class Client:
-    """One connection to the proxy, on which requests are sent as they are typed."""
-
-    def __init__(self, address: str) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        plain = socket.create_connection((address, 443), timeout=20)
-        self._tls = context.wrap_socket(plain, server_hostname=SITE)
-        self._stream = self._tls.makefile("rb")
-
-    def ask(self, target: str, *headers: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        """Send a request and return status, headers and body of the answer."""
-        lines = (f"{method} {target} HTTP/1.1", f"Host: {SITE}", *headers, "", "")
-        self._tls.sendall("\r\n".join(lines).encode("latin-1"))
-        status = int(self._stream.readline().split()[1])
-        fields = {}
-        while line := self._stream.readline().strip().decode("latin-1"):
-            name, _colon, value = line.partition(":")
-            fields[name.lower()] = value.strip()
-        if fields.get("transfer-encoding") == "chunked":
-            body = b""
-            while size := int(self._stream.readline(), 16):
-                body += self._stream.read(size)
-                self._stream.readline()
-            self._stream.readline()
-        else:
-            body = self._stream.read(int(fields.get("content-length") or 0))
-        return status, fields, body
-
-    def close(self) -> None:
-        self._stream.close()
-        self._tls.close()
-
-
 @pytest.fixture
 def ask(host: ProxyHost) -> Iterator[Any]:
     """``ask(target, *headers)``: on one connection while it lasts, then on another."""
-    clients = [Client(host.vps.ip)]
+    clients = [Client(host.vps.ip, SITE)]
 
     def send(target: str, *headers: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        answer = clients[-1].ask(target, *headers, method=method)
+        try:
+            answer = clients[-1].ask(target, *headers, method=method)
+        except ConnectionError:
+            clients.append(Client(host.vps.ip, SITE))
+            answer = clients[-1].ask(target, *headers, method=method)
         if answer[1].get("connection") == "close":
             clients[-1].close()
-            clients.append(Client(host.vps.ip))
+            clients.append(Client(host.vps.ip, SITE))
         return answer
 
     yield send
@@ -125,21 +71,20 @@ def ask(host: ProxyHost) -> Iterator[Any]:
 
 def test_a_password_holds_whatever_the_spelling(ask: Any) -> None:
     """No answer of the backend comes without the password, for any reading of the path (HTTP/1.1)."""
-    spellings = _spellings(600)
-    served = [target for target in spellings if ask(target)[0] not in (400, 401, 404)]
+    served = [target for target in spellings(600) if ask(target)[0] not in (400, 401, 404)]
     assert not served
     for prefix in PROTECTED:
         assert ask(prefix)[0] == 401
 
 
 def test_a_password_holds_whatever_the_spelling_by_http2(host: ProxyHost) -> None:
-    spellings = [target for target in _spellings(300) if "\\" not in target]
-    urls = "".join(f'url = "https://{SITE}{target}"\noutput = "/dev/null"\n' for target in spellings)
+    targets = [target for target in spellings(300) if "\\" not in target]
+    urls = "".join(f'url = "https://{SITE}{target}"\noutput = "/dev/null"\n' for target in targets)
     options = f'resolve = "{SITE}:443:127.0.0.1"\ninsecure\nsilent\nhttp2\npath-as-is\ngloboff\n'
     options += 'write-out = "%{http_code} %{http_version}\\n"\n'
     text = host.run("curl", "-K", "-", stdin=(options + urls).encode(), check=False)
     answers = [tuple(line.split()) for line in text.splitlines()]
-    assert len(answers) == len(spellings)
+    assert len(answers) == len(targets)
     assert {version for _status, version in answers} == {"2"}
     assert {status for status, _version in answers} <= {"400", "401", "404"}
 
@@ -174,6 +119,28 @@ def test_only_websocket_is_an_upgrade(ask: Any, target: str, upgrade: str) -> No
 def test_a_protected_path_has_no_upgrade_round_the_password(ask: Any) -> None:
     for upgrade in ("h2c", "websocket"):
         assert ask("/admin/", f"Upgrade: {upgrade}", "Connection: Upgrade")[0] == 401
+
+
+OTHER = "door.vsa.test"
+
+
+def test_another_path_to_a_protected_container_asks_for_the_password(host: ProxyHost, ask: Any) -> None:
+    """A route without its prefix leads to the same page, and so does a site of somebody else."""
+    routes = [{"path": path, "container": "web-1", "port": 3000} for path in ("/", "/folder/")]
+    stripped = {"path": "/open/", "container": "web-1", "port": 3000, "strip_prefix": True}
+    assert ask("/open/admin/")[0] == 200
+    made = host.provision(SITE, said={"container": None, "port": None, "routes": [*routes, stripped]})
+    text = f"{SITE}/open/admin/ asks for the same password as /admin/"
+    assert text in json.dumps(made), str(made)[:3000]
+    assert {target: ask(target)[0] for target in ("/open/admin/", "/open/admin", "/open/admin/x", "/open/api/v2")} == {
+        **dict.fromkeys(("/open/admin/", "/open/admin", "/open/admin/x", "/open/api/v2"), 401)
+    }
+    assert ask("/open/x")[0] == 200
+    assert ask("/open/;/admin/")[0] == 404
+    refused = host.provision(OTHER)
+    assert f"{OTHER}/admin/ would show without a password what {SITE} protects at /admin/" in json.dumps(refused)
+    assert OTHER not in json.dumps(host.disk())
+    host.provision(SITE, said={"container": None, "port": None, "routes": routes})
 
 
 def test_no_client_says_what_backends_believe(ask: Any) -> None:
@@ -222,12 +189,33 @@ def test_every_line_of_the_log_is_json(host: ProxyHost, ask: Any) -> None:
     host.get(SITE, "/", "--http2", "-H", cookie)
     host.get(SITE, "/", "--http1.1", "-H", cookie)
     host.get(SITE, "/", "-H", 'User-Agent: "\\\x01\x7f\xff', "-H", 'Referer: \\"}{')
-    # NGINX logs a byte that is not UTF-8 as it came; every reader of JSON replaces such a byte.
-    lines = host.run("iconv", "-c", "-f", "utf-8", "-t", "utf-8", LOG, check=False).splitlines()
-    read = [json.loads(line) for line in lines]
-    assert len(read) > 100
+    for sent in (
+        b"caf\xe9",
+        b"caf\xc3\xa9",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xc0\xaf",
+        b"a\xff" * 2000,
+        b"\xe2\x82",
+    ):
+        text = sent.decode("latin-1")
+        ask(f"/{text}", f"User-Agent: {text}", f"Referer: {text}")
+    # In base64, because the other tools of the tests read UTF-8 only.
+    content = base64.b64decode(host.run("base64", LOG))
+    read = [json.loads(line.decode()) for line in content.splitlines()]
+    assert {"café", "caf (and bytes that are not UTF-8)"} <= {entry["agent"] for entry in read}
+    assert len(read) > 15
     assert {type(entry["status"]) for entry in read} == {int}
     assert {entry["method_label"] for entry in read} <= {
         *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "other")
     }
     assert "PROPFIND" in {entry["method"] for entry in read}
+
+
+def test_a_site_that_leads_to_the_proxy_itself_is_refused(host: ProxyHost, vsa: Any) -> None:
+    """A request to such a site would come to the same site again and again."""
+    for name in ("vsa-nginx", "vsa-auth"):
+        words = ("site", "provision", "--domain", "loop.vsa.test", "--container", name, "--port", "443")
+        refused = vsa(*words)
+        assert refused.returncode == 3, refused.stdout + refused.stderr
+        assert "would be a loop" in refused.stdout + refused.stderr

@@ -76,6 +76,7 @@ _ALL = (
         context="pocketbase",
         go=("pocketbase", "PocketBase (MIT) is built once from its Go modules: about two minutes"),
     ),
+    Image("vsa-rig-backends:1", parent="vsa-rig-base:trixie", context="backends"),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",

@@ -54,6 +54,14 @@ class Services:
         for verb in ("clear-a", "clear-aaaa"):
             self._manage(verb, {"host": name})
 
+    def add_caa(self, name: str, value: str) -> None:
+        """Let ``name`` have one CAA record with the tag ``issue`` and this value."""
+        self._manage("add-caa", {"host": name, "policies": [{"tag": "issue", "value": value}]})
+
+    def fail_dns(self, name: str) -> None:
+        """Answer each question about ``name`` by SERVFAIL."""
+        self._manage("set-servfail", {"host": name})
+
     def _manage(self, verb: str, document: Mapping[str, object]) -> None:
         request = urllib.request.Request(f"{self.management_url}/{verb}", json.dumps(document).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=10):

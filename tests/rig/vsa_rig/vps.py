@@ -33,6 +33,10 @@ _UNPRIVILEGED = (
 #: Capabilities that a machine may lack, being a container or a small virtual machine itself, by their kernel numbers.
 _MAY_LACK = {"SYS_MODULE": 16, "SYS_RAWIO": 17, "SYS_BOOT": 22, "SYS_RESOURCE": 24, "SYS_TIME": 25, "MAC_ADMIN": 33}
 
+#: The folders on a real file system, which the overlay of the inner engine needs, by the ending of the volume's name.
+_TWO_DISKS = {"docker": "/var/lib/docker", "containerd": "/var/lib/containerd"}
+_ONE_DISK = {"docker": "/var/lib"}
+
 #: Seconds in which a VPS has to answer on port 22.
 _BOOT = 60.0
 
@@ -51,8 +55,11 @@ class Vps:
     scope: str = ""
 
     @classmethod
-    def create(cls, name: str, debian: str = "13", *, fresh: bool = True) -> Vps:
-        """Boot a VPS and return it once sshd answers. With ``fresh=False`` a running one of that name is kept."""
+    def create(cls, name: str, debian: str = "13", *, fresh: bool = True, one_disk: bool = False) -> Vps:
+        """Boot a VPS and return it once sshd answers. With ``fresh=False`` a running one of that name is kept.
+
+        With ``one_disk`` nothing is mounted at /var/lib/docker, as on a VPS that has one disk.
+        """
         if not fresh:
             try:
                 found = cls.get(name)
@@ -67,7 +74,8 @@ class Vps:
         with step(f"booting {name}, a fresh Debian {debian}"):
             _remove(name)
             with lock("addresses"):
-                _create_container(name, image, dns, labels={"vsa.rig.kind": "vps", "vsa.rig.debian": debian})
+                labels = {"vsa.rig.kind": "vps", "vsa.rig.debian": debian}
+                _create_container(name, image, dns, labels=labels, volumes=_ONE_DISK if one_disk else _TWO_DISKS)
             docker("cp", "-", f"{name}:/", input=_authorized_keys())
             docker("start", name)
             vps = cls.get(name)
@@ -245,14 +253,14 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if " " in value else value
 
 
-def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str]) -> None:
+def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str], volumes: dict[str, str]) -> None:
     ipv4, ipv6 = addresses()
     argv = ["create", "--name", name, "--hostname", name, "--network", NETWORK, "--ip", ipv4]
     argv += ["--ip6", ipv6] if ipv6 else []
     for key, value in {"vsa.rig": "1", "vsa.rig.scope": scope(), **labels}.items():
         argv += ["--label", f"{key}={value}"]
-    # The overlay of the inner engine needs a real file system. The volumes have names, so that they can have the label.
-    for volume, path in ((f"{name}-docker", "/var/lib/docker"), (f"{name}-containerd", "/var/lib/containerd")):
+    # The volumes have names, so that they can have the label.
+    for volume, path in ((f"{name}-{ending}", path) for ending, path in volumes.items()):
         docker("volume", "create", "--label", LABEL, "--label", f"vsa.rig.scope={scope()}", volume)
         argv += ["--volume", f"{volume}:{path}"]
     # Docker's own resolver listens on a loopback address, which an inner engine does not pass to its containers.

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import data_disk as core_disk
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import EDGE, ula_subnet
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings, parse_settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap import engine, listing
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap import data_disk, engine, listing
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/bootstrap"
@@ -44,7 +45,8 @@ def test_every_setting_can_be_said() -> None:
 def test_every_switch_is_a_concern() -> None:
     switches = {name for name in DEFAULTS if re.fullmatch("bootstrap_[a-z]+_enabled", name)}
     handed = {value.strip("{} ") for value in LOOK["concerns"].values()}
-    assert handed == switches - {"bootstrap_python_enabled"}, "without Python no module runs"
+    # Without Python no module runs, and the firewall has a module of its own, which looks for itself.
+    assert handed == switches - {"bootstrap_python_enabled", "bootstrap_firewall_enabled"}
     assert set(LOOK["concerns"]) == set(listing.Concerns.__dataclass_fields__)
 
 
@@ -52,6 +54,8 @@ def test_the_places_on_the_host_are_the_modules() -> None:
     assert VARS["__bootstrap_daemon_json"] == f"/{engine._DAEMON_JSON}"
     assert VARS["__bootstrap_daemon_old"] == str(engine._kept_file(Paths()))
     assert VARS["__bootstrap_vsa_yml"] == str(Paths().vsa_yml)
+    assert VARS["__bootstrap_data_disk_record"] == str(Paths().state / data_disk._RECORD)
+    assert VARS["__bootstrap_containerd_root"] == core_disk._CONTAINERD_FOLDER
     place = VARS["__bootstrap_ca_bundle"]
     assert place == listing._CA_BUNDLE
     assert parse_settings({"ca_bundle": place}).ca_bundle == place

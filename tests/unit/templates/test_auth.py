@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from making import make_renderer, make_site
 from nginx_text import Block, read_text
+from readings import is_refused
+from spellings import PROTECTED, spellings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -39,7 +44,7 @@ def test_the_script_and_the_main_file_speak_of_the_same_memory() -> None:
     script = make_renderer().auth()
     assert set(re.findall(r"ngx\.shared\.(\w+)", script)) == zones
     # The zone's size is in its name: NGINX tests a changed size and then fails to reload.
-    assert {name.rpartition("_")[2] for name in zones} == {"300s", "32k"}
+    assert {name.rpartition("_")[2] for name in zones} == {"300s", "24h", "kept"}
     variables = {it.args[0] for it in main.one("http").all("js_var")}
     assert variables == {
         "$vsa_auth_asked",
@@ -47,6 +52,9 @@ def test_the_script_and_the_main_file_speak_of_the_same_memory() -> None:
         "$vsa_auth_users",
         "$vsa_auth_realm",
         "$vsa_auth_status",
+        "$vsa_auth_given",
+        "$vsa_auth_nobody",
+        "$vsa_path_shape",
     }
     assert "{{" not in script
     assert "'/etc/nginx/htpasswd/'" in script.replace('"', "'")
@@ -58,6 +66,10 @@ def test_the_socket_is_where_compose_puts_it() -> None:
     assert socket == "unix:/run/vsa-auth/auth.sock"
     compose = (ROOT / "stacks/reverse-proxy/compose.yml").read_text()
     assert compose.count("auth-socket:/run/vsa-auth") == 2
+    # vsa-auth holds the memory too, so that the memory outlives NGINX's container.
+    assert compose.count("auth-passed:/run/vsa-passed") == 2
+    states = [arg for it in main.all("js_shared_dict_zone") for arg in it.args if arg.startswith("state=")]
+    assert states == ["state=/run/vsa-passed/passed.json", "state=/run/vsa-passed/key.json"]
     check = read_text((ROOT / "stacks/reverse-proxy/auth/nginx.conf").read_text())
     assert [it.args for it in check.walk() if it.name == "listen"] == [(socket,)]
 
@@ -105,3 +117,42 @@ def test_what_strips_a_prefix_does_so_below_a_protected_path_too() -> None:
         server.one("location", "=", "/api/admin"),
     ]
     assert len({location.value("proxy_pass") for location in places}) == 1
+
+
+# -- the paths that the script does not read ---------------------------------------------------------------------------
+
+LOCATIONS = [{"path": path, "container": "web-1", "port": 3000} for path in ("/", "/blog/")]
+
+
+def skipped() -> Callable[[str], bool]:
+    """Return what says whether NGINX itself finds the path of a request clear, by the two patterns of the text."""
+    site = make_renderer().site(make_site(routes=LOCATIONS, auth=PROTECTED))
+    near = re.search(r'if \(\$request_uri ~\* "(.+)"\)', site)
+    main = make_renderer().main(any_http3=False, any_auth=True)
+    plain = re.search(r'"~(.+)" plain;', main)
+    assert near
+    assert plain
+    begins = re.compile(near[1], re.IGNORECASE)
+    spelling = re.compile(plain[1].replace(r"\z", r"\Z"))
+    return lambda target: bool(spelling.search(target)) and not begins.search(target)
+
+
+def test_no_spelling_of_a_protected_path_is_kept_from_the_script() -> None:
+    assert [target for target in spellings(2000) if SKIPPED(target)] == []
+    below = [f"{path.rstrip('/')}{end}" for path in PROTECTED for end in ("", "/", "/x", "?x", "x")]
+    assert [target for target in below if SKIPPED(target)] == []
+
+
+def test_usual_paths_are_spared_the_script() -> None:
+    usual = ["/", "/blog/", "/assets/index-DkR3_x.js", "/a.b/c", "/x?y=/admin/%2f;", "/api/v1/users/7/"]
+    assert [target for target in usual if not SKIPPED(target)] == []
+
+
+SKIPPED = skipped()
+LETTERS = st.sampled_from([*"/.;%\\?#aA2fFxX~@-", "/admin", "/ADMIN", "api", "/v2", "%2f", "%2e", "..", "//", "\n"])
+
+
+@given(st.lists(LETTERS, max_size=12).map("".join))
+def test_what_the_script_does_not_read_has_no_reading_that_is_protected(path: str) -> None:
+    target = f"/{path}"
+    assert not (SKIPPED(target) and is_refused(target, PROTECTED))

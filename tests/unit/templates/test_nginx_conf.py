@@ -71,6 +71,13 @@ def test_settings_of_the_host(field: str, value: str, directive: tuple[str, ...]
     assert found == [directive]
 
 
+def test_names_that_cannot_be_resolved_do_not_hide_the_rest_of_the_error_log() -> None:
+    # The resolver writes outside of a request, at the level error.
+    outside = [log.args for log in main().all("error_log")]
+    assert outside == [("/var/log/nginx/error.log", "crit"), ("/var/log/nginx/background.log", "warn")]
+    assert http().one("error_log").args == ("/var/log/nginx/error.log", "warn")
+
+
 def test_the_pid_file_and_every_socket_lie_on_the_tmpfs() -> None:
     # After a SIGKILL a stale socket elsewhere makes NGINX loop on bind().
     tree = main()
@@ -146,6 +153,29 @@ def test_the_status_says_generation_and_worker() -> None:
 
 def test_the_mark_asks_for_its_key() -> None:
     assert variables(http())["$vsa_marker"] == {"default": "0", MARKER: "1"}
+
+
+def test_a_visit_by_vsa_is_neither_logged_nor_counted_nor_passed_on() -> None:
+    table = variables(http())
+    assert table["$vsa_logged"] == {"default": "1", "1": "0"}
+    assert table["$vsa_counted"] == {"default": "$vsa_client", "1": ""}
+    assert table["$vsa_counted_at_site"] == {"default": "$vsa_client$server_name", "1": ""}
+    assert table["$vsa_counted_site"] == {"default": "$server_name", "1": ""}
+    assert ("X-VSA-Marker", "") in [it.args for it in http().all("proxy_set_header")]
+
+
+def test_a_visit_is_told_who_answered() -> None:
+    table = dict(variables(http())["$vsa_answer"])
+    assert table.pop("default") == "", "nobody else gets the header"
+    patterns = {re.compile(pattern.removeprefix("~").replace(r"\z", r"\Z")): said for pattern, said in table.items()}
+
+    def answer(marker: str, header_time: str) -> str:
+        return next((said for pattern, said in patterns.items() if pattern.search(f"{marker} {header_time}")), "")
+
+    assert answer("1", "0.004") == "backend"
+    assert answer("1", "-, 0.010") == "backend"
+    assert answer("1", "0.010, -") == answer("1", "") == "proxy"
+    assert answer("0", "0.004") == answer("0", "-") == ""
 
 
 def test_a_client_is_an_ipv4_address_or_an_ipv6_network_of_64_bits() -> None:

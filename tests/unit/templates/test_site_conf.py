@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PROFILES
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.profiles import PROFILES, UNNAMED
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 
 from making import make_renderer, make_site
@@ -29,7 +29,8 @@ def servers(**fields: Any) -> tuple[Block | None, Block]:
 
 def routes(own: Block) -> list[Block]:
     """Return the locations that lead to a backend."""
-    return [block for block in own.all("location") if block.all("proxy_pass")]
+    found = [block for block in own.all("location") if block.all("proxy_pass")]
+    return [block for block in found if not block.args[0].startswith("@vsa_")]
 
 
 def route(path: str, container: str = "web-1", port: int = 3000, **more: str) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def test_a_container_and_port_have_one_upstream_however_many_routes() -> None:
     blocks = tree(routes=[route("/a"), route("/b"), route("/c", port=1)]).all("upstream")
     assert [block.args for block in blocks] == [("shop.example.com_web-1_3000",), ("shop.example.com_web-1_1",)]
     for block in blocks:
-        assert block.one("server").args[1:] == ("resolve", "max_fails=0")
+        assert block.one("server").args[1:] == ("resolve", "max_fails=0", "max_conns=4000")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,8 @@ def test_plain_http_and_aliases_are_sent_to_the_domain() -> None:
 )
 def test_a_missing_final_slash_keeps_the_method(paths: list[str], slashless: list[str]) -> None:
     _aliases, own = servers(routes=[route(path) for path in paths])
-    found = [block for block in own.all("location") if block.all("if") and block.args[1] != MARKER[1]]
+    found = [block for block in own.all("location") if block.all("if") and block.args[0] == "="]
+    found = [block for block in found if block.args != MARKER]
     assert [block.args for block in found] == [("=", path) for path in slashless]
     for block, path in zip(found, slashless, strict=True):
         method_kept(block, f"{path}/$is_args$args")
@@ -187,6 +189,7 @@ def test_security_headers_stand_on_the_server_and_nothing_below_takes_them_away(
         "X-Content-Type-Options",
         "X-Frame-Options",
         "Referrer-Policy",
+        "X-VSA-Answer",
         "Alt-Svc",
     }
     assert all(it.args[-1] == "always" for it in own.all("add_header"))
@@ -267,13 +270,14 @@ def test_allow_lists_close_every_route_to_the_rest(allow: list[str]) -> None:
 def test_a_rate_limit_holds_for_every_route(fields: dict[str, Any], rate: str, burst: int) -> None:
     main = tree(**fields, routes=[route("/"), route("/api/", "api-1")])
     key, zone, said = main.one("limit_req_zone").args
-    assert (key, said) == ("$vsa_client", f"rate={rate}")
+    assert (key, said) == ("$vsa_counted", f"rate={rate}")
     name = zone.removeprefix("zone=").partition(":")[0]
     own = main.all("server")[-1]
     for location in routes(own):
         # NGINX refuses burst=0; without the word there is none.
         assert location.value("limit_req") == (f"zone={name}", *((f"burst={burst}", "nodelay") if burst else ()))
-    assert sum(block.name == "limit_req" for block in main.walk()) == 2
+    # Twice a route and its twin: a request goes through one of both.
+    assert sum(block.name == "limit_req" for block in main.walk()) == 4
 
 
 def test_a_zone_with_another_key_or_rate_has_another_name() -> None:
@@ -285,7 +289,7 @@ def test_a_zone_with_another_key_or_rate_has_another_name() -> None:
 
 
 def test_without_a_rate_there_is_no_limit() -> None:
-    assert not [block for block in tree().walk() if block.name.startswith("limit_")]
+    assert not [block for block in tree().walk() if block.name.startswith("limit_req")]
 
 
 @pytest.mark.parametrize("trusted", [[], ["198.51.100.0/24"], ["10.0.0.0/8", "2001:db8::/32"]])
@@ -299,20 +303,21 @@ def test_only_trusted_proxies_may_say_who_the_client_is(trusted: list[str]) -> N
 @pytest.mark.parametrize(
     ("site", "route_profile", "body_size", "profile"),
     [
-        (None, None, None, "web"),
+        (None, None, None, None),
         *((name, None, None, name) for name in PROFILES),
         ("web", "llm", None, "llm"),
         (None, "upload", None, "upload"),
-        (None, None, "7m", "web"),
+        (None, None, "7m", None),
+        ("web", None, "7m", "web"),
         ("upload", None, "0", "upload"),
         ("upload", "sse", "7m", "sse"),
     ],
 )
-def test_profiles(site: str | None, route_profile: str | None, body_size: str | None, profile: str) -> None:
+def test_profiles(site: str | None, route_profile: str | None, body_size: str | None, profile: str | None) -> None:
     more = {} if route_profile is None else {"profile": route_profile}
     _aliases, own = servers(profile=site, body_size=body_size, routes=[route("/", **more)])
     (location,) = routes(own)
-    wanted = PROFILES[profile]
+    wanted = PROFILES[profile] if profile else UNNAMED
     assert location.value("client_max_body_size") == (body_size or wanted.body_size,)
     for name in ("buffering", "request_buffering", "read_timeout", "send_timeout"):
         assert location.value(f"proxy_{name}") == (getattr(wanted, name),)
@@ -320,7 +325,8 @@ def test_profiles(site: str | None, route_profile: str | None, body_size: str | 
 
 def test_nothing_that_streams_is_held_back() -> None:
     # A proxy that buffers a stream is the field's commonest complaint.
-    assert {profile.buffering for profile in PROFILES.values()} == {"off"}
+    assert {name for name, profile in PROFILES.items() if profile.buffering == "on"} == {"web"}
+    assert UNNAMED.buffering == "off"
     assert {name for name, profile in PROFILES.items() if profile.request_buffering == "off"} == {"upload", "llm"}
     assert {name for name, profile in PROFILES.items() if profile.read_timeout == "1h"} == {
         "sse",
@@ -424,4 +430,116 @@ def test_a_backends_own_errors_pass() -> None:
 def test_one_log_for_all_that_a_site_answers() -> None:
     for server in servers(aliases=["www.example.com"]):
         assert server is not None
-        assert server.value("access_log") == ("/var/log/nginx/shop.example.com.access.log", "vsa")
+        assert server.value("access_log") == ("/var/log/nginx/shop.example.com.access.log", "vsa", "if=$vsa_logged")
+
+
+# Buffering and limits
+
+
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+def test_a_backend_can_switch_buffering_off_and_never_on(profile: str | None) -> None:
+    _aliases, own = servers(profile=profile)
+    for location in [block for block in own.all("location") if block.all("proxy_pass")]:
+        ignores = location.value("proxy_ignore_headers") == ("X-Accel-Buffering",)
+        assert ignores == (location.value("proxy_buffering") == ("off",))
+
+
+def twins(own: Block, location: Block) -> dict[str, Block]:
+    """Return the locations that serve some requests of a route, by the variable that sends a request there."""
+    places = [it.args[1] for it in location.all("set") if it.args[0] == "$vsa_twin"]
+    asked = [it.args[0] for it in location.all("if")]
+    assert {it.one("return").args for it in location.all("if")} <= {("418",)}
+    found = [next(it for it in own.all("location") if it.args == (f"@vsa_{place}",)) for place in places]
+    return dict(zip(asked, found, strict=True))
+
+
+def differences(location: Block, twin: Block) -> set[str]:
+    """Return the names of the directives that differ between a route and its twin."""
+    apart = {"set", "if", "#"}
+    sides = [{(it.name, it.args) for it in side.children if it.name not in apart} for side in (location, twin)]
+    return {name for name, _args in sides[0] ^ sides[1]}
+
+
+def test_a_buffered_route_serves_streams_by_its_twin() -> None:
+    more = {"auth": ["/admin/"], "allow": ["203.0.113.0/24"], "rate_limit": "5r/s"}
+    _aliases, own = servers(profile="web", routes=[route("/"), route("/admin/"), route("/api/", profile="llm")], **more)
+    assert ("418", "=", "@vsa_$vsa_twin") in [it.args for it in own.all("error_page")]
+    buffered = [it for it in routes(own) if it.value("proxy_buffering") == ("on",)]
+    found = [twins(own, location)["$vsa_wants_stream"] for location in buffered]
+    assert len(found) == len([it for it in own.all("location") if it.args[0].startswith("@vsa_stream_")]) > 0
+    for location, twin in zip(buffered, found, strict=True):
+        # What is passed on at once is not on the disk, so nothing counts it.
+        assert differences(location, twin) == {
+            *("proxy_buffering", "proxy_ignore_headers", "proxy_request_buffering", "limit_conn")
+        }
+        assert [it.args[0] for it in twin.all("limit_conn")] == ["vsa_clients_16m", "vsa_sites_4m"]
+
+
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+def test_a_body_that_no_header_announces_is_small(profile: str | None) -> None:
+    """By HTTP/2, a GET may have a body without a length. No limit can count the body before it is on the disk."""
+    more = {"auth": ["/admin/"], "allow": ["203.0.113.0/24"], "rate_limit": "5r/s"}
+    _aliases, own = servers(profile=profile, routes=[route("/"), route("/admin/")], **more)
+    for location in routes(own):
+        on_disk = location.value("proxy_request_buffering") == ("on",)
+        assert ("$vsa_bodiless" in twins(own, location)) == on_disk
+        if on_disk:
+            twin = twins(own, location)["$vsa_bodiless"]
+            assert twin.value("client_max_body_size") == ("1m",)
+            assert differences(location, twin) == {"client_max_body_size"}
+
+
+@pytest.mark.parametrize(("size", "has_twin"), [("1m", False), ("512k", False), ("1025k", True), ("0", True)])
+def test_a_site_of_small_bodies_needs_no_twin(size: str, has_twin: bool) -> None:
+    _aliases, own = servers(body_size=size)
+    (location,) = routes(own)
+    assert bool(twins(own, location)) == has_twin
+
+
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+def test_issue_14_item_7_who_asks_for_a_stream_is_never_buffered(profile: str | None) -> None:
+    _aliases, own = servers(profile=profile, routes=[route("/"), route("/api/")])
+    for location in routes(own):
+        if location.value("proxy_buffering") == ("off",):
+            continue
+        twin = twins(own, location)["$vsa_wants_stream"]
+        # The request for a stream is looked at first: its twin keeps nothing on the disk.
+        assert location.all("if")[0].args == ("$vsa_wants_stream",)
+        assert twin.value("proxy_buffering") == twin.value("proxy_request_buffering") == ("off",)
+
+
+def test_issue_14_item_7_a_manifest_of_before_without_a_profile_keeps_its_behaviour() -> None:
+    _aliases, own = servers()
+    [location] = [it for it in own.all("location") if it.args == ("/",)]
+    names = ("client_max_body_size", "proxy_buffering", "proxy_request_buffering", "proxy_read_timeout")
+    assert [location.value(name) for name in names] == [("64m",), ("off",), ("on",), ("60s",)]
+    assert [it.args for it in location.all("if")] == [("$vsa_bodiless",)]
+
+
+def test_no_buffering_no_twin() -> None:
+    _aliases, own = servers(profile="upload")
+    assert not [it for it in own.all("location") if it.args[0].startswith("@")]
+    assert "418" not in [it.args[0] for it in own.all("error_page")]
+
+
+def test_limits_are_the_sites_or_the_hosts() -> None:
+    settings = Settings(client_connections=11, site_connections=12, upstream_connections=13, uploads=14)
+    renderer = make_renderer(settings=settings)
+    for fields, expected in (
+        ({}, ("11", "12", "14", "13")),
+        (
+            {"client_connections": 21, "site_connections": 22, "uploads": 24, "upstream_connections": 23},
+            ("21", "22", "24", "23"),
+        ),
+    ):
+        text = read_text(renderer.site(make_site(**fields)))
+        (location,) = routes(text.all("server")[-1])
+        limits = [it.args for it in location.all("limit_conn")]
+        zones = ("vsa_clients_16m", "vsa_sites_4m", "vsa_upload_4m")
+        assert limits == list(zip(zones, expected[:3], strict=True))
+        assert text.one("upstream").one("server").args[-1] == f"max_conns={expected[3]}"
+
+
+def test_a_body_that_is_passed_on_is_not_on_disk_and_does_not_count() -> None:
+    _aliases, own = servers(profile="upload")
+    assert [it.args[0] for it in routes(own)[0].all("limit_conn")] == ["vsa_clients_16m", "vsa_sites_4m"]

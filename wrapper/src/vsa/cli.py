@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import importlib
 import os
 import sys
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import click
@@ -12,15 +15,80 @@ from vsa.ansible.failure import REPORT_IT
 from vsa.command.flags import in_own_words
 from vsa.command.options import Group
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
-from vsa.verbs import audit, auth, bootstrap, cert, completion, site, stack, vhost
 
-__all__ = ("cli", "main")
+__all__ = ("SHORT_FORMS", "cli", "main")
+
+SHORT_FORMS = {"status": ("host", "status"), "ping": ("host", "ping")}
+"""Verbs that are typed so often that their noun may be left out."""
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+# The nouns in the order of --help, each with the name of its command in the file of the noun.
+_NOUNS = {
+    "bootstrap": "bootstrap_command",
+    "host": "group",
+    "stack": "group",
+    "site": "group",
+    "auth": "group",
+    "cert": "group",
+    "vhost": "group",
+    "audit": "group",
+    "init": "init_command",
+    "completion": "completion_command",
+    "help": "help_command",
+}
+
+
+class _Nouns(MutableMapping[str, click.Command]):
+    """The commands of the nouns. A file of verbs is imported when somebody asks for its noun: a verb needs one."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, click.Command | None] = dict.fromkeys(_NOUNS)
+
+    def __getitem__(self, noun: str) -> click.Command:
+        made = self._made[noun]
+        if made is None:
+            made = getattr(importlib.import_module(f"vsa.verbs.{noun}"), _NOUNS[noun])
+            self._made[noun] = made
+        return made
+
+    def __setitem__(self, noun: str, command: click.Command) -> None:
+        self._made[noun] = command
+
+    def __delitem__(self, noun: str) -> None:
+        del self._made[noun]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+class _Vsa(Group):
+    """The command ``vsa``, which knows the short forms besides its nouns."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        self.commands = _Nouns()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a noun, or of a verb without its noun."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None or cmd_name not in SHORT_FORMS:
+            return found
+        noun, verb = SHORT_FORMS[cmd_name]
+        group = self.commands[noun]
+        return group.commands[verb] if isinstance(group, click.Group) else None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the short forms, then the nouns."""
+        return [*SHORT_FORMS, *super().list_commands(ctx)]
+
+
 @click.group(
-    cls=Group,
+    cls=_Vsa,
     context_settings=_CONTEXT,
     no_args_is_help=True,
     examples=(
@@ -36,19 +104,6 @@ def cli() -> None:
     """
 
 
-for _command in (
-    bootstrap.bootstrap_command,
-    stack.group,
-    site.group,
-    auth.group,
-    cert.group,
-    vhost.group,
-    audit.group,
-    completion.completion_command,
-):
-    cli.add_command(_command)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit code. A failure prints an error; only ``-vvv`` shows a traceback."""
     words = sys.argv[1:] if arguments is None else arguments
@@ -57,6 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
             # A terminal that cannot show a character shows a question mark instead.
             stream.reconfigure(errors="replace")
     try:
+        _refuse_bytes(words)
         code = cli.main(args=words, prog_name="vsa", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         if "--json" in words:
@@ -79,9 +135,22 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if "-vvv" in words:
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            # Only what the caller chose is that long: XDG_STATE_HOME, say.
+            return _fail(words, UsageError("no file can have this name", field="path", value=str(error.filename)))
         name = type(error).__name__
         return _fail(words, VsaError(f"{name}: {error}", state="", hint=REPORT_IT, exit_code=EXIT_INTERNAL))
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _refuse_bytes(words: list[str]) -> None:
+    """Raise UsageError if a word of the command line is not text in the encoding of this machine.
+
+    Python hands such bytes over as surrogates, which no file, no index and no terminal takes.
+    """
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError("this is not text", field="argument", value=word, expected="UTF-8")
 
 
 def _of_click(error: click.UsageError) -> UsageError:
@@ -114,7 +183,10 @@ def _fail(words: list[str], error: VsaError) -> int:
 def _verb(words: list[str]) -> str | None:
     """Return the verb that the words name, as documents have it (``site.provision``)."""
     rest = iter(words)
-    noun = next((cli.commands[word] for word in rest if word in cli.commands), None)
+    first = next((word for word in rest if word in cli.commands or word in SHORT_FORMS), None)
+    if first in SHORT_FORMS:
+        return ".".join(SHORT_FORMS[first])
+    noun = cli.commands.get(first or "")
     if not isinstance(noun, click.Group):
         return None if noun is None else noun.name
     verb = next((word for word in rest if word in noun.commands), None)

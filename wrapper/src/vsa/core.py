@@ -1,24 +1,22 @@
 """The only file of the wrapper that imports the pure core of the collection.
 
 All other files of the wrapper import the names from here. So there is one import to look at if the two do not fit.
+Names that few verbs need are imported when a file asks for them (PEP 562), because everything that is imported here
+delays every command.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, forms, ids, settings
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import REVOCATION_REASONS
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
-    refuse_force_for_all,
-    refuse_purge_of_what_stays,
-    refuse_said_and_unset,
-)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core import errors, ids
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.door import COMMAND, DOOR
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_DUE,
     EXIT_INTERNAL,
@@ -29,6 +27,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     EXIT_ROLLED_BACK,
     EXIT_UNREACHABLE,
     EXIT_USAGE,
+    NOTHING_CHANGED,
     STATUS,
     InternalError,
     RefusedError,
@@ -37,14 +36,26 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     announced_outcome,
     worst_exit,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import env_value
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import NOTHING, escaped_json, escaped_lines, word
+
+if TYPE_CHECKING:
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import STATES as RUN_STATES
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import Query as RunQuery
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import moment
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.options import REVOCATION_REASONS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
+        refuse_force_for_all,
+        refuse_purge_with_kept_container,
+        refuse_set_and_unset,
+    )
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.rules.catalogue import NAMES as FINDINGS
 
 __all__ = (
+    "COMMAND",
+    "DOOR",
     "EXIT_DUE",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
@@ -54,33 +65,66 @@ __all__ = (
     "EXIT_ROLLED_BACK",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
+    "FINDINGS",
+    "NOTHING",
+    "NOTHING_CHANGED",
     "PROFILES",
     "REVOCATION_REASONS",
+    "RUN_STATES",
     "STATUS",
     "Hint",
     "InternalError",
     "RefusedError",
+    "RunQuery",
     "UsageError",
     "VsaError",
     "announced_outcome",
     "audit_id",
     "checked",
     "collections_root",
+    "escaped_json",
+    "escaped_lines",
+    "moment",
     "parse_hint",
     "refuse_contradictions",
     "refuse_force_for_all",
-    "refuse_purge_of_what_stays",
-    "refuse_said_and_unset",
+    "refuse_purge_with_kept_container",
+    "refuse_set_and_unset",
     "setting",
     "site_fields",
     "version",
+    "word",
     "worst_exit",
 )
 
 
 # Values that no error shows: they are secrets, or may be.
 _SECRET_FORMS = ("password", "env_value")
+_CORE = errors.__name__.rpartition(".")[0]
+# Names of the core that are imported when they are asked for, each with its file and its name there.
+_LATER = {
+    "FINDINGS": ("stack.rules.catalogue", "NAMES"),
+    "PROFILES": ("forms", "PROFILES"),
+    "RUN_STATES": ("audit.query", "STATES"),
+    "RunQuery": ("audit.query", "Query"),
+    "moment": ("audit.query", "moment"),
+    "REVOCATION_REASONS": ("cert.options", "REVOCATION_REASONS"),
+    "refuse_contradictions": ("site.requested", "refuse_contradictions"),
+    "refuse_force_for_all": ("contradictions", "refuse_force_for_all"),
+    "refuse_purge_with_kept_container": ("contradictions", "refuse_purge_with_kept_container"),
+    "refuse_set_and_unset": ("contradictions", "refuse_set_and_unset"),
+}
 _SETTINGS = ("alert_command", "alert_url", "dns_plugin", "loki_url")
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of the core that is imported only now."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    file, there = _LATER[name]
+    found = getattr(importlib.import_module(f"{_CORE}.{file}"), there)
+    globals()[name] = found
+    return found
 
 
 def audit_id() -> str:
@@ -95,8 +139,14 @@ def checked(form: str, value: str, *, field: str) -> Any:
     Raises :class:`UsageError` with the field as typed, the value and the expected form. At this door a value that has
     not its form is a usage error, because no host was asked.
     """
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import env_value
+
     try:
         if form in _SETTINGS:
+            from ansible_collections.flowbiz.vsa.plugins.module_utils._core import settings
+
             return settings.parse_settings({form: value}, where="").as_dict()[form]
         special: dict[str, Callable[..., Any]] = {
             "route": requested.parse_route,
@@ -111,6 +161,8 @@ def checked(form: str, value: str, *, field: str) -> Any:
 
 def setting(text: str, *, field: str) -> tuple[str, Any]:
     """Return field and value of ``FIELD=VALUE`` in normal form. Raises :class:`UsageError`, as :func:`checked` does."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
+
     try:
         return requested.parse_setting(text)
     except errors.VsaError as error:
@@ -126,6 +178,8 @@ def setting(text: str, *, field: str) -> tuple[str, Any]:
 
 def site_fields() -> tuple[str, ...]:
     """Return the fields of a manifest that can go back to their defaults."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import manifest as site
+
     return tuple(name for name in site.FIELDS if name not in site.NEVER_UNSET)
 
 

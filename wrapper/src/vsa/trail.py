@@ -32,10 +32,13 @@ __all__ = (
     "actor_option",
     "index",
     "places",
+    "record_of",
     "recorded",
+    "row_of",
     "scratch_index",
     "send",
     "trail",
+    "unrecorded",
     "verdict",
 )
 
@@ -70,6 +73,20 @@ def index(of: Places | None = None) -> Index:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Index as Kept
 
     return Kept(of or places())
+
+
+def row_of(run: Mapping[str, Any]) -> Row:
+    """Return a run of a host's own trail, as the module audit_info returned it."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.index import Row as Made
+
+    return Made(**{**run, "hosts": tuple(run["hosts"]), "sites": tuple(run["sites"])})
+
+
+def record_of(values: Mapping[str, Any]) -> AuditRecord:
+    """Return a record of a host's own trail, as the module audit_info returned it."""
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import from_dict
+
+    return from_dict(values)
 
 
 @contextlib.contextmanager
@@ -173,6 +190,12 @@ def recorded(
         recording.close(_word(EXIT_INTERNAL), error=type(error).__name__)
         raise
     recording.close(_word(EXIT_OK))
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[Recording]:
+    """Yield the recording of a run that leaves no record."""
+    yield Recording(None, warn=lambda words: None, config=None, masker=None)
 
 
 def _registered(

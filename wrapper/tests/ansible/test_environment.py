@@ -26,9 +26,26 @@ def test_what_is_not_listed_is_not_seen(name: str) -> None:
     assert "canary" not in "".join(made(**{name: "canary"}).values())
 
 
-@pytest.mark.parametrize("name", ["HOME", "SSH_AUTH_SOCK", "LC_ALL", "SUDO_USER", "ANSIBLE_VAULT_PASSWORD_FILE"])
+@pytest.mark.parametrize("name", ["HOME", "SSH_AUTH_SOCK", "LC_TIME", "SUDO_USER", "ANSIBLE_VAULT_PASSWORD_FILE"])
 def test_what_is_listed_is_handed_on(name: str) -> None:
     assert made(**{name: "kept"})[name] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [
+        ({"LC_ALL": "C.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8"}, None),
+        ({}, None),
+        # A script that wants output it can parse, an old setting, and the locale of a workstation that a server lacks.
+        ({"LC_ALL": "C"}, "C.UTF-8"),
+        ({"LANG": "POSIX"}, "C.UTF-8"),
+        ({"LC_CTYPE": "tlh_QX.ISO-8859-1", "LANG": "C.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "tlh_QX.UTF-8"}, "C.UTF-8"),
+    ],
+)
+def test_ansible_gets_a_locale_with_which_it_starts(caller: dict[str, str], expected: str | None) -> None:
+    assert made(**caller).get("LC_ALL") == expected
 
 
 def test_what_we_set_cannot_be_set_by_the_caller() -> None:

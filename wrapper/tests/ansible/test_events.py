@@ -46,7 +46,11 @@ REPORTS = {
     "plain-failure": {"exit": 4, "error": None, "hosts": {"vps-01": ("failed", False, [])}},
     "plain-refusal": {"exit": 3, "error": None, "hosts": {"vps-01": ("refused", False, [])}},
     "rescued": {"exit": 0, "error": None, "hosts": {"vps-01": ("ok", True, STEPS)}},
-    "no-hosts": {"exit": 2, "error": "the inventory has no host", "hosts": {}},
+    "no-hosts": {
+        "exit": 2,
+        "error": "the inventory has no hosts; expected: a host in the inventory (-i); nothing was changed",
+        "hosts": {},
+    },
     "fleet": {
         "exit": 5,
         "error": None,
@@ -83,7 +87,7 @@ def test_check_mode_says_what_would_change() -> None:
 
 def test_the_payload_is_the_result_without_what_ansible_adds() -> None:
     report, _ = folded("provisioned")
-    assert set(report.hosts["vps-01"].payload) == {"base", "generation", "told", "sites"}
+    assert set(report.hosts["vps-01"].payload) == {"base", "generation", "told", "sites", "undo", "undo_hint"}
     assert report.hosts["vps-01"].diffs[0]["prepared"].startswith("--- a/site.conf")
 
 
@@ -152,3 +156,43 @@ def test_a_run_that_ends_without_its_statistics_does_not_end_well() -> None:
 def test_a_host_takes_from_its_first_task_to_its_last_result() -> None:
     report, _ = folded("fleet")
     assert report.hosts["vps-01"].seconds > report.hosts["vps-02"].seconds > 0
+
+
+def of_place(host: str, kind: str, **result: object) -> dict[str, object]:
+    data = {"host": host, "task": "Provision the site", "resolved_action": "flowbiz.vsa.site", "res": result}
+    return {"event": f"runner_on_{kind}", "event_data": data}
+
+
+def test_a_host_that_does_not_have_the_domain_is_not_in_the_report() -> None:
+    fold = Fold()
+    list(fold.feed(of_place("vps-01", "ok", schema=1, place={"site": False})))
+    list(fold.feed(of_place("vps-02", "ok", schema=1, place={"site": True})))
+    # ansible-runner hands over no result of a task that was skipped.
+    list(fold.feed(of_place("vps-01", "skipped")))
+    list(fold.feed(of_place("vps-02", "ok", schema=1, changed=True, steps=[])))
+    report = fold.finish(0)
+    assert list(report.hosts) == ["vps-02"]
+    assert report.changed
+
+
+def test_the_refusal_to_choose_a_host_is_the_runs_own() -> None:
+    fold = Fold()
+    error = {"message": "a.example is on several hosts", "state": "nothing was changed"}
+    refused = {"schema": 1, "vsa_of_run": True, "vsa_exit": 2, "vsa_error": error}
+    for host in ("vps-01", "vps-02"):
+        list(fold.feed(of_place(host, "ok", schema=1, place={"site": True})))
+    list(fold.feed(of_place("vps-01", "failed", **refused)))
+    list(fold.feed(of_place("vps-02", "skipped")))
+    report = fold.finish(2)
+    assert (report.hosts, report.error, report.exit_code) == ({}, error, 2)
+
+
+def test_finding_18_a_step_is_shown_before_the_next_one_begins() -> None:
+    # Finding 18: "Install it, and Compose … ✔ packages" in a log without a terminal.
+    _, seen = folded("fleet")
+    order = [
+        happening.task if isinstance(happening, TaskStarted) else happening.steps[0]["name"]
+        for happening in seen
+        if isinstance(happening, TaskStarted | StepsDone) and happening.host == "vps-01"
+    ]
+    assert order.index("packages") < order.index("Make the edge network")

@@ -9,7 +9,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
 from vsa.ansible.config import Config
-from vsa.ansible.inventory import chosen_inventory, one_host, read_groups, select
+from vsa.ansible.inventory import chosen_inventory, one_host, read_groups, refuse_unknown_names, select
 from vsa.core import UsageError
 
 FLEET = """
@@ -116,6 +116,34 @@ def test_the_wrong_number_of_hosts(hosts: tuple[str, ...], limit: str | None, si
 @pytest.mark.parametrize(("hosts", "single"), [(("a",), True), (("a", "b"), False), (None, True)])
 def test_the_right_number_of_hosts(hosts: tuple[str, ...] | None, single: bool) -> None:
     one_host(hosts, limit=None, single=single)
+
+
+GROUPS = {"all": ("vps-01", "vps-02", "db-01"), "web": ("vps-01", "vps-02"), "empty": (), "ungrouped": ("db-01",)}
+
+
+@pytest.mark.parametrize(
+    "limit", [None, "vps-01", "vps-01,db-01", "web:!vps-02", "vps-*", "all", "empty", "vps[0:9]", "web,&vps-01"]
+)
+def test_every_part_of_a_limit_is_known(limit: str | None) -> None:
+    refuse_unknown_names(GROUPS, limit)
+
+
+@pytest.mark.parametrize(
+    ("limit", "part", "expected"),
+    [
+        ("vps-01,vps-9", "vps-9", "did you mean vps-02 or vps-01"),
+        ("vps-1", "vps-1", "did you mean vps-01 or vps-02"),
+        ("web:!vps-2", "vps-2", "did you mean vps-02 or vps-01"),
+        ("web,&infomaniak", "infomaniak", "a host or a group"),
+        ("vps-01,gone-*", "gone-*", "a host or a group"),
+    ],
+)
+def test_finding_15_an_unknown_part_of_a_limit_is_refused(limit: str, part: str, expected: str) -> None:
+    with pytest.raises(UsageError, match="no host of the inventory matches") as caught:
+        refuse_unknown_names(GROUPS, limit)
+    assert part in caught.value.message
+    assert (caught.value.field, caught.value.value, caught.value.expected) == ("--limit", limit, expected)
+    assert caught.value.there_are == ["vps-01", "vps-02", "db-01", "web", "empty"]
 
 
 class TestChosen:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vsa.cli import cli
-from vsa.command.flags import command_line, in_own_words, with_flag
+from vsa.command.flags import command_line, in_own_words, result_in_own_words, with_flag
 from vsa.core import Hint
 
 
@@ -62,6 +62,51 @@ def test_at_the_wrappers_door(hint: Hint, command: str) -> None:
 )
 def test_an_error_in_own_words(error: dict[str, Any], worded: dict[str, Any]) -> None:
     assert in_own_words(error, root=cli) == worded
+
+
+SYNC = "not live yet: ansible-playbook flowbiz.vsa.vhost.sync"
+ADVICE = {"text": SYNC, "sentence": "not live yet", "hint": {"verb": "vhost.sync", "fields": {}}}
+
+
+@pytest.mark.parametrize(
+    ("result", "worded"),
+    [
+        ({"changed": False}, {"changed": False}),
+        (
+            {"advice": [ADVICE], "steps": [{"text": "a", "notes": ["b", SYNC]}], "sites": [{"problems": [SYNC]}]},
+            {"steps": [{"text": "a", "notes": ["b", "not live yet: vsa vhost sync"]}],
+             "sites": [{"problems": ["not live yet: vsa vhost sync"]}]},
+        ),
+        ({"advice": [{**ADVICE, "sentence": ""}], "note": SYNC}, {"note": "vsa vhost sync"}),
+        ({"advice": [3, {"text": "a"}], "note": "a"}, {"note": "a"}),
+        (
+            {"undo": "ansible-playbook …", "undo_hint": {"verb": "vhost.rollback", "fields": {"to": 41}}},
+            {"undo": "vsa vhost rollback --to 41"},
+        ),
+        (
+            {"vsa_error": {"try": "ansible-playbook …", "hint": [{"verb": "site.list"}]}},
+            {"vsa_error": {"try": "vsa site list"}},
+        ),
+    ],
+)  # fmt: skip
+def test_a_result_in_own_words(result: dict[str, Any], worded: dict[str, Any]) -> None:
+    assert result_in_own_words(result, root=cli) == worded
+
+
+def test_an_undo_names_its_host_unless_it_is_this_machine() -> None:
+    fields = {"domain": "a.example", "generation": 41, "limit": "vps-01"}
+    result = {"undo": "ansible-playbook …", "undo_hint": {"verb": "site.rollback", "fields": fields}}
+    worded = "vsa site rollback --domain a.example --to 41"
+    assert result_in_own_words(result, root=cli) == {"undo": f"{worded} --limit vps-01"}
+    assert result_in_own_words(result, root=cli, local=True) == {"undo": worded}
+
+
+def test_a_verb_that_does_more_than_one_module_names_no_undo() -> None:
+    result = {
+        "undo": "ansible-playbook …",
+        "undo_hint": {"verb": "site.unprovision", "fields": {"domain": "a.example"}},
+    }
+    assert result_in_own_words(result, root=cli, undo=False) == {}
 
 
 @pytest.mark.parametrize(

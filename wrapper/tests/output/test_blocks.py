@@ -130,7 +130,7 @@ def test_nothing_is_no_diff() -> None:
     assert printed(blocks.diff([])) == ""
 
 
-MOVED = {"base": 41, "generation": 42}
+MOVED = {"base": 41, "generation": 42, "undo": "vsa vhost rollback --to 41"}
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,7 @@ MOVED = {"base": 41, "generation": 42}
             False,
             "changed in 4.8 s · audit 0193 · undo: vsa vhost rollback --to 41",
         ),
-        (
-            {"a": HostResult(changed=True, payload={**MOVED, "undo": "do not"})},
-            False,
-            "changed in 4.8 s · audit 0193 · undo: do not",
-        ),
+        ({"a": HostResult(changed=True, payload={"generation": 42})}, False, "changed in 4.8 s · audit 0193"),
         ({"a": HostResult(changed=True, payload=MOVED)}, True, "would change · audit 0193"),
         ({"a": HostResult(changed=True), "b": HostResult()}, False, "changed in 4.8 s · 1 of 2 hosts · audit 0193"),
     ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vsa.output.text import clean, seconds, word
+from vsa.core import word
+from vsa.output.text import clean, seconds
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ CASES = [
     (
         site.provision(
             HERE, domain="a.example.com", tenant="acme", profile="sse", email="a@example.com", ca="selfsigned",
-            strict_dns=True, unset=["aliases"],
+            dns_check=False, unset=["aliases"],
         ),
         run(
             "site.provision", site_domain="a.example.com", site_tenant="acme", site_profile="sse",
-            site_email="a@example.com", site_ca="selfsigned", site_strict_dns=True, site_unset=("aliases",),
+            site_email="a@example.com", site_ca="selfsigned", site_dns_check=False, site_unset=("aliases",),
         ),
     ),
     (
@@ -108,3 +108,9 @@ def test_the_data_of_a_container_that_stays_cannot_go() -> None:
     with pytest.raises(UsageError, match="cannot go") as caught:
         site.unprovision(HERE, domain="a.example.com", purge=True, keep_container=True)
     assert caught.value.field == "--purge"
+
+
+def test_a_site_that_is_not_ok_is_due() -> None:
+    assert not site._due({"sites": [{"state": "ok"}], "causes": []})
+    assert site._due({"sites": [{"state": "ok"}, {"state": "not checked"}]})
+    assert site._due({"sites": [], "causes": [{"level": "down"}]})

@@ -20,6 +20,26 @@ CASES = [
         stack.up(HERE, name="hello", env={"HELLO_DOMAIN": "a.example.com"}),
         run("stack.up", stack_name="hello", stack_env={"HELLO_DOMAIN": "a.example.com"}),
     ),
+    (
+        stack.up(HERE, name="shop", source="/stacks", pull=True, allow=("device", "oom")),
+        run("stack.up", stack_name="shop", stack_source="/stacks", stack_pull=True, stack_allow=("device", "oom")),
+    ),
+    (
+        stack.up(HERE, name="shop", tenant="acme"),
+        run("stack.up", stack_name="shop", stack_tenant="acme"),
+    ),
+    (
+        stack.set_variables(HERE, name="shop", env={"TAG": "2"}, tenant="acme"),
+        run("stack.set", stack_name="shop", stack_tenant="acme", stack_env={"TAG": "2"}),
+    ),
+    (
+        stack.rotate(HERE, name="shop", keys=("KEY",)),
+        run("stack.rotate", stack_name="shop", stack_rotate=("KEY",)),
+    ),
+    (
+        stack.restart(HERE, name="shop", service="web"),
+        run("stack.restart", stack_name="shop", stack_service="web"),
+    ),
     (stack.down(HERE, name="reverse-proxy"), run("stack.down", stack_name="reverse-proxy")),
     (stack.list_stacks(HERE), run("stack.list")),
     (stack.ps(HERE), run("stack.ps")),
@@ -28,6 +48,7 @@ CASES = [
         stack.logs(HERE, name="reverse-proxy", service="nginx", lines=50),
         run("stack.logs", stack_name="reverse-proxy", stack_service="nginx", stack_tail=50),
     ),
+    (stack.logs(HERE, name="shop", since="2h"), run("stack.logs", stack_name="shop", stack_since="2h")),
 ]  # fmt: skip
 
 

@@ -144,3 +144,29 @@ def test_a_narrow_terminal_folds_and_loses_nothing() -> None:
     text = printed(site_table(SITES), width=60)
     assert max(len(line) for line in text.splitlines()) <= 60
     assert "…" not in text
+
+
+def test_what_concerns_all_sites_of_a_host_is_said_once() -> None:
+    cause = {
+        "name": "proxy-stopped",
+        "level": "down",
+        "subject": "vsa-nginx",
+        "text": "NGINX does not run: the container is exited",
+        "remedy": "vsa stack up reverse-proxy",
+    }
+    down = {"domain": "a.example.com", "state": "down", "routes": []}
+    ok = {"domain": "b.example.com", "state": "ok", "routes": []}
+    hosts = {
+        "vps-01": HostResult(payload={"sites": [ok, down], "causes": [cause]}),
+        "vps-02": HostResult(payload={"sites": [{**down, "state": "not checked"}], "causes": []}),
+    }
+    lines = printed(site_table(hosts)).splitlines()
+    assert lines[0] == (
+        "vps-01  vsa-nginx: NGINX does not run: the container is exited  try vsa stack up reverse-proxy"
+    )
+    assert [line.split("  ")[:3] for line in lines[2:5]] == [
+        ["vps-01", "a.example.com", "down"],
+        ["vps-02", "a.example.com", "not checked"],
+        ["vps-01", "b.example.com", "ok"],
+    ]
+    assert lines[5] == "a.example.com is on vps-01, vps-02: DNS leads visitors to one of them"

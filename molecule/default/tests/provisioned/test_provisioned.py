@@ -35,6 +35,10 @@ def test_no_container_of_the_stack_has_the_docker_socket(host):
     assert "/etc/nginx/vsa" in mounts
 
 
+def test_all_of_this_was_done_under_a_strict_umask(host):
+    assert host.check_output("umask") in ("0077", "0027")
+
+
 @pytest.mark.parametrize("domain", [domain for domain, _ in SITES])
 def test_each_site_has_its_manifest(host, domain):
     manifest = host.file(f"/etc/vsa/sites/{domain}.yml")
@@ -47,7 +51,7 @@ def test_only_root_and_the_workers_of_nginx_can_read_keys(host):
     listed = host.check_output(
         "find /srv/platform/reverse-proxy/data/letsencrypt/archive -name 'privkey*.pem' -printf '%m %G\n'"
     )
-    assert set(listed.splitlines()) == {"640 101"}
+    assert set(listed.splitlines()) == {"640 80443"}
 
 
 def test_the_live_generation_is_a_relative_link(host):
@@ -66,5 +70,6 @@ def test_http_redirects_to_https(vps):
 def test_an_unknown_name_is_not_answered(vps):
     client = http.client.HTTPConnection(vps.ip, 80, timeout=10)
     client.request("GET", "/", headers={"Host": "unknown.molecule.test"})
-    with pytest.raises(http.client.RemoteDisconnected):
+    # RemoteDisconnected is one of these. Which of them it is depends on how fast the proxy closes the connection.
+    with pytest.raises(ConnectionResetError):
         client.getresponse()

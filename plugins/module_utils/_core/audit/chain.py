@@ -10,13 +10,14 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import itertools
 import json
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .record import GENESIS, content_of
+from .record import GENESIS, content_of, hash_of_next
 
 __all__ = ("ChainProblem", "ChainVerdict", "NumberedLine", "verify")
 
@@ -54,42 +55,68 @@ def verify(lines: Iterable[NumberedLine], *, heads: Mapping[str, str] | None = N
     most a hundred problems of lines are listed.
     """
     verdict = ChainVerdict()
+    wanted = {head for head in heads or () if head != GENESIS}
     # Most trails are valid, so lines are collected only from the first break on, and a few lines before it: an inserted
     # line is recognised only by the line after it.
-    recent: deque[tuple[NumberedLine, str, str]] = deque(maxlen=_LOOK_BACK)
-    places: list[NumberedLine] = []
-    hashes: list[tuple[str, str]] = []
-    wanted = {head for head in heads or () if head != GENESIS}
-    previous, broken = GENESIS, False
-    for place in lines:
-        verdict.records += 1
-        try:
-            before, claimed, computed = content_of(place[2].rstrip(b"\n"))
-        except ValueError:
-            before = claimed = computed = ""
-        valid = claimed == computed and claimed != ""
-        if wanted and valid:
-            wanted.discard(claimed)
-        if not broken and (not valid or before != previous or place[2][-1:] != b"\n"):
-            broken = True
-            places = [("", 0, b""), *(entry[0] for entry in recent)]
-            hashes = [("", recent[0][1] if recent else previous), *(entry[1:] for entry in recent)]
-        if broken:
-            places.append(place)
-            hashes.append((before, claimed if valid else ""))
-        elif valid:
-            recent.append((place, before, claimed))
-        if valid:
-            previous = claimed
-    if broken:
-        _explain(places, hashes, verdict)
-    verdict.head = previous
+    recent: deque[NumberedLine] = deque(maxlen=_LOOK_BACK)
+    rest = iter(lines)
+    broken = _follow(rest, recent, wanted, verdict)
+    if broken is not None:
+        _follow_broken(itertools.chain((broken,), rest), recent, wanted, verdict)
     for head in sorted(wanted):
         text = (
             f"no record has the hash {head} any more, known from {(heads or {})[head]}: the trail was cut or rewritten"
         )
         verdict.problems.append(ChainProblem("head", "", verdict.records, None, text))
     return verdict
+
+
+def _follow(
+    lines: Iterator[NumberedLine], recent: deque[NumberedLine], wanted: set[str], verdict: ChainVerdict
+) -> NumberedLine | None:
+    """Follow the chain to the first line that is not valid or names another line before it. Return that line, or None.
+
+    The verdict counts the lines before that line, and ``recent`` has the last ones of them. The heads that are found
+    are taken out of ``wanted``.
+    """
+    head, records = GENESIS.encode(), 0
+    missing = {known.encode("utf-8", "surrogateescape") for known in wanted}
+    broken = None
+    for place in lines:
+        following = hash_of_next(place[2], head)
+        if following is None:
+            broken = place
+            break
+        head = following
+        records += 1
+        recent.append(place)
+        if head in missing:
+            wanted.discard(head.decode())
+    verdict.head, verdict.records = head.decode(), records
+    return broken
+
+
+def _follow_broken(
+    lines: Iterator[NumberedLine], recent: deque[NumberedLine], wanted: set[str], verdict: ChainVerdict
+) -> None:
+    """Read all lines from the first break of the chain on, and name the problems."""
+    before = [content_of(place[2].rstrip(b"\n")) for place in recent]
+    places: list[NumberedLine] = [("", 0, b""), *recent]
+    start = before[0][0] if before else verdict.head
+    hashes: list[tuple[str, str]] = [("", start), *((entry[0], entry[1]) for entry in before)]
+    for place in lines:
+        verdict.records += 1
+        try:
+            previous, claimed, computed = content_of(place[2].rstrip(b"\n"))
+        except ValueError:
+            previous = claimed = computed = ""
+        valid = claimed == computed and claimed != ""
+        places.append(place)
+        hashes.append((previous, claimed if valid else ""))
+        if valid:
+            wanted.discard(claimed)
+            verdict.head = claimed
+    _explain(places, hashes, verdict)
 
 
 def _explain(places: list[NumberedLine], hashes: list[tuple[str, str]], verdict: ChainVerdict) -> None:

@@ -11,7 +11,6 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +21,7 @@ __all__ = ("MASK", "Masker", "masked_arguments", "target_of")
 
 MASK = "***"
 
-_HIDDEN = frozenset({"vsa_audit_id", "vsa_actor"})
+_HIDDEN = frozenset({"vsa_audit_id", "vsa_actor", "vsa_door"})
 """Arguments about the run itself: the record has its own fields for them."""
 
 _TARGETS = ("site_domain", "domain", "vhost_domain", "cert_domain", "auth_domain", "stack_name")
@@ -189,6 +188,8 @@ class Masker:
             sizes = f"(too large to compare: {len(before)} and {len(after)} characters)"
             yield f"--- {self.line(head)}\n+++ {self.line(tail)}\n{sizes}"
             return
+        import difflib  # imported here: a run without a changed file has no diff
+
         # Masked before the comparison: a diff cuts a private key into pieces that no pattern matches.
         sides = (self.text(before).splitlines(), self.text(after).splitlines())
         yield "\n".join(difflib.unified_diff(*sides, self.line(head), self.line(tail), lineterm=""))

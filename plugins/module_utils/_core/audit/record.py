@@ -19,6 +19,7 @@ from typing import Any
 
 from ..actor import Actor
 from ..errors import EXIT_INTERRUPTED, STATUS
+from .generations import GenerationChange, with_fewer_sites, without_diffs
 
 __all__ = (
     "AUDIT_SCHEMA",
@@ -34,6 +35,7 @@ __all__ = (
     "closing",
     "content_of",
     "from_dict",
+    "hash_of_next",
     "opening",
     "parse_line",
     "seal",
@@ -44,12 +46,13 @@ AUDIT_SCHEMA = 1
 GENESIS = "0" * 64
 """The ``prev_hash`` of the first record of a trail."""
 
-MAX_LINE = 128 * 1024
-"""The longest line in bytes. A longer record loses its diffs first, then the rest of its changes."""
+MAX_LINE = 256 * 1024
+"""The longest line in bytes: Loki takes no longer one. A longer record loses its diffs first, then other parts."""
 
 STARTED = "started"
 INTERRUPTED = STATUS[EXIT_INTERRUPTED]
 
+_HEAD = b'{"prev_hash":"'
 _TAIL = ',"hash":"'
 _TAIL_LENGTH = len(_TAIL) + 64 + 2
 
@@ -120,6 +123,7 @@ class AuditRecord:
     status: str = STARTED
     counts: Mapping[str, Counts] = field(default_factory=dict)
     changes: tuple[TaskChange, ...] = ()
+    generations: tuple[GenerationChange, ...] = ()
     duration: float | None = None
     error: str | None = None
     schema: int = AUDIT_SCHEMA
@@ -136,6 +140,7 @@ class AuditRecord:
             "hosts": list(self.hosts),
             "counts": {host: vars(counts) for host, counts in self.counts.items()},
             "changes": [vars(change) for change in self.changes],
+            "generations": [change.as_dict() for change in self.generations],
         }
         del values["prev_hash"], values["hash"]
         return {"schema": values.pop("schema"), **values}
@@ -144,6 +149,11 @@ class AuditRecord:
     def changed(self) -> bool:
         """Say whether anything was changed, or would have been changed in check mode."""
         return bool(self.changes) or any(counts.changed for counts in self.counts.values())
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Return the sites that the run changed, sorted."""
+        return tuple(sorted({domain for change in self.generations for domain in change.sites}))
 
 
 def seal(record: AuditRecord, prev_hash: str) -> str:
@@ -158,18 +168,32 @@ def seal(record: AuditRecord, prev_hash: str) -> str:
         ),
     )
     line = _sealed(record, prev_hash)
-    while len(line) > MAX_LINE and (record.changes or record.arguments or record.counts or record.hosts):
-        # Without diffs, only thousands of names make a line that long. The number of changes left out is still shown.
-        if record.changes:
-            record = replace(record, changes=_fewer(record.changes))
-        elif record.arguments:
-            record = replace(record, arguments={})
-        elif record.counts:
-            record = replace(record, counts={})
-        else:
-            record = replace(record, hosts=())
+    if len(line) > MAX_LINE:
+        record = replace(record, generations=without_diffs(record.generations, len(line) - MAX_LINE))
+        line = _sealed(record, prev_hash)
+    while len(line) > MAX_LINE and (shorter := _shorter(record)) is not None:
+        record = shorter
         line = _sealed(record, prev_hash)
     return line
+
+
+def _shorter(record: AuditRecord) -> AuditRecord | None:
+    """Return a record without diffs that has less of what makes it long; None if nothing can go.
+
+    Without diffs, only thousands of names make a line that long. The numbers of what is left out are still shown. The
+    names of sites are the last to go.
+    """
+    if record.changes:
+        return replace(record, changes=_fewer(record.changes))
+    if record.arguments:
+        return replace(record, arguments={})
+    if record.counts:
+        return replace(record, counts={})
+    if record.hosts:
+        return replace(record, hosts=())
+    if record.sites:
+        return replace(record, generations=with_fewer_sites(record.generations))
+    return None
 
 
 def _fewer(changes: tuple[TaskChange, ...]) -> tuple[TaskChange, ...]:
@@ -191,7 +215,7 @@ def content_of(line: str | bytes) -> tuple[str, str, str]:
     ValueError if the line has not the form of a record's line.
     """
     data = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
-    if not data.startswith(b'{"prev_hash":"') or data[-_TAIL_LENGTH : -_TAIL_LENGTH + 9] != b',"hash":"':
+    if not data.startswith(_HEAD) or data[-_TAIL_LENGTH : -_TAIL_LENGTH + 9] != b',"hash":"':
         raise ValueError("not the line of a record")
     if data[-2:] != b'"}':
         raise ValueError("not the end of a record")
@@ -199,6 +223,19 @@ def content_of(line: str | bytes) -> tuple[str, str, str]:
     computed.update(b"}")
     before, claimed = data[14:78], data[-66:-2]
     return before.decode("ascii", "replace"), claimed.decode("ascii", "replace"), computed.hexdigest()
+
+
+def hash_of_next(line: bytes, previous: bytes) -> bytes | None:
+    """Return the hash of a whole line, with its newline, that follows the line of the hash ``previous``.
+
+    None if the line is not valid or follows another line; :func:`content_of` then tells more. A trail of 100,000 lines
+    is verified by this function alone, so it does no more than it must.
+    """
+    content = line[: -_TAIL_LENGTH - 1]
+    digest = hashlib.sha256(content + b"}").hexdigest().encode()
+    if not content.startswith(_HEAD + previous) or not line.endswith(b',"hash":"' + digest + b'"}\n'):
+        return None
+    return digest
 
 
 def parse_line(line: str | bytes) -> AuditRecord:
@@ -210,14 +247,18 @@ def parse_line(line: str | bytes) -> AuditRecord:
 
 
 def from_dict(data: Mapping[str, Any]) -> AuditRecord:
-    """Return the record of values from :meth:`AuditRecord.as_dict`. ValueError if a field is missing or unknown."""
-    values = dict(data)
+    """Return the record of values from :meth:`AuditRecord.as_dict`. ValueError if a field is missing or malformed.
+
+    A record of an earlier version has fewer fields. Fields of a later version are left out.
+    """
     try:
+        values = {name: value for name, value in data.items() if name in AuditRecord.__dataclass_fields__}
         values["actor"] = RecordedActor(**values["actor"])
         values["controller"] = Controller(**values["controller"])
         values["hosts"] = tuple(values["hosts"])
         values["counts"] = {host: Counts(**counts) for host, counts in values["counts"].items()}
         values["changes"] = tuple(TaskChange(**change) for change in values["changes"])
+        values["generations"] = tuple(map(GenerationChange.from_dict, values.get("generations", ())))
         return AuditRecord(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a whole record: {error}") from error

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parse the output of certbot after a failure: the CA's own message, without certbot's advice.
 
+What the CA and certbot wrote is escaped, shortened and marked as theirs (see ``words.py``). A detail of the CA may
+quote an answer of anybody's server, so the problems of the host itself are looked for in the other lines only.
 Tested with transcripts of certbot 5.5.0. Version 2 writes ``Domain:`` instead of ``Identifier:``.
 Note that this module is **private** to the collection.
 """
@@ -13,11 +15,14 @@ import datetime
 import re
 from dataclasses import dataclass
 
+from ..words import Words
+
 __all__ = (
     "ACCOUNT",
     "BUSY",
     "CHALLENGE",
     "DISK",
+    "FORBIDDEN",
     "NONCE",
     "OTHER",
     "PLUGIN",
@@ -25,6 +30,7 @@ __all__ = (
     "REFUSED",
     "UNREACHABLE",
     "Problem",
+    "already_revoked",
     "not_due",
     "read_failure",
     "read_renewals",
@@ -34,6 +40,7 @@ __all__ = (
 CHALLENGE = "challenge"  # the CA could not validate a name
 RATE_LIMIT = "rate_limit"  # the CA wants to be asked later
 REFUSED = "refused"  # the CA refuses for another reason
+FORBIDDEN = "forbidden"  # CAA records forbid the CA, which was not asked
 UNREACHABLE = "unreachable"  # the CA does not answer, or its own certificate is not trusted
 BUSY = "busy"  # another certbot runs
 PLUGIN = "plugin"  # the image of certbot lacks the requested plugin
@@ -53,6 +60,7 @@ _NOISE = re.compile(
 _CHALLENGE = re.compile(
     r"^\s*(?:Identifier|Domain): (?P<name>\S+)\n\s*Type: +(?P<kind>\S+)\n\s*Detail: (?P<detail>.+)$", re.MULTILINE
 )
+_DETAIL = re.compile(r"^\s*(?:Detail|Hint): .*$", re.MULTILINE)
 _RETRY = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z)")
 _RATE = re.compile(r"too many |rate ?limit", re.IGNORECASE)
 # The path of a challenge is as long as a line and does not help anybody.
@@ -93,20 +101,27 @@ def not_due(output: str) -> bool:
     return "not yet due for renewal" in output
 
 
+def already_revoked(output: str) -> bool:
+    """Return whether the CA said that a certificate is revoked already."""
+    return "acme:error:alreadyRevoked" in output or "already revoked" in output.lower()
+
+
 def read_failure(output: str, *, code: int) -> Problem:
     """Return the problem that certbot's output describes; ``code`` is its exit code, not 0."""
-    found = _problem_of_the_host(output, code) or _challenge_problem(output)
+    found = _problem_of_the_host(_DETAIL.sub("", output), code) or _challenge_problem(output)
     if found:
         return found
-    lines = _lines(output)
+    said = _lines(output)
+    lines = [_shown(line) for line in said]
     last = lines[-1] if lines else f"certbot ended with {code} and printed nothing"
-    found = _rate_limit_problem(output, last) or _connection_problem(last)
+    found = _rate_limit_problem(output, last) or _connection_problem(said[-1] if said else last)
     if found:
         return found
-    details = tuple(lines[-5:-1])
     if "An unexpected error occurred" in output and not _PYTHON_ERROR.match(last):
-        return Problem(REFUSED, f"it refused: {last}", details=details)
-    return Problem(OTHER, f"certbot failed: {last}", details=details)
+        return Problem(REFUSED, f"it refused and says: {last}", details=_said_before("the CA", said))
+    if not said:
+        return Problem(OTHER, last)
+    return Problem(OTHER, f"certbot failed and says: {last}", details=_said_before("certbot", said))
 
 
 def _problem_of_the_host(output: str, code: int) -> Problem | None:
@@ -117,7 +132,7 @@ def _problem_of_the_host(output: str, code: int) -> Problem | None:
         return Problem(NONCE, "it rejected our nonces, and asks to try again")
     lost = _NO_ACCOUNT.search(output)
     if lost:
-        return Problem(ACCOUNT, f"its account is lost on this host: {lost[0]}")
+        return Problem(ACCOUNT, f"its account is lost on this host: {_shown(lost[0])}")
     if "No space left on device" in output:
         return Problem(DISK, "there is no room on the disk for the state of certbot")
     missing = _NO_PLUGIN.search(output)
@@ -133,9 +148,9 @@ def _challenge_problem(output: str) -> Problem | None:
     first = failed[0]
     return Problem(
         CHALLENGE,
-        f"it could not validate {first['name']}: {_short(first['detail'])}",
-        name=first["name"],
-        details=tuple(f"{found['name']} ({found['kind']}): {_short(found['detail'])}" for found in failed),
+        f"it could not validate {_shown(first['name'])} and says: {_short(first['detail'])}",
+        name=_shown(first["name"]),
+        details=tuple(_detail(*found.group("name", "kind", "detail")) for found in failed),
     )
 
 
@@ -146,7 +161,7 @@ def _rate_limit_problem(output: str, last: str) -> Problem | None:
     moment = None
     if retry:
         moment = datetime.datetime.fromisoformat(f"{retry[1]}T{retry[2]}+00:00")
-    return Problem(RATE_LIMIT, f"its rate limit is reached: {last}", retry_after=moment)
+    return Problem(RATE_LIMIT, f"its rate limit is reached, and it says: {last}", retry_after=moment)
 
 
 def _connection_problem(last: str) -> Problem | None:
@@ -158,7 +173,7 @@ def _connection_problem(last: str) -> Problem | None:
     # The innermost of the nested errors names the cause.
     inner = _INNERMOST.search(last)
     reason = inner[1].strip(" :") if inner else last
-    return Problem(UNREACHABLE, f"it cannot be asked: {reason}")
+    return Problem(UNREACHABLE, f"it cannot be asked: {_shown(reason)}")
 
 
 def _lines(output: str) -> list[str]:
@@ -168,7 +183,21 @@ def _lines(output: str) -> list[str]:
 
 
 def _short(detail: str) -> str:
-    return " ".join(_TOKEN.sub("/.well-known/acme-challenge/…", detail).split())
+    return _shown(_TOKEN.sub("/.well-known/acme-challenge/…", detail))
+
+
+def _detail(name: str, kind: str, detail: str) -> str:
+    return f"the CA says of {_shown(f'{name} ({kind})')}: {_short(detail)}"
+
+
+def _shown(text: str) -> str:
+    """Return words of the CA or of certbot, for a sentence that names their speaker."""
+    return Words("the CA", text).shown
+
+
+def _said_before(speaker: str, lines: list[str]) -> tuple[str, ...]:
+    """Return the lines before the last one, marked as the speaker's."""
+    return tuple(str(Words(speaker, line)) for line in lines[-5:-1])
 
 
 def read_renewals(stdout: str, stderr: str) -> dict[str, Problem]:
@@ -183,5 +212,7 @@ def read_renewals(stdout: str, stderr: str) -> dict[str, Problem]:
         section = sections.get(name, "").partition("\nThe following")[0]
         found[name] = read_failure(f"{section}\nAn unexpected error occurred:\n{error}", code=1)
     for name, error in _NOT_PARSED.findall(stderr):
-        found[name] = Problem(OTHER, f"its renewal configuration is broken: {error}", name=name)
+        found[name] = Problem(
+            OTHER, f"its renewal configuration is broken, and certbot says: {_shown(error)}", name=name
+        )
     return found

@@ -19,6 +19,7 @@ from ..times import parse_time, rfc3339, time_left
 from .attempts import Attempts, renewal_wait
 
 __all__ = (
+    "CANNOT_RENEW",
     "DIRECTORIES",
     "DUE",
     "EXPIRED",
@@ -53,6 +54,8 @@ __all__ = (
 VALID = "ok"
 # The normal time for a renewal.
 DUE = "due"
+# Valid, but certbot cannot renew it as it is on disk now.
+CANNOT_RENEW = "cannot renew"
 # Renewal should have happened already.
 EXPIRING = "expiring"
 EXPIRED = "expired"
@@ -60,7 +63,7 @@ EXPIRED = "expired"
 MISMATCH = "mismatch"
 MISSING = "missing"
 # Best first.
-STATES = (VALID, DUE, EXPIRING, EXPIRED, MISMATCH, MISSING)
+STATES = (VALID, DUE, CANNOT_RENEW, EXPIRING, EXPIRED, MISMATCH, MISSING)
 NEEDS_RENEWAL = (DUE, EXPIRING, EXPIRED)
 UNUSABLE = (EXPIRED, MISMATCH, MISSING)
 

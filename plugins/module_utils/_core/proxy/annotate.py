@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import VsaError
 from ..settings import Settings
 from ..site.manifest import FIELDS, Route, Site
-from .render import DEFAULT_PROFILE, PROFILES
+from .profiles import PROFILES
 
 __all__ = ("UNLIKE", "Line", "annotate")
 
@@ -89,7 +89,7 @@ def _variants(site: Site, settings: Settings, given: frozenset[str]) -> Iterator
     for name in FIELDS:
         if name not in ("routes", "profile", "ca") and getattr(site, name) != defaults[name]:
             yield name, dataclasses.replace(site, **{name: defaults[name]}), settings
-    label = "profile" if site.profile else f"profile {DEFAULT_PROFILE}, default"
+    label = "profile" if site.profile else "no profile, default"
     for profile in PROFILES:
         yield label, dataclasses.replace(site, profile=profile), settings
     if site.hsts is None:

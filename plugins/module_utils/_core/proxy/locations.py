@@ -15,8 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..site.manifest import Route, Site
+from .doors import protected_paths
+from .prefixes import is_bare, is_below, longest, protects, serving_route
 
-__all__ = ("Location", "locations", "protects", "serves_below")
+__all__ = ("Location", "locations", "serves_below")
 
 
 @dataclass(frozen=True)
@@ -32,61 +34,39 @@ class Location:
     protected: str | None = None
 
 
-def protects(prefix: str, path: str) -> bool:
-    """Say whether a protected prefix includes a path, in any case. ``/admin/`` includes ``/admin`` too."""
-    return _is_below(prefix, path) or _is_bare(prefix, path)
-
-
-def _is_below(prefix: str, path: str) -> bool:
-    return path.lower().startswith(prefix.lower())
-
-
-def _is_bare(prefix: str, path: str) -> bool:
-    """Say whether a path is the prefix without its last slash."""
-    return f"{path}/".lower() == prefix.lower()
-
-
 def serves_below(site: Site, prefix: str) -> bool:
     """Say whether a site serves any path that a protected prefix would include."""
-    return _route(site, prefix) is not None or any(protects(prefix, route.path) for route in site.routes)
+    return serving_route(site, prefix) is not None or any(protects(prefix, route.path) for route in site.routes)
 
 
 def locations(site: Site) -> tuple[Location, ...]:
     """Return a site's locations: its routes in their order, then those that protected prefixes need besides."""
+    closed = protected_paths(site)
     prefixes = {route.path: route for route in site.routes}
     bare_paths = {}
-    for protected in site.auth:
-        route = _route(site, protected)
+    for protected in closed:
+        route = serving_route(site, protected)
         if route is not None:
             prefixes.setdefault(protected, route)
         bare = protected.removesuffix("/")
-        route = _route(site, bare)
+        route = serving_route(site, bare)
         if route is not None and bare != protected:
             bare_paths[bare] = route
-    found = [Location(path, route, protected=_protected_below(site, path)) for path, route in prefixes.items()]
+    found = [Location(path, route, protected=_protected_below(closed, path)) for path, route in prefixes.items()]
     # Also a location of another spelling (/Admin) may need its own rule for the path itself.
     for path, route in {**bare_paths, **prefixes}.items():
-        own = _longest(prefix for prefix in site.auth if protects(prefix, path))
-        if path not in prefixes or own != _protected_below(site, path):
+        own = longest(prefix for prefix in closed if protects(prefix, path))
+        if path not in prefixes or own != _protected_below(closed, path):
             found.append(Location(path, route, exact=True, protected=own))
     return tuple(found)
 
 
-def _protected_below(site: Site, path: str) -> str | None:
+def _protected_below(prefixes: Iterable[str], path: str) -> str | None:
     """Return the protected prefix that includes all paths that begin with a path.
 
     If there is none, a prefix that is this path and a slash protects all of them. That closes more paths than
     requested, but a location has only one protection.
     """
-    below = _longest(prefix for prefix in site.auth if _is_below(prefix, path))
-    return below or _longest(prefix for prefix in site.auth if _is_bare(prefix, path))
-
-
-def _longest(prefixes: Iterable[str]) -> str | None:
-    return max(prefixes, key=len, default=None)
-
-
-def _route(site: Site, path: str) -> Route | None:
-    """Return the route that serves a path: the longest prefix of the path."""
-    fitting = [route for route in site.routes if path.startswith(route.path)]
-    return max(fitting, key=lambda route: len(route.path), default=None)
+    prefixes = tuple(prefixes)
+    below = longest(prefix for prefix in prefixes if is_below(prefix, path))
+    return below or longest(prefix for prefix in prefixes if is_bare(prefix, path))

@@ -9,7 +9,6 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import json
@@ -21,19 +20,25 @@ from ..site.declared import WHERE
 
 __all__ = (
     "AUTH",
+    "EDITED",
     "GENERATION",
+    "LIST",
     "MAIN",
     "FileChange",
     "Generation",
     "Plan",
     "content_hash",
     "culprit_line",
+    "listed_files",
     "make_plan",
     "manifest_file",
     "number_generation",
     "numbered",
+    "overwritten_notes",
     "site_file",
+    "site_list",
     "site_of",
+    "stored_name",
     "text_hash",
     "undone_notes",
     "unnumber",
@@ -43,6 +48,17 @@ __all__ = (
 GENERATION = "@GENERATION@"
 MAIN = "nginx.conf"
 AUTH = "auth.js"
+# Includes the stored file of each site (docs/adr/0015). No domain has an underscore, and NGINX finds the list by the
+# pattern sites/*.conf, which operators' own main files have too.
+LIST = "sites/_all.conf"
+
+# Ends the name of the copy of a stored file that somebody edited, and that was written again.
+EDITED = ".edited"
+
+# So many digits of a hash are in the name of a stored file. The record has the whole hash.
+_DIGITS = 16
+_STORED_LINE = re.compile(r"/store/([^/\s]+)/[0-9a-f]{16}\.conf:(\d+)$")
+_STORED = re.compile(r"/store/([^/\s]+)/([0-9a-f]{16})\.conf; # ([0-9a-f]{16})\.yml$", re.MULTILINE)
 
 # The process and thread that NGINX writes before its message.
 _PROCESS = re.compile(r"^\d+#\d+: ")
@@ -61,8 +77,9 @@ def number_generation(text: str, number: int) -> str:
     return text.replace(GENERATION, str(number))
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def text_hash(text: str) -> str:
-    """Return the SHA-256 of a text as UTF-8, in hexadecimal."""
+    """Return the SHA-256 of a text as UTF-8, in hexadecimal. A run asks several times for each file of a generation."""
     return content_hash(text.encode())
 
 
@@ -76,12 +93,42 @@ def manifest_file(domain: str) -> str:
     return f"manifests/{domain}.yml"
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def site_of(name: str) -> str | None:
     """Return the domain that a file of a generation belongs to, None if the file belongs to no site."""
+    if name == LIST:
+        return None
     for prefix, suffix in (("sites/", ".conf"), ("manifests/", ".yml")):
         if name.startswith(prefix) and name.endswith(suffix):
             return name[len(prefix) : -len(suffix)]
     return None
+
+
+def stored_name(name: str, digest: str) -> str:
+    """Return the path of a site's file below the directory of the proxy: it has the hash of its content in its name."""
+    return f"store/{site_of(name)}/{digest[:_DIGITS]}{name[name.rindex('.') :]}"
+
+
+def site_list(hashes: Mapping[str, str], *, root: str) -> str:
+    """Return the text of the list of a generation: a line for each site, with its NGINX file and its manifest.
+
+    ``hashes`` are the hashes of the generation's files; ``root`` is the directory of the proxy as NGINX sees it.
+    """
+    lines = ["# Written by vsa: which stored file is each site's in this generation.\n"]
+    for domain in sorted(_nginx_sites(hashes)):
+        conf = stored_name(site_file(domain), hashes[site_file(domain)])
+        manifest = hashes.get(manifest_file(domain), "")
+        lines.append(f"include {root}/{conf}; # {manifest[:_DIGITS]}.yml\n")
+    return "".join(lines)
+
+
+def listed_files(text: str) -> dict[str, str]:
+    """Return the first digits of the hash of each site's files, by the file's name, as a list of sites says."""
+    files = {}
+    for domain, conf, manifest in _STORED.findall(text):
+        files[site_file(domain)] = conf
+        files[manifest_file(domain)] = manifest
+    return files
 
 
 def _nginx_sites(names: Iterable[str]) -> tuple[str, ...]:
@@ -113,6 +160,7 @@ class Generation:
     * ``hashes``: the hash of each file from generation.json. A file with another hash has drifted.
     * ``inputs``: the hash of the templates and settings that the generation was rendered with.
     * ``marker``: the key that a probe sends to prove which server block answers.
+    * ``stored``: the sites' files are in the store. In a generation of an earlier version they are its own.
     """
 
     number: int = 0
@@ -120,6 +168,7 @@ class Generation:
     hashes: Mapping[str, str] = field(default_factory=dict)
     inputs: str = ""
     marker: str = ""
+    stored: bool = False
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -150,6 +199,8 @@ class FileChange:
 
     def diff(self) -> str:
         """Return the unified diff of the file."""
+        import difflib  # imported here: a verb that reads needs no diff
+
         old, new = (self.before or "").splitlines(keepends=True), (self.after or "").splitlines(keepends=True)
         old_name = "/dev/null" if self.before is None else f"before/{self.name}"
         new_name = "/dev/null" if self.after is None else f"after/{self.name}"
@@ -221,11 +272,13 @@ def make_plan(
     connect. If a live file has drifted, the plan writes it again.
     """
     changes = []
-    for name in sorted({*live.files, *desired}):
+    # The list of sites is written with each generation. It is among the live files only if somebody changed it.
+    lost = {LIST} & (live.hashes.keys() - live.files.keys())
+    for name in sorted({*live.files, *desired, *lost}):
         after = desired.get(name)
         before = live.files.get(name)
         compared = None if after is None else numbered(name, after, live.number)
-        if before != compared:
+        if before != compared or name in lost:
             changes.append(FileChange(name=name, before=before, after=compared))
     return Plan(
         base=live.number,
@@ -246,12 +299,36 @@ def culprit_line(output: str, number: int) -> tuple[str | None, int | None, str]
     lines = output.strip().splitlines() or [""]
     refusal = next((line for line in lines if "[emerg]" in line), lines[-1])
     message = _PROCESS.sub("", refusal.split("[emerg]")[-1].strip())
-    head, folder, tail = message.rpartition(f"/generations/{number}/sites/")
-    if not folder:
-        return None, None, message
-    domain, _colon, rest = tail.rpartition(".conf:")
+    stored = _STORED_LINE.search(message)
+    if stored:
+        head, domain, rest = message[: stored.start()], stored[1], stored[2]
+    else:
+        head, folder, tail = message.rpartition(f"/generations/{number}/sites/")
+        if not folder:
+            return None, None, message
+        domain, _colon, rest = tail.rpartition(".conf:")
     line = int(rest) if rest.isdigit() else None
     return domain or None, line, (head.rpartition(" in ")[0] or message).strip()
+
+
+def overwritten_notes(live: Generation, changes: Iterable[FileChange]) -> list[str]:
+    """Return a note for each file that somebody edited by hand and a run writes over, with what keeps the edit."""
+    edited = set(live.drifted)
+    notes = []
+    for change in changes:
+        if change.name in edited:
+            keeper = _edit_keeper(live, change)
+            notes.append(f"{change.name} was edited by hand, and this run writes over it: only {keeper} keeps the edit")
+    return notes
+
+
+def _edit_keeper(live: Generation, change: FileChange) -> str:
+    """Return what keeps an edit: the old generation, or for a stored file the file itself or a copy beside it."""
+    digest = live.hashes.get(change.name)
+    if not live.stored or digest is None or site_of(change.name) is None or change.before is None:
+        return f"generation {live.number}"
+    written_again = change.after is not None and text_hash(change.after) == digest
+    return f"{stored_name(change.name, digest)}{EDITED if written_again else ''}"
 
 
 def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:
@@ -265,4 +342,4 @@ def undone_notes(changes: Iterable[FileChange], *, verb: str = "") -> list[str]:
         if change.name.startswith("manifests/") and change.before and _DECLARED.search(change.before)
     ]
     undone = "undoes this, if it is declared there" if verb.startswith("auth.") else "undoes this"
-    return [f"{domain} is declared in the inventory ({WHERE}): the next vsa site apply {undone}" for domain in domains]
+    return [f"{domain} is declared in the inventory ({WHERE}): the next site apply {undone}" for domain in domains]

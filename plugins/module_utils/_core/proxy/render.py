@@ -16,18 +16,24 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 
 from ..auth.htpasswd import file_name
 from ..cert.status import DIRECTORIES
 from ..errors import InternalError, RefusedError, VsaError
+from ..libraries import MissingLibraryError
 from ..settings import Settings
 from ..site.manifest import Route, Site, certificate_authority
+from ..version import VERSION
+from .doors import protected_paths
 from .locations import Location, locations
+from .profiles import PROFILES, UNNAMED
 
 try:
     from jinja2 import StrictUndefined, Template, TemplateError, Undefined
+    from jinja2.bccache import bc_magic
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 except ImportError:  # ansible-test imports every module_util without its libraries
     ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
@@ -35,7 +41,6 @@ except ImportError:  # ansible-test imports every module_util without its librar
 __all__ = (
     "DROPPED_HEADERS",
     "PAGES",
-    "PROFILES",
     "TEMPLATES",
     "Layout",
     "Renderer",
@@ -47,36 +52,30 @@ PAGES = ("maintenance.html", "maintenance.json", "unavailable.html", "unavailabl
 
 # Shared memory of basic auth. The names carry the parameters: if the parameters of a zone change and its name does not,
 # the configuration passes the test and fails the reload.
-_AUTH_ZONES = {"memory_zone": "vsa_auth_2m_300s", "key_zone": "vsa_auth_key_32k"}
+_AUTH_ZONES = {
+    "memory_zone": "vsa_auth_2m_300s",
+    "passed_zone": "vsa_auth_passed_1m_24h",
+    "key_zone": "vsa_auth_key_32k_kept",
+}
+
+# Shared memory of the limits of connections. An entry takes 128 bytes, and there are never more than connections.
+_LIMIT_ZONES = {"client_zone": "vsa_clients_16m", "site_zone": "vsa_sites_4m", "upload_zone": "vsa_upload_4m"}
+
+# Limits that a manifest may set, and that the host's settings have for all sites.
+_LIMITS = ("client_connections", "site_connections", "uploads")
+
+# The largest body by a method that has none, if no header announces the body. The smallest body that ``uploads`` counts
+# is about as large, so no body that is not counted is larger (nginx.conf.j2, $vsa_upload).
+_UNANNOUNCED = 1 << 20
+_SIZE = re.compile(r"([0-9]+)([kmg]?)")
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 # The key of a rate limit. A map in nginx.conf counts an IPv6 network of 64 bits as one client.
-_CLIENT = "$vsa_client"
+_CLIENT = "$vsa_counted"
 
 # Browsers refuse these certificates. With HSTS a visitor could then not open the site at all.
 _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
-
-
-@dataclass(frozen=True)
-class _Profile:
-    """What one kind of application needs of the proxy. Times and sizes are in NGINX's form."""
-
-    body_size: str
-    buffering: str
-    request_buffering: str
-    read_timeout: str
-    send_timeout: str
-
-
-# Nothing is held back from a client by default: a stream that a proxy buffers is the field's commonest complaint.
-PROFILES = {
-    "web": _Profile("64m", "off", "on", "60s", "60s"),
-    "sse": _Profile("16m", "off", "on", "1h", "60s"),
-    "websocket": _Profile("16m", "off", "on", "1h", "1h"),
-    "upload": _Profile("10g", "off", "off", "1h", "1h"),
-    "llm": _Profile("256m", "off", "off", "15m", "15m"),
-}
-DEFAULT_PROFILE = "web"
 
 
 # Request headers by which backends learn the client's address, the scheme, the path, the user or a program to run. The
@@ -90,6 +89,7 @@ DROPPED_HEADERS = (
     "X-Forwarded-By",
     "X-Forwarded-For-Original",
     "X-Forwarded-Server",
+    "X-Envoy-External-Address",
     "X-Host",
     "X-Original-Forwarded-For",
     "X-Original-Host",
@@ -103,29 +103,54 @@ DROPPED_HEADERS = (
     "True-Client-IP",
     # The scheme.
     "Front-End-Https",
+    "Https",
+    "X-Arr-SSL",
+    "X-Forwarded-HTTPS",
     "X-Forwarded-Protocol",
     "X-Scheme",
     "X-Url-Scheme",
     # The path: Symfony, Zend and IIS take these instead of the request line.
+    "X-Envoy-Original-Path",
     "X-Original-URI",
     "X-Original-URL",
     "X-Rewrite-URL",
+    "X-Forwarded-Context",
+    "X-Forwarded-Method",
+    "X-Original-Method",
+    "X-Script-Name",
     "X-Forwarded-Path",
     "X-Forwarded-Uri",
     # Files that Rack would let the proxy send.
     "X-Accel-Mapping",
     "X-Sendfile-Type",
     # The user, as an authenticating proxy would say.
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "Remote-Email",
+    "Remote-Groups",
+    "Remote-Name",
     "Remote-User",
+    "SSL-Client-Cert",
     "X-Auth-Request-Email",
+    "X-Auth-Request-Groups",
+    "X-Auth-Request-Preferred-Username",
     "X-Auth-Request-User",
+    "X-Auth-User",
+    "X-Authenticated-User",
+    "X-Authentik-Email",
+    "X-Authentik-Groups",
+    "X-Authentik-Username",
+    "X-Client-Cert",
+    "X-Forwarded-Access-Token",
     "X-Forwarded-Client-Cert",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
     "X-Forwarded-Preferred-Username",
     "X-Forwarded-User",
+    "X-Remote-Group",
     "X-Remote-User",
     "X-SSL-Client-Cert",
+    "X-SSL-Client-DN",
     "X-SSL-Client-Verify",
     "X-Webauth-User",
 )
@@ -170,11 +195,51 @@ def _protections(places: Sequence[Location]) -> list[str]:
     return [f"{'=' if place.exact else ''}{place.path}={place.protected or ''}" for place in places]
 
 
+def _near_protected(places: Sequence[Location]) -> list[str]:
+    """Return a PCRE for each protected path: how paths below it begin, with or without the final slash."""
+    protected = {place.protected for place in places if place.protected}
+    return [_pcre(path.rstrip("/")) for path in sorted(protected)]
+
+
+def _pcre(path: str) -> str:
+    """Return the PCRE of a path. Of what a path may have, only these two mean something in a PCRE."""
+    return re.sub(r"[.+]", r"[\g<0>]", path)
+
+
 def _slashless(places: Sequence[Location]) -> list[str]:
     """Return the paths that lack only the final slash of a location, and that no other location serves."""
     taken = {place.path for place in places}
     folders = [place.path for place in places if place.path.endswith("/") and place.path != "/"]
     return [path.rstrip("/") for path in folders if path.rstrip("/") not in taken]
+
+
+def _with_twins(routes: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the locations, and beside each one the named ones that serve some of its requests.
+
+    A location that buffers responses has one for clients that ask for a stream. A location whose request bodies wait on
+    the disk has one for methods without a body, because ``uploads`` cannot count a body that no header announces.
+    """
+    found = []
+    for number, route in enumerate(routes):
+        stream = f"stream_{number}" if route["buffering"] == "on" else None
+        on_disk = route["request_buffering"] == "on" and _is_larger(str(route["body_size"]), _UNANNOUNCED)
+        bodiless = f"bodiless_{number}" if on_disk else None
+        found.append({**route, "stream": stream, "bodiless": bodiless})
+        twin = {**route, "stream": None, "bodiless": None}
+        if stream is not None:
+            found.append({**twin, "place": f"@vsa_{stream}", "buffering": "off", "request_buffering": "off"})
+        if bodiless is not None:
+            found.append({**twin, "place": f"@vsa_{bodiless}", "body_size": "1m"})
+    return found
+
+
+def _is_larger(size: str, than: int) -> bool:
+    """Say whether a size in NGINX's form, in which 0 is no limit, is larger. What is no size is refused elsewhere."""
+    found = _SIZE.fullmatch(size.lower())
+    if found is None:
+        return True
+    number = int(found[1]) * _UNITS.get(found[2], 1)
+    return number == 0 or number > than
 
 
 def _short_hash(*parts: object, digits: int = 8) -> str:
@@ -195,22 +260,37 @@ def _finalize(value: object) -> object:
     return text
 
 
+Keeper = Callable[[str, bytes, Callable[[], CodeType]], CodeType]
+"""Returns the code of a named source: the code of an earlier run, or what the function makes."""
+
+# What decides, beside the text of a template and the version of Jinja, how the template is compiled.
+_OPTIONS = {
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": True,
+    "autoescape": False,  # the text is for NGINX and not HTML; _finalize guards it instead
+}
+
+
+def _made(name: str, source: bytes, make: Callable[[], CodeType]) -> CodeType:
+    del name, source
+    return make()
+
+
 @functools.lru_cache(maxsize=16)
-def _compile(name: str, text: str) -> Template:
+def _compile(name: str, text: str, keeper: Keeper) -> Template:
     """Return a compiled template. RefusedError if the text is not Jinja.
 
     A template is compiled at its first use, because that takes longer than all else in a run that changes nothing.
     """
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the text is for NGINX and not HTML; _finalize guards it instead
-        finalize=_finalize,
-    )
+    if ImmutableSandboxedEnvironment is None:
+        raise MissingLibraryError("jinja2")
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=_finalize, **_OPTIONS)
+    # Jinja changes bc_magic if the code of its templates changes.
+    source = b"\0".join((bc_magic, repr(_OPTIONS).encode(), text.encode("utf-8", "surrogatepass")))
     try:
-        return environment.from_string(text)
+        code = keeper(f"{VERSION}/{name}", source, lambda: environment.compile(text))
+        return environment.template_class.from_code(environment, code, environment.make_globals(None))
     except TemplateError as error:
         raise RefusedError(f"the template {name} is not valid: {error}", field=name) from error
 
@@ -219,16 +299,26 @@ class Renderer:
     """Renders with one set of templates and settings.
 
     ``marker`` is the key of the marker locations (hexadecimal), ``templates`` the text of each of TEMPLATES and PAGES.
-    RefusedError if a template is not Jinja, or uses an undefined name.
+    RefusedError if a template is not Jinja, or uses an undefined name. ``keeper`` keeps the code of templates, because
+    to compile them takes longer than to render them.
     """
 
-    def __init__(self, *, templates: Mapping[str, str], settings: Settings, layout: Layout, marker: str) -> None:
+    def __init__(
+        self,
+        *,
+        templates: Mapping[str, str],
+        settings: Settings,
+        layout: Layout,
+        marker: str,
+        keeper: Keeper = _made,
+    ) -> None:
         missing = [name for name in (*TEMPLATES, *PAGES) if name not in templates]
         if missing:
             raise InternalError(f"no text came for the template {missing[0]}")
         self.settings = settings
         self._layout = layout
         self._marker = marker
+        self._keeper = keeper
         self.pages = {name: templates[name] for name in PAGES}
         self._templates = templates
         self.inputs = hashlib.sha256(
@@ -236,7 +326,7 @@ class Renderer:
         ).hexdigest()
 
     def _render(self, name: str, values: dict[str, object]) -> str:
-        template = _compile(name, self._templates[name])
+        template = _compile(name, self._templates[name], self._keeper)
         try:
             return template.render(values)
         except VsaError:
@@ -258,6 +348,7 @@ class Renderer:
                 "any_auth": any_auth,
                 "dropped_headers": DROPPED_HEADERS,
                 **_AUTH_ZONES,
+                **_LIMIT_ZONES,
                 "upstreams_zone": _zone_size(upstreams),
             },
         )
@@ -271,7 +362,8 @@ class Renderer:
         """Return the NGINX file of a site. The same manifest gives the same text in every generation."""
         authority = certificate_authority(site, self.settings)
         directory = "$vsa_selfsigned" if authority == "selfsigned" else "$vsa_letsencrypt"
-        named = {(route.container, route.port): self._upstream(site, route) for route in site.routes}
+        most = site.upstream_connections or self.settings.upstream_connections
+        named = {(route.container, route.port): self._upstream(site, route, most) for route in site.routes}
         realms = self._realms(site)
         maintenance = None
         if site.maintenance:
@@ -291,8 +383,10 @@ class Renderer:
                 "log": f"{self._layout.logs}/{site.domain}.access.log",
                 "realms": list(realms.values()),
                 "protections": _protections(places),
+                "near_protected": _near_protected(places),
                 "strips": [self._strip(site, route) for route in site.routes if route.strip_prefix],
-                "routes": [self._location(site, place, named, realms) for place in places],
+                "routes": _with_twins([self._location(site, place, named, realms) for place in places]),
+                **_LIMIT_ZONES,
                 "slashless": _slashless(places),
                 "has_root": any(route.path == "/" for route in site.routes),
             },
@@ -304,10 +398,10 @@ class Renderer:
         return {
             path: {
                 "check": f"/.well-known/vsa/auth/{number}",
-                "file": f"{site.domain}/{file_name(path)}",
-                "name": f"{site.domain} {path}",
+                "file": f"{site.domain}/{file_name(users)}",
+                "name": f"{site.domain} {users}",
             }
-            for number, path in enumerate(site.auth)
+            for number, (path, users) in enumerate(protected_paths(site).items())
         }
 
     @staticmethod
@@ -320,13 +414,17 @@ class Renderer:
         return {"key": _Literal(_CLIENT), "zone": zone, "rate": site.rate_limit, "burst": burst}
 
     @staticmethod
-    def _upstream(site: Site, route: Route) -> dict[str, object]:
+    def _upstream(site: Site, route: Route, most: int) -> dict[str, object]:
         name = f"{site.domain}_{route.container}_{route.port}"
+        if route.container != route.container.lower():
+            # NGINX ignores case in the name of an upstream. So "Web" and "web" in one site would be one name.
+            name += f"_{_short_hash(route.container)}"
         return {
             "name": name,
             # With the network's name: for a bare name Docker answers with any container that has this alias, on any
             # network that the proxy is connected to.
             "server": f"{route.container}.{site.network}:{route.port}",
+            "most": most,
         }
 
     def _location(
@@ -337,21 +435,23 @@ class Renderer:
         realms: Mapping[str, Mapping[str, str]],
     ) -> dict[str, object]:
         """Return the values of a location: those of its route, and the check of basic auth."""
+        exact = "= " if place.exact else ""
         return {
             **self._route(site, place.route, named),
-            "path": place.path,
-            "exact": place.exact,
+            "place": f"{exact}{place.path}",
             "auth": realms[place.protected]["check"] if place.protected else None,
         }
 
     def _route(self, site: Site, route: Route, named: Mapping[tuple[str, int], dict[str, object]]) -> dict[str, object]:
-        profile = PROFILES[route.profile or site.profile or DEFAULT_PROFILE]
+        name = route.profile or site.profile
+        profile = PROFILES[name] if name else UNNAMED
         return {
             "path": route.path,
             "upstream": named[route.container, route.port]["name"],
             "body_size": site.body_size or profile.body_size,
             "buffering": profile.buffering,
             "request_buffering": profile.request_buffering,
+            "limits": {name: getattr(site, name) or getattr(self.settings, name) for name in _LIMITS},
             "read_timeout": site.timeout or profile.read_timeout,
             "send_timeout": site.timeout or profile.send_timeout,
             "strip": self._strip(site, route) if route.strip_prefix else None,
@@ -362,6 +462,6 @@ class Renderer:
         """Return what a route needs to strip its prefix: the end of a variable's name, a PCRE, and a header."""
         return {
             "name": _short_hash(site.domain, route.path, digits=16),
-            "pattern": re.sub(r"[.+]", r"[\g<0>]", route.path),
+            "pattern": _pcre(route.path),
             "prefix": route.path.rstrip("/"),
         }

@@ -46,7 +46,7 @@ def detect(publications: Iterable[Publication], *, external_port: int, port: int
             field="external_port",
             value=external_port,
             there_are=_listed(everything) or ["no container publishes a TCP port"],
-            hint="docker ps",
+            hint="docker ps on the host",
         )
     if len(found) > 1:
         raise RefusedError(

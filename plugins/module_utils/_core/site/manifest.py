@@ -214,6 +214,42 @@ class Site:
             sample=5,
         ),
     )
+    client_connections: int | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            NUMBER,
+            number(least=1, most=100_000),
+            "How many requests one client may have in work at once. Each stream of HTTP/2 counts.",
+            sample=500,
+        ),
+    )
+    site_connections: int | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            NUMBER,
+            number(least=1, most=100_000),
+            "How many requests may be in work at once, whoever sends them.",
+            sample=1000,
+        ),
+    )
+    upstream_connections: int | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            NUMBER,
+            number(least=1, most=100_000),
+            "How many connections the proxy opens to one container.",
+            sample=200,
+        ),
+    )
+    uploads: int | None = dataclasses.field(
+        default=None,
+        metadata=row(
+            NUMBER,
+            number(least=1, most=10_000),
+            "How many large request bodies the proxy keeps on disk at once.",
+            sample=8,
+        ),
+    )
     allow: tuple[str, ...] = dataclasses.field(
         default=(),
         metadata=row(
@@ -269,10 +305,19 @@ class Site:
         metadata=row(
             LIST,
             list_of(forms.path, most=100),
-            "The paths behind basic auth. Nobody can open them until C(vsa auth add) has added users.",
+            "The paths behind basic auth. Nobody can open them until auth add has added users.",
             sample=("/admin/",),
             # To open a protected path is a verb of its own, vsa auth remove.
             may_be_unset=False,
+        ),
+    )
+    allow_unprotected: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            list_of(forms.path, most=100),
+            "The paths that stay open although they lead to the same container as a protected path.",
+            sample=("/api/admin/",),
         ),
     )
     auth_pass: bool | None = dataclasses.field(

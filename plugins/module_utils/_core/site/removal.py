@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ("ContainerInfo", "Decision", "Mount", "OwnData", "decide", "mentions", "own_data")
+__all__ = ("ContainerInfo", "Decision", "Mount", "OwnData", "decide", "mentions", "origin", "own_data")
 
 # The proxy is on every edge network, so no container shares anything with it.
 _PROXY = "vsa-nginx"
@@ -37,7 +37,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class ContainerInfo:
-    """What matters about a container here. ``shares_with`` is the container whose network namespace it lives in."""
+    """What matters about a container here. ``shares_with`` is the container whose network namespace it lives in.
+
+    ``project`` is its Compose project, and ``folder`` the directory from which Compose started that project.
+    """
 
     name: str
     id: str
@@ -47,7 +50,16 @@ class ContainerInfo:
     networks: tuple[str, ...] = ()
     shares_with: str = ""
     project: str = ""
+    folder: str = ""
     mounts: tuple[Mount, ...] = ()
+
+
+def origin(info: ContainerInfo) -> str:
+    """Return what started a container, in words: its Compose project and the project's folder, or ``docker run``."""
+    if not info.project:
+        return "docker run"
+    place = f" in {info.folder}" if info.folder else ""
+    return f"Compose project {info.project}{place}"
 
 
 @dataclass(frozen=True)
@@ -158,17 +170,17 @@ class OwnData:
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def own_data(mounts: Iterable[Mount], others: Sequence[ContainerInfo]) -> OwnData:
+def own_data(mounts: Iterable[Mount], others: Sequence[ContainerInfo], *, srv: str = "/srv") -> OwnData:
     """Decide which mounts of removed containers belong to them alone. ``others`` are all other containers.
 
     A volume does if no other container mounts it and its driver is local. A directory does if it is below
-    /srv/<tenant>/<app>, its tenant is not ``platform``, and no other container mounts it, a part of it, or a directory
-    above it.
+    /srv/<tenant>/<app> (``srv`` is /srv), its tenant is not ``platform``, and no other container mounts it, a part of
+    it, or a directory above it. This compares paths; _host compares what the paths lead to as well.
     """
     volumes, places, refused = set(), set(), {}
     for mount in mounts:
         key = mount.name or mount.source
-        why = _why_not_own(mount, others)
+        why = _why_not_own(mount, others, srv)
         if why:
             refused[key] = why
         elif mount.name:
@@ -178,14 +190,14 @@ def own_data(mounts: Iterable[Mount], others: Sequence[ContainerInfo]) -> OwnDat
     return OwnData(tuple(sorted(volumes)), tuple(sorted(places)), dict(sorted(refused.items())))
 
 
-def _why_not_own(mount: Mount, others: Sequence[ContainerInfo]) -> str | None:
+def _why_not_own(mount: Mount, others: Sequence[ContainerInfo], srv: str) -> str | None:
     """Return why a mount stays, or None if it belongs to the removed containers alone."""
     users = _names(info for info in others if any(_overlap(mount, other) for other in info.mounts))
     if users:
         return f"{_listed(users).rpartition(' ')[0]} mounts it too"
     if mount.name:
         return None if mount.driver == "local" else f"its driver is {mount.driver or 'not known'}, not local"
-    return _why_not_ours(mount.source)
+    return _why_not_ours(mount.source, srv)
 
 
 def _overlap(one: Mount, other: Mount) -> bool:
@@ -200,9 +212,10 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
-def _why_not_ours(source: str) -> str | None:
+def _why_not_ours(source: str, srv: str) -> str | None:
     """Return why a directory is not one of an app's, or None."""
-    parts = _parts(source)
-    if ".." in parts or not source.startswith("/") or parts[:1] != ["srv"] or len(parts) < 3:
+    parts, top = _parts(source), _parts(srv)
+    below = parts[len(top) :]
+    if ".." in parts or not source.startswith("/") or parts[: len(top)] != top or len(below) < 2:
         return "it is no directory below /srv/<tenant>/<app>"
-    return "it is VSA's own" if parts[1] == "platform" else None
+    return "it is VSA's own" if below[0] == "platform" else None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
-from ..contradictions import refuse_said_and_unset
+from ..contradictions import refuse_set_and_unset
 from ..errors import RefusedError, UsageError
 from ..hints import Hint
 from .fields import LIST, SWITCH
@@ -121,7 +121,7 @@ def refuse_contradictions(options: Mapping[str, Any]) -> None:
         raise UsageError("say either routes, or container and port", field=container[0], value=given[container[0]])
     _refuse_half_detection(given)
     _refuse_strip_without_route(given)
-    refuse_said_and_unset(given, given.get("unset", ()))
+    refuse_set_and_unset(given, given.get("unset", ()))
 
 
 def _refuse_half_detection(given: Mapping[str, Any]) -> None:
@@ -159,8 +159,25 @@ def requested_site(
     """Return a site with the requested fields. ``existing`` is the site as its manifest has it, None if it is new."""
     if existing is not None and not requested and not unset:
         return existing
+    if existing is None:
+        _refuse_without_route(requested)
     manifest = merge(None if existing is None else to_manifest(existing), requested, unset=unset)
     return parse({**manifest, "domain": domain})
+
+
+def _refuse_without_route(requested: Mapping[str, object]) -> None:
+    """Raise UsageError if a new site gets no route, or half of one: only a present site has the other half."""
+    if requested.get("routes") is not None:
+        return
+    missing = [name for name in ("container", "port") if requested.get(name) is None]
+    if missing:
+        verb = "are" if len(missing) > 1 else "is"
+        raise UsageError(
+            f"a new site needs a route, and its {' and its '.join(missing)} {verb} missing",
+            field=missing[0],
+            value="(not given)",
+            expected="container and port, or a route",
+        )
 
 
 def merge(

@@ -14,24 +14,43 @@ from collections.abc import Mapping
 
 from .. import forms
 from ..errors import RefusedError
+from .compose import interpolate
+from .files import File, text_of
 from .manifest import Secret, Stack
 
-__all__ = ("ENV", "ENV_EXAMPLE", "complete_env", "env_value", "env_values", "missing_secrets", "parse_env")
+__all__ = (
+    "ENV",
+    "ENV_EXAMPLE",
+    "complete_env",
+    "env_for_compose",
+    "env_value",
+    "env_values",
+    "missing_secrets",
+    "parse_env",
+    "stack_variables",
+)
 
 ENV = "env/.env"
 ENV_EXAMPLE = ".env.example"
+# Compose itself reads this file beside compose.yml.
+_BESIDE = ".env"
 
-_VALUE = re.compile(r"[A-Za-z0-9_./:@%+=,-]{0,500}")
+# What double quotes escape, and what stands for a dollar until variables are filled in.
+_ESCAPED = re.compile(r"\\([abfnrtv$\\])")
+_ESCAPES = dict(zip("abfnrtv$\\", ("\a", "\b", "\f", "\n", "\r", "\t", "\v", "$$", "\\"), strict=True))
+# What needs no quotes.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
+_MOST_LETTERS = 4096
 
 
 def parse_env(text: str, *, where: str = ENV) -> dict[str, str]:
-    """Return the variables of an environment file.
+    """Return the variables of an environment file, with the values that Compose reads there.
 
-    A line is ``NAME=value``, a comment, or empty; a pair of quotes around a value is removed. ``where`` names the file
-    in an error.
+    A line is ``NAME=value``, a comment, or empty. In single quotes a value is what stands there; in double quotes, and
+    without quotes, variables of earlier lines are filled in. ``where`` names the file in an error.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         content = line.strip()
         if not content or content.startswith("#"):
             continue
@@ -42,7 +61,7 @@ def parse_env(text: str, *, where: str = ENV) -> dict[str, str]:
             raise RefusedError(
                 "a line is not NAME=value", field="env", value=f"{where}:{number}", expected="NAME=value"
             )
-        found[name] = _unquoted(value.strip())
+        found[name] = _value(value.strip(), found)
     return found
 
 
@@ -54,21 +73,66 @@ def _is_variable(name: str) -> bool:
     return True
 
 
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    if quoted:
-        return value[1:-1]
-    return re.split(r"\s#", value, maxsplit=1)[0].rstrip()
+def _value(written: str, known: Mapping[str, str]) -> str:
+    """Return the value that Compose reads. Source: https://docs.docker.com/compose/how-tos/environment-variables/"""
+    quote = written[:1]
+    if quote not in ("'", '"'):
+        return interpolate(re.split(r"\s#", written, maxsplit=1)[0].rstrip(), known)
+    inner = _inside(written, quote)
+    if inner is None:
+        return written
+    if quote == "'":
+        return inner
+    return interpolate(_ESCAPED.sub(lambda match: _ESCAPES.get(match[1], match[0]), inner), known)
+
+
+def _inside(written: str, quote: str) -> str | None:
+    """Return what stands between a quote and the next one that no backslash precedes; None if there is no next one."""
+    found: list[str] = []
+    letters = iter(written[1:])
+    for letter in letters:
+        if letter == quote:
+            return "".join(found)
+        following = next(letters, "") if letter == "\\" else ""
+        found.append(following if following == quote else letter + following)
+    return None
 
 
 def env_value(value: object, *, field: str) -> str:
-    """Return a value that needs no quotes in an environment file. RefusedError does not show the value."""
+    """Return a value for an environment file: printable text without a single quote. RefusedError does not show it."""
     text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-    if text is None or not _VALUE.fullmatch(text):
+    if text is None or "'" in text or not text.isprintable() or len(text) > _MOST_LETTERS:
         raise RefusedError(
-            "this is not a plain value", field=field, expected="at most 500 letters, digits and . _ / : @ % + = , -"
+            "this is not a value for an environment file",
+            field=field,
+            expected=f"at most {_MOST_LETTERS} printable letters without a single quote (') and without a line end",
         )
     return text
+
+
+def _written(name: str, value: str) -> str:
+    """Return the line that sets a variable, so that Compose reads exactly this value."""
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}"
+    backslashes = len(value) - len(value.rstrip("\\"))
+    if backslashes % 2 == 0:
+        return f"{name}='{value}'"
+    # The last backslash would take the single quote after it away.
+    escaped = re.sub(r"([\\\"$])", r"\\\1", value)
+    return f'{name}="{escaped}"'
+
+
+def stack_variables(files: Mapping[str, File], env: str) -> str:
+    """Return the variables of a stack: those of its own .env, then those of env/.env. The last line counts."""
+    return f"{text_of(files[_BESIDE])}\n{env}" if _BESIDE in files else env
+
+
+def env_for_compose(stack: Stack, files: Mapping[str, File], env: str) -> str:
+    """Return the variables that Compose fills in: whose stack it is, and those of the stack.
+
+    ``VSA_TENANT`` and ``VSA_STACK`` let one folder serve several tenants.
+    """
+    return f"VSA_TENANT={stack.tenant}\nVSA_STACK={stack.name}\n{stack_variables(files, env)}"
 
 
 def env_values(data: Mapping[str, object], *, field: str = "env") -> dict[str, str]:
@@ -90,8 +154,8 @@ def complete_env(env: str | None, example: str, values: Mapping[str, str]) -> st
     """Return the environment file with ``values`` set; all other lines stay, comments too.
 
     ``env`` is None if the host has no environment file yet: the stack's example is the start. A variable is set in its
-    last line, else in the last line that proposes it in a comment, else in a new line at the end. Values are written as
-    they are: see ``env_value``.
+    last line, else in the last line that proposes it in a comment, else in a new line at the end. Values are those of
+    ``env_value``, in quotes if they need quotes.
     """
     lines = (example if env is None else env).splitlines()
     for name, value in values.items():
@@ -99,9 +163,9 @@ def complete_env(env: str | None, example: str, values: Mapping[str, str]) -> st
             continue
         place = _line_of(name, lines)
         if place is None:
-            lines.append(f"{name}={value}")
+            lines.append(_written(name, value))
         else:
-            lines[place] = f"{name}={value}"
+            lines[place] = _written(name, value)
     return "".join(f"{line}\n" for line in lines)
 
 

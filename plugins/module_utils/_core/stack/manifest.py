@@ -15,53 +15,92 @@ from dataclasses import dataclass
 
 from .. import forms
 from ..errors import RefusedError
+from .identity import compose_project
 
-__all__ = ("Directory", "Secret", "Stack", "StackSite", "parse_stack")
+__all__ = ("Directory", "Port", "Reload", "Secret", "Stack", "StackSite", "parse_stack")
 
 _SCHEMA = 1
 
+_SERVICE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _MODE = re.compile(r"0[0-7]{3}")
+_MOST_ID = (1 << 32) - 2  # the number above means "no group" to chown(2)
+_SITE_PORTS = (80, 443)
+# Signals that programs take as "read your files again". Every other one may end the program.
+_SIGNALS = ("HUP", "USR1", "USR2", "WINCH")
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A variable of env/.env. If env/.env lacks the variable, the host makes ``length`` random letters and digits."""
+    """A variable of env/.env. If env/.env lacks the variable, the host makes ``length`` random letters and digits.
+
+    ``rotatable`` says that the stack goes on with another value: nothing is encrypted by it, and no database keeps it.
+    """
 
     name: str
     length: int = 32
+    rotatable: bool = False
 
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory below the stack's folder with its owner, group (both numeric) and mode."""
+    """A directory below the stack's folder with its owner, group (both numeric) and mode.
+
+    A directory that has the group ``group_before`` keeps it: an earlier version of the stack set it, and reads by it.
+    """
 
     path: str
     owner: int = 0
     group: int = 0
     mode: int = 0o755
+    group_before: int | None = None
+
+    def group_for(self, current: int | None) -> int:
+        """Return the group that a directory should have whose group is ``current``; None if there is no directory."""
+        return current if current is not None and current == self.group_before else self.group
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the host that the stack publishes for everybody, and the reason that the operator gives for it."""
+
+    port: int
+    protocol: str = "tcp"
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class StackSite:
     """A site that the stack provisions; exactly one of ``domain`` and ``domain_from`` is set.
 
-    ``domain_from`` names the variable of env/.env whose value is the domain.
+    ``domain_from`` names the variable of env/.env whose value is the domain. ``container`` names the container to which
+    the site leads, or ``service`` names the service that has the container.
     """
 
-    container: str
+    container: str | None
     port: int
+    service: str | None = None
     domain: str | None = None
     domain_from: str | None = None
     profile: str | None = None
 
 
 @dataclass(frozen=True)
+class Reload:
+    """The signal by which the main process of a service reads its mounted files again, so that it is not recreated."""
+
+    service: str
+    signal: str = "HUP"
+
+
+@dataclass(frozen=True)
 class Stack:
     """A validated stack.yml.
 
-    ``memory`` is what the host must have at least, in bytes; 0 means any host. ``timeout`` is how long the containers
-    may take to become healthy, in seconds.
+    * ``memory``: what the host must have at least, in bytes; 0 means any host. ``timeout``: how long the containers may
+      take to become healthy, in seconds. ``host_ports``: ports of the host itself that the containers reach.
+    * ``unpinned``: services whose image may have no tag. ``reload``: services that are told of changed files.
+    * ``project``: the Compose project. VSA notes it down on the host, so a stack keeps the project of its first start.
     """
 
     name: str
@@ -72,6 +111,16 @@ class Stack:
     secrets: tuple[Secret, ...] = ()
     directories: tuple[Directory, ...] = ()
     sites: tuple[StackSite, ...] = ()
+    ports: tuple[Port, ...] = ()
+    host_ports: tuple[int, ...] = ()
+    unpinned: tuple[str, ...] = ()
+    reload: tuple[Reload, ...] = ()
+    project: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in the project of a new stack."""
+        if not self.project:
+            object.__setattr__(self, "project", compose_project(self.tenant, self.name))
 
     @property
     def folder(self) -> str:
@@ -140,8 +189,9 @@ def _secrets(value: object, field: str) -> tuple[Secret, ...]:
         Secret(
             name=forms.variable(entry.get("name"), field=f"{place}/name"),
             length=forms.whole_number(entry.get("length", 32), field=f"{place}/length", least=16, most=128),
+            rotatable=forms.boolean(entry.get("rotatable", False), field=f"{place}/rotatable"),
         )
-        for entry, place in _entries(value, field, ("name", "length"))
+        for entry, place in _entries(value, field, ("name", "length", "rotatable"))
     )
 
 
@@ -149,12 +199,19 @@ def _directories(value: object, field: str) -> tuple[Directory, ...]:
     return tuple(
         Directory(
             path=forms.relative_path(entry.get("path"), field=f"{place}/path"),
-            owner=forms.whole_number(entry.get("owner", 0), field=f"{place}/owner", least=0, most=65535),
-            group=forms.whole_number(entry.get("group", 0), field=f"{place}/group", least=0, most=65535),
+            owner=forms.whole_number(entry.get("owner", 0), field=f"{place}/owner", least=0, most=_MOST_ID),
+            group=forms.whole_number(entry.get("group", 0), field=f"{place}/group", least=0, most=_MOST_ID),
             mode=_mode(entry.get("mode", "0755"), f"{place}/mode"),
+            group_before=_group_before(entry, f"{place}/group_before"),
         )
-        for entry, place in _entries(value, field, ("path", "owner", "group", "mode"))
+        for entry, place in _entries(value, field, ("path", "owner", "group", "mode", "group_before"))
     )
+
+
+def _group_before(entry: Mapping[str, object], place: str) -> int | None:
+    if "group_before" not in entry:
+        return None
+    return forms.whole_number(entry["group_before"], field=place, least=0, most=_MOST_ID)
 
 
 def _mode(value: object, field: str) -> int:
@@ -165,7 +222,7 @@ def _mode(value: object, field: str) -> int:
 
 
 def _sites(value: object, field: str) -> tuple[StackSite, ...]:
-    keys = ("domain", "domain_from", "container", "port", "profile")
+    keys = ("domain", "domain_from", "container", "service", "port", "profile")
     return tuple(_site(entry, place) for entry, place in _entries(value, field, keys))
 
 
@@ -174,7 +231,17 @@ def _site(entry: Mapping[str, object], place: str) -> StackSite:
         raise RefusedError(
             "a stack's site says either its domain or the variable that has it", field=place, expected="domain_from"
         )
-    domain = variable = profile = None
+    if ("container" in entry) == ("service" in entry):
+        raise RefusedError(
+            "a stack's site says either its container or the service that has the container",
+            field=place,
+            expected="service",
+        )
+    domain = variable = profile = container = service = None
+    if "container" in entry:
+        container = forms.container(entry["container"], field=f"{place}/container")
+    else:
+        service = _service_name(entry["service"], f"{place}/service")
     if "domain" in entry:
         domain = forms.domain(entry["domain"], field=f"{place}/domain")
     else:
@@ -184,10 +251,78 @@ def _site(entry: Mapping[str, object], place: str) -> StackSite:
     return StackSite(
         domain=domain,
         domain_from=variable,
-        container=forms.container(entry.get("container"), field=f"{place}/container"),
+        container=container,
+        service=service,
         port=forms.port(entry.get("port"), field=f"{place}/port"),
         profile=profile,
     )
+
+
+def _ports(value: object, field: str) -> tuple[Port, ...]:
+    if not isinstance(value, list):
+        raise RefusedError("this is not a list", field=field, value=value, expected="a list")
+    return tuple(_port(entry, f"{field}/{number}") for number, entry in enumerate(value))
+
+
+def _host_ports(value: object, field: str) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise RefusedError("this is not a list", field=field, value=value, expected="a list")
+    return tuple(forms.port(entry, field=f"{field}/{number}") for number, entry in enumerate(value))
+
+
+def _unpinned(value: object, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise RefusedError("this is not a list", field=field, value=value, expected="a list of services")
+    return tuple(_service_name(entry, f"{field}/{number}") for number, entry in enumerate(value))
+
+
+def _service_name(value: object, field: str) -> str:
+    """Return the name of a service of the Compose file. Source: the Compose specification, services."""
+    if not isinstance(value, str) or not _SERVICE.fullmatch(value):
+        raise RefusedError("this is not the name of a service", field=field, value=value, expected="web")
+    return value
+
+
+def _reload(value: object, field: str) -> tuple[Reload, ...]:
+    return tuple(
+        Reload(_service_name(entry.get("service"), f"{place}/service"), _signal(entry.get("signal", "HUP"), place))
+        for entry, place in _entries(value, field, ("service", "signal"))
+    )
+
+
+def _signal(value: object, place: str) -> str:
+    if value not in _SIGNALS:
+        raise RefusedError(
+            "this is not a signal that reloads", field=f"{place}/signal", value=value, expected=", ".join(_SIGNALS)
+        )
+    return str(value)
+
+
+def _port(entry: object, place: str) -> Port:
+    """Return a published port: ``25``, ``53/udp``, or a mapping with port, protocol and reason."""
+    if isinstance(entry, Mapping):
+        _refuse_unknown(entry, place, ("port", "protocol", "reason"))
+        found: Mapping[str, object] = entry
+    else:
+        number, _slash, protocol = str(entry).partition("/")
+        found = {"port": number, **({"protocol": protocol} if protocol else {})}
+    port = forms.port(found.get("port"), field=f"{place}/port")
+    protocol_name = found.get("protocol", "tcp")
+    if protocol_name not in ("tcp", "udp", "sctp"):
+        raise RefusedError(
+            "this is not a protocol", field=f"{place}/protocol", value=protocol_name, expected="tcp, udp or sctp"
+        )
+    if port in _SITE_PORTS:
+        raise RefusedError(
+            f"the port {port} serves the sites of the host",
+            field=f"{place}/port",
+            value=port,
+            expected="a site in the field sites, or another port",
+        )
+    reason = found.get("reason", "")
+    if not isinstance(reason, str):
+        raise RefusedError("this is not text", field=f"{place}/reason", value=reason, expected="a reason in one line")
+    return Port(port, str(protocol_name), " ".join(reason.split()))
 
 
 def _memory(value: object, field: str) -> int:
@@ -211,4 +346,8 @@ _FIELDS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "secrets": ("secrets", _secrets),
     "directories": ("directories", _directories),
     "sites": ("sites", _sites),
+    "ports": ("ports", _ports),
+    "host_ports": ("host_ports", _host_ports),
+    "unpinned": ("unpinned", _unpinned),
+    "reload": ("reload", _reload),
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 
 from ..._core.audit.mask import Masker
 from ..._core.audit.record import AuditRecord, Controller, RecordedActor, TaskChange
@@ -40,7 +41,8 @@ def record_change(
     """Append the record of a change that took ``took`` seconds; nothing that goes wrong here fails the change.
 
     ``action`` is the module's full name, ``target`` the domain or the stack that it changed. Either the change has a
-    ``result``, or ``error`` says why it was rolled back, or why that failed.
+    ``result``, or ``error`` says why it was rolled back, or why that failed. The sites and their diffs are those of
+    ``context``.
     """
     try:
         if places is None:
@@ -86,7 +88,8 @@ def host_record(
         target=masker.line(target) if target else None,
         arguments=numbers,
         status=STATUS[error.exit_code if error else EXIT_OK],
-        changes=_changes(result, action=action, host=host, masker=masker),
+        changes=_changes(result, action=action, host=host, masker=masker, diff=not context.generations),
+        generations=tuple(replace(change, host=host) for change in context.generations),
         duration=round(took, 3),
         error=masker.line(error.message) if error else None,
     )
@@ -100,11 +103,11 @@ def _masked_actor(context: RunContext, masker: Masker) -> RecordedActor:
     )
 
 
-def _changes(result: Result, *, action: str, host: str, masker: Masker) -> tuple[TaskChange, ...]:
-    """Return each step that changed something or warns as a change. The first change carries the diff of them all."""
+def _changes(result: Result, *, action: str, host: str, masker: Masker, diff: bool) -> tuple[TaskChange, ...]:
+    """Return each step that changed something or warns as a change. With ``diff`` the first one carries their diff."""
     steps = [step for step in result.steps if step.state in (CHANGED, WARNING)]
     changes = [TaskChange(host, masker.line(f"{step.name}: {step.text}"), action) for step in steps]
-    if changes and result.diff:
+    if diff and changes and result.diff:
         first = changes[0]
         changes[0] = TaskChange(first.host, first.task, first.action, masker.diff({"prepared": result.diff}))
     return tuple(changes)

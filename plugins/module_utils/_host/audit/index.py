@@ -19,12 +19,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._core.audit.query import (
+    CHANGED,
+    DOUBTFUL,
+    READ_VERBS,
+    UNCHANGED,
+    WOULD_CHANGE,
+    Query,
+    clocks_apart,
+)
 from ..._core.audit.record import GENESIS, STARTED, AuditRecord, content_of, parse_line
+from ..._core.errors import EXIT_OK, STATUS
 from .places import Places, rotated_number
+from .trail import now
 
 __all__ = ("Index", "Row")
 
-_VERSION = "1"
+_VERSION = "2"
 _BUSY_SECONDS = 0.5
 _BATCH = 5000
 _LOST = 10
@@ -33,16 +44,19 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, time TEXT NOT NULL, verb TEXT NOT NULL, target TEXT, status TEXT NOT NULL,
     check_mode INTEGER NOT NULL, changed INTEGER NOT NULL, actor TEXT NOT NULL, hosts TEXT NOT NULL,
-    duration REAL, error TEXT) WITHOUT ROWID;
+    duration REAL, error TEXT, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS runs_time ON runs (time);
+CREATE INDEX IF NOT EXISTS runs_seq ON runs (seq);
+CREATE TABLE IF NOT EXISTS sites (id TEXT NOT NULL, domain TEXT NOT NULL, PRIMARY KEY (id, domain)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sites_domain ON sites (domain);
 CREATE TABLE IF NOT EXISTS records (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL, offset INTEGER NOT NULL,
     length INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS records_id ON records (id);
 """
-_COLUMNS = "id, time, verb, target, status, check_mode, changed, actor, hosts, duration, error"
+_COLUMNS = "id, time, verb, target, status, check_mode, changed, actor, hosts, duration, error, seq"
 _UPSERT = f"""
-INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO runs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET status = excluded.status, changed = max(changed, excluded.changed),
     hosts = excluded.hosts, duration = excluded.duration, error = coalesce(excluded.error, error)
 WHERE excluded.status != '{STARTED}'
@@ -51,7 +65,10 @@ WHERE excluded.status != '{STARTED}'
 
 @dataclass(frozen=True)
 class Row:
-    """A run as a list shows it. ``time`` is its start; ``status`` is ``started`` while the run is under way."""
+    """A run as a list shows it. ``time`` is its start; ``status`` is ``started`` while the run is under way.
+
+    ``sites`` are the sites that the run changed. ``apart`` says that ``time`` cannot be right: a clock was wrong.
+    """
 
     id: str
     time: str
@@ -64,6 +81,8 @@ class Row:
     hosts: tuple[str, ...]
     duration: float | None
     error: str | None
+    sites: tuple[str, ...] = ()
+    apart: bool = False
 
 
 class Index:
@@ -96,44 +115,29 @@ class Index:
             self._read_on(base)
             return int(base.execute("SELECT count(*) FROM runs").fetchone()[0])
 
-    def runs(
-        self,
-        *,
-        since: str | None = None,
-        host: str | None = None,
-        verb: str | None = None,
-        target: str | None = None,
-        status: Sequence[str] = (),
-        last: int = 0,
-    ) -> list[Row]:
-        """Return the runs that match all of the conditions, the oldest first.
+    def runs(self, query: Query | None = None) -> list[Row]:
+        """Return the runs that a query wants, all without one, in the order in which they began to write the trail.
 
-        ``since`` is the earliest start. ``verb`` is a verb or a noun (``site`` for all of its verbs). ``last`` is the
-        number of runs to return at most, the newest ones; 0 is no limit. sqlite3.Error if the index cannot be read.
+        The order is not that of the times: the clock may have been wrong. sqlite3.Error if the index cannot be read.
         """
-        conditions: list[tuple[str, list[Any]]] = []
-        if since:
-            conditions.append(("time >= ?", [since]))
-        if host:
-            conditions.append(("instr(hosts, ?) > 0", [json.dumps(host)]))
-        if target:
-            conditions.append(("target = ?", [target]))
-        if verb:
-            conditions.append(("(verb = ? OR substr(verb, 1, ?) = ?)", [verb, len(verb) + 1, f"{verb}."]))
-        if status:
-            conditions.append((f"status IN ({', '.join('?' * len(status))})", list(status)))
-        query, values = f"SELECT {_COLUMNS} FROM runs", []  # noqa: S608  constants
-        if conditions:
-            query += " WHERE " + " AND ".join(text for text, _values in conditions)
-        for _text, some in conditions:
-            values += some
-        query += " ORDER BY time DESC, id DESC"
-        if last:
-            query += " LIMIT ?"
-            values.append(last)
+        query = query or Query()
         with self._open() as base:
-            found = base.execute(query, values).fetchall()
-        return [_row(entry) for entry in reversed(found)]
+            conditions = _conditions(query)
+            if query.since:
+                conditions.append(_since(base, query.since, now()))
+            text, values = f"SELECT {_COLUMNS} FROM runs", []  # noqa: S608  constants
+            if conditions:
+                text += " WHERE " + " AND ".join(condition for condition, _values in conditions)
+            for _condition, some in conditions:
+                values += some
+            text += " ORDER BY seq DESC"
+            if query.last:
+                text += " LIMIT ?"
+                values.append(query.last)
+            found = list(reversed(base.execute(text, values).fetchall()))
+            sites = [_sites(base, entry[0]) for entry in found]
+        apart = clocks_apart([(entry[0], entry[1]) for entry in found], now=now())
+        return [_row(entry, names, wrong) for entry, names, wrong in zip(found, sites, apart, strict=True)]
 
     def records(self, start: str) -> list[AuditRecord]:
         """Return the records of the runs whose id begins with ``start``, in the trail's order.
@@ -172,7 +176,10 @@ class Index:
         try:
             base.execute("PRAGMA journal_mode = WAL")
             base.execute("PRAGMA synchronous = NORMAL")
-            if _version(base) != _VERSION:
+            known = _version(base)
+            if known != _VERSION:
+                if known is not None:
+                    _forget_runs(base)
                 base.executescript(f"BEGIN IMMEDIATE; {_TABLES}; COMMIT")
                 base.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", [_VERSION])
             yield base
@@ -191,7 +198,7 @@ class Index:
             known = _meta(base)
             start = self._where(known)
             if start is None:
-                for table in ("runs", "records"):
+                for table in ("runs", "records", "sites"):
                     base.execute(f"DELETE FROM {table}")  # noqa: S608 (constants)
                 base.execute("DELETE FROM meta WHERE key IN ('file', 'offset', 'head')")
                 # `vsa audit verify` needs this head: nothing else reveals that the end of a trail was cut off.
@@ -239,8 +246,7 @@ class Index:
 
 def _take_in(base: sqlite3.Connection, file: Path, offset: int, head: str) -> tuple[int, str]:
     """Index the lines of a file from an offset on; returns the offset and the hash after the last whole line."""
-    runs: list[tuple[Any, ...]] = []
-    records: list[tuple[Any, ...]] = []
+    batch = _Batch(base)
     number = str(rotated_number(file.name))
     with open(file, "rb", buffering=1 << 20) as stream:
         stream.seek(offset)
@@ -250,19 +256,100 @@ def _take_in(base: sqlite3.Connection, file: Path, offset: int, head: str) -> tu
             with contextlib.suppress(ValueError):
                 record = parse_line(line)
                 head = content_of(line[:-1])[1]
-                records.append((record.id, record.kind, number, offset, len(line)))
-                runs.append(_values(record))
+                batch.add(record, file=number, offset=offset, length=len(line))
             offset += len(line)
-            if len(runs) >= _BATCH:
-                _insert(base, runs, records)
-                runs, records = [], []
-    _insert(base, runs, records)
+    batch.write()
     return offset, head
 
 
-def _insert(base: sqlite3.Connection, runs: list[tuple[Any, ...]], records: list[tuple[Any, ...]]) -> None:
-    base.executemany("INSERT INTO records (id, kind, file, offset, length) VALUES (?, ?, ?, ?, ?)", records)
-    base.executemany(_UPSERT, runs)
+class _Batch:
+    """Rows that are written together."""
+
+    def __init__(self, base: sqlite3.Connection) -> None:
+        self._base = base
+        self._seq = int(base.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()[0])
+        self._runs: list[tuple[Any, ...]] = []
+        self._records: list[tuple[Any, ...]] = []
+        self._sites: list[tuple[str, str]] = []
+
+    def add(self, record: AuditRecord, *, file: str, offset: int, length: int) -> None:
+        """Add the rows of a record that lies at an offset of a file."""
+        self._seq += 1
+        self._records.append((self._seq, record.id, record.kind, file, offset, length))
+        self._runs.append((*_values(record), self._seq))
+        self._sites += [(record.id, domain) for domain in record.sites]
+        if len(self._runs) >= _BATCH:
+            self.write()
+
+    def write(self) -> None:
+        """Write the rows. A run keeps the number of its first record: the order in which runs began."""
+        insert = "INSERT INTO records (seq, id, kind, file, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
+        self._base.executemany(insert, self._records)
+        self._base.executemany(_UPSERT, self._runs)
+        self._base.executemany("INSERT OR IGNORE INTO sites VALUES (?, ?)", self._sites)
+        self._runs, self._records, self._sites = [], [], []
+
+
+_Condition = tuple[str, list[Any]]
+
+
+def _conditions(query: Query) -> list[_Condition]:
+    """Return the conditions of a query in SQL, but that of ``since``."""
+    conditions: list[_Condition] = []
+    if query.host:
+        conditions.append(_one_of([query.host]))
+    if query.hosts is not None:
+        conditions.append(_one_of(query.hosts))
+    if query.target:
+        target = "(target = ? OR id IN (SELECT id FROM sites WHERE domain = ?))"
+        conditions.append((target, [query.target, query.target]))
+    if query.verb:
+        verb = query.verb
+        conditions.append(("(verb = ? OR substr(verb, 1, ?) = ?)", [verb, len(verb) + 1, f"{verb}."]))
+    if query.status:
+        conditions.append((f"({' OR '.join(map(_state, query.status))})", []))
+    if query.changes:
+        doubtful, reads = _words(DOUBTFUL), _words(READ_VERBS)
+        changes = f"check_mode = 0 AND verb NOT IN ({reads}) AND (changed OR status IN ({doubtful}))"
+        conditions.append((changes, []))
+    return conditions
+
+
+def _one_of(hosts: Sequence[str]) -> _Condition:
+    """Return the condition that a run acted on one of these hosts."""
+    if not hosts:
+        return "0", []
+    return f"({' OR '.join(['instr(hosts, ?) > 0'] * len(hosts))})", [json.dumps(host) for host in hosts]
+
+
+def _words(words: Sequence[str]) -> str:
+    """Return constants of the code as a list in SQL."""
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _state(word: str) -> str:
+    """Return the condition for one of the words of ``--status``."""
+    if word not in (CHANGED, UNCHANGED, WOULD_CHANGE):
+        return f"status = '{word}'" if word in (STARTED, *STATUS.values()) else "0"
+    changed = {CHANGED: "changed AND NOT check_mode", UNCHANGED: "NOT changed", WOULD_CHANGE: "changed AND check_mode"}
+    return f"(status = '{STATUS[EXIT_OK]}' AND {changed[word]})"
+
+
+def _since(base: sqlite3.Connection, since: str, current: str) -> _Condition:
+    """Return the condition that a run began at ``since`` or later, which a wrong clock must not hide.
+
+    A run is wanted if its time says so, and also if it stands in the trail after the last run of before.
+    """
+    first = base.execute("SELECT min(seq) FROM runs WHERE time >= ? AND time <= ?", [since, current]).fetchone()[0]
+    limit = "" if first is None else f" AND seq < {int(first)}"
+    query = f"SELECT seq FROM runs WHERE time < ?{limit} ORDER BY time DESC LIMIT 1"  # noqa: S608  a number
+    before = base.execute(query, [since]).fetchone()
+    return "((time >= ? AND time <= ?) OR seq > ?)", [since, current, before[0] if before else 0]
+
+
+def _sites(base: sqlite3.Connection, run_id: str) -> tuple[str, ...]:
+    query = "SELECT domain FROM sites WHERE id = ? ORDER BY domain"
+    return tuple(domain for (domain,) in base.execute(query, [run_id]).fetchall())
 
 
 def _values(record: AuditRecord) -> tuple[Any, ...]:
@@ -282,8 +369,8 @@ def _values(record: AuditRecord) -> tuple[Any, ...]:
     )
 
 
-def _row(entry: Sequence[Any]) -> Row:
-    run_id, time, verb, target, status, check, changed, actor, hosts, duration, error = entry
+def _row(entry: Sequence[Any], sites: tuple[str, ...], apart: bool) -> Row:
+    run_id, time, verb, target, status, check, changed, actor, hosts, duration, error, _seq = entry
     return Row(
         id=run_id,
         time=time,
@@ -296,6 +383,8 @@ def _row(entry: Sequence[Any]) -> Row:
         hosts=tuple(json.loads(hosts)),
         duration=duration,
         error=error,
+        sites=sites,
+        apart=apart,
     )
 
 
@@ -317,6 +406,18 @@ def _version(base: sqlite3.Connection) -> str | None:
         if _is_locked(error):
             raise
         return None
+
+
+def _forget_runs(base: sqlite3.Connection) -> None:
+    """Remove the tables of an earlier version. The heads that it has seen stay: only the index has these."""
+    known = _meta(base)
+    lost = [*known.get("lost", "").split(), known.get("head", GENESIS)]
+    base.execute("BEGIN IMMEDIATE")
+    for table in ("runs", "records", "sites"):
+        base.execute(f"DROP TABLE IF EXISTS {table}")
+    base.execute("DELETE FROM meta WHERE key IN ('file', 'offset', 'head')")
+    base.execute("INSERT OR REPLACE INTO meta VALUES ('lost', ?)", [" ".join(lost[-_LOST:])])
+    base.execute("COMMIT")
 
 
 def _meta(base: sqlite3.Connection) -> dict[str, str]:

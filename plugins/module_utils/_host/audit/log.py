@@ -52,9 +52,10 @@ class TrailLog:
     def lines(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield file name, line number and line, from the oldest on. A line has its newline, unless it is torn."""
         for file in self._places.files():
+            name = file.name
             with contextlib.suppress(FileNotFoundError), open(file, "rb", buffering=1 << 20) as stream:
                 for number, line in enumerate(stream, start=1):
-                    yield file.name, number, line
+                    yield name, number, line
 
     def kinds(self, run_id: str) -> set[str]:
         """Return the kinds of a run's records in the trail. Reads the trail back to the run's first record."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..._core.audit.generations import GenerationChange
 from ..._core.audit.record import AuditRecord, TaskChange, from_dict
 
 __all__ = (
@@ -39,6 +40,7 @@ __all__ = (
 _UNSEEN_SECONDS = 86_400.0
 # A file without its first lines that is older than this was cut off while it was created.
 _UNWRITTEN_SECONDS = 60.0
+_KEYS = ("record", "process", "started", "closing", "hosts", "change", "generation")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class OpenRun:
     closing: bool
     hosts: tuple[str, ...]
     changes: tuple[TaskChange, ...]
+    generations: tuple[GenerationChange, ...] = ()
 
     @property
     def dead(self) -> bool:
@@ -112,7 +115,7 @@ def read(path: Path) -> OpenRun | None:
     A file that names no process is still being created. It must not count as a dead run: another process would close
     the run while it begins.
     """
-    found: dict[str, list[Any]] = {key: [] for key in ("record", "process", "started", "closing", "hosts", "change")}
+    found: dict[str, list[Any]] = {key: [] for key in _KEYS}
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -124,6 +127,7 @@ def read(path: Path) -> OpenRun | None:
     try:
         record = from_dict(found["record"][0])
         changes = tuple(TaskChange(**change) for change in found["change"])
+        generations = tuple(map(GenerationChange.from_dict, found["generation"]))
     except (IndexError, TypeError, ValueError):
         return None
     if not found["process"]:
@@ -139,6 +143,7 @@ def read(path: Path) -> OpenRun | None:
         closing=bool(found["closing"]),
         hosts=tuple(hosts),
         changes=changes,
+        generations=generations,
     )
 
 
@@ -163,8 +168,8 @@ def open_runs(folders: tuple[Path, ...]) -> Iterator[OpenRun]:
 
 
 def progress(run: OpenRun) -> dict[str, Any]:
-    """Return the hosts and the changes of a run so far, as fields of a record."""
-    return {"hosts": run.hosts or run.record.hosts, "changes": run.changes}
+    """Return the hosts, the changes and the generations of a run so far, as fields of a record."""
+    return {"hosts": run.hosts or run.record.hosts, "changes": run.changes, "generations": run.generations}
 
 
 def _alive(process: dict[str, Any], path: Path) -> bool:
@@ -218,6 +223,8 @@ def _space() -> str | None:
         return None
 
 
-def as_event(change: TaskChange) -> dict[str, Any]:
+def as_event(change: TaskChange | GenerationChange) -> dict[str, Any]:
     """Return a change as an event of a run's file."""
+    if isinstance(change, GenerationChange):
+        return {"generation": change.as_dict()}
     return {"change": vars(change)}

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..._core.audit.generations import GenerationChange
 from ..._core.audit.record import INTERRUPTED, STARTED, AuditRecord, TaskChange, closing
 from ..machine.clock import time_now
 from . import runs as audit_runs
@@ -58,7 +59,7 @@ class RecordedRun:
         """Note the hosts that the run acts on."""
         self._note({"hosts": names})
 
-    def change(self, change: TaskChange) -> None:
+    def change(self, change: TaskChange | GenerationChange) -> None:
         """Note a change, so that it is in the record even if the run is killed."""
         self._note(audit_runs.as_event(change))
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import VsaError
+from ..._core.hints import Advice, Hint
 from ..._core.result import Result
 from ..store.host import Host, read_host
 from ..store.layout import Paths
@@ -23,7 +24,7 @@ __all__ = ("list_auth",)
 
 def list_auth(domain: object, *, paths: Paths | None = None) -> Result:
     """Return an entry for each protected path, sorted by domain and path. RefusedError if there is no such site."""
-    host = read_host(paths or Paths())
+    host = read_host(paths or Paths(), stamped=False)
     wanted = None if domain is None else forms.domain(domain)
     files = protected_on_disk(host.paths)
     if wanted is None:
@@ -57,20 +58,24 @@ def _requested(host: Host, domain: str) -> tuple[str, ...]:
 def _entry(host: Host, domain: str, path: str, *, requested: bool, live: bool) -> dict[str, Any]:
     text = read_users_file(host.paths, domain, path)
     users = sorted(htpasswd.users(text or ""))
-    state, problem = _state(text, users, requested=requested, live=live)
+    state, problem = _state(domain, path, text, users, requested=requested, live=live)
     return {"domain": domain, "path": path, "users": users, "state": state, "problem": problem}
 
 
-def _state(text: str | None, users: list[str], *, requested: bool, live: bool) -> tuple[str, str | None]:
+def _state(
+    domain: str, path: str, text: str | None, users: list[str], *, requested: bool, live: bool
+) -> tuple[str, str | None]:
     """Return the state of a path, and its problem if the state is not ``ok``."""
     if not live and requested:
-        return "pending", "not behind a password yet: vsa vhost sync"
+        return "pending", Advice("not behind a password yet", Hint("vhost.sync"))
     if not live:
-        return "unused", "nothing points to it: vsa auth remove"
+        return "unused", Advice("nothing points to it", Hint("auth.remove", {"domain": domain, "route": path}))
     if text is None:
-        return "missing", "its password file is gone, nobody may pass: vsa auth add"
+        return "missing", Advice(
+            "its password file is gone, nobody may pass", Hint("auth.add", {"domain": domain, "route": path})
+        )
     if not users:
-        return "locked", "it has no user, nobody may pass: vsa auth add"
+        return "locked", Advice("it has no user, nobody may pass", Hint("auth.add", {"domain": domain, "route": path}))
     if not requested:
-        return "pending", "the manifest no longer says so: vsa vhost sync would open it"
+        return "pending", Advice("the manifest no longer protects it. To open it", Hint("vhost.sync"))
     return "ok", None

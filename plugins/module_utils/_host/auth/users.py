@@ -13,17 +13,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import RefusedError, UsageError
+from ..._core.hints import Advice, Hint
 from ..._core.proxy.locations import serves_below
 from ..._core.proxy.plan import manifest_file, site_file, text_hash
+from ..._core.proxy.prefixes import longest, protects
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site
+from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
 from ..proxy.nginx import AUTH_CONTAINER
 from ..proxy.steps import outcome_result, plan_result
@@ -134,16 +137,18 @@ class _SiteUsers:
         changed = present != hashed
         step = self._user_step(user, route, changed=changed, replaced=present is not None)
         after = htpasswd.with_user(text or "", user, hashed)
-        if protected:
-            if changed:
-                self._write(route, after)
-            return self._result(changed, step, *self._check_is_down())
         # First the file: nobody may pass at a path without one. If the run is killed here, nothing refers to the file.
-        self._write(route, after)
+        if changed or not protected:
+            with disk_errors_refused():
+                self._write(route, after)
+        if protected:
+            return self._result(changed, step, *self._check_is_down())
         try:
             proxied = self._protect([*self._site.auth, route])
         except BaseException:
-            self._restore(route, text)
+            left = f"the proxy is as it was; the password file of {self._place(route)} has {user} already"
+            with disk_errors_told(left):
+                self._restore(route, text)
             raise
         return self._with_proxy(proxied, step, *proxied.steps, *self._check_is_down(), changed=True)
 
@@ -169,13 +174,14 @@ class _SiteUsers:
         if found is not None and found.running:
             return ()
         text = f"{AUTH_CONTAINER} does not run: only who passed in the last minutes is let in"
-        return (Step("check", WARNING, text, ("vsa stack up reverse-proxy",)),)
+        return (Step("check", WARNING, text, (Advice("to start it", Hint("stack.up", {"name": "reverse-proxy"})),)),)
 
     # Remove
 
     def remove(self, user: str) -> Result:
         """Remove a user from password files. A file without users keeps its path closed."""
-        places, notes = [], []
+        places: list[str] = []
+        notes: list[str] = []
         for route in self._routes():
             text = self._users_file(route) or ""
             users = htpasswd.users(text)
@@ -183,15 +189,24 @@ class _SiteUsers:
             if user not in users:
                 notes.append(f"{place}: {', '.join(users) or 'no user'}")
                 continue
+            with self._telling(user, places):
+                self._write(route, htpasswd.without_user(text, user))
             places.append(place)
-            self._write(route, htpasswd.without_user(text, user))
             if len(users) == 1 and route in self._site.auth:
-                notes.append(f"nobody may pass at {place} now; vsa auth remove without --user opens it")
+                hint = Hint("auth.remove", {"domain": self._request.domain, "route": route})
+                notes.append(Advice(f"nobody may pass at {place} now. To open it to everybody", hint))
         if places:
             text = f"{user} may no longer pass at {', '.join(places)}"
         else:
             text = f"{user} may pass nowhere on {self._request.domain}"
         return self._result(bool(places), self._step(bool(places), text, notes))
+
+    @staticmethod
+    def _telling(user: str, places: list[str]) -> AbstractContextManager[None]:
+        """Tell an error of the disk: nothing was changed, or the user was removed from the first files alone."""
+        if not places:
+            return disk_errors_refused()
+        return disk_errors_told(f"{user} may no longer pass at {', '.join(places)}; all other files are as they were")
 
     def open_paths(self) -> Result:
         """Open paths to everybody, then remove the password files."""
@@ -200,12 +215,16 @@ class _SiteUsers:
         proxied = Result()
         if opened:
             proxied = self._protect(route for route in self._site.auth if route not in opened)
-        removed = self._remove_files(routes)
+        told = disk_errors_refused()
+        if opened:
+            told = disk_errors_told(f"{self._opened_text(opened, [])}; their password files are not all removed")
+        with told:
+            removed = self._remove_files(routes)
         changed = bool(opened or removed)
-        step = self._step(changed, self._opened_text(opened, removed))
-        # The result has no "base", so no undo is offered: the users are gone, and a rollback is refused without them.
-        kept = {name: value for name, value in proxied.data.items() if name != "base"}
-        return self._with_proxy(dataclasses.replace(proxied, data=kept), step, *proxied.steps, changed=changed)
+        closing = [] if changed else self._closing(routes)
+        text = "nothing to open there: no path with users of its own" if closing else self._opened_text(opened, removed)
+        step = self._step(changed, text, closing)
+        return self._with_proxy(proxied, step, *proxied.steps, changed=changed)
 
     def _opened_text(self, opened: list[str], removed: list[str]) -> str:
         if opened:
@@ -213,6 +232,16 @@ class _SiteUsers:
         if removed:
             return "users of nothing removed"
         return f"nothing of {self._request.domain} is behind a password there"
+
+    def _closing(self, routes: list[str]) -> list[Advice]:
+        """Return a note for each path that stays closed because a path above it is behind a password."""
+        notes = []
+        for route in routes:
+            above = longest(prefix for prefix in self._site.auth if prefix != route and protects(prefix, route))
+            if above is not None:
+                hint = Hint("auth.remove", {"domain": self._request.domain, "route": above})
+                notes.append(Advice(f"{self._place(route)} is behind the password of {above}. To open that path", hint))
+        return notes
 
     def _remove_files(self, routes: list[str]) -> list[str]:
         """Remove the password files, and return what was removed."""

@@ -22,6 +22,7 @@ from ..._core.bootstrap import (
     check_source,
     choose_source,
     last_words,
+    log_warning,
     network_warning,
     plan_daemon,
 )
@@ -41,6 +42,7 @@ __all__ = (
     "plan_daemon_change",
     "read_edge_network",
     "read_engine",
+    "read_log_warning",
     "why_it_is_down",
 )
 
@@ -157,3 +159,13 @@ def read_edge_network(engine: ExistingEngine, *, ipv6: bool, check: bool) -> Edg
         return EdgeNetwork(needed=True, known=True)
     warning = network_warning(EDGE) if ipv6 and not found.get("EnableIPv6") else ""
     return EdgeNetwork(needed=True, known=True, exists=True, warning=warning)
+
+
+def read_log_warning(engine: ExistingEngine, plan: DaemonPlan) -> str:
+    """Return the warning about containers that keep their log options; empty if the engine cannot be asked."""
+    if not engine.unit.active or not can_import("docker"):
+        return ""
+    # imported here because a fresh host has no Docker SDK yet
+    from ..machine.docker import Engine
+
+    return log_warning(plan, Engine().inspections())

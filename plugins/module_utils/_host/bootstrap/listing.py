@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The look at a host for ``bootstrap``: what is there, and what follows from it.
+"""Read the facts of a host for ``bootstrap``: distribution, packages, engine, users, settings.
 
 Note that this module is **private** to the collection.
 """
@@ -23,6 +23,7 @@ from ..._core.bootstrap import (
     refusal_text,
     state_after_refusal,
 )
+from ..._core.data_disk import DataDiskPlan
 from ..._core.errors import RefusedError
 from ..._core.result import OK, Result, Step
 from ..._core.settings import setting_errors
@@ -30,6 +31,7 @@ from ..machine.apt import read_platform, read_policy
 from ..machine.files import read_bytes
 from ..store.layout import Paths
 from ..store.settings import SettingsChange, plan_settings
+from .data_disk import check_data_disk, plan_data_disk_of
 from .engine import (
     EdgeNetwork,
     ExistingEngine,
@@ -38,6 +40,7 @@ from .engine import (
     plan_daemon_change,
     read_edge_network,
     read_engine,
+    read_log_warning,
     why_it_is_down,
 )
 
@@ -71,6 +74,7 @@ class BootstrapRequest:
     """What the operator asked for, and what this run did so far.
 
     * ``packages``: the libraries that the collection's modules import.
+    * ``data_disk``: the disk for Docker, by its id; None if this run leaves the disks alone.
     * ``settings``: values for vsa.yml; the file keeps what it has if a value is None.
     * ``unset``: settings that go back to the built-in value.
     * ``ca_bundle``: a file on the controller. ``ca_bundle_text``: its text, empty if that is not only certificates.
@@ -83,6 +87,7 @@ class BootstrapRequest:
     engine: EngineRequest
     daemon: DaemonRequest
     directories: tuple[DirectoryRequest, ...]
+    data_disk: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     ca_bundle: str | None = None
@@ -100,7 +105,9 @@ class _Findings:
     packages: tuple[str, ...] | None
     engine: ExistingEngine
     source: EngineSource | None
+    data_disk: DataDiskPlan | None
     daemon: DaemonPlan | None
+    log_warning: str
     network: EdgeNetwork
     directories: tuple[DirectoryRequest, ...] | None
     settings: SettingsChange | None
@@ -135,6 +142,7 @@ def _look(request: BootstrapRequest, paths: Paths) -> _Findings:
     engine = read_engine(paths)
     packages = policy.missing(request.packages) if concerns.packages else None
     source = find_source(request.engine, policy, platform) if concerns.engine else None
+    data_disk = _plan_data_disk(request, paths)
     _check_ca_bundle(request)
     _check_libraries(request, packages, engine)
     daemon = None
@@ -149,12 +157,23 @@ def _look(request: BootstrapRequest, paths: Paths) -> _Findings:
         packages=packages,
         engine=engine,
         source=source,
+        data_disk=data_disk,
         daemon=daemon,
+        log_warning=read_log_warning(engine, daemon) if daemon else "",
         network=network,
         directories=_wrong_directories(request, paths),
         settings=_plan_settings(request, paths),
         new_bundle=_is_new_bundle(request, paths),
     )
+
+
+def _plan_data_disk(request: BootstrapRequest, paths: Paths) -> DataDiskPlan | None:
+    """Return what has to be done about the data disk that the operator names; None if none is named."""
+    if request.data_disk:
+        return plan_data_disk_of(request.data_disk, paths)
+    if request.concerns.engine:
+        check_data_disk(paths)
+    return None
 
 
 def _read_policy(request: BootstrapRequest) -> Policy:
@@ -245,6 +264,7 @@ def _steps(request: BootstrapRequest, found: _Findings) -> tuple[Step, ...]:
     settings_fit = found.settings is not None and found.settings.after == found.settings.before
     ready = {
         "packages": found.packages == (),
+        "data disk": found.data_disk is not None and not found.data_disk.change,
         "engine": found.source is not None and not found.source.missing and found.engine.ready,
         "daemon": found.daemon is not None and not found.daemon.change,
         "network": found.network.exists,
@@ -259,12 +279,20 @@ def _data(request: BootstrapRequest, found: _Findings) -> dict[str, Any]:
         "refusal": "",
         "platform": asdict(found.platform),
         "packages": list(found.packages or ()),
+        "data_disk": _data_disk_data(found),
         "engine": _engine_data(request, found),
         "daemon": _daemon_data(found),
         "network": asdict(found.network),
         "directories": [{"path": wanted.path, "mode": f"{wanted.mode:04o}"} for wanted in found.directories or ()],
         "settings": _settings_data(request, found),
     }
+
+
+def _data_disk_data(found: _Findings) -> dict[str, Any]:
+    if found.data_disk is None:
+        return {"change": False}
+    files = [{"path": path, "text": text} for path, text in found.data_disk.files]
+    return {**asdict(found.data_disk), "files": files}
 
 
 def _engine_data(request: BootstrapRequest, found: _Findings) -> dict[str, Any]:
@@ -285,15 +313,15 @@ def _engine_data(request: BootstrapRequest, found: _Findings) -> dict[str, Any]:
 
 def _daemon_data(found: _Findings) -> dict[str, Any]:
     if found.daemon is None:
-        return {"change": False}
-    return {**asdict(found.daemon), "unfinished": found.engine.unfinished}
+        return {"change": False, "warning": ""}
+    return {**asdict(found.daemon), "unfinished": found.engine.unfinished, "warning": found.log_warning}
 
 
 def _settings_data(request: BootstrapRequest, found: _Findings) -> dict[str, Any]:
     change = found.settings
     return {
         "known": change is not None or not request.concerns.settings,
-        "change": change is not None and change.after != change.before,
+        "change": change is not None and (bool(change.words) or change.after != change.before),
         "text": "" if change is None else change.after,
         "bundle": found.new_bundle,
     }

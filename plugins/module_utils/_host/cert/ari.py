@@ -24,8 +24,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..._core.cert.status import Facts, RenewalWindow, retry_after, window_from
+from ..._core.shape import MapOf
 from ..._core.times import rfc3339
-from ..machine.files import read_json, write_atomically
+from ..._core.words import Words
+from ..machine.files import write_atomically
+from ..store.documents import read_document
 
 __all__ = ("renewal_windows",)
 
@@ -60,7 +63,7 @@ class _Authority:
             text = answer.read(_ANSWER_MAX)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise OSError(str(error)) from error
+            raise OSError(Words("the CA", str(error)).shown) from error
         content = json.loads(text) if answer.status == 200 else None
         return content, answer.getheader("Retry-After")
 
@@ -126,8 +129,7 @@ def renewal_windows(
     for entry in facts:
         if entry.ari_id and entry.server and entry.server.startswith("https://"):
             ids_of.setdefault(entry.server, []).append(entry.ari_id)
-    cached = read_json(cache)
-    cached = cached if isinstance(cached, dict) else {}
+    cached = read_document(cache, MapOf(dict)) or {}
     wanted = {ari_id for ids in ids_of.values() for ari_id in ids}
     records = {ari_id: record for ari_id, record in cached.items() if ari_id in wanted and isinstance(record, Mapping)}
     stamp = rfc3339(now)

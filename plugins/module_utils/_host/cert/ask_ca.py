@@ -9,6 +9,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 
 from ..._core.cert.attempts import Attempts
 from ..._core.cert.certbot_output import (
@@ -16,6 +17,7 @@ from ..._core.cert.certbot_output import (
     BUSY,
     CHALLENGE,
     DISK,
+    FORBIDDEN,
     NONCE,
     OTHER,
     PLUGIN,
@@ -31,11 +33,12 @@ from ..._core.forms import STAGING
 from ..._core.hints import Hint
 from ..._core.times import rfc3339
 from ..machine.clock import time_now
+from ..machine.disk import disk_errors_refused, disk_words
 from .certbot import DEFAULT_VERSION, Certbot
 from .wanted import WantedCertificate
 from .words import state_after_failure
 
-__all__ = ("ask_ca", "not_issued", "remember_failure")
+__all__ = ("ask_ca", "forget_failures", "not_issued", "remember_failure")
 
 # The CA does not count these failures: it did not begin to validate a name.
 _NOT_COUNTED = (UNREACHABLE, BUSY, PLUGIN, DISK, NONCE, ACCOUNT)
@@ -53,11 +56,12 @@ def ask_ca(
     ``facts`` are those of the present certificate. Raises RefusedError or RolledBackError with the CA's own message.
     Let's Encrypt is asked once at the most.
     """
-    certbot.trust(wanted.ca_bundle)
+    with disk_errors_refused():
+        certbot.trust(wanted.ca_bundle)
     if decision.rehearse:
         _rehearse(certbot, wanted, facts)
     usable = certbot.usable(wanted.domain)
-    with certbot.set_aside(wanted.domain):
+    with disk_errors_refused(), certbot.set_aside(wanted.domain):
         done = certbot.issue(
             wanted.names,
             server=directory_url(wanted.authority),
@@ -70,12 +74,17 @@ def ask_ca(
         )
         if done.code:
             problem = read_failure(done.output, code=done.code)
-            remember_failure(certbot, wanted.domain, attempts, problem)
-            raise not_issued(wanted, facts, problem)
-    certbot.remember(wanted.domain, Attempts())
+            raise not_issued(wanted, facts, remember_failure(certbot, wanted.domain, attempts, problem))
+    forget_failures(certbot, wanted.domain)
     if not_due(done.output):
         return "the CA says that it is not due yet"
     return "rehearsed at the staging CA first" if decision.rehearse else None
+
+
+def forget_failures(certbot: Certbot, domain: str) -> None:
+    """Remove the record of failed tries after a success. If it stays, it only delays a try after the next failure."""
+    with suppress(OSError):
+        certbot.remember(domain, Attempts())
 
 
 def _rehearse(certbot: Certbot, wanted: WantedCertificate, facts: Facts | None) -> None:
@@ -92,10 +101,13 @@ def _rehearse(certbot: Certbot, wanted: WantedCertificate, facts: Facts | None) 
         raise not_issued(wanted, facts, read_failure(done.output, code=done.code), rehearsal=True)
 
 
-def remember_failure(certbot: Certbot, domain: str, attempts: Attempts, problem: Problem) -> None:
-    """Record a failure that the CA counts, so that the next attempts wait and are rehearsed."""
+def remember_failure(certbot: Certbot, domain: str, attempts: Attempts, problem: Problem) -> Problem:
+    """Record a failure that the CA counts, so that the next attempts wait and are rehearsed.
+
+    Return the problem. If the disk does not take the record, a detail says so.
+    """
     if problem.kind in _NOT_COUNTED:
-        return
+        return problem
     failed = dataclasses.replace(
         attempts,
         failures=attempts.failures + 1,
@@ -103,7 +115,12 @@ def remember_failure(certbot: Certbot, domain: str, attempts: Attempts, problem:
         retry_after=problem.retry_after,
         error=problem.message,
     )
-    certbot.remember(domain, failed)
+    try:
+        certbot.remember(domain, failed)
+    except OSError as error:
+        note = f"the failed try could not be recorded, so the next one will not wait: {disk_words(error)}"
+        return dataclasses.replace(problem, details=(*problem.details, note))
+    return problem
 
 
 def not_issued(
@@ -149,5 +166,10 @@ def _hint(wanted: WantedCertificate, problem: Problem) -> str | Hint:
         DISK: "df -h /srv, make room, then try again",
         NONCE: "try again: the CA does not count this as a failure",
         ACCOUNT: Hint("cert.issue", {"domain": wanted.domain, "force": True}, note="which makes a new account"),
+        FORBIDDEN: Hint(
+            "cert.issue",
+            {"domain": wanted.domain, "force": True, "dns_check": False},
+            note="if the CA sees other CAA records than this host; otherwise correct them",
+        ),
     }
     return hints.get(problem.kind, _LOGS_HINT)

@@ -19,8 +19,12 @@ from typing import TYPE_CHECKING
 from ..._core.cert.attempts import Attempts, attempts_from, attempts_record
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..machine.files import read_json, read_text, write_atomically
+from ..._core.shape import Maybe, Object
+from ..machine.files import read_text, write_atomically
+from ..machine.walk import walk
+from ..store.documents import read_document
 from ..store.layout import Paths
+from .renewable import lineage_parts, lineage_problem
 
 if TYPE_CHECKING:
     from ..machine.docker import Engine, ExecResult
@@ -37,6 +41,7 @@ SCRIPTS = "/opt/vsa"
 TIMEOUT = 660
 
 _CERTBOT = ("/bin/sh", f"{SCRIPTS}/certbot.sh")
+_ATTEMPTS = Object({"failures": int}, dict.fromkeys(("last", "retry_after", "error"), Maybe(str)))
 _CREDENTIALS = "/etc/vsa/dns"
 _DEPLOYED = f"/bin/sh {SCRIPTS}/certbot-deployed.sh"
 
@@ -154,6 +159,8 @@ class Certbot:
                 *([f"{paths.dns}:{_CREDENTIALS}:ro"] if paths.dns.is_dir() else ()),
             ],
             tmpfs={"/tmp": "", "/var/lib/letsencrypt": ""},  # noqa: S108  of a container of its own
+            # As in the Compose file: keys go to the group of the workers, and a restored backup may have other owners.
+            cap_add=("CHOWN", "DAC_OVERRIDE"),
             timeout=TIMEOUT,
         )
 
@@ -164,37 +171,30 @@ class Certbot:
 
     def attempts(self, domain: str) -> Attempts:
         """Return the failed attempts for a domain."""
-        return attempts_from(read_json(self._record(domain)))
+        return attempts_from(read_document(self._record(domain), _ATTEMPTS))
 
     def remember(self, domain: str, attempts: Attempts) -> None:
         """Write the failed attempts for a domain; an empty value removes the record."""
         record = self._record(domain)
-        if not attempts.failures:
-            record.unlink(missing_ok=True)
-            return
-        record.parent.mkdir(mode=0o700, exist_ok=True)
-        write_atomically(record, f"{json.dumps(attempts_record(attempts))}\n", mode=0o600)
+        top = self._paths.letsencrypt
+        name = str(record.relative_to(top))
+        # Certbot's container can write there, so no link is followed.
+        with walk(top) as tree:
+            if not attempts.failures:
+                tree.unlink(name)
+                return
+            with tree.inside(str(record.parent.relative_to(top)), make=0o700):
+                pass
+            tree.write(name, f"{json.dumps(attempts_record(attempts))}\n".encode(), mode=0o600)
 
     # Lineages that certbot cannot use
-
-    def _parts(self, domain: str) -> tuple[Path, ...]:
-        top = self._paths.letsencrypt
-        return top / "renewal" / f"{domain}.conf", top / "live" / domain, top / "archive" / domain
 
     def usable(self, domain: str) -> bool:
         """Return whether certbot can use a lineage: all of its parts exist and its links have targets.
 
         A lineage without any part counts as usable: certbot then makes a new one.
         """
-        conf, live, archive = self._parts(domain)
-        parts = (conf.is_file(), live.is_dir(), archive.is_dir())
-        if not any(parts):
-            return True
-        links = {name: live / f"{name}.pem" for name in ("cert", "chain", "fullchain", "privkey")}
-        if not all(parts) or not all(link.is_symlink() and link.exists() for link in links.values()):
-            return False
-        # certbot reads the old certificate before it asks for another one, and fails if that file is truncated.
-        return all(b"-----END CERTIFICATE-----" in links[name].read_bytes() for name in ("cert", "chain"))
+        return lineage_problem(self._paths, domain) is None
 
     @contextmanager
     def set_aside(self, domain: str) -> Iterator[None]:
@@ -209,7 +209,7 @@ class Certbot:
         aside.mkdir(mode=0o700, parents=True)
         moved: list[tuple[Path, Path]] = []
         try:
-            for part in self._parts(domain):
+            for part in lineage_parts(self._paths, domain):
                 if part.exists():
                     kept = aside / part.parent.name
                     os.rename(part, kept)

@@ -31,6 +31,7 @@ from ..._core.forms import SELFSIGNED
 from ..._core.hints import Hint
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result
 from ..machine.clock import time_now
+from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
 from ..machine.tls import client_context
 from ..store.cert_options import write_options
@@ -38,6 +39,7 @@ from ..store.certificates import certificate_directory, set_rights, wrong_rights
 from ..store.host import Host
 from ..store.layout import Paths
 from .ask_ca import ask_ca
+from .caa import check_caa, resolver_names
 from .certbot import Certbot, ask_for_reload
 from .chain import read_lineage
 from .clock_check import refuse_wrong_clock
@@ -95,13 +97,17 @@ def ensure_certificate(host: Host, request: IssueRequest, *, check: bool, engine
     if decision.action == KEEP:
         return _keep(paths, wanted, present, check=check)
     refuse_missing_credentials(paths, wanted)
+    notes = _caa_notes(paths, wanted, request, facts)
     if check:
         text = f"would be issued by {authority_label(wanted.authority)}: {decision.reason}"
-        return certificate_result(wanted, facts, WOULD_CHANGE, text, [])
-    note = _issue(paths, wanted, certbot, present)
+        return certificate_result(wanted, facts, WOULD_CHANGE, text, notes)
+    notes += _issue(paths, wanted, certbot, present)
     issued = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
-    result = _deploy(host, wanted, facts, issued, note=note, prove=request.prove)
-    write_options(paths, wanted.domain, wanted.options)
+    new = f"the new certificate of {wanted.domain} is in place"
+    with disk_errors_told(f"{new}, and NGINX may not be able to read it"):
+        result = _deploy(host, wanted, facts, issued, notes=notes, prove=request.prove)
+    with disk_errors_told(f"{new}; its options are not saved for renewals"):
+        write_options(paths, wanted.domain, wanted.options)
     return result
 
 
@@ -130,21 +136,52 @@ def _kept_result(wanted: WantedCertificate, present: _Present, state: str, text:
 def _keep(paths: Paths, wanted: WantedCertificate, present: _Present, *, check: bool) -> Result:
     """Keep the present certificate. Corrects the rights of its files, and saves the options."""
     words = [present.decision.reason]
-    if not check and set_rights(paths, wanted.domain, wanted.authority):
-        words.append("made readable for NGINX")
-    if not check and write_options(paths, wanted.domain, wanted.options):
-        words.append("its options were saved")
+    with disk_errors_refused():
+        if not check and set_rights(paths, wanted.domain, wanted.authority):
+            words.append("made readable for NGINX")
+    told = disk_errors_refused()
+    if len(words) > 1:
+        told = disk_errors_told("the certificate was made readable for NGINX; its options are not saved for renewals")
+    with told:
+        if not check and write_options(paths, wanted.domain, wanted.options):
+            words.append("its options were saved")
     state = CHANGED if len(words) > 1 else OK
     return _kept_result(wanted, present, state, ", ".join(words))
 
 
-def _issue(paths: Paths, wanted: WantedCertificate, certbot: Certbot | None, present: _Present) -> str | None:
-    """Make a self-signed pair, or ask the CA. Returns a note for the operator, if there is one."""
+def _caa_notes(paths: Paths, wanted: WantedCertificate, request: IssueRequest, facts: Facts | None) -> list[str]:
+    """Return what is to be said of the CAA records before the CA is asked. RefusedError if they forbid the CA."""
+    dns = None
+    if wanted.authority != SELFSIGNED and not request.names_checked:
+        dns = resolver_names()
+    if dns is None:
+        return []
+    found = check_caa(paths, dns, wanted.names, authority=wanted.authority, by_dns=wanted.dns is not None)
+    if not found.refusals:
+        return found.warnings
+    said = [error.message for error in found.refusals]
+    if not request.dns_check:
+        return [*found.warnings, *said]
+    first = found.refusals[0]
+    first.state = state_after_failure(facts)
+    first.details = said[1:]
+    first.hint = Hint(
+        "cert.issue",
+        {"domain": wanted.domain, "dns_check": False},
+        note="if the CA sees other CAA records than this host; otherwise correct them",
+    )
+    raise first
+
+
+def _issue(paths: Paths, wanted: WantedCertificate, certbot: Certbot | None, present: _Present) -> list[str]:
+    """Make a self-signed pair, or ask the CA. Returns notes for the operator."""
     if certbot is None:
-        make_pair(paths.selfsigned, wanted.names, now=time_now())
+        with disk_errors_refused():
+            make_pair(paths.selfsigned, wanted.names, now=time_now())
         if present.facts is not None:
-            ask_for_reload(paths)
-        return None
+            with disk_errors_told(f"the new pair of {wanted.domain} is in place; NGINX loads it within six hours"):
+                ask_for_reload(paths)
+        return []
     refuse_wrong_clock(
         directory_url(wanted.authority),
         client_context(wanted.ca_bundle),
@@ -152,7 +189,8 @@ def _issue(paths: Paths, wanted: WantedCertificate, certbot: Certbot | None, pre
         domain=wanted.domain,
         state=state_after_failure(present.facts),
     )
-    return ask_ca(certbot, wanted, present.decision, present.attempts, present.facts)
+    note = ask_ca(certbot, wanted, present.decision, present.attempts, present.facts)
+    return [note] if note else []
 
 
 def _deploy(
@@ -161,7 +199,7 @@ def _deploy(
     before: Facts | None,
     issued: Facts | None,
     *,
-    note: str | None,
+    notes: list[str],
     prove: bool,
 ) -> Result:
     """Check what was issued, let NGINX read it, and wait until the proxy serves it instead of the previous one."""
@@ -184,7 +222,7 @@ def _deploy(
             hint=Hint("cert.issue", {"domain": wanted.domain, "force": True}),
         )
     set_rights(paths, wanted.domain, wanted.authority)
-    notes = [*([note] if note else []), *trust_notes(wanted, issued)]
+    notes = [*notes, *trust_notes(wanted, issued)]
     if before is not None and before.fingerprint == issued.fingerprint:
         return certificate_result(wanted, issued, OK, valid_for(status), notes)
     text = issued_text(wanted, issued)

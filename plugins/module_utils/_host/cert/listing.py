@@ -47,6 +47,7 @@ from ..store.lineages import read_lineages
 from .ari import renewal_windows
 from .certbot import Certbot
 from .chain import read_lineage
+from .renewable import with_renewal
 from .served import (
     NOT_SERVED,
     OLDER,
@@ -59,7 +60,7 @@ from .served import (
     probe_address,
 )
 
-__all__ = ("list_certificates",)
+__all__ = ("last_renewal", "list_certificates")
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ def list_certificates(host: Host, domain: object = None, *, address: str | None 
         now=now,
     )
     certbot = Certbot(paths)
-    views = [_view(entry, certbot.attempts(entry.lineage.domain), windows, now) for entry in found]
-    return Result(data={"certificates": sorted(views, key=_rank), "renewal": _last_renewal(paths)})
+    views = [_view(paths, entry, certbot.attempts(entry.lineage.domain), windows, now) for entry in found]
+    return Result(data={"certificates": sorted(views, key=_rank), "renewal": last_renewal(paths)})
 
 
 # Which lineages there are
@@ -182,7 +183,7 @@ def _read(
     return found
 
 
-def _last_renewal(paths: Paths) -> dict[str, Any] | None:
+def last_renewal(paths: Paths) -> dict[str, Any] | None:
     """Return when the renewal loop last ran and how it ended; None if it never ran."""
     text = read_text(paths.letsencrypt / "vsa-renew.state")
     values = dict(line.split("=", 1) for line in (text or "").splitlines() if "=" in line)
@@ -195,12 +196,13 @@ def _last_renewal(paths: Paths) -> dict[str, Any] | None:
 
 
 def _view(
-    found: _Found, attempts: Attempts, windows: Mapping[str, RenewalWindow], now: datetime.datetime
+    paths: Paths, found: _Found, attempts: Attempts, windows: Mapping[str, RenewalWindow], now: datetime.datetime
 ) -> dict[str, Any]:
     """Return a certificate as the module ``cert_info`` returns it."""
     lineage, facts, answer = found.lineage, found.reading.facts, found.answer
     names = lineage.names or (facts.names if facts else ())
     status = judge(facts, names=names, now=now, unreadable=found.reading.unreadable)
+    status = with_renewal(paths, lineage.domain, lineage.authority, status)
     served = comparison(facts, answer)
     return {
         "domain": lineage.domain,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..._core import forms
-from ..._core.cert.attempts import Attempts, renewal_wait
-from ..._core.cert.certbot_output import Problem, read_failure, read_renewals
+from ..._core.cert.attempts import renewal_wait
+from ..._core.cert.certbot_output import DISK, FORBIDDEN, Problem, read_failure, read_renewals
 from ..._core.cert.status import NEEDS_RENEWAL, Facts, authority_of, judge
 from ..._core.contradictions import refuse_force_for_all
 from ..._core.errors import RefusedError, RolledBackError, VsaError
@@ -26,18 +27,24 @@ from ..._core.hints import Hint
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.times import rfc3339, time_left
 from ..machine.clock import time_now
+from ..machine.disk import disk_errors_refused, disk_words, is_disk_error
 from ..machine.docker import Engine
 from ..machine.files import write_atomically
+from ..store.cert_options import read_options
 from ..store.certificates import Reading, read_pair
 from ..store.host import Host
 from ..store.layout import Paths
 from ..store.lineages import read_lineages
-from .ask_ca import not_issued, remember_failure
+from .ask_ca import forget_failures, not_issued, remember_failure
+from .caa import check_caa, resolver_names
 from .certbot import Certbot, ask_for_reload
 from .selfsigned import make_pair
 from .served import serves_lineage, wait_until_served
 from .wanted import WantedCertificate
 from .words import STILL_SERVED, wait_error
+
+if TYPE_CHECKING:
+    from ..._core.run_context import RunContext
 
 __all__ = ("RenewRequest", "renew_certificates")
 
@@ -49,11 +56,13 @@ class RenewRequest:
     * ``domain``: the one certificate to renew; None for all that are due.
     * ``force``: renew it even if it is not due; needs a domain.
     * ``prove``: wait until the proxy serves the new certificates.
+    * ``run``: the run that asks; None for the timer on the host, which is no run.
     """
 
     domain: object = None
     force: bool = False
     prove: bool = True
+    run: RunContext | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ def renew_certificates(host: Host, request: RenewRequest, *, check: bool, engine
     chosen = _chosen(host, domain)
     before = chosen.read(paths)
     if check:
-        return _check_result(before, force=request.force)
+        return _check_result(before, _forbidden(paths, chosen.acme, before, force=request.force), force=request.force)
     certbot = Certbot(paths, engine=engine)
     work = _Renewal(before, waiting=_waits(certbot, chosen.acme, before))
     if domain in work.waiting:
@@ -111,17 +120,30 @@ def renew_certificates(host: Host, request: RenewRequest, *, check: bool, engine
         attempts = certbot.attempts(domain)
         raise wait_error(domain, authority, attempts, until=work.waiting[domain], state=STILL_SERVED)
     if chosen.acme:
-        certbot.trust(host.settings.ca_bundle)
+        asked = [name for name in chosen.acme if name not in work.waiting]
+        work.failed.update(_forbidden(paths, asked, before, force=request.force))
+        with disk_errors_refused():
+            certbot.trust(host.settings.ca_bundle)
         _renew_acme(certbot, work, chosen.acme, domain=domain, force=request.force)
     _renew_selfsigned(paths, work, chosen.selfsigned, force=request.force)
     work.after = chosen.read(paths)
     for name in work.renewed:
-        certbot.remember(name, Attempts())
+        forget_failures(certbot, name)
     if domain is None:
         _write_last_run(paths, failed=bool(work.failed))
+    _note(host, request.run, work.renewed)
     if work.failed:
         raise _failure(work, domain)
     return _result(host, work, prove=request.prove)
+
+
+def _note(host: Host, run: RunContext | None, renewed: list[str]) -> None:
+    """Note the sites whose certificates are new, for the audit trail. The generation of the proxy stays live."""
+    if run is not None and renewed:
+        # Imported here: the timer on the host, which is no run, has no copy of this file.
+        from ..._core.audit.generations import GenerationChange
+
+        run.generations.append(GenerationChange(host.number, host.number, changed=tuple(renewed)))
 
 
 def _chosen(host: Host, domain: str | None) -> _Chosen:
@@ -159,31 +181,72 @@ def _waits(certbot: Certbot, names: tuple[str, ...], readings: Mapping[str, Read
     return found
 
 
+def _forbidden(
+    paths: Paths, names: Sequence[str], readings: Mapping[str, Reading], *, force: bool
+) -> dict[str, Problem]:
+    """Return the due lineages whose CA may not issue by CAA records, each with the problem. Such a CA is not asked.
+
+    A lineage that is due by the CA's own wish (ARI) alone is not looked up.
+    """
+    now = time_now()
+    due = [name for name in names if force or _is_due(readings[name], now)]
+    dns = resolver_names() if due else None
+    forbidden: dict[str, Problem] = {}
+    if dns is None:
+        return forbidden
+    for name in due:
+        facts = readings[name].facts
+        listed = facts.names if facts else (name,)
+        by_dns = bool(_saved_plugin(paths, name)) or any(entry.startswith("*.") for entry in listed)
+        found = check_caa(paths, dns, listed, authority=authority_of(facts), by_dns=by_dns)
+        if found.silent:
+            break  # the other lineages would only wait for the same resolvers
+        if found.refusals:
+            first, *others = [error.message for error in found.refusals]
+            forbidden[name] = Problem(FORBIDDEN, f"it was not asked: {first}", name=name, details=tuple(others))
+    return forbidden
+
+
+def _saved_plugin(paths: Paths, name: str) -> str | None:
+    """Return the saved DNS plugin of a lineage. Options that cannot be read must not stop a renewal."""
+    try:
+        return read_options(paths, name).dns
+    except VsaError:
+        return None
+
+
 def _renew_acme(certbot: Certbot, work: _Renewal, names: tuple[str, ...], *, domain: str | None, force: bool) -> None:
-    """Have certbot renew all lineages in one run; if some have to wait, the others that are due, one by one."""
+    """Have certbot renew all lineages in one run; if some must not be asked, the others that are due, one by one."""
     now = time_now()
     runs: list[str | None] = [domain]
-    if work.waiting:
-        runs = [name for name in names if name not in work.waiting and _is_due(work.before[name], now)]
+    kept_out = {*work.waiting, *work.failed}
+    if kept_out:
+        due = [name for name in names if force or _is_due(work.before[name], now)]
+        runs = [name for name in due if name not in kept_out]
     for name in runs:
         done = certbot.renew(name, force=force)
         failed = read_renewals(done.stdout, done.stderr)
         if done.code and not failed:
             problem = read_failure(done.output, code=done.code)
             failed = dict.fromkeys([name] if name else names, problem)
-        work.failed.update(failed)
         for entry, problem in failed.items():
-            remember_failure(certbot, entry, certbot.attempts(entry), problem)
+            work.failed[entry] = remember_failure(certbot, entry, certbot.attempts(entry), problem)
 
 
 def _renew_selfsigned(paths: Paths, work: _Renewal, names: tuple[str, ...], *, force: bool) -> None:
+    """Make the pairs that are due anew. A full disk at one of them does not hold up the others."""
     now = time_now()
     for name in names:
         if force or _is_due(work.before[name], now):
             facts = work.before[name].facts
             others = [other for other in (facts.names if facts else ()) if other != name]
-            make_pair(paths.selfsigned, (name, *others), now=now)
-            ask_for_reload(paths)
+            try:
+                make_pair(paths.selfsigned, (name, *others), now=now)
+                ask_for_reload(paths)
+            except OSError as error:
+                if not is_disk_error(error):
+                    raise
+                work.failed[name] = Problem(DISK, f"a file could not be written: {disk_words(error)}", name=name)
 
 
 def _write_last_run(paths: Paths, *, failed: bool) -> None:
@@ -193,13 +256,16 @@ def _write_last_run(paths: Paths, *, failed: bool) -> None:
         write_atomically(paths.letsencrypt / "vsa-renew.state", text)
 
 
-def _check_result(readings: Mapping[str, Reading], *, force: bool) -> Result:
+def _check_result(readings: Mapping[str, Reading], forbidden: Mapping[str, Problem], *, force: bool) -> Result:
     now = time_now()
     due = [name for name, reading in readings.items() if force or _is_due(reading, now)]
+    due = [name for name in due if name not in forbidden]
+    notes = tuple(f"{name} would fail: {problem.message}" for name, problem in forbidden.items())
     if not due:
-        return Result(steps=(Step("renewal", OK, "none is due"),), data={"renewed": []})
+        text = "none would be renewed" if forbidden else "none is due"
+        return Result(steps=(Step("renewal", WARNING if notes else OK, text, notes),), data={"renewed": []})
     more = " …" if len(due) > 5 else ""
-    step = Step("renewal", WOULD_CHANGE, f"would renew {', '.join(due[:5])}{more}")
+    step = Step("renewal", WOULD_CHANGE, f"would renew {', '.join(due[:5])}{more}", notes)
     return Result(changed=True, steps=(step,), data={"renewed": due})
 
 

@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..._core import forms
-from ..._core.cert.certbot_output import Problem, read_failure
+from ..._core.cert.certbot_output import Problem, already_revoked, read_failure
 from ..._core.cert.options import REVOCATION_REASONS
 from ..._core.cert.status import Facts
 from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, RolledBackError, VsaError
 from ..._core.forms import LETSENCRYPT
 from ..._core.hints import Hint
 from ..._core.result import CHANGED, WOULD_CHANGE, Result, Step
+from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
 from ..store.certificates import read_pair
 from ..store.host import Host
 from ..store.layout import Paths
-from ..store.lineages import certbot_lock, read_lineages, remove_lineage
+from ..store.lineages import certbot_lock, lineage_remains, read_lineages, remove_lineage
 from .certbot import SCRIPTS, Certbot
 from .issue import ensure_certificate
 from .wanted import IssueRequest
@@ -97,17 +98,27 @@ def revoke_certificate(host: Host, request: RevokeRequest, *, check: bool, engin
         issue = dataclasses.replace(request.replacement, force=True)
         replaced = ensure_certificate(host, issue, check=False, engine=engine).steps
     certbot = Certbot(host.paths, engine=engine)
-    certbot.trust(host.settings.ca_bundle)
+    told = disk_errors_refused()
+    if replaced:
+        told = disk_errors_told("a new certificate is in place, the previous one is still valid")
+    with told:
+        certbot.trust(host.settings.ca_bundle)
     done = certbot.revoke(
         revocation.certificate, key=revocation.key, server=facts.server or "", reason=revocation.reason
     )
-    if done.code:
+    # A run before this one may have revoked it, and then failed to remove the lineage.
+    if done.code and not already_revoked(done.output):
         raise _failure(revocation, read_failure(done.output, code=done.code), replaced=bool(replaced))
     if replaced:
         return _result(CHANGED, f"the previous certificate was revoked: {revocation.text}", before=replaced)
-    with certbot_lock(host.paths):
+    with certbot_lock(host.paths), disk_errors_told(lambda: _half_removed(host.paths, domain)):
         removed = remove_lineage(host.paths, domain)
     return _result(CHANGED, f"revoked: {revocation.text}; the lineage was removed", notes=removed)
+
+
+def _half_removed(paths: Paths, domain: str) -> str:
+    left = ", ".join(lineage_remains(paths, domain))
+    return f"the CA has revoked it; what is left of its lineage: {left or 'nothing'}"
 
 
 def _revocable(paths: Paths, domain: str) -> Facts:
@@ -137,7 +148,10 @@ def _revocable(paths: Paths, domain: str) -> Facts:
             field="domain",
             value=domain,
             expected="a complete lineage with its key",
-            hint=Hint("cert.issue", {"domain": domain}),
+            hint=(
+                Hint("cert.issue", {"domain": domain}),
+                Hint("site.unprovision", {"domain": domain}, note="to remove what is left of a revoked lineage"),
+            ),
         )
     return facts
 

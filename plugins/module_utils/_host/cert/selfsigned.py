@@ -12,9 +12,10 @@ import datetime
 import os
 from pathlib import Path
 
+from ..._core.libraries import library
 from ..machine.files import fsync_directory, point_link, remove_tree
 from ..store.certificates import set_directory_rights
-from ..store.layout import NGINX_GID
+from ..store.key_group import group_below
 
 __all__ = ("LIFETIME", "make_pair")
 
@@ -30,32 +31,49 @@ def make_pair(top: Path, names: tuple[str, ...], *, now: datetime.datetime) -> N
     certificate change together, and a killed run leaves the previous pair in place.
     """
     store = top / ".pairs"
+    group = group_below(top)
     for directory in (top, store):
-        directory.mkdir(mode=0o750, exist_ok=True)
-        set_directory_rights(directory)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        set_directory_rights(directory, group=group)
     link = top / names[0]
     before = os.readlink(link) if link.is_symlink() else None
     fresh = store / f"{names[0]}.{now:%Y%m%dT%H%M%S%f}"
-    fresh.mkdir(mode=0o750)
-    set_directory_rights(fresh)
-    certificate, key = _pair(names, now)
-    _write(fresh / "fullchain.pem", certificate, 0o644)
-    _write(fresh / "privkey.pem", key, 0o640)
-    fsync_directory(fresh)
-    if link.is_dir() and not link.is_symlink():
-        # An operator put a pair there by hand.
-        os.rename(link, store / f"{names[0]}.by-hand.{now:%Y%m%dT%H%M%S%f}")
-    point_link(link, f".pairs/{fresh.name}")
+    fresh.mkdir(mode=0o700)
+    try:
+        set_directory_rights(fresh, group=group)
+        certificate, key = _pair(names, now)
+        _write(fresh / "fullchain.pem", certificate, group, 0o644)
+        _write(fresh / "privkey.pem", key, group, 0o640)
+        fsync_directory(fresh)
+        _point(link, fresh, aside=store / f"{names[0]}.by-hand.{now:%Y%m%dT%H%M%S%f}")
+    except BaseException:
+        # No key stays that nothing uses.
+        remove_tree(fresh)
+        raise
     if before and before.startswith(".pairs/"):
         remove_tree(top / before)
 
 
+def _point(link: Path, fresh: Path, *, aside: Path) -> None:
+    """Let the link lead to a new pair. A directory in its place, which an operator made by hand, is moved aside."""
+    by_hand = link.is_dir() and not link.is_symlink()
+    if by_hand:
+        os.rename(link, aside)
+    try:
+        point_link(link, f".pairs/{fresh.name}")
+    except OSError:
+        if by_hand:
+            os.rename(aside, link)
+        raise
+
+
 def _pair(names: tuple[str, ...], now: datetime.datetime) -> tuple[bytes, bytes]:
     """Return certificate and key as PEM."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    with library("cryptography"):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
     # A common name has at most 64 characters (RFC 5280, appendix A.1). Clients read only the alternative names.
@@ -79,10 +97,10 @@ def _pair(names: tuple[str, ...], now: datetime.datetime) -> tuple[bytes, bytes]
     return certificate.public_bytes(serialization.Encoding.PEM), private
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
+def _write(path: Path, data: bytes, group: int, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as stream:
-        os.fchown(stream.fileno(), 0, NGINX_GID)
+        os.fchown(stream.fileno(), 0, group)
         os.fchmod(stream.fileno(), mode)
         stream.write(data)
         stream.flush()

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from ..._core.cert.status import Facts
 from ..._core.errors import RefusedError
 from ..._core.forms import SELFSIGNED
+from ..._core.libraries import library
 from ..._core.site.manifest import certificate_authority
-from ..machine.tls import client_context, offer_one_key_exchange, unverified_context
+from ..machine.tls import client_context, made_when_needed, offer_one_key_exchange, unverified_context
 from ..store.certificates import validity
 from ..store.host import Host
 
 __all__ = (
+    "MANY",
     "NEWER",
     "NOT_SERVED",
     "OLDER",
@@ -58,8 +60,9 @@ _POLL_SECONDS = 0.3
 _LOOPBACK = "127.0.0.1"
 _TIMEOUT = 5.0
 _AT_ONCE = 8
-# From this many names on, it pays to look for a faster address than loopback.
-_MANY = 32
+
+MANY = 32
+"""From this many names on, it pays to look for a faster address than loopback."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,12 @@ class TlsProbe:
     ) -> None:
         self._target = (address, port)
         self._unverified = unverified_context()
-        if verify:
-            self._fast = client_context(ca_bundle, check_name=False)
-            self._complete = client_context(ca_bundle, check_name=False)
-        else:
-            self._fast, self._complete = unverified_context(), unverified_context()
-        offer_one_key_exchange(self._fast)
+
+        def make() -> ssl.SSLContext:
+            return client_context(ca_bundle, check_name=False) if verify else unverified_context()
+
+        self._fast = offer_one_key_exchange(make())
+        self._complete = made_when_needed(make)
 
     def ask(self, domains: Iterable[str]) -> dict[str, ServedCertificate]:
         """Return what the proxy serves for each name; asks for eight names at a time."""
@@ -128,10 +131,11 @@ class TlsProbe:
         except ssl.SSLCertVerificationError:
             raise
         except ssl.SSLError:
-            return self._handshake(domain, self._complete)
+            return self._handshake(domain, self._complete())
 
     def _handshake(self, domain: str, context: ssl.SSLContext) -> ServedCertificate:
-        from cryptography import x509
+        with library("cryptography"):
+            from cryptography import x509
 
         with (
             socket.create_connection(self._target, timeout=_TIMEOUT) as plain,
@@ -149,7 +153,7 @@ def probe_address(names: int, *, port: int = 443) -> str:
     forwards to the other addresses of the host, as it does for visitors. Loopback serves for a few names, and if the
     proxy does not answer on the other address.
     """
-    if names < _MANY:
+    if names < MANY:
         return _LOOPBACK
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from ..._core import forms
 from ..._core.cert.options import CertificateOptions, needed_names
-from ..._core.contradictions import refuse_said_and_unset
+from ..._core.contradictions import refuse_set_and_unset
 from ..._core.errors import RefusedError
 from ..._core.settings import Settings
+from ..._core.version import REPOSITORY
 from ..store.cert_options import read_options
 from ..store.host import Host
 from ..store.layout import Paths
@@ -23,7 +24,7 @@ from ..store.layout import Paths
 __all__ = ("IssueRequest", "WantedCertificate", "refuse_missing_credentials", "wanted_certificate")
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_WILDCARDS_HOWTO = "docs/howto/wildcards.md"
+_WILDCARDS_HOWTO = f"{REPOSITORY}/blob/main/docs/howto/wildcards.md"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class IssueRequest:
     * ``names``, ``ca``, ``email``: None takes them from the site's manifest, else from the host's settings.
     * ``san``, ``dns``: None takes the saved options; ``unset`` names those of the two to forget.
     * ``force``: ask for a new certificate even if the present one is good.
+    * ``dns_check``: refuse names for which CAA records forbid the CA. If false, these are warnings.
+    * ``names_checked``: the caller has looked the CAA records up.
     * ``prove``: wait until the proxy serves a certificate that replaces another one.
     """
 
@@ -44,6 +47,8 @@ class IssueRequest:
     ca: object = None
     email: object = None
     force: bool = False
+    dns_check: bool = True
+    names_checked: bool = False
     prove: bool = True
 
 
@@ -110,7 +115,7 @@ def _of_site(host: Host, domain: str, request: IssueRequest) -> tuple[tuple[str,
 
 def _options(paths: Paths, domain: str, request: IssueRequest) -> CertificateOptions:
     """Return the saved options with the changes of the request."""
-    refuse_said_and_unset({"san": request.san or None, "dns": request.dns or None}, request.unset)
+    refuse_set_and_unset({"san": request.san or None, "dns": request.dns or None}, request.unset)
     saved = read_options(paths, domain)
     san, dns = saved.san, saved.dns
     if request.san is not None:

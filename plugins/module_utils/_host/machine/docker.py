@@ -11,6 +11,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +19,17 @@ from typing import Any
 
 from ..._core.errors import RefusedError, RolledBackError
 from ..._core.hints import Hint
+from ..._core.libraries import library
+from ..._core.site.visitor import ContainerState
+from ..._core.words import Words, escaped, shortened
 
 __all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
 
 # Marks a connection that VSA made. Only such a connection may be removed again.
 _JOINED = "vsa.joined"
+_PROJECT = "com.docker.compose.project"
+# The option of a network that names its interface on the host.
+_BRIDGE_NAME = "com.docker.network.bridge.name"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Container:
-    """What VSA needs to know about a container."""
+    """What VSA needs to know about a container.
+
+    ``restarts`` counts how often the engine restarted it; ``exit_code`` is how its last process ended. ``probe`` is the
+    last output of its health check, without control characters.
+    """
 
     name: str
     id: str
@@ -60,6 +71,13 @@ class Container:
     network_mode: str = ""
     published: tuple[Published, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    hostname: str = ""
+    volumes: tuple[str, ...] = ()
+    restart: str = "unless-stopped"
+    exit_code: int = 0
+    restarts: int = 0
+    out_of_memory: bool = False
+    probe: str = ""
 
     @property
     def running(self) -> bool:
@@ -75,9 +93,13 @@ class ExecResult:
     stdout: str
     stderr: str
 
+    def said(self, speaker: str) -> Words:
+        """Return both streams as the words of a speaker, errors last."""
+        return Words(speaker, self.output)
+
     @property
     def output(self) -> str:
-        """Return both streams, errors last."""
+        """Return both streams for a parser, errors last."""
         return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
 
 
@@ -112,22 +134,33 @@ def _container(attrs: dict[str, Any]) -> Container:
             for name, end in (settings.get("Networks") or {}).items()
         },
         network_mode=attrs.get("HostConfig", {}).get("NetworkMode", ""),
+        restart=(attrs.get("HostConfig", {}).get("RestartPolicy") or {}).get("Name") or "no",
         published=tuple(published),
         labels=attrs["Config"].get("Labels") or {},
+        hostname=attrs["Config"].get("Hostname") or "",
+        volumes=tuple(mount["Name"] for mount in attrs.get("Mounts") or () if mount.get("Type") == "volume"),
+        exit_code=int(state.get("ExitCode") or 0),
+        restarts=int(attrs.get("RestartCount") or 0),
+        out_of_memory=bool(state.get("OOMKilled")),
+        probe=_last_probe(state.get("Health") or {}),
     )
+
+
+def _last_probe(health: dict[str, Any]) -> str:
+    """Return what the last health check of a container printed. A container may print what would move the cursor."""
+    checks = health.get("Log") or [{}]
+    printed = str(checks[-1].get("Output") or "")
+    return "\n".join(escaped(line.rstrip("\r")) for line in printed.split("\n"))
 
 
 class Engine:
     """The Docker engine of this host. Every call raises RefusedError if the engine does not answer."""
 
     def __init__(self, *, base_url: str = "unix:///var/run/docker.sock", timeout: int = 60) -> None:
-        try:
+        with library("docker"):
             import docker
             import docker.errors
-        except ImportError as error:
-            raise RefusedError(
-                "the Docker SDK for Python is missing on this host", details=[str(error)], hint=Hint("bootstrap")
-            ) from error
+
         self._errors = docker.errors
         self._docker = docker
         with self._translated("connect to the Docker engine"):
@@ -136,16 +169,19 @@ class Engine:
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
-        import requests.exceptions
+        with library("requests"):
+            import requests.exceptions
 
+        what = shortened(what)
         try:
             yield
         except self._errors.APIError as error:
-            raise RolledBackError(f"Docker would not {what}: {error.explanation or error}") from error
+            said = Words("Docker", str(error.explanation or error))
+            raise RolledBackError(f"Docker would not {what} and says: {said.shown}") from error
         except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise RefusedError(
                 "the Docker engine of this host does not answer",
-                details=[f"to {what}: {error}"],
+                details=[f"to {what}: {Words('Docker', str(error)).shown}"],
                 hint=Hint("bootstrap"),
             ) from error
 
@@ -172,12 +208,43 @@ class Engine:
                     continue
         return sorted(found, key=lambda item: item.name)
 
+    def inspections(self) -> list[dict[str, Any]]:
+        """Return what the engine says of every container, in its own form, sorted by name."""
+        found = []
+        with self._translated("list containers"):
+            for entry in self._api.containers(all=True):
+                try:
+                    found.append(self._api.inspect_container(entry["Id"]))
+                except self._errors.NotFound:
+                    continue
+        return sorted(found, key=lambda attrs: str(attrs["Name"]))
+
+    @staticmethod
+    def as_container(attrs: dict[str, Any]) -> Container:
+        """Return what the engine says of a container as a value."""
+        return _container(attrs)
+
     def summaries(self) -> dict[str, str]:
         """Return the state of every container by name, in one call (``running``, ``exited`` …)."""
         with self._translated("list containers"):
             entries = self._api.containers(all=True)
         return {
             name.lstrip("/"): entry["State"] for entry in entries for name in entry["Names"] if name.count("/") == 1
+        }
+
+    def overview(self) -> dict[str, ContainerState]:
+        """Return status, health and networks of every container by name, in one call."""
+        with self._translated("list containers"):
+            entries = self._api.containers(all=True)
+        return {
+            name.lstrip("/"): ContainerState(
+                status=entry["State"],
+                unhealthy="(unhealthy)" in str(entry.get("Status")),
+                networks=frozenset((entry.get("NetworkSettings") or {}).get("Networks") or {}),
+            )
+            for entry in entries
+            for name in entry["Names"]
+            if name.count("/") == 1
         }
 
     def attached(self) -> dict[str, set[str]]:
@@ -191,6 +258,14 @@ class Engine:
             if name.count("/") == 1
         }
 
+    def remove_stopped(self, identity: str) -> None:
+        """Remove a stopped container; its volumes stay. No error if it is gone; RolledBackError if it runs."""
+        with self._translated(f"remove the container {identity[:12]}"):
+            try:
+                self._api.remove_container(identity, v=False)
+            except self._errors.NotFound:
+                return
+
     def image_id(self, reference: str) -> str | None:
         """Return the id of a local image, None if there is no such image."""
         with self._translated(f"inspect the image {reference}"):
@@ -199,16 +274,34 @@ class Engine:
             except self._errors.ImageNotFound:
                 return None
 
+    def image_digests(self, reference: str) -> tuple[str, ...] | None:
+        """Return the digests by which registries know a local image, None if there is no such image."""
+        with self._translated(f"inspect the image {reference}"):
+            try:
+                found = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+            except self._errors.ImageNotFound:
+                return None
+        return tuple(str(entry).partition("@")[2] for entry in found.get("RepoDigests") or ())
+
+    def registry_digest(self, reference: str) -> str | None:
+        """Return the digest that the registry has for a reference now, None if the registry does not say."""
+        try:
+            with self._translated(f"ask the registry for {reference}"):
+                found = self._api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
+        except RolledBackError:
+            return None
+        return str((found.get("Descriptor") or {}).get("digest") or "") or None
+
     def pull(self, reference: str) -> None:
         """Fetch an image from its registry. RefusedError with the engine's message if that fails."""
-        error: str | None = None
+        error: Words | None = None
         try:
             with self._translated(f"pull the image {reference}"):
                 # Read as a stream: no status code tells of an error that comes after the first line.
                 for line in self._api.pull(reference, stream=True, decode=True):
-                    error = line.get("error") or error
+                    error = Words("Docker", str(line["error"])) if line.get("error") else error
         except RolledBackError as problem:
-            error = problem.message
+            error = Words("Docker", problem.message)
         if error is not None:
             raise RefusedError(
                 f"the image {reference} is neither on this host nor to be had from its registry",
@@ -218,10 +311,33 @@ class Engine:
                 hint=f"docker pull {reference}",
             )
 
-    def logs(self, name: str, *, tail: int = 100) -> str:
-        """Return the newest lines of a container's log, each after its time (RFC 3339), both streams in order."""
+    def memory(self, name: str) -> int | None:
+        """Return the memory of a running container in bytes, without the page cache, as ``docker stats`` counts it.
+
+        None if the engine does not say.
+        """
+        with self._translated(f"read the memory of {name}"):
+            try:
+                found = self._api.stats(name, stream=False, one_shot=True)
+            except (TypeError, self._errors.NotFound):  # an SDK before 5.0.3, or a container that is gone
+                return None
+        said = found.get("memory_stats") or {}
+        parts = said.get("stats") or {}
+        # Named by cgroup v2, and by v1.
+        cache = parts.get("inactive_file", parts.get("total_inactive_file", 0))
+        usage = said.get("usage")
+        return None if usage is None else max(0, int(usage) - int(cache))
+
+    def logs(self, name: str, *, tail: int = 100, since: float | None = None) -> str:
+        """Return the newest lines of a container's log, each after its time (RFC 3339), both streams in order.
+
+        ``since`` is a time of the epoch; older lines are left out.
+
+        Control characters are escaped: a container may write what would move the cursor, or pass for another line.
+        """
         with self._translated(f"read the log of {name}"):
-            return bytes(self._api.logs(name, tail=tail, timestamps=True)).decode(errors="replace")
+            text = bytes(self._api.logs(name, tail=tail, timestamps=True, since=since)).decode(errors="replace")
+        return "\n".join(escaped(line.rstrip("\r")) for line in text.split("\n"))
 
     def exec(
         self,
@@ -260,17 +376,26 @@ class Engine:
         environment: dict[str, str] | None = None,
         network: str = "none",
         tmpfs: dict[str, str] | None = None,
+        cap_add: tuple[str, ...] = (),
         timeout: int = 120,
     ) -> ExecResult:
         """Run a command in a container of its own, and remove the container in any case.
 
-        ``binds`` are ``HOST:CONTAINER:MODE``. RefusedError if the image is not on the host.
+        ``binds`` are ``HOST:CONTAINER:MODE``. The container has the capabilities ``cap_add`` and no other.
+        RefusedError if the image is not on the host.
         """
         if self.image_id(image) is None:
             raise RefusedError(
                 f"the image {image} is not on this host", field="image", value=image, hint=f"docker pull {image}"
             )
-        config = self._api.create_host_config(binds=binds, network_mode=network, tmpfs=tmpfs)
+        config = self._api.create_host_config(
+            binds=binds,
+            network_mode=network,
+            tmpfs=tmpfs,
+            cap_drop=["ALL"],
+            cap_add=list(cap_add),
+            security_opt=["no-new-privileges:true"],
+        )
         with self._translated(f"run {argv[0]} in {image}"):
             made = self._api.create_container(
                 image,
@@ -278,6 +403,7 @@ class Engine:
                 entrypoint=entrypoint,
                 environment=environment,
                 host_config=config,
+                name=f"vsa-once-{secrets.token_hex(6)}",
                 labels={"vsa.once": "1"},
             )
             try:
@@ -295,8 +421,40 @@ class Engine:
             found = [entry for entry in self._api.networks(names=[name]) if entry["Name"] == name]
         return found[0] if found else None
 
-    def ensure_network(self, name: str, *, subnet6: str | None = None, labels: dict[str, str] | None = None) -> bool:
-        """Create a bridge network unless it exists, with IPv6 if ``subnet6``. Returns whether it was created."""
+    def network_projects(self) -> dict[str, str]:
+        """Return the Compose project of every network by name, "" if Compose did not make the network."""
+        with self._translated("list networks"):
+            found = self._api.networks()
+        return {entry["Name"]: (entry.get("Labels") or {}).get(_PROJECT, "") for entry in found}
+
+    def volume_projects(self) -> dict[str, str]:
+        """Return the Compose project of every volume by name, "" if Compose did not make the volume."""
+        with self._translated("list volumes"):
+            found = self._api.volumes().get("Volumes") or []
+        return {entry["Name"]: (entry.get("Labels") or {}).get(_PROJECT, "") for entry in found}
+
+    def bridges(self) -> dict[str, str]:
+        """Return the interface on the host of each bridge network, by the name of the network."""
+        with self._translated("list networks"):
+            entries = self._api.networks()
+        return {
+            entry["Name"]: (entry.get("Options") or {}).get(_BRIDGE_NAME) or f"br-{entry['Id'][:12]}"
+            for entry in entries
+            if entry.get("Driver") == "bridge"
+        }
+
+    def ensure_network(
+        self,
+        name: str,
+        *,
+        subnet6: str | None = None,
+        labels: dict[str, str] | None = None,
+        bridge: str | None = None,
+    ) -> bool:
+        """Create a bridge network unless it exists, with IPv6 if ``subnet6``. Returns whether it was created.
+
+        ``bridge`` is the name of its interface on the host; without it the engine chooses a name.
+        """
         if self.network(name) is not None:
             return False
         ipam = None
@@ -305,7 +463,13 @@ class Engine:
             ipam = self._docker.types.IPAMConfig(pool_configs=[self._docker.types.IPAMPool(subnet=subnet6)])
         with self._translated(f"create the network {name}"):
             self._api.create_network(
-                name, driver="bridge", check_duplicate=True, enable_ipv6=bool(subnet6), ipam=ipam, labels=labels or {}
+                name,
+                driver="bridge",
+                options={_BRIDGE_NAME: bridge} if bridge else None,
+                check_duplicate=True,
+                enable_ipv6=bool(subnet6),
+                ipam=ipam,
+                labels=labels or {},
             )
         return True
 
@@ -342,6 +506,20 @@ class Engine:
             if name.count("/") == 1 and network in entry["NetworkSettings"]["Networks"]
         )
 
+    def on_network(self, network: str) -> list[Container]:
+        """Return all containers on a network, also the stopped ones, by name."""
+        found = []
+        with self._translated(f"list the containers on {network}"):
+            for entry in self._api.containers(all=True, filters={"network": [network]}):
+                # The filter also takes the beginning of an id.
+                if network not in entry["NetworkSettings"]["Networks"]:
+                    continue
+                try:
+                    found.append(_container(self._api.inspect_container(entry["Id"])))
+                except self._errors.NotFound:
+                    continue
+        return sorted(found, key=lambda item: item.name)
+
     def remove_edge(self, network: str) -> list[str] | None:
         """Remove a network that VSA made, if no container is on it.
 
@@ -364,6 +542,12 @@ class Engine:
                 self._api.disconnect_container_from_network(container, network, force=True)
             except self._errors.NotFound:
                 return
+
+    def firewall_backend(self) -> str:
+        """Return how the engine filters packets (``iptables``, ``nftables`` …), "" if an older engine does not say."""
+        with self._translated("say how it filters packets"):
+            found = self._api.info().get("FirewallBackend") or {}
+        return str(found.get("Driver") or "")
 
     def version(self) -> str:
         """Return the engine's version."""

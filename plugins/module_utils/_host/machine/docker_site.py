@@ -19,6 +19,8 @@ from .docker import Engine
 __all__ = ("SiteEngine", "Written")
 
 _PROJECT = "com.docker.compose.project"
+_FOLDER = "com.docker.compose.project.working_dir"
+_LONGEST_FOLDER = 200  # letters; the label may say anything
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def _container_info(entry: Mapping[str, Any]) -> ContainerInfo:
         networks=tuple(sorted((entry.get("NetworkSettings") or {}).get("Networks") or {})),
         shares_with=mode.partition("container:")[2],
         project=str(labels.get(_PROJECT) or ""),
+        folder=str(labels.get(_FOLDER) or "")[:_LONGEST_FOLDER],
         mounts=tuple(
             Mount(
                 source=str(mount.get("Source") or ""),
@@ -97,6 +100,20 @@ class SiteEngine(Engine):
                 return dict(self._api.inspect_volume(name).get("Options") or {})
             except self._errors.NotFound:
                 return None
+
+    def volume_directory(self, name: str) -> str | None:
+        """Return the directory of a local volume, None if there is no such volume."""
+        with self._translated(f"inspect the volume {name}"):
+            try:
+                return str(self._api.inspect_volume(name).get("Mountpoint") or "") or None
+            except self._errors.NotFound:
+                return None
+
+    def volumes(self) -> dict[str, dict[str, str]]:
+        """Return the options of every volume of the host, by name."""
+        with self._translated("list volumes"):
+            entries = self._api.volumes().get("Volumes") or []
+        return {str(entry["Name"]): dict(entry.get("Options") or {}) for entry in entries}
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume that no container mounts. No error if it is gone."""

@@ -13,22 +13,26 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..._core.errors import RefusedError
+from ..._core.libraries import library
 
 __all__ = (
     "dump_yaml",
     "fsync_directory",
     "fsync_files",
     "load_yaml",
+    "make_directory",
     "point_link",
     "read_bytes",
     "read_json",
     "read_text",
     "remove_tree",
+    "write_all",
     "write_atomically",
     "write_new",
 )
@@ -59,17 +63,18 @@ def read_text(path: Path | str) -> str | None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the data of a JSON file, None if there is no such file or it is not JSON."""
-    text = read_text(path)
+    """Return the data of a JSON file, None if there is no such file or it is not JSON in UTF-8."""
+    content = read_bytes(path)
     try:
-        return None if text is None else json.loads(text)
-    except ValueError:
+        return None if content is None else json.loads(content.decode())
+    except (ValueError, RecursionError):
         return None
 
 
 def load_yaml(text: str, *, where: str) -> Any:
     """Return the data of a YAML text, with safe types only. RefusedError names the line of a mistake."""
-    import yaml
+    with library("yaml"):
+        import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -85,7 +90,8 @@ def load_yaml(text: str, *, where: str) -> Any:
 
 def dump_yaml(data: Any) -> str:
     """Return data as YAML text for people: keys in the given order, block style."""
-    import yaml
+    with library("yaml"):
+        import yaml
 
     return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, allow_unicode=True)
 
@@ -104,8 +110,8 @@ def fsync_directory(path: Path) -> None:
 _MANY = 64
 
 
-def fsync_files(directory: Path, files: Sequence[Path | str]) -> None:
-    """fsync the content of files. All of them are on the file system of ``directory``."""
+def fsync_files(directory: Path, files: Sequence[Path | str], *, folders: Iterable[Path] = ()) -> None:
+    """fsync the content of files, then the entries of ``folders``. All are on the file system of ``directory``."""
     if len(files) > _MANY and _syncfs(directory):
         return
     for path in files:
@@ -114,6 +120,8 @@ def fsync_files(directory: Path, files: Sequence[Path | str]) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+    for folder in folders:
+        fsync_directory(folder)
 
 
 def _syncfs(directory: Path) -> bool:
@@ -127,29 +135,56 @@ def _syncfs(directory: Path) -> bool:
         os.close(handle)
 
 
+def make_directory(path: Path, *, mode: int) -> None:
+    """Make a directory that is missing, with exactly this mode; missing parents get 0755. One that is there stays.
+
+    mkdir(2) takes the bits of the caller's umask away. So under the umask 077 NGINX's workers could not enter what root
+    makes for them, if the mode were not set afterwards.
+    """
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_directory(path.parent, mode=0o755)
+    try:
+        path.mkdir(mode=mode)
+    except FileExistsError:
+        if path.is_dir():
+            return  # another run made it
+        raise
+    path.chmod(mode)
+
+
 def write_new(path: Path | str, content: bytes, *, mode: int = 0o444) -> None:
     """Write a file that must not exist yet. There is no fsync: the caller does that for many files at once."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         os.fchmod(handle, mode)
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        write_all(handle, content)
     finally:
         os.close(handle)
+
+
+def write_all(handle: int, content: bytes) -> None:
+    """Write all of a content to a descriptor: write(2) may take a part of it."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | None = None) -> bool:
     """Write a file by rename, unless it already has this text, mode and group. Returns whether it wrote.
 
-    Only root may give a file to any group. If the process does not run as root, ``group`` is ignored.
+    Only root may give a file to any group. If the process does not run as root, ``group`` is ignored. After an OSError
+    the file is what it was before.
     """
     group = group if os.geteuid() == 0 else None
+    before: bytes | None = None
     try:
         there = path.stat()
-        if read_text(path) == text and there.st_mode & 0o7777 == mode and group in (None, there.st_gid):
+        before = read_bytes(path)
+        if before == text.encode() and there.st_mode & 0o7777 == mode and group in (None, there.st_gid):
             return False
-    except (FileNotFoundError, UnicodeDecodeError):
+    except FileNotFoundError:
         pass
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -161,22 +196,76 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | N
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _at(path, error) from error
         raise
-    fsync_directory(path.parent)
+    try:
+        fsync_directory(path.parent)
+    except OSError as error:
+        _put_back(path, before, there if before is not None else None)
+        raise _at(path, error) from error
     return True
 
 
+def _at(path: Path, error: OSError) -> OSError:
+    """Return an error with the path of the file. write(2) and fsync(2) know no path, and the operator needs one."""
+    return OSError(error.errno, error.strerror, str(path))
+
+
+def _put_back(path: Path, content: bytes | None, state: os.stat_result | None) -> None:
+    """Give a file the content, mode and group of before, as far as the disk lets us; None removes the file."""
+    with suppress(OSError):
+        if content is None or state is None:
+            path.unlink(missing_ok=True)
+            return
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            if os.geteuid() == 0:
+                os.fchown(handle, state.st_uid, state.st_gid)
+            os.fchmod(handle, state.st_mode & 0o7777)
+            write_all(handle, content)
+        finally:
+            os.close(handle)
+        os.replace(name, path)
+
+
 def point_link(link: Path, target: str) -> None:
-    """Point a symbolic link to a relative target, in one atomic rename."""
+    """Point a symbolic link to a relative target, in one atomic rename. After an OSError it points as before."""
+    before = os.readlink(link) if link.is_symlink() else None
+    _replace_link(link, target)
+    try:
+        fsync_directory(link.parent)
+    except OSError:
+        with suppress(OSError):
+            if before is None:
+                link.unlink()
+            else:
+                _replace_link(link, before)
+        raise
+
+
+def _replace_link(link: Path, target: str) -> None:
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
-    os.replace(fresh, link)
-    fsync_directory(link.parent)
+    try:
+        os.replace(fresh, link)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a directory and everything below it. No error if it is gone."""
-    shutil.rmtree(path, ignore_errors=True)
+def remove_tree(path: Path, *, sure: bool = False) -> None:
+    """Remove a directory and everything below it. No error if it is gone.
+
+    Errors of the disk are ignored, unless ``sure``: then OSError, and the rest stays.
+    """
+    if not sure:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)

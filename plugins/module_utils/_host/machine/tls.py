@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ("client_context", "offer_one_key_exchange", "unverified_context")
+__all__ = ("client_context", "made_when_needed", "offer_one_key_exchange", "unverified_context")
 
 
 def client_context(ca_bundle: Path | str | None = None, *, check_name: bool = True) -> ssl.SSLContext:
@@ -44,4 +46,21 @@ def offer_one_key_exchange(context: ssl.SSLContext) -> ssl.SSLContext:
     """
     with contextlib.suppress(ValueError, ssl.SSLError):  # a policy of the host may forbid the choice
         context.set_ecdh_curve("X25519")
+    return context
+
+
+def made_when_needed(make: Callable[[], ssl.SSLContext]) -> Callable[[], ssl.SSLContext]:
+    """Return a function that returns a context, which the first call makes. Several threads may call it.
+
+    A context that trusts the host's roots reads all of them, which takes 10 to 20 ms.
+    """
+    lock = threading.Lock()
+    made: list[ssl.SSLContext] = []
+
+    def context() -> ssl.SSLContext:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
     return context

@@ -32,8 +32,8 @@ switch         point the next link to the new generation   base       new       
 reload         send SIGHUP, fsync the generation           base       new        base or new  finishes the commit
 prove          ask NGINX and the sites                     base       new        new          finishes the commit
 keep           point ``current`` to the new generation     new        new        new          finishes the commit
-manifests      write /etc/vsa/sites, the Compose           new        new        new          finishes the commit
-               override; leave networks
+manifests      name the drafts of /etc/vsa/sites and of    new        new        new          finishes the commit
+               the Compose override; leave networks
 close          remove the journal, prune generations       new        new        new          has nothing to do
 =============  ==========================================  =========  =========  ===========  =========================
 
@@ -44,6 +44,9 @@ Why this is safe at each point:
 * If NGINX restarts after ``switch``, its next link comes from ``current`` again, and so the next run rolls back.
 * A run repairs what an earlier run left, before it does anything else and under the same lock: Proxy.recover().
   "Finishes the commit" means that it proves the generation first. If the proof fails, it rolls back.
+* The content of the files of ``manifests`` is written before ``switch``, so that a full disk is met while nothing has
+  changed. Later only names change. If that fails too, the files from before get their names back, and the commit is
+  rolled back.
 * Each step can be repeated: to finish or to roll back twice gives the same result.
 
 Two cases are different. If NGINX does not run, there is nothing to reload: the whole generation is tested in a
@@ -65,13 +68,17 @@ from typing import TYPE_CHECKING
 
 from ..._core.errors import InternalError, NotRolledBackError, RefusedError, RolledBackError, VsaError
 from ..._core.hints import Hint
-from ..._core.proxy.plan import culprit_line, manifest_file, site_of
+from ..._core.proxy.plan import content_hash, culprit_line, manifest_file, site_of
 from ..._core.settings import Settings
-from ..machine.files import read_text, write_atomically
+from ..._core.words import Words
+from ..machine.disk import disk_errors_refused, disk_words, way_out
+from ..machine.drafts import Drafts, clear_drafts
+from ..machine.files import make_directory, read_bytes, write_atomically
 from ..store.access_logs import remove_logs
 from ..store.generations import Generations, Journal, Record
 from ..store.layout import Paths
-from .networks import connect_networks, leave_networks, plan_networks, undo_networks, write_override
+from ..store.settings import read_settings
+from .networks import connect_networks, leave_networks, override_text, plan_networks, undo_networks
 from .proving import neighbours_serving, newly_closed, prove_generation
 from .values import Outcome
 
@@ -86,7 +93,11 @@ _IDLE_SECONDS = 3.5
 
 
 class Commit:
-    """Makes generations live on one host. The caller holds the host's lock."""
+    """Makes generations live on one host. The caller holds the host's lock.
+
+    ``explain`` returns the error that names the site because of which NGINX refused a generation at the reload, if one
+    site is to blame.
+    """
 
     def __init__(
         self,
@@ -95,7 +106,10 @@ class Commit:
         nginx: ProxyNginx,
         generations: Generations,
         on_step: Callable[[str], None],
+        *,
+        explain: Callable[[Record], VsaError | None] = lambda record: None,
     ) -> None:
+        self._explain = explain
         self._paths = paths
         self._engine = engine
         self._nginx = nginx
@@ -115,7 +129,7 @@ class Commit:
         to what is wrong with its certificate. Otherwise the generation is verified again.
 
         RolledBackError if the generation is not proven and the base is live again; NotRolledBackError if the rollback
-        fails.
+        fails. If NGINX refuses a changed site at the reload, the error that ``explain`` returns: nothing was served.
         """
         record = self._generations.record(number)
         if record is None:
@@ -125,7 +139,12 @@ class Commit:
         neighbours = neighbours_serving(self._nginx, record)
         journal = plan_networks(self._engine, self._nginx.container(), record)
         self._on_step("journal")
-        self._generations.write_journal(journal)
+        try:
+            with disk_errors_refused():
+                self._generations.write_journal(journal)
+        except RefusedError:
+            self._generations.discard(number)
+            raise
         try:
             self._on_step("effects")
             connect_networks(self._engine, journal)
@@ -157,13 +176,22 @@ class Commit:
         ``neighbours`` are sites that served before the change and must serve after it.
         """
         outcome = Outcome(number=record.number, base=record.base, neighbours=neighbours or [])
+        drafts = Drafts()
         try:
+            # Before the switch, so that a full disk is met while nothing has changed.
+            self._draft_files(record, drafts)
             problems = self._serve(record, outcome, certificates=certificates or {}, settings=settings)
+        except OSError as error:
+            self._roll_back_after(record, journal, disk_words(error), drafts)
+            raise _disk_failed(record, error) from error
         except BaseException as error:
-            self._roll_back_after(record, journal, str(error))
+            self._roll_back_after(record, journal, str(error), drafts)
             raise
         if problems:
-            self._roll_back_after(record, journal, problems[0])
+            refusal = self._explain(record) if outcome.refused else None
+            self._roll_back_after(record, journal, problems[0], drafts)
+            if refusal is not None:
+                raise refusal
             raise RolledBackError(
                 problems[0],
                 field="generation",
@@ -171,20 +199,48 @@ class Commit:
                 state=_state_after_rollback(record),
                 details=problems[1:6],
             )
-        self._on_step("keep")
-        if self._generations.live_number() != record.number:
-            self._generations.switch(record.number)
-        self._on_step("manifests")
-        self._write_manifests(record)
-        write_override(self._paths, record.networks)
+        try:
+            self._on_step("keep")
+            if self._generations.live_number() != record.number:
+                self._generations.switch(record.number)
+            self._on_step("manifests")
+            self._keep_files(record, drafts)
+        except OSError as error:
+            self._roll_back_after(record, journal, disk_words(error), drafts)
+            raise _disk_failed(record, error) from error
         outcome.notes += leave_networks(self._engine, record, self._generations.record(record.base))
-        self._on_step("close")
-        self._generations.close_journal()
-        self._generations.prune()
+        self._close(record, keep=self._kept(settings))
         if outcome.proven:
             claimed = {name for entry in record.sites.values() for name in entry["names"]}
             outcome.notes += [f"{domain} is refused now" for domain in record.removed if domain not in claimed]
         return outcome
+
+    def _close(self, record: Record, *, keep: int) -> None:
+        """Remove the journal, what is left of drafts, and old generations. All that matters is live by now."""
+        self._on_step("close")
+        try:
+            self._generations.close_journal()
+        except OSError as error:
+            raise NotRolledBackError(
+                f"the change is live, and its journal could not be removed: {disk_words(error)}",
+                field="generation",
+                value=record.number,
+                state=f"generation {record.number} is live and proven; the next change ends this one first",
+                hint=way_out(error),
+            ) from error
+        self._clear_drafts()
+        self._generations.prune(keep)
+
+    def _clear_drafts(self) -> None:
+        clear_drafts(self._paths.sites)
+        clear_drafts(self._paths.override.parent)
+
+    def _kept(self, settings: Settings | None) -> int:
+        """Return how many generations the host keeps. Settings that are not valid stop no commit."""
+        try:
+            return (settings or read_settings(self._paths)).proxy_generations
+        except RefusedError:
+            return Settings().proxy_generations
 
     # -- serve the new generation ------------------------------------------------------------------------------------
 
@@ -210,7 +266,9 @@ class Commit:
                 )
                 return []
         before = self._accepting(master)
-        if self._nginx.generation(master) == record.number:
+        served = self._nginx.generation(master)
+        outcome.base_served = served == record.base
+        if served == record.number:
             # A killed run reloaded already.
             before = set()
             self._generations.fsync_generation(record)
@@ -250,6 +308,7 @@ class Commit:
             master, record.number, before=before, log_offset=log_offset, timeout=_RELOAD_SECONDS
         )
         if problems:
+            outcome.refused = True
             return [f"NGINX did not take generation {record.number}: {problems[0]}", *problems[1:]]
         return []
 
@@ -259,7 +318,7 @@ class Commit:
             result = self._nginx.test(record.number)
             if not result.good:
                 message = culprit_line(result.output, record.number)[2]
-                return [f"NGINX refuses generation {record.number}: {message}"]
+                return [f"NGINX refuses generation {record.number}: {Words('NGINX', message).shown}"]
         self._generations.fsync_generation(record)
         self._generations.switch(record.number)
         return []
@@ -275,37 +334,60 @@ class Commit:
                 return
             time.sleep(0.05)
 
-    def _write_manifests(self, record: Record) -> None:
-        """Write the manifests of the changed sites to /etc/vsa/sites, and remove those of the removed sites.
-
-        If the removal of a site was interrupted and the site is live again, the journal of that removal goes too.
-        """
-        if self._paths.unprovision.is_dir():
-            for domain in record.changed:
-                (self._paths.unprovision / f"{domain}.json").unlink(missing_ok=True)
+    def _draft_files(self, record: Record, drafts: Drafts) -> None:
+        """Write the content of the files that change with a generation: manifests, and the Compose override."""
         base = self._generations.record(record.base)
         if base is not None:
             before: Mapping[str, str] = base.files
         else:
             # Without its record only the names of its files are known.
             before = dict.fromkeys(self._generations.read(record.base).files, "")
+        make_directory(self._paths.sites, mode=0o755)
         for name in sorted({*record.files, *before}):
             site = site_of(name)
             if site is None or name != manifest_file(site) or record.files.get(name) == before.get(name):
                 continue
             path = self._paths.sites / f"{site}.yml"
             if name not in record.files:
-                path.unlink(missing_ok=True)
+                drafts.remove(path)
                 continue
-            text = read_text(self._generations.directory(record.number) / name)
+            text = self._generations.text(record, name)
             if text is not None:
-                write_atomically(path, text, mode=0o644)
+                drafts.write(path, text, mode=0o644)
+        drafts.write(self._paths.override, override_text(record.networks), mode=0o644)
+
+    def _keep_files(self, record: Record, drafts: Drafts) -> None:
+        """Give the drafts their names: /etc/vsa/sites says what is live, and a recreated proxy joins its networks.
+
+        If the removal of a site was interrupted and the site is live again, the journal of that removal goes too.
+        """
+        drafts.commit()
+        if self._paths.unprovision.is_dir():
+            for domain in record.changed:
+                (self._paths.unprovision / f"{domain}.json").unlink(missing_ok=True)
+
+    def write_unedited_manifests(self, record: Record) -> None:
+        """Write the manifests of a live generation whose commit may have ended before, but none that differs from both.
+
+        A manifest that is neither the live one nor the one of the base was edited by somebody.
+        """
+        base = self._generations.record(record.base)
+        for domain in record.changed if base else ():
+            name = manifest_file(domain)
+            there = read_bytes(self._paths.sites / f"{domain}.yml")
+            before = base.files.get(name) if base else None
+            if (None if there is None else content_hash(there)) == before:
+                text = self._generations.text(record, name)
+                if text is not None:
+                    write_atomically(self._paths.sites / f"{domain}.yml", text, mode=0o644)
 
     # -- roll back ---------------------------------------------------------------------------------------------------
 
-    def _roll_back_after(self, record: Record, journal: Journal, reason: str) -> None:
+    def _roll_back_after(self, record: Record, journal: Journal, reason: str, drafts: Drafts | None = None) -> None:
         """Roll back because of ``reason``. NotRolledBackError if the rollback fails."""
         try:
+            if drafts is not None:
+                drafts.undo()
             self.roll_back(journal)
             remove_logs(self._paths, set(record.logs))
         except (VsaError, OSError) as error:
@@ -319,6 +401,18 @@ class Commit:
 
     def roll_back(self, journal: Journal) -> None:
         """Make the base live again, undo the networks, and remove the generation. NotRolledBackError if that fails."""
+        try:
+            self._restore_base(journal)
+        except OSError as error:
+            raise NotRolledBackError(
+                f"generation {journal.base} could not be restored: {disk_words(error)}",
+                field="generation",
+                value=journal.to,
+                state=f"current points to generation {self._generations.live_number()}, NGINX may serve another one",
+                hint=way_out(error),
+            ) from error
+
+    def _restore_base(self, journal: Journal) -> None:
         if self._generations.live_number() == journal.to:
             self._generations.switch(journal.base)
         master = self._nginx.master()
@@ -327,6 +421,7 @@ class Commit:
         undo_networks(self._engine, journal)
         self._generations.discard(journal.to)
         self._generations.close_journal()
+        self._clear_drafts()
 
     def _serve_base(self, master: int, journal: Journal) -> None:
         """Let a running NGINX serve the base again, if it reads or serves the new generation."""
@@ -346,6 +441,16 @@ class Commit:
         )
         if problems:
             raise NotRolledBackError(problems[0])
+
+
+def _disk_failed(record: Record, error: OSError) -> RolledBackError:
+    return RolledBackError(
+        f"a file could not be written: {error.strerror or error}",
+        field="path" if error.filename else None,
+        value=error.filename,
+        state=_state_after_rollback(record),
+        hint=way_out(error),
+    )
 
 
 def _state_after_rollback(record: Record) -> str:

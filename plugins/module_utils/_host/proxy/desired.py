@@ -10,31 +10,33 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..._core.errors import RefusedError, shown
-from ..._core.hints import Hint
+from ..._core.hints import Advice, Hint
 from ..._core.proxy.locations import locations
 from ..._core.proxy.plan import AUTH, MAIN, manifest_file, site_file, site_of, text_hash
 from ..._core.proxy.render import Layout, Renderer
 from ..._core.settings import Settings
 from ..._core.site.manifest import Site, certificate_authority, parse, to_manifest
 from ..._core.site.requested import merge
-from ..machine.files import dump_yaml
+from ..store.commented import rewritten
 from ..store.host import Host
 from ..store.layout import CONTAINER_CERTS, CONTAINER_NGINX, CONTAINER_SELFSIGNED
 from ..store.passwords import missing
-from .values import Change, Desired, Request
+from .doors import Sites, door_notes, first_new_door
+from .values import ALLOW, KEEP, REFUSE, Change, Desired, Request
 
-__all__ = ("LAYOUT", "build_generation", "no_longer_protected")
+__all__ = ("LAYOUT", "build_generation", "no_longer_protected", "unnamed_removal")
 
 # Where things are inside the proxy's container.
 LAYOUT = Layout(root=CONTAINER_NGINX, letsencrypt=CONTAINER_CERTS, selfsigned=CONTAINER_SELFSIGNED)
 
 _KEPT = "its last good version stays live"
 _LEFT_OUT = "it is left out"
+_MOST_NAMED = 20
 
 
 @dataclass
@@ -57,13 +59,15 @@ class _Draft:
 def build_generation(host: Host, request: Request, renderer: Renderer) -> Desired:
     """Return the generation that a request leads to.
 
-    RefusedError if a requested value is not valid, or if two sites claim the same name.
+    RefusedError if a requested value is not valid, if two sites claim the same name, or if a site would show without a
+    password what another site protects.
     """
     draft = _Draft()
     good = _last_good_manifests(host, request)
     texts = _choose_manifests(host, request, good, draft)
     _render_sites(host, request, renderer, texts, good, draft)
-    _resolve_name_clashes(host, request, renderer, good, draft)
+    _resolve_conflicts(host, request, renderer, good, draft)
+    draft.warnings += door_notes(_sites(host, draft), _edited(draft, good))
     _add_shared_files(host, renderer, draft)
     return Desired(
         files=draft.files,
@@ -122,7 +126,7 @@ def _removes(host: Host, request: Request, domain: str) -> bool:
 def _choose_manifests(host: Host, request: Request, good: Mapping[str, str], draft: _Draft) -> dict[str, str]:
     """Return the manifest that each site shall have, by domain; those of the requested changes are parsed already."""
     if request.sync:
-        texts = dict(host.manifests)
+        texts = {**_without_manifest(host, request, good, draft), **host.manifests}
     else:
         texts = dict(good)
         draft.warnings += _unapplied_edits(host, request, good)
@@ -135,30 +139,69 @@ def _choose_manifests(host: Host, request: Request, good: Mapping[str, str], dra
     return texts
 
 
+def _without_manifest(host: Host, request: Request, good: Mapping[str, str], draft: _Draft) -> dict[str, str]:
+    """Return the last good manifest of each live site that a sync finds no manifest of and keeps.
+
+    RefusedError if the request does not allow to remove sites.
+    """
+    gone = {domain: text for domain, text in good.items() if domain not in host.manifests}
+    if not gone:
+        return {}
+    names = ", ".join(sorted(gone)[:_MOST_NAMED])
+    if request.removal == KEEP:
+        note = f"live without a manifest, and left as they are: {names}. To write the manifests again"
+        draft.warnings.append(Advice(note, Hint("vhost.restore")))
+        return gone
+    if request.removal == REFUSE:
+        hint = Hint("vhost.restore", note="to keep them")
+        raise unnamed_removal(sorted(gone), why="they have no manifest any more", hint=hint)
+    draft.warnings += [f"{domain} goes off the air: it has no manifest" for domain in sorted(gone)[:_MOST_NAMED]]
+    return {}
+
+
+def unnamed_removal(domains: Sequence[str], *, why: str, hint: Hint | None = None) -> RefusedError:
+    """Return the error of a run that would remove sites which the operator did not name."""
+    return RefusedError(
+        f"this would take {', '.join(domains[:_MOST_NAMED])} off the air: {why}",
+        field="removal",
+        value=REFUSE,
+        expected=f"-y with vsa, vhost_removal={ALLOW} with ansible-playbook",
+        there_are=list(domains),
+        hint=hint,
+    )
+
+
 def _unapplied_edits(host: Host, request: Request, good: Mapping[str, str]) -> list[str]:
     """Return a warning for each manifest that somebody edited by hand and that this request leaves alone."""
     others = {*host.manifests, *good} - {change.domain for change in request.changes}
     return [
-        f"sites/{domain}.yml is not what is live: vsa vhost sync would apply it"
+        Advice(f"sites/{domain}.yml is not what is live. To apply it", Hint("vhost.sync"))
         for domain in sorted(others)
         if host.manifests.get(domain) != good.get(domain)
     ]
 
 
 def _changed_manifest(host: Host, change: Change, last_good: str | None) -> tuple[Site, str]:
-    """Return a site after its change, and its manifest. The text stays as somebody wrote it if it means the same."""
+    """Return a site after its change, and its manifest.
+
+    The text stays as somebody wrote it if it means the same; otherwise what does not change stays as it is written.
+    """
+    if change.text is not None:
+        return host.parse(change.domain, change.text), change.text
     on_disk = host.manifests.get(change.domain)
+    base = host.manifests.get(change.was or change.domain) or last_good or ""
     if change.site is not None:
         for text in (on_disk, last_good):
             if text is not None and _means(host, text, change.site):
                 return change.site, text
-        return change.site, dump_yaml(to_manifest(change.site))
-    existing = host.site(change.domain)
+        return change.site, rewritten(base, to_manifest(change.site))
+    # A site that is live and has lost its manifest keeps the fields that it has.
+    existing = host.site(change.domain) or host.live_site(change.domain)
     before = None if existing is None else to_manifest(existing)
     site = parse({**merge(before, change.requested, unset=change.unset), "domain": change.domain})
     if on_disk is not None and site == existing:
         return site, on_disk
-    return site, dump_yaml(to_manifest(site))
+    return site, rewritten(base, to_manifest(site))
 
 
 def _means(host: Host, text: str, site: Site) -> bool:
@@ -220,6 +263,10 @@ def _is_reusable(host: Host, renderer: Renderer, domain: str, good: Mapping[str,
 def _parse_unless_refused(host: Host, request: Request, domain: str, text: str) -> Site:
     if domain in request.refused:
         raise RefusedError("NGINX refuses it", field="vhost", value=request.refused[domain])
+    if domain in request.claimed:
+        raise RefusedError(
+            "another container answers for its upstream", field="container", value=request.claimed[domain]
+        )
     return host.parse(domain, text)
 
 
@@ -245,17 +292,27 @@ def _index_entry(site: Site, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _resolve_name_clashes(
+def _sites(host: Host, draft: _Draft) -> Sites:
+    return Sites(host, {domain: draft.files[manifest_file(domain)] for domain in draft.sites}, draft.sites)
+
+
+def _edited(draft: _Draft, good: Mapping[str, str]) -> set[str]:
+    """Return the sites whose manifest is another one than the live generation's."""
+    return {domain for domain in draft.sites if draft.files[manifest_file(domain)] != good.get(domain)}
+
+
+def _resolve_conflicts(
     host: Host, request: Request, renderer: Renderer, good: Mapping[str, str], draft: _Draft
 ) -> None:
-    """Return sites to their last good version, or take them out, until no two sites claim the same name.
+    """Return sites to their last good version, or take them out, until no two sites are in conflict.
 
-    Of two sites the edited one loses. RefusedError unless the clash comes from manifests that a sync found.
+    Two sites are in conflict if both claim the same name, or if one would show without a password what the other
+    protects. Of two sites the edited one loses. RefusedError unless a sync found the conflicting manifests.
     """
     requested = {change.domain for change in request.changes}
     while True:
-        edited = {name for name in draft.sites if draft.files[manifest_file(name)] != good.get(name)}
-        clash = _first_clash(draft.sites, edited)
+        edited = _edited(draft, good)
+        clash = _first_clash(draft.sites, edited) or first_new_door(_sites(host, draft), good, edited)
         if clash is None:
             return
         domain, error = clash
@@ -303,7 +360,10 @@ def _add_shared_files(host: Host, renderer: Renderer, draft: _Draft) -> None:
         draft.files[AUTH] = renderer.auth()
     for domain, entry in draft.sites.items():
         draft.warnings += [
-            f"{domain}{path} has no password file: nobody is let in until vsa auth add"
+            Advice(
+                f"{domain}{path} has no password file, so nobody is let in. To add a user",
+                Hint("auth.add", {"domain": domain, "route": path}),
+            )
             for path in missing(host.paths, domain, entry.get("auth") or ())
         ]
     draft.warnings += no_longer_protected(host.index, draft.sites)

@@ -11,12 +11,11 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.proxy.plan import Generation, manifest_file, site_file, site_of
-from ..._core.proxy.render import Renderer
 from ..._core.result import Result
 from ..._core.settings import Settings, parse_settings
 from ..._core.site.manifest import Site
@@ -24,7 +23,6 @@ from ..machine.files import load_yaml, read_text
 from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest
-from .desired import LAYOUT
 
 __all__ = ("VhostListRequest", "list_vhosts")
 
@@ -33,11 +31,13 @@ __all__ = ("VhostListRequest", "list_vhosts")
 class VhostListRequest:
     """What a task of ``vhost_info`` requests: all sites, or one with its NGINX text.
 
-    Without ``templates`` the lines of the text are not explained.
+    Without ``templates`` the lines of the text are not explained. With ``history`` the result has the generations that
+    are kept.
     """
 
     domain: str | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
+    history: bool = False
 
 
 def list_vhosts(request: VhostListRequest, *, paths: Paths | None = None) -> Result:
@@ -60,8 +60,10 @@ def list_vhosts(request: VhostListRequest, *, paths: Paths | None = None) -> Res
     vhosts = [_vhost(domain, index.get(domain, {}), drift=domain in drifted_sites) for domain in domains]
     if request.domain is not None:
         vhosts[0] |= _explain(paths, live, request.domain, request.templates)
-    kept = [_generation(generations, kept, number) for kept in reversed(generations.numbers())]
-    return Result(data={"generation": number, "vhosts": vhosts, "drift": list(drift), "generations": kept})
+    data = {"generation": number, "vhosts": vhosts, "drift": list(drift)}
+    if request.history:
+        data["generations"] = [_generation(generations, kept, number) for kept in reversed(generations.numbers())]
+    return Result(data=data)
 
 
 def _vhost(domain: str, entry: Mapping[str, Any], *, drift: bool) -> dict[str, Any]:
@@ -77,21 +79,9 @@ def _vhost(domain: str, entry: Mapping[str, Any], *, drift: bool) -> dict[str, A
 
 
 def _generation(generations: Generations, number: int, live: int) -> dict[str, Any]:
-    record = generations.record(number)
-    known: dict[str, Any] = {"number": number, "live": number == live}
-    if record is None:
-        return known
-    return {
-        **known,
-        "base": record.base,
-        "time": record.time,
-        "actor": record.actor,
-        "verb": record.verb,
-        "audit_id": record.audit_id,
-        "summary": record.summary,
-        "changed": record.changed,
-        "removed": record.removed,
-    }
+    heading = generations.heading(number)
+    known = {} if heading is None else asdict(heading)
+    return {"number": number, "live": number == live, **known}
 
 
 def _explain(paths: Paths, live: Generation, domain: str, templates: Mapping[str, str]) -> dict[str, Any]:
@@ -103,7 +93,10 @@ def _explain(paths: Paths, live: Generation, domain: str, templates: Mapping[str
     manifest = live.files.get(manifest_file(domain))
     if not templates or manifest is None:
         return {"text": text}
-    from ..._core.proxy.annotate import annotate  # imported here so that a list does not load it
+    # Imported here: a list renders nothing.
+    from ..._core.proxy.annotate import annotate
+    from ..._core.proxy.render import Renderer
+    from .desired import LAYOUT
 
     site = parse_manifest(domain, manifest)
     settings = load_yaml(read_text(paths.vsa_yml) or "", where=str(paths.vsa_yml)) or {}

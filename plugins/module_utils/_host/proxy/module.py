@@ -14,33 +14,39 @@ from dataclasses import dataclass
 
 from ..._core.errors import RefusedError, UsageError
 from ..._core.hints import Hint
-from ..._core.result import WOULD_CHANGE, Result, Step
+from ..._core.result import OK, WOULD_CHANGE, Result, Step, joined
 from ..._core.run_context import RunContext
 from ..machine.docker import Engine
 from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
-from .steps import outcome_result, plan_result, site_step
+from .restore import restore_manifests
+from .steps import outcome_result, plan_result, site_step, undo_of_site
 from .transaction import Proxy
-from .values import Change, Outcome, Prepared, Request
+from .values import ALLOW, KEEP, REFUSE, Change, Desired, Outcome, Prepared, Request
 
-__all__ = ("APPLY", "COMMIT", "PHASES", "PREPARE", "ROLLBACK", "VhostRequest", "run")
+__all__ = ("APPLY", "COMMIT", "PHASES", "PREPARE", "RESTORE", "ROLLBACK", "VhostRequest", "run")
 
 APPLY = "apply"
 PREPARE = "prepare"
 COMMIT = "commit"
 ROLLBACK = "rollback"
-PHASES = (APPLY, PREPARE, COMMIT, ROLLBACK)
+RESTORE = "restore"
+PHASES = (APPLY, PREPARE, COMMIT, ROLLBACK, RESTORE)
 
 
 @dataclass(frozen=True)
 class VhostRequest:
     """What a task of the module ``vhost`` requests.
 
-    * ``phase``: APPLY (both halves of the transaction), PREPARE (the first), COMMIT (the second), or ROLLBACK.
+    * ``phase``: APPLY (both halves of the transaction), PREPARE (the first), COMMIT (the second), ROLLBACK, or RESTORE
+      (write missing manifests again from the live generation).
     * ``change``: the change of one site, or None; with ``existing`` the site must have a manifest already.
     * ``sync``: render every manifest of the host.
-    * ``answering``: the site's containers answered before, so 502 or 504 afterwards fails the transaction.
-    * ``base`` and ``plan``: for COMMIT, the generation that the plan was made on, and the hash of the plan.
+    * ``removal``: what happens to sites that would go off the air and that nobody named, one of REMOVALS.
+    * ``answering``: ask the site before and after the change. If it answered before and does not afterwards, the
+      transaction fails, unless ``force``.
+    * ``base`` and ``plan``: for COMMIT, the generation that the plan was made on, and the hash of the plan. For
+      ROLLBACK, ``base`` is the generation that must be live still; None allows any.
     * ``to``: for ROLLBACK, the generation to return to; None means the one before the live one.
     """
 
@@ -50,7 +56,9 @@ class VhostRequest:
     change: Change | None = None
     existing: bool = False
     sync: bool = False
+    removal: str = REFUSE
     answering: bool = False
+    force: bool = False
     base: int | None = None
     plan: str | None = None
     to: int | None = None
@@ -77,24 +85,46 @@ def run(
         return _commit(proxy, request, check=check)
     if request.phase == ROLLBACK:
         return _rollback(proxy, request, check=check, diff=diff)
+    if request.phase == RESTORE:
+        return restore_manifests(host or read_host(paths), request.run, check=check)
     if request.change is None and not request.sync:
         raise RefusedError("there is nothing to do", field="domain", expected="a domain, or sync")
     host = host or read_host(paths)
+    if request.sync and request.removal != KEEP:
+        _refuse_lost_manifests(host)
     if request.existing:
         _refuse_unknown(host, request.change)
-    wanted = _transaction_request(request)
+    wanted = _transaction_request(request, check=check)
     if check:
-        return plan_result(*proxy.plan(wanted, host), diff=diff)
+        plan, desired = proxy.plan(wanted, host)
+        planned = plan_result(plan, desired, diff=diff, named=request.sync)
+        if request.run.verb == "site.maintenance" and request.change is not None:
+            planned = dataclasses.replace(planned, steps=(*planned.steps, _visitors(request.change, desired)))
+        return planned
     if request.phase == PREPARE:
         prepared = proxy.prepare(wanted, host)
         planned = plan_result(prepared.plan, prepared.desired, diff=diff)
         return dataclasses.replace(planned, changed=False, data={**planned.data, "prepared": prepared.number})
     prepared, outcome = proxy.apply(wanted, host)
-    result = outcome_result(prepared, outcome, request.run, diff=diff)
+    result = outcome_result(prepared, outcome, request.run, diff=diff, named=request.sync)
+    if request.change is not None and not request.sync:
+        undo = undo_of_site(request.change.domain, prepared.plan, outcome)
+        result = dataclasses.replace(result, data={**result.data, **undo})
+    if request.run.verb == "site.maintenance" and request.change is not None:
+        result = dataclasses.replace(result, steps=(*result.steps, _visitors(request.change, prepared.desired)))
     if request.change is not None and request.answering:
-        step = _ask_site(proxy, wanted, host, prepared, outcome)
-        result = dataclasses.replace(result, steps=(*result.steps, step))
+        result = joined(result, _asked_site(proxy, wanted, host, prepared, outcome))
     return result
+
+
+def _visitors(change: Change, desired: Desired) -> Step:
+    """Return the step that says what visitors of a site get, and who still sees a closed site."""
+    site = desired.parsed[change.domain]
+    if not site.maintenance:
+        return Step("visitors", OK, f"get {site.domain} again")
+    allowed = ", ".join(site.maintenance_allow)
+    through = f"{allowed} still {'get' if ',' in allowed else 'gets'} the site" if allowed else "nobody is let through"
+    return Step("visitors", OK, f"get 503 and the page for maintenance; {through}")
 
 
 def _commit(proxy: Proxy, request: VhostRequest, *, check: bool) -> Result:
@@ -102,31 +132,40 @@ def _commit(proxy: Proxy, request: VhostRequest, *, check: bool) -> Result:
         return Result(changed=True, steps=(Step("proxy", WOULD_CHANGE, f"the plan {request.plan} would go live"),))
     if request.base is None or request.plan is None:
         raise UsageError("a commit needs the plan that was prepared", field="plan", expected="base and plan")
-    outcome = proxy.commit(base=request.base, plan_hash=request.plan)
+    outcome = proxy.commit(base=request.base, plan_hash=request.plan, run=request.run)
     return outcome_result(None, outcome, request.run, diff=False)
 
 
 def _rollback(proxy: Proxy, request: VhostRequest, *, check: bool, diff: bool) -> Result:
     if check:
-        return plan_result(*proxy.plan_rollback(request.to), diff=diff)
-    prepared, outcome = proxy.rollback(request.to, request.run)
-    return outcome_result(prepared, outcome, request.run, diff=diff)
+        plan, desired = proxy.plan_rollback(request.to, base=request.base)
+        planned = plan_result(plan, desired, diff=diff, named=True)
+        return dataclasses.replace(planned, data={**planned.data, "target": proxy.rollback_target(request.to)})
+    prepared, outcome = proxy.rollback(request.to, request.run, removal=request.removal, base=request.base)
+    return outcome_result(prepared, outcome, request.run, diff=diff, named=True)
 
 
 def _refuse_unknown(host: Host, change: Change | None) -> None:
-    """RefusedError if the site has no manifest yet."""
-    if change is None or change.domain in host.manifests:
+    """RefusedError if there is no such site: neither a manifest, nor a site that is live and has lost its manifest."""
+    if change is None or change.domain in host.manifests or change.domain in host.live.domains:
+        return
+    raise host.no_such_site(change.domain)
+
+
+def _refuse_lost_manifests(host: Host) -> None:
+    """RefusedError if sites are live and no manifest is left: nobody removes all sites of a host in this way."""
+    if host.manifests or not host.live.domains:
         return
     raise RefusedError(
-        "this host has no such site",
-        field="domain",
-        value=change.domain,
-        there_are=sorted(host.manifests)[:20],
-        hint=Hint("site.list"),
+        f"no manifest is left on this host, and {len(host.live.domains)} of its sites are live",
+        field="manifests",
+        value=str(host.paths.sites),
+        there_are=host.live.domains[:20],
+        hint=Hint("vhost.restore", note="which writes the manifests again from what is live"),
     )
 
 
-def _transaction_request(request: VhostRequest) -> Request:
+def _transaction_request(request: VhostRequest, *, check: bool) -> Request:
     changes = () if request.change is None else (request.change,)
     domains = tuple(change.domain for change in changes)
     return Request(
@@ -134,15 +173,18 @@ def _transaction_request(request: VhostRequest) -> Request:
         templates=request.templates,
         changes=changes,
         sync=request.sync,
-        answering=domains if request.answering else (),
+        # A run that only checks names the sites instead.
+        removal=ALLOW if check and request.removal == REFUSE else request.removal,
+        answering=domains if request.answering and not request.force else (),
+        watch=request.sync,
     )
 
 
-def _ask_site(proxy: Proxy, request: Request, host: Host, prepared: Prepared, outcome: Outcome | None) -> Step:
-    """Return the step that says how the changed site's own URL answers now."""
+def _asked_site(proxy: Proxy, request: Request, host: Host, prepared: Prepared, outcome: Outcome | None) -> Result:
+    """Return how the changed site's own URL answers now; ``silent`` names the site if nobody answers."""
     domain = request.changes[0].domain
     entry = prepared.desired.sites[domain]
     answer = outcome.answers.get(domain) if outcome else None
     if answer is None:
         answer = proxy.nginx.fetch(domain, entry, settings=host.settings)
-    return site_step(domain, entry, answer)
+    return Result(steps=(site_step(domain, entry, answer),), data={"silent": [domain]} if answer.silent else {})

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import RefusedError
+from ..._core.proxy.error_log import refusals_of
+from ..._core.words import Words
+from ..machine.dns import ask_in_namespace
 from ..machine.docker import Container, ExecResult
 from ..store.layout import (
     CONTAINER_ACME,
@@ -51,6 +54,13 @@ _CONF = "nginx.conf"
 _MOST_SETS = 3
 # Workers of one reload start within this many clock ticks. The reloader has the same two numbers.
 _SAME_RELOAD_TICKS = 5
+# SIGHUP as a bit of the masks in /proc/PID/status, and how often the master must be seen waiting after a reload.
+_HANGUP = 1 << (signal.SIGHUP - 1)
+_LOOKS = 3
+
+
+# `nginx -t` opens the log files, which belong to the workers' user, makes its temporary directories, and binds ports.
+_TEST_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "NET_BIND_SERVICE")
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,11 @@ class ConfigTest:
 
     good: bool
     output: str
+
+    @property
+    def said(self) -> Words:
+        """Return NGINX's output for people."""
+        return Words("NGINX", self.output)
 
 
 def _send(pid: int, number: signal.Signals) -> bool:
@@ -142,18 +157,32 @@ class Nginx:
                 f"{paths.logs}:{CONTAINER_LOGS}:rw",
             ],
             tmpfs={"/run": "", "/var/cache/nginx": ""},
+            cap_add=_TEST_CAPABILITIES,
         )
 
     # -- workers -----------------------------------------------------------------------------------------------------
 
+    def addresses(self, names: Collection[str]) -> dict[str, frozenset[str]]:
+        """Return the addresses that NGINX gets for names; empty if NGINX does not run."""
+        found = self.container()
+        if not names or found is None or not found.running or not found.pid:
+            return {}
+        try:
+            return ask_in_namespace(found.pid, names)
+        except OSError:
+            return {}  # the container stopped meanwhile
+
     def workers(self, master: int) -> list[Worker]:
         """Return the workers of a master, oldest first."""
-        try:
-            children = (self._proc / str(master) / "task" / str(master) / "children").read_text().split()
-        except FileNotFoundError:
-            return []
-        found = [worker for worker in map(self._worker, children) if worker is not None]
+        found = [worker for worker in map(self._worker, self._children(master)) if worker is not None]
         return sorted(found, key=lambda worker: (worker.started, worker.pid))
+
+    def _children(self, master: int) -> list[str]:
+        """Return the pids of the children of a master."""
+        try:
+            return (self._proc / str(master) / "task" / str(master) / "children").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            return []
 
     def _worker(self, pid: str) -> Worker | None:
         """Return a worker process, None if the process is gone or no worker."""
@@ -276,20 +305,62 @@ class Nginx:
         except FileNotFoundError:
             return 0
 
-    def errors_since(self, offset: int) -> list[str]:
-        """Return the lines of level emerg or alert that the error log has after an offset."""
+    def _refusals_since(self, master: int, offset: int) -> list[str]:
+        """Return the master's own messages in the error log after an offset: for people, never for a decision."""
         try:
             with (self._paths.logs / "error.log").open("rb") as stream:
                 stream.seek(offset)
                 text = stream.read(1 << 20).decode(errors="replace")
         except FileNotFoundError:
             return []
-        return [line for line in text.splitlines() if "[emerg]" in line or "[alert]" in line]
+        own = self._status(master).get("NSpid", "").split()
+        messages = refusals_of(text, int(own[-1])) if own else []
+        return [Words("NGINX", message).shown for message in messages]
+
+    def _status(self, pid: int) -> dict[str, str]:
+        """Return the fields of /proc/PID/status by name, nothing if there is no such process."""
+        try:
+            text = (self._proc / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return {}
+        fields = (line.partition(":") for line in text.splitlines())
+        return {name: value.strip() for name, _colon, value in fields}
+
+    def _refused(self, master: int, before: set[int]) -> bool:
+        """Say whether the master is done with a reload and has no worker but those of before.
+
+        The master is asked first: whatever it made, it made before. A worker has the title of the master until it is
+        ready, and on a busy machine that takes longer than the master takes to sleep again.
+        """
+        if not before or not self._waits_for_signals(master):
+            return False
+        for pid in self._children(master):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                title = self._title(pid)
+                fresh = int(pid) not in before and "shutting down" not in title
+                if fresh and title.startswith(("nginx: worker process", "nginx: master process")):
+                    return False
+        return True
+
+    def _waits_for_signals(self, master: int) -> bool:
+        """Say whether the master has dealt with each SIGHUP that it got, and sleeps.
+
+        NGINX blocks SIGHUP while it reads a configuration. In sigsuspend(2) the signal is neither blocked nor pending.
+        """
+        fields = self._status(master)
+        try:
+            unfinished = [int(fields[name], 16) & _HANGUP for name in ("SigPnd", "ShdPnd", "SigBlk")]
+        except (KeyError, ValueError):
+            return False
+        return fields.get("State", "").startswith("S") and not any(unfinished)
 
     def wait_for_generation(
         self, master: int, number: int, *, before: set[int], log_offset: int, timeout: float
     ) -> list[str]:
         """Wait until only workers of a generation accept connections. Returns why they do not, or an empty list.
+
+        The master's state, its workers and the generation endpoint alone decide. If the master waits for signals again
+        and made no worker, it refused the configuration. ``log_offset`` is where its reason stands in the error log.
 
         ``before`` are the pids of the workers that accepted connections before the reload. NGINX keeps these workers
         for 100 ms beside the new ones, and they get most of the new connections during that time. So they are told to
@@ -298,6 +369,7 @@ class Nginx:
         """
         deadline = time.monotonic() + timeout
         finishing = False
+        looks = 0
         while True:
             accepting = [worker for worker in self.workers(master) if worker.accepting]
             old = [worker for worker in accepting if worker.pid in before]
@@ -308,9 +380,11 @@ class Nginx:
             served = self.generation(master)
             if served == number and accepting and not old:
                 return []
-            refused = [_emerg_message(line) for line in self.errors_since(log_offset) if "[emerg]" in line]
-            if refused:
-                return refused[:3]
+            refused = served != number and self._refused(master, before)
+            looks = looks + 1 if refused else 0
+            if looks >= _LOOKS:
+                said = self._refusals_since(master, log_offset)
+                return said[:3] or [f"its master refused it and goes on with generation {served}"]
             if time.monotonic() > deadline:
                 return [f"after {timeout:.0f} s generation {served} is served, not {number}"]
             time.sleep(0.005)
@@ -362,13 +436,16 @@ class Nginx:
         problems = [prove_closed(name, path=path, address=address) for name, path in places]
         return [problem for problem in problems if problem]
 
+    def answering(self, sites: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return the sites whose first path somebody else than NGINX answers now."""
+        if not sites:
+            return []
+        from .probe import answering
+
+        return answering(sites)
+
     def fetch(self, domain: str, entry: Mapping[str, Any], *, settings: Settings) -> Answer:
         """Fetch a site's first path as a client would."""
         from .probe import fetch
 
         return fetch(domain, entry, settings=settings)
-
-
-def _emerg_message(line: str) -> str:
-    """Return NGINX's message in a line of the error log, without level, process and thread."""
-    return line.split("[emerg]")[-1].partition("#")[2].partition(": ")[2].strip()

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from ..._core.settings import Settings
+from ..._core.words import Words
 from ..machine.tls import client_context, unverified_context
-from .values import Answer
+from .values import NO_BACKEND, Answer
 
 __all__ = (
-    "NO_BACKEND",
+    "answering",
     "fetch",
     "fetch_site",
     "prove_closed",
@@ -36,12 +37,15 @@ __all__ = (
 
 # How long a backend has to become reachable after a reload, in which NGINX resolves its name again.
 _BACKEND_SECONDS = 10.0
-# What NGINX answers if a backend does not.
-NO_BACKEND = (502, 504)
+# How long a site may take that is asked before a change, or beside many others.
+_SHORT_SECONDS = 3.0
 # What a protected path answers without a password: asks for one, is not on the allow list, is over a rate limit, or is
 # in maintenance.
 _CLOSED = (401, 403, 429, 503)
 _AT_ONCE = 8
+# So long an old worker may still take a new connection, and so often it is asked again.
+_OLD_WORKER_SECONDS = 1.0
+_PAUSE_SECONDS = 0.02
 
 
 def _unverified() -> ssl.SSLContext:
@@ -88,21 +92,35 @@ def prove_site(
 
     ``name`` is the name that the site is served under, if that is not its domain.
     The certificate is compared with the one on disk (``fingerprint``, hexadecimal SHA-256), not verified.
+
+    An old worker calls itself finishing before it closes its sockets, so on a busy machine it may still take this
+    connection. Then an earlier generation answers, and the site is asked again for a second.
     """
     name = name or domain
-    try:
-        with _connected(name, address, context or _unverified(), timeout) as tls:
-            certificate = tls.getpeercert(binary_form=True) or b""
-            request = ("GET /.well-known/vsa/marker HTTP/1.1", f"Host: {name}", f"X-VSA-Marker: {marker}")
-            answer = _get(tls, *request)
-            body = answer.read(1000).decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException) as error:
-        return f"{domain} does not answer on TLS: {error}"
+    deadline = time.monotonic() + _OLD_WORKER_SECONDS
+    while True:
+        try:
+            with _connected(name, address, context or _unverified(), timeout) as tls:
+                certificate = tls.getpeercert(binary_form=True) or b""
+                request = ("GET /.well-known/vsa/marker HTTP/1.1", f"Host: {name}", f"X-VSA-Marker: {marker}")
+                answer = _get(tls, *request)
+                body = answer.read(1000).decode(errors="replace").strip()
+        except (OSError, http.client.HTTPException) as error:
+            return f"{domain} does not answer on TLS: {Words('it', str(error)).shown}"
+        if not _is_earlier(body, domain, generation) or time.monotonic() > deadline:
+            break
+        time.sleep(_PAUSE_SECONDS)
     if answer.status != 200 or body != f"{generation} {domain}":
-        return f"{domain} is not answered by its own server block: status {answer.status}, {body[:80]!r}"
+        return f"{domain} is not answered by its own server block: status {answer.status}, {Words('it', body[:80])}"
     if fingerprint is not None and hashlib.sha256(certificate).hexdigest() != fingerprint:
         return f"{domain} is served with another certificate than the one on disk"
     return None
+
+
+def _is_earlier(body: str, domain: str, generation: int) -> bool:
+    """Say whether a site's own server block of an earlier generation answered."""
+    number, _space, answered = body.partition(" ")
+    return answered == domain and number.isdecimal() and int(number) < generation
 
 
 def prove_sites(
@@ -172,7 +190,7 @@ def prove_closed(domain: str, *, path: str, address: str, timeout: float = 5.0) 
     try:
         status = _status(domain, path, address, _unverified(), timeout)
     except (OSError, http.client.HTTPException) as error:
-        return f"{domain}{path} could not be asked whether it is closed: {error}"
+        return f"{domain}{path} could not be asked whether it is closed: {Words('it', str(error)).shown}"
     return None if status in _CLOSED else f"{domain}{path} answers {status} to somebody without a password"
 
 
@@ -196,6 +214,21 @@ def fetch(domain: str, entry: Mapping[str, Any], *, settings: Settings, address:
         time.sleep(0.2)
 
 
+def answering(
+    sites: Mapping[str, Mapping[str, Any]], *, address: str = "127.0.0.1", timeout: float = _SHORT_SECONDS
+) -> list[str]:
+    """Ask each site once for its first path, and return those that somebody else than the proxy answers."""
+
+    def answers(domain: str) -> bool:
+        entry = sites[domain]
+        name, path = entry.get("served", domain), entry.get("path", "/")
+        return not fetch_site(name, path=path, address=address, ca_bundle=None, verify=False, timeout=timeout).silent
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        found = list(pool.map(answers, sites))
+    return [domain for domain, good in zip(sites, found, strict=True) if good]
+
+
 def fetch_site(
     domain: str, *, path: str, address: str, ca_bundle: Path | None, verify: bool = True, timeout: float = 15.0
 ) -> Answer:
@@ -214,7 +247,7 @@ def fetch_site(
             chain = error.verify_message
             status = _status(domain, path, address, _unverified(), timeout)
     except (OSError, http.client.HTTPException) as error:
-        problem = str(error)
+        problem = Words("the site", str(error)).shown
     return Answer(status, round((time.monotonic() - started) * 1000), chain, problem)
 
 

@@ -8,7 +8,8 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..._core.settings import Settings
@@ -21,11 +22,13 @@ from .values import Outcome
 if TYPE_CHECKING:
     from .protocols import ProxyNginx
 
-__all__ = ("neighbours_serving", "newly_closed", "prove_generation")
+__all__ = ("neighbours_serving", "newly_closed", "prove_generation", "still_silent")
 
 # How many neighbours of a removed site are asked, before and after the change: each costs two handshakes.
 _MOST_NEIGHBOURS = 50
-_NO_BACKEND = (502, 504)
+# How long a site has until NGINX has resolved the name of its container again.
+_WATCH_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2
 
 _Index = Mapping[str, Mapping[str, Any]]
 
@@ -75,9 +78,26 @@ def prove_generation(
     for domain in record.answering:
         answer = nginx.fetch(domain, record.sites[domain], settings=settings or read_settings(paths))
         outcome.answers[domain] = answer
-        if answer.status in _NO_BACKEND:
-            return [f"https://{domain}/ answers {answer.status}, though its container answered before the change"]
+        if answer.silent:
+            said = f"does not answer ({answer.error})" if answer.status is None else f"answers {answer.status}"
+            return [f"https://{domain}/ {said}, and it answered before the change"]
     return []
+
+
+def still_silent(
+    nginx: ProxyNginx, watched: Sequence[str], sites: _Index, *, clock: Callable[[], float] = time.monotonic
+) -> list[str]:
+    """Return the watched sites that do not answer, even after NGINX had the time to find their containers."""
+    silent = list(watched)
+    deadline = clock() + _WATCH_SECONDS
+    while silent:
+        answering = nginx.answering({domain: sites[domain] for domain in silent})
+        silent = [domain for domain in silent if domain not in answering]
+        if clock() > deadline:
+            break
+        if silent:
+            time.sleep(_PAUSE_SECONDS)
+    return silent
 
 
 def _fingerprints(

@@ -9,18 +9,20 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import InternalError, RefusedError
 from ..._core.hints import Hint
-from ..._core.proxy.plan import GENERATION, MAIN, Plan, culprit_line, site_of
+from ..._core.proxy.plan import GENERATION, MAIN, Plan, culprit_line, site_file, site_list, site_of
 from ..._core.run_context import RunContext
 from ..._core.times import rfc3339
+from ..._core.words import Words
 from ..machine.clock import time_now
-from ..store.access_logs import log_names, remove_logs
-from ..store.generations import Generations, Record
+from ..machine.files import write_new
+from ..store.access_logs import access_log, log_names, remove_logs
+from ..store.generations import SECRET_MODE, Generations, Record
 from ..store.layout import CONTAINER_NGINX, Paths
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ class Staging:
 
         * ``sites``: the index of the sites for generation.json.
         * ``meanwhile`` is called while NGINX tests; it may refuse the plan.
-        * ``whole``: test all sites. Otherwise test only the changed ones. That is enough if NGINX runs: it reads all
-          of them at the reload before it uses any.
+        * ``whole``: test all sites. Otherwise, if NGINX runs, test the changed sites alone, and none if templates and
+          settings are those of the base: NGINX reads all sites at the reload before it uses any (docs/adr/0015).
 
         NginxRefusedError names the site that NGINX refuses, and the line.
         """
@@ -83,10 +85,10 @@ class Staging:
         try:
             self._generations.open(number)
             hashes = self._write_and_test(number, plan, meanwhile, whole=whole)
+            new_logs = (log_names(self._paths) | set(map(access_log, plan.sites_changed))) - logs_before
             self._on_step("finish")
             record = self._record(number, plan, sites, run, files=hashes, answering=answering, whole=whole)
-            new_logs = sorted(log_names(self._paths) - logs_before)
-            self._generations.finish(dataclasses.replace(record, logs=new_logs))
+            self._generations.finish(dataclasses.replace(record, logs=sorted(new_logs)))
         except BaseException:
             self._generations.discard(number)
             remove_logs(self._paths, log_names(self._paths) - logs_before)
@@ -127,28 +129,41 @@ class Staging:
         )
 
     def _write_and_test(self, number: int, plan: Plan, meanwhile: Callable[[], None], *, whole: bool) -> dict[str, str]:
-        """Write the files of a plan, test them, and return their hashes.
+        """Write the files of a plan, test them unless the reload is test enough, and return the hashes of all files.
 
-        The files that the test reads are written first. The others are written while NGINX tests.
+        A file that the plan does not change was read and compared when the plan was made. So only what was written is
+        hashed again.
         """
-        first = dict(plan.files) if whole else _files_of_changed_sites(plan)
-        rest = {name: text for name, text in plan.files.items() if name not in first}
-        hashes = self._generations.write(number, first)
+        changed = {change.name for change in plan.changes}
+        hashes = self._generations.write(number, plan.files, base=plan.base, changed=changed)
+        written = [name for name in hashes if name in changed or not site_of(name)]
         self._on_step("test")
         with ThreadPoolExecutor(max_workers=1) as pool:
+            test = None
             if whole:
                 test = pool.submit(self._nginx.test, number)
-            else:
-                test = pool.submit(self._test_sites, number, plan.sites_changed)
-            hashes |= self._generations.write(number, rest)
+            elif not self._inputs_are_proven(plan):
+                test = pool.submit(self._test_sites, number, hashes, plan.sites_changed)
             meanwhile()
-            wrong = self._generations.verify(number, hashes)
+            wrong = self._generations.verify(number, hashes, names=written)
         if wrong:
             raise InternalError(f"what was staged is not what was meant: {', '.join(wrong)}")
-        result = test.result()
-        if not result.good:
-            raise self._refusal(result, number, plan)
+        result = test.result() if test else None
+        if result is not None and not result.good:
+            raise self._refusal(result, number, hashes, plan.sites_changed)
         return hashes
+
+    def _inputs_are_proven(self, plan: Plan) -> bool:
+        """Say whether NGINX took files that were rendered from the same templates and settings before."""
+        base = self._generations.record(plan.base)
+        return base is not None and base.inputs == plan.inputs
+
+    def explain(self, record: Record) -> NginxRefusedError | None:
+        """Return why NGINX refused a generation at the reload, if one of its changed sites alone is to blame."""
+        if record.whole or not record.changed:
+            return None
+        result = self._test_sites(record.number, record.files, record.changed)
+        return None if result.good else self._refusal(result, record.number, record.files, record.changed)
 
     def _with_last_change(self, plan: Plan, sites: _Index, stamp: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the index of the sites with the last change of each: this run's ``stamp``, or the one from before."""
@@ -161,55 +176,53 @@ class Staging:
             stamped[domain] = {**entry, "last_change": last_change}
         return stamped
 
-    def _refusal(self, result: ConfigTest, number: int, plan: Plan) -> NginxRefusedError:
+    def _refusal(
+        self, result: ConfigTest, number: int, hashes: Mapping[str, str], changed: Sequence[str]
+    ) -> NginxRefusedError:
         """Return the error for a test that failed."""
         domain, line, message = culprit_line(result.output, number)
-        domain = domain or self._find_culprit(number, plan)
+        domain = domain or self._find_culprit(number, hashes, changed)
         place = f"sites/{domain}.conf" if domain else MAIN
+        message = Words("NGINX", message).shown
         return NginxRefusedError(
             f"NGINX refuses {domain or 'the main file'}: {message}",
             domain=domain,
             output=message,
             field="vhost",
             value=f"{place}:{line}" if domain and line else place,
-            details=[text for text in result.output.splitlines() if text.strip()][:5],
+            details=result.said.lines(),
             hint=Hint("vhost.show", {"domain": domain}) if domain else None,
         )
 
-    def _find_culprit(self, number: int, plan: Plan) -> str | None:
+    def _find_culprit(self, number: int, hashes: Mapping[str, str], changed: Sequence[str]) -> str | None:
         """Test the changed sites one by one beside those that were live, and return the first that NGINX refuses."""
-        unchanged = set(map(site_of, plan.files)) - {None, *plan.sites_changed}
+        unchanged = set(map(site_of, hashes)) - {None, *changed}
         others = sorted(domain for domain in unchanged if domain)
-        for domain in plan.sites_changed[:_MOST_PROBES]:
-            if not self._test_sites(number, (*others, domain)).good:
+        for domain in changed[:_MOST_PROBES]:
+            if not self._test_sites(number, hashes, (*others, domain)).good:
                 return domain
         return None
 
-    def _test_sites(self, number: int, domains: Iterable[str]) -> ConfigTest:
-        """Test the main file with some of the sites only."""
+    def _test_sites(self, number: int, hashes: Mapping[str, str], domains: Iterable[str]) -> ConfigTest:
+        """Test the main file with some of the sites only. ``hashes`` are those of the generation's files."""
         directory = self._generations.directory(number)
         main = (directory / MAIN).read_text(encoding="utf-8")
-        includes = "\n".join(_include(number, domain) for domain in domains)
+        chosen = {site_file(domain): hashes[site_file(domain)] for domain in domains}
+        includes = site_list(chosen, root=CONTAINER_NGINX)
         probe = directory / _PROBE
-        probe.write_text(main.replace(_include(number, "*"), includes), encoding="utf-8")
+        write_new(probe, main.replace(_include(number), includes).encode(), mode=SECRET_MODE)
         try:
             return self._nginx.test(number, main=_PROBE)
         finally:
             probe.unlink()
 
 
-def _include(number: object, domain: str) -> str:
-    """Return the line of the main file that includes a site; ``*`` stands for all sites."""
-    return f"include {CONTAINER_NGINX}/generations/{number}/sites/{domain}.conf;"
+def _include(number: object) -> str:
+    """Return the line of the main file that includes all sites."""
+    return f"include {CONTAINER_NGINX}/generations/{number}/sites/*.conf;"
 
 
 def _main_is_new(plan: Plan) -> bool:
     """Say whether the main file changes, or is an operator's own that includes the sites in another way."""
     changes = any(change.name == MAIN for change in plan.changes)
-    return changes or _include(GENERATION, "*") not in plan.files[MAIN]
-
-
-def _files_of_changed_sites(plan: Plan) -> dict[str, str]:
-    """Return the files that a test of the changed sites reads: their own, and those that belong to no site."""
-    read = {None, *plan.sites_changed}
-    return {name: text for name, text in plan.files.items() if site_of(name) in read}
+    return changes or _include(GENERATION) not in plan.files[MAIN]

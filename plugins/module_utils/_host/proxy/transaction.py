@@ -12,27 +12,46 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..._bytecode import Kept
 from ..._core.errors import RefusedError, RolledBackError
 from ..._core.hints import Hint
-from ..._core.proxy.plan import MAIN, Plan, make_plan, undone_notes, unnumber
+from ..._core.proxy.others import notes_of_others
+from ..._core.proxy.plan import (
+    MAIN,
+    Plan,
+    make_plan,
+    manifest_file,
+    overwritten_notes,
+    site_of,
+    undone_notes,
+    unnumber,
+)
 from ..._core.proxy.render import Renderer
 from ..._core.run_context import RunContext
+from ..machine.clock import time_now
+from ..machine.disk import disk_errors_refused
+from ..machine.drafts import clear_drafts
 from ..machine.lock import host_lock
 from ..store.certificates import certificate_problem
-from ..store.generations import Generations, Record
+from ..store.generations import Generations, Journal, Record
 from ..store.host import Host, read_host
 from ..store.layout import Paths
 from ..store.passwords import make_missing
 from ..store.passwords import missing as missing_users
+from .claims import claimed_error, find_claims
 from .commit import Commit
-from .desired import LAYOUT, build_generation, no_longer_protected
+from .desired import LAYOUT, build_generation, no_longer_protected, unnamed_removal
+from .networks import additions_beyond, undo_networks
 from .nginx import AUTH_CONTAINER, Nginx
+from .noted import changed_files, noted
+from .proving import still_silent
 from .staging import NginxRefusedError, Staging
-from .values import Desired, Outcome, Prepared, Request
+from .tenancy import find_shared, shared_error
+from .values import ALLOW, Desired, Outcome, Prepared, Request
 
 if TYPE_CHECKING:
     from .protocols import ProxyEngine, ProxyNginx
@@ -42,6 +61,8 @@ __all__ = ("Proxy",)
 # How many manifests a sync leaves out because NGINX refuses them. Each costs a test; if NGINX refuses more than these,
 # the cause is probably not in the manifests.
 _MOST_REFUSED = 10
+# So many sites are asked before and after a change of many sites.
+_MOST_WATCHED = 50
 # These verbs tell the operator in their own words that the next `vsa site apply` undoes a change.
 _OWN_UNDONE_NOTES = ("site.apply", "site.unprovision")
 
@@ -68,25 +89,64 @@ class Proxy:
         self.engine = engine
         self.nginx: ProxyNginx = nginx or Nginx(engine, paths)
         self.generations = Generations(paths)
+        self._keeper = Kept(str(paths.bytecode))
         self._staging = Staging(paths, self.nginx, self.generations, on_step)
-        self._commit = Commit(paths, engine, self.nginx, self.generations, on_step)
+        self._commit = Commit(paths, engine, self.nginx, self.generations, on_step, explain=self._staging.explain)
 
     # -- what would change ---------------------------------------------------------------------------------------------
 
     def plan(self, request: Request, host: Host | None = None) -> tuple[Plan, Desired]:
-        """Return what a request would change. Touches nothing and needs no lock."""
-        return self._plan(request, self._current(host))
+        """Return what a request would change. Touches nothing and needs no lock.
+
+        If an earlier change was cut off, a run repairs that first. So the plan is made for the host after the repair,
+        and the first warning says what the run will do.
+        """
+        present, note = self._after_repair(self._current(host))
+        plan, desired = self._plan(request, present)
+        if note is not None:
+            desired = dataclasses.replace(desired, warnings=(note, *desired.warnings))
+        return plan, desired
+
+    def _after_repair(self, host: Host) -> tuple[Host, str | None]:
+        """Return the host as ``recover`` would leave it, and what ``recover`` would do; None if nothing waits."""
+        journal = self.generations.journal()
+        if journal is None:
+            return host, None
+        record = self.generations.record(journal.to)
+        if record is None or not self._would_finish(journal, record):
+            base = self.generations.record(journal.base)
+            undone = dataclasses.replace(host, number=journal.base, record=base)
+            return (
+                undone,
+                f"generation {journal.to} was cut off: a run takes it back first, to {journal.base}",
+            )
+        manifests = dict(host.manifests)
+        for domain in record.removed:
+            manifests.pop(domain, None)
+        live = self.generations.read(record.number).files
+        manifests.update({domain: live[manifest_file(domain)] for domain in record.changed if domain in record.sites})
+        done = dataclasses.replace(host, number=record.number, record=record, manifests=manifests)
+        what = f", {record.summary}" if record.summary else ""
+        return done, f"generation {journal.to} of {record.verb} was cut off: a run finishes it first{what}"
+
+    def _would_finish(self, journal: Journal, record: Record | None) -> bool:
+        """Say whether a commit that was cut off is finished. Otherwise it is rolled back."""
+        master = self.nginx.master()
+        read_next = self.nginx.next_generation(master) if master is not None else 0
+        return record is not None and journal.to in (self.generations.live_number(), read_next)
 
     def _current(self, host: Host | None) -> Host:
         """Return a host that was read before if it is still current, otherwise read it."""
         if host is not None and host.is_current():
             return host
-        return read_host(self.paths)
+        return read_host(self.paths, stamped=False)
 
     def _plan(self, request: Request, host: Host) -> tuple[Plan, Desired]:
         marker = host.live.marker or secrets.token_hex(16)
         settings = request.settings or host.settings
-        renderer = Renderer(templates=request.templates, settings=settings, layout=LAYOUT, marker=marker)
+        renderer = Renderer(
+            templates=request.templates, settings=settings, layout=LAYOUT, marker=marker, keeper=self._keeper.code
+        )
         desired = build_generation(host, request, renderer)
         plan = make_plan(
             host.live,
@@ -96,10 +156,16 @@ class Proxy:
             networks=desired.networks,
             joins=self._missing_joins(desired, [change.domain for change in request.changes]),
         )
+        lost = overwritten_notes(host.live, plan.changes)
+        if lost:
+            desired = dataclasses.replace(desired, warnings=(*desired.warnings, *lost))
         if request.run.verb not in _OWN_UNDONE_NOTES:
             undone = undone_notes(plan.changes, verb=request.run.verb)
             desired = dataclasses.replace(desired, warnings=(*desired.warnings, *undone))
-        return plan, desired
+        differing = {site_of(change.name) for change in plan.changes}
+        named = [change.domain for change in request.changes if change.domain in differing]
+        others = notes_of_others(host.index, named, actor=request.run.actor.displayed, now=time_now())
+        return plan, dataclasses.replace(desired, warnings=(*desired.warnings, *others))
 
     def _missing_joins(self, desired: Desired, domains: list[str]) -> tuple[tuple[str, str], ...]:
         """Return (network, container) of each running container of these sites that is not on its site's network."""
@@ -123,26 +189,45 @@ class Proxy:
 
     def apply_locked(self, request: Request, host: Host | None = None) -> tuple[Prepared, Outcome | None]:
         """Prepare and commit; the caller holds the host's lock."""
-        self.recover()
-        host = self._current(host)
-        prepared = self._prepare(request, host, whole=request.sync)
+        with disk_errors_refused():
+            self.recover(request.run)
+            host = self._current(host)
+            prepared = self._prepare(request, host, whole=request.sync)
         if not prepared.number:
             return prepared, None
         settings = request.settings or host.settings
-        return prepared, self._commit.run(prepared.number, certificates=prepared.certificates, settings=settings)
+        watched = self._answering(prepared.plan.sites_changed, host.index) if request.watch else []
+        with noted(request.run, self.generations.record(prepared.number), prepared.plan.changes):
+            outcome = self._commit.run(prepared.number, certificates=prepared.certificates, settings=settings)
+        self._watch(watched, prepared.desired, outcome)
+        return prepared, outcome
+
+    def _answering(self, domains: Sequence[str], index: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return those sites that answer now; of many sites every n-th is asked."""
+        known = [domain for domain in domains if domain in index]
+        if not known or self.nginx.master() is None:
+            return []
+        interval = max(1, -(-len(known) // _MOST_WATCHED))
+        return self.nginx.answering({domain: index[domain] for domain in known[::interval]})
+
+    def _watch(self, watched: Sequence[str], desired: Desired, outcome: Outcome) -> None:
+        """Name the sites that answered before the change and do not answer now."""
+        if outcome.proven:
+            outcome.silent = still_silent(self.nginx, watched, desired.sites)
+            outcome.notes += [f"{domain} answered before the change and does not now" for domain in outcome.silent]
 
     # -- the halves apart: a fleet prepares on every host before it commits on any -------------------------------------
 
     def prepare(self, request: Request, host: Host | None = None) -> Prepared:
         """Stage and test a generation, and leave it for a commit."""
-        with host_lock(self.paths.lock):
-            self.recover()
+        with host_lock(self.paths.lock), disk_errors_refused():
+            self.recover(request.run)
             return self._prepare(request, self._current(host), whole=True)
 
-    def commit(self, *, base: int, plan_hash: str) -> Outcome:
+    def commit(self, *, base: int, plan_hash: str, run: RunContext | None = None) -> Outcome:
         """Make a prepared generation live. RefusedError if the host changed since it was prepared."""
-        with host_lock(self.paths.lock):
-            self.recover(sweep=False)
+        with host_lock(self.paths.lock), disk_errors_refused():
+            self.recover(run, sweep=False)
             live = self.generations.live_number()
             number = self._prepared_number(live, plan_hash)
             if live != base or not number:
@@ -153,7 +238,9 @@ class Proxy:
                     expected=f"generation {live} with a plan prepared on it",
                     hint="run the same verb again",
                 )
-            return self._commit.run(number)
+            record = self.generations.record(number)
+            with noted(run, record, changed_files(self.generations, record)):
+                return self._commit.run(number)
 
     def _prepared_number(self, live: int, plan_hash: str) -> int:
         """Return the number of the generation that was prepared for a plan, 0 if there is none."""
@@ -165,29 +252,63 @@ class Proxy:
 
     # -- back to an earlier generation ---------------------------------------------------------------------------------
 
-    def rollback(self, number: int | None, run: RunContext) -> tuple[Prepared, Outcome | None]:
+    def rollback(
+        self, number: int | None, run: RunContext, *, removal: str = ALLOW, base: int | None = None
+    ) -> tuple[Prepared, Outcome | None]:
         """Make a new generation with the files of an earlier one; None means the one before the live one.
 
+        RefusedError if a live site would go and ``removal`` is not ALLOW, or if ``base`` is not the live generation.
         This reads neither the settings nor the manifests in /etc/vsa: it must work if somebody broke them.
         """
-        with host_lock(self.paths.lock):
-            self.recover()
-            plan, desired = self.plan_rollback(number)
+        with host_lock(self.paths.lock), disk_errors_refused():
+            self.recover(run)
+            plan, desired = self.plan_rollback(number, base=base)
             if not plan.changed:
                 return Prepared(plan, desired), None
+            if plan.sites_removed and removal != ALLOW:
+                raise unnamed_removal(plan.sites_removed, why="the earlier generation does not have them")
+            claims = find_claims(self.engine, self.nginx, {name: desired.sites[name] for name in plan.sites_changed})
+            if claims:
+                raise claimed_error(claims)
+            live = self._live_index()
+            shared = find_shared(self.engine, live, desired.sites, plan.sites_changed)
+            if shared:
+                raise shared_error(shared)
+            watched = self._answering(plan.sites_changed, live)
             staged = self._staging.stage(plan, desired.sites, run=run, answering=[])
-            return Prepared(plan, desired, staged), self._commit.run(staged)
+            with noted(run, self.generations.record(staged), plan.changes):
+                outcome = self._commit.run(staged)
+            self._watch(watched, desired, outcome)
+            return Prepared(plan, desired, staged), outcome
 
-    def plan_rollback(self, number: int | None) -> tuple[Plan, Desired]:
+    def _live_index(self) -> Mapping[str, dict[str, Any]]:
+        record = self.generations.record(self.generations.live_number())
+        return record.sites if record else {}
+
+    def rollback_target(self, number: int | None) -> int:
+        """Return the generation that a rollback goes back to, 0 if there is none."""
+        if number is not None:
+            return number
+        live = self.generations.live_number()
+        return max((kept for kept in self.generations.numbers() if kept < live), default=0)
+
+    def plan_rollback(self, number: int | None, *, base: int | None = None) -> tuple[Plan, Desired]:
         """Return what a rollback would change.
 
-        RefusedError if the generation does not exist, was edited, or needs a certificate or users that are gone.
+        RefusedError if the generation does not exist, was edited, or needs a certificate or users that are gone, and
+        if ``base`` is not the live generation.
         """
         live = self.generations.live_number()
+        if base not in (None, live):
+            raise RefusedError(
+                "this host has changed since it was looked at",
+                field="base",
+                value=base,
+                expected=f"generation {live}",
+                hint=Hint("vhost.history"),
+            )
         earlier = [kept for kept in self.generations.numbers() if kept < live]
-        wanted = number
-        if wanted is None:
-            wanted = earlier[-1] if earlier else 0
+        wanted = self.rollback_target(number)
         record = self.generations.record(wanted)
         if wanted not in earlier or record is None:
             raise RefusedError(
@@ -231,7 +352,8 @@ class Proxy:
         )
         present = self.generations.record(live.number)
         opened = no_longer_protected(present.sites if present else {}, record.sites)
-        return plan, dataclasses.replace(desired, warnings=(*undone_notes(plan.changes), *opened))
+        notes = (*overwritten_notes(live, plan.changes), *undone_notes(plan.changes), *opened)
+        return plan, dataclasses.replace(desired, warnings=notes)
 
     def _missing_for(self, record: Record, live: set[str]) -> list[str]:
         """Return what an earlier generation needs and the host no longer has: certificates and users."""
@@ -247,21 +369,55 @@ class Proxy:
 
     # -- after a kill --------------------------------------------------------------------------------------------------
 
-    def recover(self, *, sweep: bool = True) -> None:
-        """Finish or roll back what a killed run left, then remove generations that were never committed."""
-        journal = self.generations.journal()
+    def end_cut_off(self, run: RunContext) -> None:
+        """Finish or roll back a transaction that was killed, if there is one. What is live is known only afterwards.
+
+        For a verb that reads the host before it makes its own request.
+        """
+        if self.generations.journal() is not None:
+            with host_lock(self.paths.lock), disk_errors_refused():
+                self.recover(run, sweep=False)
+
+    def recover(self, run: RunContext | None = None, *, sweep: bool = True) -> None:
+        """Finish or roll back what a killed run left, then remove generations that were never committed.
+
+        What that does to which sites is noted for ``run``.
+        """
+        journal, damaged = self.generations.journal_for_repair()
+        if damaged:
+            journal = self._journal_from_live()
         if journal is not None:
-            master = self.nginx.master()
-            read_next = self.nginx.next_generation(master) if master is not None else 0
             record = self.generations.record(journal.to)
-            if record is not None and journal.to in (self.generations.live_number(), read_next):
+            if record is not None and self._would_finish(journal, record):
                 # A generation that cannot be proven is rolled back, as its own run would have done. This run goes on.
-                with suppress(RolledBackError):
+                files = changed_files(self.generations, record)
+                with suppress(RolledBackError, NginxRefusedError), noted(run, record, files, begun_by=record.audit_id):
                     self._commit.finish(record, journal)
             else:
-                self._commit.roll_back(journal)
+                files = changed_files(self.generations, record)
+                begun_by = record.audit_id if record else None
+                with noted(run, record, files, begun_by=begun_by, put_back=True):
+                    self._commit.roll_back(journal)
         if sweep:
             self.generations.sweep()
+            clear_drafts(self.paths.sites)
+
+    def _journal_from_live(self) -> Journal | None:
+        """Return the journal of the commit that a damaged journal told of, None if only its last steps are missing.
+
+        If NGINX reads another generation than ``current`` names, that generation was about to become live. Otherwise
+        ``current`` follows the proof, and so only the manifests may still lack the change.
+        """
+        live = self.generations.live_number()
+        master = self.nginx.master()
+        read_next = self.nginx.next_generation(master) if master is not None else 0
+        if read_next not in (0, live):
+            return Journal(base=live, to=read_next)
+        record = self.generations.record(live)
+        if record is not None:
+            undo_networks(self.engine, additions_beyond(self.engine, self.nginx.container(), record))
+            self._commit.write_unedited_manifests(record)
+        return None
 
     # -- the first half ------------------------------------------------------------------------------------------------
 
@@ -296,15 +452,43 @@ class Proxy:
                         hint=Hint("cert.issue", {"domain": domain}),
                     )
 
+        claimed = self._claimed(plan, desired, request, host)
+        if claimed:
+            # A sync goes on without these sites: their last good version stays live, and the warnings name them.
+            return self._stage(dataclasses.replace(request, claimed={**request.claimed, **claimed}), host, whole=whole)
         number = self._staging.stage(
             plan,
             desired.sites,
             run=request.run,
-            answering=[domain for domain in request.answering if domain in desired.sites],
+            answering=self._answering_before(request, desired, host),
             meanwhile=check_certificates,
             whole=whole,
         )
         return Prepared(plan, desired, number, problems)
+
+    def _answering_before(self, request: Request, desired: Desired, host: Host) -> list[str]:
+        """Return the sites that answer before the change, by the domain that they have after it."""
+        was = {domain: request.formerly.get(domain, domain) for domain in request.answering if domain in desired.sites}
+        answering = self._answering(list(was.values()), host.index)
+        return [domain for domain, before in was.items() if before in answering]
+
+    def _claimed(self, plan: Plan, desired: Desired, request: Request, host: Host) -> dict[str, str]:
+        """Return the changed sites whose upstream a foreign container claims or another tenant shares, in words.
+
+        RefusedError unless the change comes from manifests that a sync found.
+        """
+        closed = {domain for domain, site in desired.parsed.items() if site.maintenance}
+        changed = set(plan.sites_changed) - closed - set(request.claimed)
+        claims = find_claims(self.engine, self.nginx, {domain: desired.sites[domain] for domain in sorted(changed)})
+        if claims and not request.sync:
+            raise claimed_error(claims)
+        shared = find_shared(self.engine, host.index, desired.sites, set(plan.sites_changed) - set(request.claimed))
+        if shared and not request.sync:
+            raise shared_error(shared)
+        return {
+            **{entry.domain: str(entry) for entry in shared},
+            **{claim.upstream.domain: str(claim) for claim in claims},
+        }
 
     def _make_password_files(self, desired: Desired, requested: set[str]) -> None:
         """Make an empty password file for each protected path that has none: without a file the path answers 503.

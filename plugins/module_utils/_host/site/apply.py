@@ -12,30 +12,38 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..._core.errors import VsaError
 from ..._core.forms import SELFSIGNED
-from ..._core.proxy.plan import manifest_file
+from ..._core.hints import Advice, Hint
+from ..._core.proxy.plan import FileChange, manifest_file
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.settings import Settings
 from ..._core.site.manifest import to_manifest
+from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
 from ..machine.files import dump_yaml, write_atomically
 from ..machine.lock import host_lock
+from ..proxy.doors import refuse_new_doors
+from ..proxy.noted import note_manifests
 from ..proxy.steps import outcome_result, plan_result, site_step
+from ..proxy.tenancy import refuse_shared
 from ..proxy.transaction import Proxy
-from ..proxy.values import Answer, Change, Outcome, Prepared, Request
+from ..proxy.values import Answer, Change, Prepared, Request
 from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
 from ..store.settings import SettingsChange, plan_settings, roll_back_settings, write_settings
-from .certificates import ensure_certificates
+from .certificates import add_steps, ensure_certificates, validation_of
 from .comparison import MENDED, STATES, UNCHANGED, Comparison, compare
-from .preflight import Checked, check_sites, listed
+from .preflight import check_sites, listed
 
 __all__ = ("ApplyRequest", "apply_sites")
 
+_ASKED_AT_ONCE = 8
 # So many new or changed sites have a step of their own at the end; more of them are only counted.
 _MOST_SITE_STEPS = 5
 
@@ -47,6 +55,7 @@ class ApplyRequest:
     * ``entries``: the declared sites, each with ``domain`` and ``manifest``; None if nothing is declared for the host.
     * ``settings``: settings of the host. A setting that is None stays.
     * ``prune``: take sites out of the proxy that are not declared.
+    * ``dns_check``: refuse a site if a CA would be asked and could not validate one of its names.
     * ``templates``: the text of each template and page of the role ``vhost``.
     """
 
@@ -55,6 +64,7 @@ class ApplyRequest:
     entries: Sequence[Any] | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     prune: bool = False
+    dns_check: bool = True
 
 
 def apply_sites(
@@ -76,31 +86,46 @@ def apply_sites(
     settings = plan_settings(paths, request.settings)
     work = compare(host, request.entries, prune=request.prune, attached=engine.attached())
     touched = [work.sites[domain] for domain in work.touched]
-    checked = check_sites(engine, paths, proxy.nginx, touched, of=len(work.sites), write=not check)
+    refuse_new_doors(host, touched, removed=work.pruned)
+    refuse_shared(engine, host, touched, removed=work.pruned)
+    checked = check_sites(
+        engine,
+        paths,
+        proxy.nginx,
+        touched,
+        validations={site.domain: validation_of(host, site, settings.settings) for site in touched},
+        strict=request.dns_check,
+        of=len(work.sites),
+        write=not check,
+    )
     steps = [_declared_step(work), *_settings_step(settings, check=check)]
-    if checked.step:
-        steps.append(checked.step)
+    if checked is not None:
+        steps.append(checked)
     done = Result(changed=bool(settings.words), steps=tuple(steps))
     certificates = ensure_certificates(
         host, list(work.sites.values()), settings.settings, touched=set(work.touched), check=check
     )
     done = joined(done, certificates)
-    changes = _proxy_request(request, work, checked, settings)
+    changes = _proxy_request(request, work, settings)
     if check:
         done = joined(done, _planned(proxy, host, changes, work, diff=diff))
     else:
-        done = joined(done, _made(proxy, host, changes, work, settings, diff=diff))
+        try:
+            done = joined(done, _made(proxy, host, changes, work, settings, diff=diff))
+        except VsaError as error:
+            add_steps(error, certificates)
+            raise
     return dataclasses.replace(done, data={**done.data, "audit_id": request.run.audit_id, **_summary(work)})
 
 
-def _proxy_request(request: ApplyRequest, work: Comparison, checked: Checked, settings: SettingsChange) -> Request:
+def _proxy_request(request: ApplyRequest, work: Comparison, settings: SettingsChange) -> Request:
     declared = [Change(domain, site=site) for domain, site in work.sites.items() if work.states[domain] != UNCHANGED]
     pruned = [Change(domain, absent=True) for domain in work.pruned]
     return Request(
         run=request.run,
         templates=request.templates,
         changes=(*declared, *pruned),
-        answering=tuple(domain for domain in work.touched if domain in checked.answering),
+        watch=True,
         settings=settings.settings if settings.words else None,
     )
 
@@ -118,42 +143,49 @@ def _made(
     proxy: Proxy, host: Host, request: Request, work: Comparison, settings: SettingsChange, *, diff: bool
 ) -> Result:
     """Write the settings and carry out the transaction. If it fails, the settings are rolled back."""
-    write_settings(proxy.paths, settings)
+    with disk_errors_refused():
+        write_settings(proxy.paths, settings)
     try:
         prepared, outcome = proxy.apply(request, host)
     except BaseException:
-        roll_back_settings(proxy.paths, settings)
+        with disk_errors_told("the proxy is as it was; vsa.yml has the new settings already"):
+            roll_back_settings(proxy.paths, settings)
         raise
     result = outcome_result(prepared, outcome, request.run, diff=diff)
-    notes = _mend_manifests(proxy.paths, host, work)
+    with disk_errors_told("the proxy serves what is declared; manifests edited by hand are not all rewritten"):
+        notes = _mend_manifests(proxy.paths, host, work, request.run)
     if notes:
         [step] = result.steps
         result = dataclasses.replace(
             result, changed=True, steps=(dataclasses.replace(step, notes=(*step.notes, *notes)),)
         )
-    steps = _undeclared_steps(work, check=False)
-    if outcome is not None:
-        steps = (*steps, *_site_steps(proxy, request, settings.settings, prepared, outcome))
-    return joined(result, Result(steps=steps))
+    result = joined(result, Result(steps=_undeclared_steps(work, check=False)))
+    if outcome is None:
+        return result
+    return joined(result, _asked_sites(proxy, [*work.touched], settings.settings, prepared))
 
 
-def _mend_manifests(paths: Paths, host: Host, work: Comparison) -> list[str]:
+def _mend_manifests(paths: Paths, host: Host, work: Comparison, run: RunContext) -> list[str]:
     """Rewrite declared manifests that were edited by hand, and remove pruned ones that were never live.
 
     The transaction leaves both alone, because it writes only what differs between two generations.
     """
     notes = []
+    files = []
     with host_lock(paths.lock):
         host = host if host.is_current() else read_host(paths)
         for domain, site in work.sites.items():
             text = host.live.files.get(manifest_file(domain)) or dump_yaml(to_manifest(site))
             if host.manifests.get(domain) != text:
+                files.append(FileChange(manifest_file(domain), host.manifests.get(domain), text))
                 write_atomically(paths.sites / f"{domain}.yml", text, mode=0o644)
                 notes.append(f"sites/{domain}.yml was edited by hand and is as declared again")
         for domain in work.pruned:
             if domain in host.manifests and manifest_file(domain) not in host.live.files:
+                files.append(FileChange(manifest_file(domain), host.manifests[domain], None))
                 (paths.sites / f"{domain}.yml").unlink(missing_ok=True)
                 notes.append(f"sites/{domain}.yml was never live and is removed")
+    note_manifests(run, host.number, files)
     return notes
 
 
@@ -180,34 +212,43 @@ def _undeclared_steps(work: Comparison, *, check: bool) -> tuple[Step, ...]:
     if work.pruned:
         names = ", ".join(listed(work.pruned))
         text = f"would be taken out of the proxy: {names}" if check else f"taken out of the proxy: {names}"
-        note = f"certificates, containers and logs stay: vsa site unprovision --domain {work.pruned[0]}"
+        hint = Hint("site.unprovision", {"domain": work.pruned[0]})
+        note = Advice("certificates, containers and logs stay. To remove them too", hint)
         return (Step("prune", WOULD_CHANGE if check else CHANGED, text, (note,)),)
     if work.undeclared:
         text = f"not declared, and left alone: {', '.join(listed(work.undeclared))}"
-        note = "vsa site apply --prune removes them, vsa site export declares them"
-        return (Step("undeclared", WARNING, text, (note,)),)
+        notes = (
+            Advice("to take them out of the proxy", Hint("site.apply", {"prune": True})),
+            Advice("to declare them", Hint("site.export")),
+        )
+        return (Step("undeclared", WARNING, text, notes),)
     return ()
 
 
-def _site_steps(
-    proxy: Proxy, request: Request, settings: Settings, prepared: Prepared, outcome: Outcome
-) -> tuple[Step, ...]:
-    """Return how the URL of each new or changed site answered. Many sites are counted, and only the bad ones listed."""
+def _asked_sites(proxy: Proxy, domains: Sequence[str], settings: Settings, prepared: Prepared) -> Result:
+    """Return how the URL of each new or changed site answers now. Many sites are counted, and only the bad ones listed.
+
+    ``silent`` names those that nobody answers.
+    """
     index = prepared.desired.sites
-    answers: dict[str, Answer] = {}
-    for domain in request.answering:
-        answer = outcome.answers.get(domain)
-        answers[domain] = answer or proxy.nginx.fetch(domain, index[domain], settings=settings)
+
+    def ask(domain: str) -> Answer:
+        return proxy.nginx.fetch(domain, index[domain], settings=settings)
+
+    with ThreadPoolExecutor(max_workers=_ASKED_AT_ONCE) as pool:
+        answers = dict(zip(domains, pool.map(ask, domains), strict=True))
+    silent = [domain for domain, answer in answers.items() if answer.silent]
+    data = {"silent": silent} if silent else {}
     steps = {domain: site_step(domain, index[domain], answer) for domain, answer in answers.items()}
     if len(steps) <= _MOST_SITE_STEPS:
-        return tuple(steps.values())
+        return Result(steps=tuple(steps.values()), data=data)
     bad = [steps[domain].text for domain, answer in answers.items() if _is_bad(answer, index[domain]["ca"])]
     text = f"{len(steps) - len(bad)} of {len(steps)} new or changed sites answer well"
-    return (Step("site", WARNING if bad else OK, text, tuple(listed(bad))),)
+    return Result(steps=(Step("site", WARNING if bad else OK, text, tuple(listed(bad))),), data=data)
 
 
 def _is_bad(answer: Answer, authority: str) -> bool:
-    return answer.status in (None, 502, 504) or bool(answer.chain and authority != SELFSIGNED)
+    return answer.silent or bool(answer.chain and authority != SELFSIGNED)
 
 
 def _summary(work: Comparison) -> dict[str, Any]:

@@ -8,33 +8,70 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..._core.errors import RolledBackError, VsaError
-from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
+from ..._core.cert.options import CertificateOptions
+from ..._core.errors import NOTHING_CHANGED, RolledBackError, VsaError
+from ..._core.forms import SELFSIGNED
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, as_module_result
 from ..._core.settings import Settings
 from ..._core.site.declared import WHERE, in_one
 from ..._core.site.manifest import Site, certificate_authority
 from ..cert.issue import ensure_certificate, valid_certificate
-from ..cert.wanted import IssueRequest
+from ..cert.wanted import IssueRequest, wanted_certificate
 from ..cert.words import STILL_SERVED
 from ..store.certificates import certificate_problem
 from ..store.host import Host
+from .names import Validation
 from .preflight import listed
 
-__all__ = ("ensure_certificates", "issue_request")
+__all__ = ("add_steps", "ensure_certificates", "issue_request", "validation_of")
+
+_STAYS = "the certificate was issued and stays; the proxy is as it was"
 
 
-def issue_request(site: Site, settings: Settings) -> IssueRequest:
-    """Return the request for the certificate of a site. The transaction that follows proves that it is served."""
+def issue_request(site: Site, settings: Settings, *, names_checked: bool = True) -> IssueRequest:
+    """Return the request for the certificate of a site. The transaction that follows proves that it is served.
+
+    ``names_checked``: the preflight of the verb has looked the names up, with their CAA records.
+    """
     return IssueRequest(
         domain=site.domain,
         names=site.names,
         ca=certificate_authority(site, settings),
         email=site.email or settings.email,
+        names_checked=names_checked,
         prove=False,
     )
+
+
+def add_steps(error: VsaError, done: Result, *, stays: str = _STAYS) -> None:
+    """Add the steps that were done before an error. ``stays`` is its state if one of them issued a certificate."""
+    error.steps = [*as_module_result(done).get("steps", []), *error.steps]
+    issued = any(step.state == CHANGED for step in done.steps)
+    if issued and error.state == NOTHING_CHANGED:
+        error.state = stays
+
+
+def validation_of(
+    host: Host, site: Site, settings: Settings, *, options: CertificateOptions | None = None
+) -> Validation | None:
+    """Return what a CA is about to validate for a site, None if no CA is asked.
+
+    No CA is asked for a self-signed certificate, for a site that is served with a usable certificate, or if the
+    certificate on disk is good. ``options`` are those of the certificate if the site gets them from another one.
+    """
+    if certificate_authority(site, settings) == SELFSIGNED or _still_served(host, site, settings):
+        return None
+    request = issue_request(site, settings)
+    if options is not None:
+        request = dataclasses.replace(request, san=options.san or None, dns=options.dns)
+    if valid_certificate(host, request) is not None:
+        return None
+    wanted = wanted_certificate(host, request)
+    return Validation(wanted.authority, wanted.names, by_dns=wanted.dns is not None)
 
 
 @dataclass
@@ -57,7 +94,7 @@ def ensure_certificates(
     """
     progress = _Progress()
     for site in sites:
-        request = issue_request(site, settings)
+        request = issue_request(site, settings, names_checked=site.domain in touched)
         if not _needs_look(host, site, settings, touched) or valid_certificate(host, request) is not None:
             progress.kept += 1
             continue
@@ -80,7 +117,7 @@ def ensure_certificates(
 
 
 def _needs_look(host: Host, site: Site, settings: Settings, touched: set[str]) -> bool:
-    """Say whether a certificate has to be read. One that is merely due is left to the renewal."""
+    """Say whether the certificate has to be looked at. A certificate that is merely due is left to the renewal."""
     entry = host.index.get(site.domain)
     authority = certificate_authority(site, settings)
     if site.domain in touched or entry is None or entry["ca"] != authority:

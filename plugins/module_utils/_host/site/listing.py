@@ -8,65 +8,90 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..._core.cert.status import judge
-from ..._core.errors import RefusedError, VsaError
+from ..._core.errors import RefusedError
+from ..._core.finding import DOWN, NOT_CHECKED, WARNING, Finding, as_mapping
+from ..._core.hints import Advice, Hint
 from ..._core.proxy.plan import manifest_file
 from ..._core.result import Result
 from ..._core.site.declared import declaration
 from ..._core.site.manifest import Site, to_manifest
+from ..._core.site.visitor import INVALID, OK, ContainerState, site_state
 from ..._core.times import rfc3339
-from ..cert.served import (
-    NOT_SERVED,
-    OLDER,
-    OTHER,
-    OTHER_CERTIFICATE_SERVED,
-    SAME,
-    ServedCertificate,
-    comparison,
-    served_certificates,
-)
-from ..machine.clock import time_now
+from ..cert.renewable import TO_MAKE_ANEW, with_renewal
+from ..cert.served import NOT_SERVED, OLDER, OTHER, OTHER_CERTIFICATE_SERVED, SAME, comparison
 from ..machine.docker import Engine
-from ..proxy.nginx import CONTAINER
 from ..store.certificates import read_pair
 from ..store.host import Host, read_host
 from ..store.layout import Paths
+from .survey import Survey, survey
 from .view import site_view
 
-__all__ = ("export_sites", "list_sites")
+__all__ = ("Listed", "SiteListRequest", "export_sites", "list_sites", "look_at_sites")
+
+
+_SYNC = Hint("vhost.sync")
+# An engine that does not answer within this time is reported as silent.
+_ENGINE_SECONDS = 5
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """What was looked up once for all sites.
+class SiteListRequest:
+    """What a task of ``site_info`` requests: all sites or one.
 
-    ``states`` has the state of each container, None if the engine does not answer. ``answers`` has the certificate that
-    the proxy serves for each live site; it is empty if the proxy does not run.
+    ``probe`` asks each site through the proxy, and the DNS for its names; ``fresh`` does not use DNS answers that were
+    kept.
     """
 
-    states: Mapping[str, str] | None
-    answers: Mapping[str, ServedCertificate]
-    now: datetime.datetime
+    domain: str | None = None
+    probe: bool = True
+    fresh: bool = False
 
 
-def list_sites(domain: str | None, *, paths: Paths | None = None, engine: Engine | None = None) -> Result:
+@dataclass(frozen=True)
+class Listed:
+    """The sites of a host: an entry for each, what is wrong with them, and what is wrong with the host."""
+
+    entries: list[dict[str, Any]]
+    findings: list[Finding]
+    causes: list[Finding]
+
+
+def list_sites(request: SiteListRequest, *, paths: Paths | None = None, engine: Engine | None = None) -> Result:
     """Return every site that has a manifest or is live, or the one named. RefusedError if there is no such site."""
-    host = read_host(paths or Paths())
+    host = read_host(paths or Paths(), stamped=False)
+    listed = look_at_sites(host, request, connect=lambda: engine or Engine(timeout=_ENGINE_SECONDS))
+    return Result(
+        data={
+            "generation": host.number,
+            "last_change": _last_change(host),
+            "sites": listed.entries,
+            "causes": [as_mapping(cause) for cause in listed.causes],
+        }
+    )
+
+
+def look_at_sites(host: Host, request: SiteListRequest, *, connect: Callable[[], Engine]) -> Listed:
+    """Return the sites of a host with all that is wrong. RefusedError if there is no site of the requested name.
+
+    ``connect`` returns the engine, or raises VsaError if the engine does not answer.
+    """
     known = sorted({*host.manifests, *host.live.domains})
-    if domain is not None and domain not in known:
-        raise host.no_such_site(domain)
-    domains = known if domain is None else [domain]
-    facts = _look_up(host, domains, engine)
-    sites = []
+    if request.domain is not None and request.domain not in known:
+        raise host.no_such_site(request.domain)
+    domains = known if request.domain is None else [request.domain]
+    seen = survey(host, domains, connect, probe=request.probe, fresh=request.fresh)
+    entries, findings = [], []
     for name in domains:
+        entry, found = _entry(host, name, seen, probed=request.probe)
         last_change = host.index.get(name, {}).get("last_change")
-        sites.append({**_entry(host, name, facts), "last_change": last_change})
-    return Result(data={"generation": host.live.number, "last_change": _last_change(host), "sites": sites})
+        entries.append({**entry, "last_change": last_change})
+        findings += found
+    return Listed(entries, findings, list(seen.causes))
 
 
 def _last_change(host: Host) -> dict[str, Any] | None:
@@ -76,77 +101,93 @@ def _last_change(host: Host) -> dict[str, Any] | None:
     return {"time": record.time, "actor": record.actor, "verb": record.verb}
 
 
-def _look_up(host: Host, domains: list[str], engine: Engine | None) -> _Facts:
-    try:
-        states = (engine or Engine()).summaries()
-    except VsaError:
-        return _Facts(None, {}, time_now())
-    live = [domain for domain in domains if domain in host.live.domains]
-    answers = served_certificates(live) if states.get(CONTAINER) == "running" else {}
-    return _Facts(states, answers, time_now())
+def _entry(host: Host, domain: str, seen: Survey, *, probed: bool) -> tuple[dict[str, Any], list[Finding]]:
+    """Return what is known about one site, and what is wrong with it.
 
-
-def _entry(host: Host, domain: str, facts: _Facts) -> dict[str, Any]:
-    """Return what is known about one site. A site whose manifests are all invalid has its problems alone."""
-    site, problems = _site(host, domain)
-    text, live = host.manifests.get(domain), host.live.files.get(manifest_file(domain))
+    A site whose manifests are all invalid has these problems alone.
+    """
+    site, findings = _site(host, domain)
+    live = manifest_file(domain) in host.live.files
     if site is None:
-        return {"domain": domain, "state": "invalid", "problems": problems, "live": live is not None, "routes": []}
-    invalid = bool(problems)
+        problems = [finding.text for finding in findings]
+        return {"domain": domain, "state": INVALID, "problems": problems, "live": live, "routes": []}, findings
+    invalid = bool(findings)
     view = site_view(site, host.settings)
-    certificate = _certificate(host, site, view["ca"], facts)
-    # A certificate that is due is left to the renewal.
-    if certificate["state"] not in ("ok", "due") or certificate["served"] not in (None, SAME):
-        problems.append(f"certificate: {certificate['problem'] or certificate['state']}")
-    problems += _add_container_states(view["routes"], facts.states)
-    if text != live:
-        problems.append("not live as the manifest says: vsa vhost sync" if live else "not live yet: vsa vhost sync")
-    return {
+    certificate = _certificate(host, site, view["ca"], seen)
+    _add_container_states(view["routes"], seen.states)
+    findings += _certificate_findings(domain, certificate)
+    findings += _findings(host, site, seen, certificate=bool(findings))
+    entry = {
         **view,
-        "state": _state(problems, invalid=invalid),
-        "problems": list(dict.fromkeys(problems)),
-        "live": live is not None,
+        "state": _state(findings, seen, invalid=invalid, live=live, probed=probed),
+        "problems": list(dict.fromkeys(finding.text for finding in findings)),
+        "live": live,
         "certificate": certificate,
         "auth": list(site.auth),
         "manifest": to_manifest(site),
     }
+    return entry, findings
 
 
-def _site(host: Host, domain: str) -> tuple[Site | None, list[str]]:
-    """Return the site of the manifest, or else the live one, and the problem of each invalid manifest."""
-    problems = []
+def _findings(host: Host, site: Site, seen: Survey, *, certificate: bool) -> list[Finding]:
+    """Return what is wrong for visitors, in containers and names, and between the manifest and the live generation.
+
+    With ``certificate`` the certificate has a finding already, which says more than a browser does.
+    """
+    domain = site.domain
+    text, live = host.manifests.get(domain), host.live.files.get(manifest_file(domain))
+    findings = [finding for finding in seen.findings(site) if not (certificate and finding.name == "site-untrusted")]
+    if text is None:
+        missing = "its manifest is missing, and the live generation serves it"
+        findings.append(Finding("site-manifest-missing", WARNING, domain, missing, Advice("", Hint("vhost.restore"))))
+    elif live is None:
+        findings.append(Finding("site-not-live", WARNING, domain, Advice("not live yet", _SYNC)))
+    elif text != live:
+        unlike = Advice("not live as the manifest says", _SYNC)
+        findings.append(Finding("site-not-live", WARNING, domain, unlike))
+    return findings
+
+
+def _site(host: Host, domain: str) -> tuple[Site | None, list[Finding]]:
+    """Return the site of the manifest, or else the live one, and a finding for each invalid manifest."""
+    findings = []
     for read, words in ((host.site, "the manifest is not valid"), (host.live_site, "the live manifest is not valid")):
         try:
             site = read(domain)
         except RefusedError as error:
-            problems.append(f"{words}: {error.message}")
+            findings.append(Finding("site-manifest", WARNING, domain, f"{words}: {error.message}"))
             continue
         if site is not None:
-            return site, problems
-    return None, problems
+            return site, findings
+    return None, findings
 
 
-def _state(problems: list[str], *, invalid: bool) -> str:
-    if invalid:
-        return "invalid"
-    return "warning" if problems else "ok"
+def _state(findings: list[Finding], seen: Survey, *, invalid: bool, live: bool, probed: bool) -> str:
+    """Return the state of a site. A site that nobody asked is never called ok."""
+    if live and not probed and seen.down:
+        return DOWN
+    state = site_state(findings, invalid=invalid)
+    if state in (OK, NOT_CHECKED) and live and seen.alarmed:
+        return WARNING
+    return NOT_CHECKED if state == OK and not probed else state
 
 
-def _add_container_states(routes: list[dict[str, Any]], states: Mapping[str, str] | None) -> list[str]:
-    """Add the state of its container to each route, and return a problem for each container that does not run."""
-    problems = []
+def _add_container_states(routes: list[dict[str, Any]], states: Mapping[str, ContainerState] | None) -> None:
+    """Add the state of its container to each route; None if the engine does not answer."""
     for route in routes:
-        route["state"] = None if states is None else states.get(route["container"], "missing")
-        if route["state"] not in (None, "running"):
-            problems.append(f"{route['container']} is {route['state']}")
-    return problems
+        found = None if states is None else states.get(route["container"])
+        if states is None:
+            route["state"] = None
+        else:
+            route["state"] = found.status if found else "missing"
 
 
-def _certificate(host: Host, site: Site, authority: str, facts: _Facts) -> dict[str, Any]:
+def _certificate(host: Host, site: Site, authority: str, seen: Survey) -> dict[str, Any]:
     """Return the state of a site's certificate on disk, compared with the one that the proxy serves."""
     reading = read_pair(host.paths, site.domain, authority)
-    status = judge(reading.facts, names=site.names, now=facts.now, unreadable=reading.unreadable)
-    answer = facts.answers.get(site.domain)
+    status = judge(reading.facts, names=site.names, now=seen.now, unreadable=reading.unreadable)
+    status = with_renewal(host.paths, site.domain, authority, status)
+    answer = seen.answer(site.domain)
     how = comparison(reading.facts, answer)
     problem = status.problem
     if how in (OLDER, OTHER) and not problem:
@@ -163,9 +204,23 @@ def _certificate(host: Host, site: Site, authority: str, facts: _Facts) -> dict[
     }
 
 
+def _certificate_findings(domain: str, certificate: Mapping[str, Any]) -> list[Finding]:
+    """Return the finding about a certificate. One that is due is left to the renewal, one not served to the visit."""
+    state = certificate["state"]
+    if state in ("ok", "due") and certificate["served"] in (None, SAME, NOT_SERVED):
+        return []
+    problem, hint = certificate["problem"], Hint("cert.status", {"domain": domain})
+    if isinstance(problem, Advice):
+        hint = problem.hint
+        problem = problem.sentence.removesuffix(TO_MAKE_ANEW)
+    text = f"certificate: {problem or state}"
+    remedy = Advice("", hint)
+    return [Finding("site-certificate", WARNING, domain, text, remedy)]
+
+
 def export_sites(*, paths: Paths | None = None) -> Result:
     """Return the manifests of a host as an inventory declares them, and those that are not valid."""
-    host = read_host(paths or Paths())
+    host = read_host(paths or Paths(), stamped=False)
     declared: dict[str, Any] = {}
     unreadable: list[dict[str, str]] = []
     for domain, text in sorted(host.manifests.items()):

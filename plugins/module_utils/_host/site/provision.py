@@ -14,21 +14,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._core.errors import NOTHING_CHANGED, VsaError
-from ..._core.result import CHANGED, Result, Step, as_module_result, joined
+from ..._core.errors import VsaError
+from ..._core.result import Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names, to_manifest
 from ..._core.site.requested import requested_site
 from ..cert.issue import ensure_certificate
 from ..machine.docker import Engine
+from ..proxy.doors import refuse_new_doors
 from ..proxy.module import VhostRequest
 from ..proxy.module import run as change_proxy
+from ..proxy.tenancy import refuse_shared
 from ..proxy.transaction import Proxy
 from ..proxy.values import Change
 from ..store.host import Host, read_host
 from ..store.layout import Paths
-from .certificates import issue_request
-from .preflight import check_containers, check_names, detect_container, preflight_step, refuse_stopped_proxy
+from .certificates import add_steps, issue_request, validation_of
+from .names import check_names
+from .preflight import check_containers, detect_container, preflight_step, refuse_stopped_proxy
 from .view import site_view
 
 __all__ = ("ProvisionRequest", "provision_site")
@@ -41,7 +44,8 @@ class ProvisionRequest:
     * ``fields``: the requested fields of the manifest, with ``container``, ``port`` and ``strip_prefix``, which stand
       for routes. All other fields stay as the manifest has them. ``unset``: fields that return to their default.
     * ``external_port``: take the container that publishes this port of the host. None: ``fields`` name the container.
-    * ``strict_dns``: refuse the site if one of its names does not lead to this host.
+    * ``dns_check``: refuse the site if a CA would be asked and could not validate one of its names.
+    * ``force``: keep the change if the site answered before and does not afterwards.
     * ``templates``: the text of each template and page of the role ``vhost``.
     """
 
@@ -51,7 +55,8 @@ class ProvisionRequest:
     fields: Mapping[str, object] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     external_port: int | None = None
-    strict_dns: bool = False
+    dns_check: bool = True
+    force: bool = False
 
 
 def provision_site(
@@ -69,7 +74,8 @@ def provision_site(
     proxy = proxy or Proxy(engine, paths)
     request, detected = _with_detected(engine, request)
     host = read_host(paths)
-    site = requested_site(host.site(request.domain), request.domain, request.fields, unset=request.unset)
+    existing = host.site(request.domain) or host.live_site(request.domain)
+    site = requested_site(existing, request.domain, request.fields, unset=request.unset)
     step = _check(host, engine, proxy, site, request, check=check)
     done = Result(steps=(step,), data=_data(host, site, request, detected))
     vhost = VhostRequest(
@@ -77,13 +83,15 @@ def provision_site(
         templates=request.templates,
         change=Change(site.domain, request.fields, request.unset),
         answering=True,
+        force=request.force,
     )
     try:
         done = joined(done, ensure_certificate(host, issue_request(site, host.settings), check=check))
-        return joined(done, change_proxy(vhost, check=check, diff=diff, proxy=proxy, host=host))
+        changed = change_proxy(vhost, check=check, diff=diff, proxy=proxy, host=host)
     except VsaError as error:
-        _add_steps(error, done)
+        add_steps(error, done)
         raise
+    return joined(done, changed)
 
 
 def _with_detected(engine: Engine, request: ProvisionRequest) -> tuple[ProvisionRequest, dict[str, Any] | None]:
@@ -102,8 +110,11 @@ def _check(host: Host, engine: Engine, proxy: Proxy, site: Site, request: Provis
     refuse_stopped_proxy(proxy.nginx)
     owners = {name: owner for owner, entry in host.index.items() for name in entry["names"]}
     refuse_double_names(site, owners)
+    refuse_new_doors(host, (site,))
+    refuse_shared(engine, host, (site,))
     containers = check_containers(engine, site)
-    names = check_names(host.paths, site, strict=request.strict_dns, write=not check)
+    validation = validation_of(host, site, host.settings)
+    names = check_names(host.paths, site, validation=validation, strict=request.dns_check, write=not check)
     first = []
     if request.external_port is not None:
         route = site.routes[0]
@@ -119,11 +130,3 @@ def _data(host: Host, site: Site, request: ProvisionRequest, detected: dict[str,
     }
     data = {"audit_id": request.run.audit_id, "site": view}
     return {**data, "detected": detected} if detected else data
-
-
-def _add_steps(error: VsaError, done: Result) -> None:
-    """Add the steps that were done before an error. A certificate that was issued stays, and the error says so."""
-    error.steps = [*as_module_result(done).get("steps", []), *error.steps]
-    issued = any(step.state == CHANGED for step in done.steps)
-    if issued and error.state == NOTHING_CHANGED:
-        error.state = "the certificate was issued and stays; the proxy is as it was"

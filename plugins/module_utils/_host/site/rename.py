@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, VsaError
+from ..._core.errors import NotRolledBackError, RefusedError, VsaError
 from ..._core.hints import Hint, undo_keys
-from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, as_module_result, joined
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names, to_manifest
 from ..._core.site.rename import renamed
 from ..cert.issue import ensure_certificate
+from ..machine.disk import disk_errors_refused
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
 from ..proxy.steps import outcome_result, plan_result, site_step
@@ -37,8 +38,9 @@ from ..store.layout import Paths
 from ..store.lineages import certbot_lock, remove_lineage
 from ..store.passwords import copy_site, remove_site
 from ..store.passwords import locked as passwords_locked
-from .certificates import issue_request
-from .preflight import Report, check_containers, check_names, preflight_step, refuse_stopped_proxy
+from .certificates import add_steps, issue_request, validation_of
+from .names import Report, check_names
+from .preflight import check_containers, preflight_step, refuse_stopped_proxy
 from .removal.journal import Journal
 from .resources import certificate_users, files_of
 from .view import site_view
@@ -54,6 +56,8 @@ class RenameRequest:
 
     * ``domain``, ``to``: the domain of the site, and the new one.
     * ``redirect``: the old names redirect to the new domain. Otherwise the proxy refuses them.
+    * ``dns_check``: refuse the new names if a CA would be asked and could not validate them.
+    * ``force``: keep the change if the site answered before and does not afterwards.
     * ``templates``: the text of each template and page of the role ``vhost``.
     """
 
@@ -62,6 +66,8 @@ class RenameRequest:
     to: str
     templates: Mapping[str, str]
     redirect: bool = True
+    dns_check: bool = True
+    force: bool = False
 
 
 def rename_site(
@@ -83,10 +89,8 @@ def rename_site(
     engine = engine or Engine()
     proxy = proxy or Proxy(engine, paths, on_step=on_step)
     rename = _Rename(request, engine, proxy, on_step)
-    if not check and proxy.generations.journal() is not None:
-        # A transaction that was killed may have switched already. Which site is live is known only when it is finished.
-        with host_lock(paths.lock):
-            proxy.recover(sweep=False)
+    if not check:
+        proxy.end_cut_off(request.run)
     host = read_host(paths)
     if request.domain not in host.manifests and request.domain not in host.live.domains:
         return rename.finish(host, check=check)
@@ -108,11 +112,11 @@ class _Rename:
 
     def run(self, host: Host, *, check: bool, diff: bool) -> Result:
         site = self._renamed_site(host)
-        step, answering = self._preflight(host, site, check=check)
+        step = self._preflight(host, site, check=check)
         done = Result(steps=(step,), data=self._data(host, site))
         try:
             done = joined(done, self._certificate(host, site, check=check))
-            request = self._proxy_request(site, answering=answering)
+            request = self._proxy_request(site)
             if check:
                 return joined(done, self._preview(host, request, diff=diff))
             return joined(done, self._switch(host, site, request, diff=diff))
@@ -150,14 +154,16 @@ class _Rename:
             raise
         return new
 
-    def _preflight(self, host: Host, site: Site, *, check: bool) -> tuple[Step, bool]:
+    def _preflight(self, host: Host, site: Site, *, check: bool) -> Step:
         """Check the new names and the containers. A container that does not answer now does not stop a renaming."""
         refuse_stopped_proxy(self._proxy.nginx)
-        names = check_names(host.paths, site, strict=False, write=not check)
+        validation = validation_of(host, site, host.settings, options=read_options(self._paths, self._old))
+        strict = self._request.dns_check
+        names = check_names(host.paths, site, validation=validation, strict=strict, write=not check)
         try:
-            return preflight_step(check_containers(self._engine, site), names), True
+            return preflight_step(check_containers(self._engine, site), names)
         except RefusedError as error:
-            return preflight_step(Report(warnings=[error.message]), names), False
+            return preflight_step(Report(warnings=[error.message]), names)
 
     def _data(self, host: Host, site: Site) -> dict[str, Any]:
         view = {**site_view(site, host.settings), "manifest": to_manifest(site), "new": False}
@@ -181,12 +187,13 @@ class _Rename:
         request = dataclasses.replace(issue_request(site, host.settings), san=options.san or None, dns=options.dns)
         return ensure_certificate(host, request, check=check)
 
-    def _proxy_request(self, site: Site, *, answering: bool) -> Request:
+    def _proxy_request(self, site: Site) -> Request:
         return Request(
             run=self._request.run,
             templates=self._request.templates,
-            changes=(Change(self._old, absent=True), Change(self._new, site=site)),
-            answering=(self._new,) if answering else (),
+            changes=(Change(self._old, absent=True), Change(self._new, site=site, was=self._old)),
+            answering=() if self._request.force else (self._new,),
+            formerly={self._new: self._old},
         )
 
     def _preview(self, host: Host, request: Request, *, diff: bool) -> Result:
@@ -212,16 +219,19 @@ class _Rename:
         """Copy the users, carry out the transaction, and settle what carries the old name."""
         with self._locks():
             self._on_step("copy users")
-            copied = self._copy_users()
             try:
+                with disk_errors_refused():
+                    copied = self._copy_users()
                 prepared, outcome = self._proxy.apply_locked(request, host)
             except VsaError:
-                remove_site(self._paths, self._new)
+                # Nothing refers to copies that stay, and the next run removes them first.
+                with contextlib.suppress(OSError):
+                    remove_site(self._paths, self._new)
                 raise
-            made = joined(Result(steps=(copied,)), outcome_result(prepared, outcome, self._request.run, diff=diff))
+            switched = outcome_result(prepared, outcome, self._request.run, diff=diff)
+            made = joined(Result(steps=(copied,)), switched)
             done = joined(made, self._settle())
-        steps = (self._site_step(host, site, prepared, outcome),)
-        return joined(done, Result(steps=steps))
+        return joined(done, self._asked_site(host, site, prepared, outcome))
 
     @contextlib.contextmanager
     def _locks(self) -> Iterator[None]:
@@ -238,19 +248,19 @@ class _Rename:
             return Step("auth", OK, "none")
         return Step("auth", CHANGED, f"users and passwords of {', '.join(copied)} copied")
 
-    def _site_step(self, host: Host, site: Site, prepared: Prepared, outcome: Outcome | None) -> Step:
+    def _asked_site(self, host: Host, site: Site, prepared: Prepared, outcome: Outcome | None) -> Result:
+        """Return how the site answers now; ``silent`` names the site if nobody answers."""
         entry = prepared.desired.sites[site.domain]
         answer = outcome.answers.get(site.domain) if outcome else None
         if answer is None:
             answer = self._proxy.nginx.fetch(site.domain, entry, settings=host.settings)
-        return site_step(site.domain, entry, answer)
+        step = site_step(site.domain, entry, answer)
+        return Result(steps=(step,), data={"silent": [site.domain]} if answer.silent else {})
 
     def _add_steps(self, error: VsaError, done: Result) -> None:
         """Add the steps that were done before an error, and say what stays of them."""
-        error.steps = [*as_module_result(done).get("steps", []), *error.steps]
-        issued = any(step.state == CHANGED for step in done.steps)
-        if issued and error.state == NOTHING_CHANGED:
-            error.state = f"{self._old} is served as before; the certificate of {self._new} was issued and stays"
+        stays = f"{self._old} is served as before; the certificate of {self._new} was issued and stays"
+        add_steps(error, done, stays=stays)
 
     # -- the new site is live ------------------------------------------------------------------------------------------
 
@@ -265,7 +275,7 @@ class _Rename:
         data = self._data(host, site)
         already = Step("rename", OK, f"{self._old} is already renamed to {self._new}")
         if not any(self._files_to_settle(host).values()):
-            return Result(steps=(already,), data={**data, "generation": host.live.number})
+            return Result(steps=(already,), data={**data, "generation": host.number})
         if check:
             text = f"what is left of {self._old} would be moved or removed"
             return Result(changed=True, steps=(already, Step("old name", WOULD_CHANGE, text)), data=data)

@@ -308,7 +308,7 @@ def remains(
 
 
 def _is_unused_edge(host: Host, engine: SiteEngine, network: str) -> bool:
-    """Say whether a tenant's edge network is left over: made by VSA, of no live site, and without a container."""
+    """Say whether a tenant's edge network is left over: VSA made it, and no live site and no container uses it."""
     if network == EDGE or network in (host.record.networks if host.record else ()):
         return False
     made = engine.network(network)

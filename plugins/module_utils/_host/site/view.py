@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._core.proxy.render import DEFAULT_PROFILE
 from ..._core.settings import Settings
 from ..._core.site.manifest import Route, Site, certificate_authority
 
@@ -39,6 +38,6 @@ def _route_view(site: Site, route: Route) -> dict[str, Any]:
         "path": route.path,
         "container": route.container,
         "port": route.port,
-        "profile": route.profile or site.profile or DEFAULT_PROFILE,
+        "profile": route.profile or site.profile,
         "strip_prefix": bool(route.strip_prefix),
     }

@@ -1,20 +1,20 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder of a stack on the host: its files, directories and environment, and a copy of its last good version.
+"""The folder of a stack on the host: its files, directories and environment. What VSA keeps is in store/stacks.py.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
-import difflib
+import dataclasses
 import hashlib
 import json
-import os
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +22,65 @@ from ..._core.errors import RefusedError
 from ..._core.forms import stack_name
 from ..._core.hints import Hint
 from ..._core.stack.env import ENV, ENV_EXAMPLE, complete_env, missing_secrets
-from ..._core.stack.manifest import Directory, Secret, Stack, parse_stack
-from ..machine.files import load_yaml, read_json, read_text, write_atomically
+from ..._core.stack.files import File, content_of, is_executable, mode_of, sha256_of, text_of
+from ..._core.stack.manifest import Directory as StackDirectory
+from ..._core.stack.manifest import Secret, Stack, parse_stack
+from ..machine.files import load_yaml
+from ..machine.walk import Directory, walk
 from ..store.layout import Paths
+from ..store.stacks import StackState, Version, known_stacks
 
 __all__ = ("MANIFEST", "Folder", "find_stack", "make_secrets", "stack_names")
 
 MANIFEST = "stack.yml"
 
-_RECORD = ".vsa/stack.json"
 _LETTERS = string.ascii_letters + string.digits
 _ENV_MODE = 0o640
 
 
 def stack_names(paths: Paths) -> list[str]:
     """Return the names of the stacks of this host, sorted."""
-    return sorted({record.parents[1].name for record in Path(paths.root, "srv").glob(f"*/*/{_RECORD}")})
+    return sorted({name for _tenant, name in known_stacks(paths)})
 
 
-def find_stack(paths: Paths, name: str) -> tuple[Folder, Stack]:
-    """Return a stack of this host with its folder. RefusedError if the host has no stack of that name."""
+def find_stack(paths: Paths, name: str, *, tenant: str | None = None) -> tuple[Folder, Stack]:
+    """Return a stack of this host with its folder. The tenant is needed if several tenants have one of this name.
+
+    RefusedError if there is none of that name, or if it is not clear whose is meant.
+    """
     name = stack_name(name)
-    found = sorted(Path(paths.root, "srv").glob(f"*/{name}/{_RECORD}"))
-    text = read_text(found[0].parents[1] / MANIFEST) if found else None
-    if text is None:
+    owner = _owner(paths, name, tenant)
+    state = StackState(paths, owner, name) if owner else None
+    text = state.manifest() if state else None
+    if owner is None or state is None or text is None:
         raise RefusedError(
             "this host has no such stack",
             field="stack",
-            value=name,
+            value=name if tenant is None else f"{tenant}/{name}",
             there_are=stack_names(paths),
             hint=Hint("stack.up", {"name": name}),
         )
     stack = parse_stack(load_yaml(text, where=MANIFEST), name=name, where=f"{MANIFEST}/")
+    # Whose the stack is was said when it was brought up, and may not be what its stack.yml says.
+    stack = dataclasses.replace(stack, tenant=owner, project=state.project())
     return Folder(paths, stack), stack
+
+
+def _owner(paths: Paths, name: str, tenant: str | None) -> str | None:
+    """Return the tenant of the stack that is meant, None if there is no such stack."""
+    found = [owner for owner, known in known_stacks(paths) if known == name and tenant in (None, owner)]
+    # What VSA keeps about a stack may outlive its folder.
+    there = [owner for owner in found if Path(paths.root, "srv", owner, name).is_dir()] or found
+    if len(there) > 1:
+        raise RefusedError(
+            f"several tenants have a stack {name}",
+            field="tenant",
+            value="(not given)",
+            expected="the tenant whose stack is meant",
+            there_are=there,
+            hint=Hint("stack.ps", {"name": name, "tenant": there[0]}, note="to name the tenant"),
+        )
+    return there[0] if there else None
 
 
 def make_secrets(wanted: tuple[Secret, ...]) -> dict[str, str]:
@@ -67,76 +93,139 @@ def _random_text(length: int) -> str:
 
 
 class Folder:
-    """The folder of one stack. Every method reads the disk again."""
+    """The folder of one stack, and what VSA keeps about it. Every method reads the disk again.
+
+    Containers and the tenant can write into the folder. So every use of it goes through walk(): a link in the place of
+    a directory is refused, and a link in the place of a file is replaced.
+    """
 
     def __init__(self, paths: Paths, stack: Stack) -> None:
         self._stack = stack
         self.path = Path(paths.root, stack.folder)
-        self._own = self.path / ".vsa"
-        self._record = self.path / _RECORD
-        self._good = self._own / "good.json"
+        self.state = StackState(paths, stack.tenant, stack.name)
+
+    @contextmanager
+    def _opened(self, *, make: bool = False) -> Iterator[Directory | None]:
+        """Open the folder; gives None if there is none and ``make`` is false."""
+        with ExitStack() as opened:
+            found = None
+            with suppress(FileNotFoundError):
+                # The tenant's folder keeps its owner and mode: bootstrap or another stack may have set them.
+                tenant = opened.enter_context(walk(self.path.parent, make=0o755 if make else None))
+                found = opened.enter_context(tenant.inside(self.path.name, make=0o755 if make else None))
+            yield found
 
     # Read
 
     def env(self) -> str | None:
-        """Return the text of the environment file, None if there is none yet."""
-        return read_text(self.path / ENV)
+        """Return the text of the environment file, None if there is none yet. RefusedError if it is a link."""
+        with self._opened() as folder:
+            content = folder.read(ENV) if folder else None
+        if content is None:
+            return None
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            raise RefusedError(f"{self.path / ENV} is not UTF-8", field=ENV, expected="VARIABLE=value") from error
 
     def record(self) -> dict[str, Any]:
-        """Return what ``write`` noted last in .vsa/stack.json; empty if the file is missing or damaged."""
-        found = read_json(self._record)
-        return found if isinstance(found, dict) else {}
+        """Return what ``write`` noted last; empty if the file is missing or damaged."""
+        return self.state.record()
 
-    def present(self) -> dict[str, str]:
-        """Return the current texts of the files that ``write`` wrote, by path in the folder."""
+    def version(self) -> Version:
+        """Return the version that VSA wrote last, whatever became of the folder since."""
+        found = self.state.version()
+        if found is not None:
+            return found
         known = self.record().get("files")
-        if not isinstance(known, dict):
-            return {}
-        texts = {name: read_text(self.path / name) for name in known}
-        return {name: text for name, text in texts.items() if text is not None}
+        texts = {name: self._text(name) for name in known} if isinstance(known, dict) else {}
+        return Version({name: text for name, text in texts.items() if text is not None}, self.env() or "")
 
-    def wanted_env(self, files: Mapping[str, str], values: Mapping[str, str]) -> tuple[str, list[str]]:
-        """Return the environment file with missing secrets made and ``values`` set, and the names of new secrets."""
+    def _text(self, name: str) -> str | None:
+        """Return the text of a file in the folder, for display; None if there is no plain file."""
+        with self._opened() as folder:
+            content = _content(folder, name)
+        return None if content is None else content.decode(errors="replace")
+
+    def wanted_env(
+        self, files: Mapping[str, File], values: Mapping[str, str], *, rotate: Collection[str] = ()
+    ) -> tuple[str, list[str]]:
+        """Return the environment file with missing secrets made and ``values`` set, and the names of new secrets.
+
+        The secrets ``rotate`` are made anew. RefusedError if stack.yml does not say of one that it is rotatable.
+        """
         current = self.env()
-        made = make_secrets(missing_secrets(self._stack, current))
-        return complete_env(current, files.get(ENV_EXAMPLE, ""), {**made, **values}), sorted(made)
+        made = make_secrets((*missing_secrets(self._stack, current), *self._rotated(rotate)))
+        return complete_env(current, text_of(files.get(ENV_EXAMPLE)), {**made, **values}), sorted(made)
 
-    def fingerprint(self, files: Mapping[str, str], env: str) -> str:
+    def _rotated(self, names: Collection[str]) -> list[Secret]:
+        known = {secret.name: secret for secret in self._stack.secrets if secret.rotatable}
+        for name in names:
+            if name not in known:
+                raise RefusedError(
+                    f"{name} is no secret of the stack that can be rotated",
+                    field="rotate",
+                    value=name,
+                    expected="a secret that stack.yml calls rotatable",
+                    there_are=sorted(known),
+                )
+        return [known[name] for name in names]
+
+    def fingerprint(self, files: Mapping[str, File], env: str) -> str:
         """Return a hash over all that decides what the containers run."""
-        text = json.dumps([sorted(files.items()), env])
+        text = json.dumps([[[name, _identity(files[name])] for name in sorted(files)], env])
         return hashlib.sha256(text.encode()).hexdigest()
+
+    # What Compose runs: copies that no container can write
+
+    def compose_files(self) -> list[str]:
+        """Return the Compose files to run. Empty for a stack of an earlier release: Compose finds its files itself."""
+        return self.state.compose_files()
+
+    def env_file(self) -> str:
+        """Return the environment file for Compose."""
+        return self.state.env_file() if self.compose_files() else ENV
+
+    def has_other(self, name: str, files: Mapping[str, File]) -> bool:
+        """Say whether something of this name lies in the folder, although it is no file of the stack."""
+        with self._opened() as folder:
+            return name not in files and folder is not None and folder.state(name) is not None
 
     # Compare
 
-    def stale(self, files: Mapping[str, str]) -> list[str]:
+    def stale(self, files: Mapping[str, File]) -> list[str]:
         """Return the files of an earlier version that the stack no longer has."""
         before = self.record().get("files")
         known = before if isinstance(before, dict) else {}
         return sorted(set(known) - set(files))
 
-    def differing(self, files: Mapping[str, str]) -> list[str]:
-        """Return the names of the files whose text on the host differs, or that are missing."""
-        return sorted(name for name, text in files.items() if read_text(self.path / name) != text)
+    def differing(self, files: Mapping[str, File]) -> list[str]:
+        """Return the names of the files that differ on the host, or that are missing."""
+        with self._opened() as folder:
+            return sorted(name for name, file in files.items() if not _is_same(folder, name, file))
 
     def directories(self) -> list[str]:
-        """Return the directories that are missing, or have another owner, group or mode."""
-        return [entry.path for entry in self._stack.directories if not self._is_right(entry)]
+        """Return the directories that are missing, or have another owner, group or mode. RefusedError at a link."""
+        with self._opened() as folder:
+            return [entry.path for entry in self._stack.directories if not _is_right(folder, entry)]
 
-    def _is_right(self, entry: Directory) -> bool:
-        try:
-            found = (self.path / entry.path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (entry.owner, entry.group, entry.mode)
+    def is_kept(self, version: Version) -> bool:
+        """Say whether this version is the one that VSA keeps, and nothing is left of an earlier release's place."""
+        return self.state.version() == version and not self.state.is_old()
 
-    def diff(self, files: Mapping[str, str]) -> str:
+    def diff(self, files: Mapping[str, File]) -> str:
         """Return the unified diff of the files. The environment file is left out because it has secrets."""
-        wanted: dict[str, str | None] = {**dict.fromkeys(self.stale(files)), **files}
+        wanted: dict[str, File | None] = {**dict.fromkeys(self.stale(files)), **files}
         return "".join(self._file_diff(name, wanted[name]) for name in sorted(wanted))
 
-    def _file_diff(self, name: str, after: str | None) -> str:
+    def _file_diff(self, name: str, wanted: File | None) -> str:
+        import difflib  # imported here: a verb that reads needs no diff
+
         place = f"{self._stack.folder}/{name}"
-        before = read_text(self.path / name)
+        before = self._text(name)
+        after = None if wanted is None else text_of(wanted)
+        if "\0" in f"{before}{after}":
+            return "" if before == after else f"the file {place} differs, and is no text\n"
         lines = difflib.unified_diff(
             (before or "").splitlines(keepends=True),
             (after or "").splitlines(keepends=True),
@@ -147,46 +236,62 @@ class Folder:
 
     # Write
 
-    def write(self, files: Mapping[str, str], env: str) -> None:
-        """Write a version of the stack: directories, files and environment; remove the files of an earlier version."""
-        # The tenant's folder keeps its owner and mode: bootstrap or another stack may have set them.
-        self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name, mode in (("env", 0o750), (".vsa", 0o700)):
-            (self.path / name).mkdir(mode=mode, exist_ok=True)
-        before = self.record()
-        if before.get("verified") is not None:
-            # If this run is killed, the next one must start the containers of these files.
-            self._write_record({**before, "verified": None})
-        for entry in self._stack.directories:
-            self._make(entry)
-        for name in self.stale(files):
-            (self.path / name).unlink(missing_ok=True)
-        for name, text in files.items():
-            target = self.path / name
-            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            write_atomically(target, text, mode=0o644)
-        if self.env() != env:
-            write_atomically(self.path / ENV, env, mode=_ENV_MODE)
-        self._write_record(
+    def write(self, version: Version) -> None:
+        """Write a version of the stack: what VSA keeps, then directories, files and environment in the folder.
+
+        The record of another version has no ``verified``: if this run is killed, the next one starts the containers.
+        """
+        files, env = version.files, version.env
+        stale = self.stale(files)
+        verified = self.verified()
+        self.state.write(
+            version,
             {
                 "schema": 1,
                 "name": self._stack.name,
                 "tenant": self._stack.tenant,
+                "project": self._stack.project,
                 "description": self._stack.description,
-                "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
-                "verified": None,
-            }
+                # Files of before are named until they are removed.
+                "files": {**dict.fromkeys(stale, ""), **{name: sha256_of(file) for name, file in files.items()}},
+                # The same version again needs no other start.
+                "verified": verified if verified == self.fingerprint(files, env) else None,
+            },
         )
+        with self._opened(make=True) as folder:
+            if folder is not None:
+                self._write_folder(folder, files, env, stale)
+        self._note(files={name: sha256_of(file) for name, file in files.items()})
 
-    def _make(self, entry: Directory) -> None:
-        target = self.path / entry.path
-        target.mkdir(mode=entry.mode, parents=True, exist_ok=True)
-        if not self._is_right(entry):
-            os.chown(target, entry.owner, entry.group)
-            os.chmod(target, entry.mode)
+    def _write_folder(self, folder: Directory, files: Mapping[str, File], env: str, stale: list[str]) -> None:
+        with folder.inside("env", make=0o750):
+            pass
+        for entry in self._stack.directories:
+            if not _is_right(folder, entry):
+                found = folder.state(entry.path)
+                group = entry.group_for(found.st_gid if found else None)
+                folder.own(entry.path, owner=entry.owner, group=group, mode=entry.mode)
+        for name in stale:
+            folder.unlink(name)
+        for name, file in files.items():
+            if not _is_same(folder, name, file):
+                folder.write(name, content_of(file), mode=mode_of(file))
+        if self.env() != env:
+            folder.write(ENV, env.encode(), mode=_ENV_MODE)
 
-    def _write_record(self, record: Mapping[str, Any]) -> None:
-        write_atomically(self._record, f"{json.dumps(record, indent=1)}\n", mode=0o600)
+    def _note(self, **values: object) -> None:
+        self.state.write_record({**self.record(), **values})
+
+    # Whether it should run
+
+    def should_run(self) -> bool:
+        """Say whether the stack is up as far as VSA knows: nobody took it down since it was healthy."""
+        return not self.record().get("down")
+
+    def note_down(self, down: bool) -> None:
+        """Note that the stack was taken down, or is brought up again. After a boot only the latter is started."""
+        if self.state.is_here() and self.should_run() is down:
+            self._note(down=down)
 
     # The last good version
 
@@ -195,21 +300,45 @@ class Folder:
         found = self.record().get("verified")
         return found if isinstance(found, str) else None
 
-    def remember_good(self, files: Mapping[str, str], env: str) -> None:
-        """Keep this version as the one that a failed start goes back to."""
-        write_atomically(self._good, json.dumps({"schema": 1, "files": dict(files), "env": env}), mode=0o600)
-        self._write_record({**self.record(), "verified": self.fingerprint(files, env)})
+    def remember_good(self) -> None:
+        """Keep the version that was written last as the one that a failed start goes back to."""
+        self.state.keep_good()
+        version = self.version()
+        self._note(verified=self.fingerprint(version.files, version.env))
 
-    def good(self) -> tuple[dict[str, str], str] | None:
-        """Return the files and the environment of the last good version, None if there is none."""
-        found = read_json(self._good)
-        if not isinstance(found, dict) or found.get("schema") != 1:
-            return None
-        return dict(found["files"]), str(found["env"])
+    def good(self) -> Version | None:
+        """Return the last good version, None if there is none."""
+        return self.state.good()
 
-    def keep_refused(self, files: Mapping[str, str], env: str) -> Path:
+    def keep_refused(self, version: Version) -> Path:
         """Keep a version that did not start, for the operator to look at. Returns the copy of the environment file."""
-        copy = self._own / "refused.env"
-        write_atomically(copy, env, mode=0o600)
-        write_atomically(self._own / "refused.json", json.dumps({"schema": 1, "files": dict(files)}), mode=0o600)
-        return copy
+        return self.state.keep_refused(version)
+
+
+def _is_right(folder: Directory | None, entry: StackDirectory) -> bool:
+    found = folder.state(entry.path) if folder else None
+    if folder is None or found is None:
+        return False
+    with folder.inside(entry.path):  # RefusedError if it is a link
+        pass
+    wanted = (entry.owner, entry.group_for(found.st_gid), entry.mode)
+    return (found.st_uid, found.st_gid, found.st_mode & 0o7777) == wanted
+
+
+def _identity(file: File) -> object:
+    return file if isinstance(file, str) else [sha256_of(file), file.executable]
+
+
+def _content(folder: Directory | None, name: str) -> bytes | None:
+    """Return the content of a file in the folder; None if there is no plain file."""
+    try:
+        return folder.read(name) if folder else None
+    except RefusedError:
+        return None
+
+
+def _is_same(folder: Directory | None, name: str, file: File) -> bool:
+    if folder is None or _content(folder, name) != content_of(file):
+        return False
+    found = folder.state(name)
+    return found is not None and bool(found.st_mode & 0o100) == is_executable(file)

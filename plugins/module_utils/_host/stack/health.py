@@ -1,25 +1,28 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The containers of a stack: find them, and say which of them are not healthy.
+"""The containers of a stack: find them, and say which of them are not as its services want them.
 
 Note that this module is **private** to the collection.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..._core.stack.config import Project, Service
 from ..._core.stack.manifest import Stack
 from ..machine.docker import Container, Engine
 
-__all__ = ("containers_of", "diagnosis", "is_healthy", "service_of", "unhealthy")
+__all__ = ("containers_of", "diagnosis", "is_healthy", "may_settle", "service_of", "unhealthy")
 
-# The last lines of a container's log that an error shows.
+# The last lines of a health check's output, and of a container's log, that an error shows.
 _LINES = 5
 
 
 def containers_of(engine: Engine, stack: Stack) -> list[Container]:
     """Return the containers of a stack's Compose project, including stopped ones."""
-    return engine.containers(labels={"com.docker.compose.project": stack.name})
+    return engine.containers(labels={"com.docker.compose.project": stack.project})
 
 
 def service_of(container: Container) -> str:
@@ -32,27 +35,58 @@ def is_healthy(container: Container) -> bool:
     return container.running and container.health in (None, "healthy")
 
 
-def unhealthy(containers: list[Container], services: tuple[str, ...]) -> list[str]:
-    """Return one line for each service that has no healthy container; empty if the stack is healthy."""
-    by_service = {service_of(container): container for container in containers}
+def _is_done(container: Container) -> bool:
+    return container.status == "exited" and container.exit_code == 0
+
+
+def unhealthy(containers: Iterable[Container], services: Iterable[Service]) -> list[str]:
+    """Return a line for each thing that is not as the services want it; empty if the stack is healthy.
+
+    A service that runs once is well if its container ended without an error.
+    """
+    by_service: dict[str, list[Container]] = {}
+    for container in containers:
+        by_service.setdefault(service_of(container), []).append(container)
     problems = []
     for service in services:
-        found = by_service.get(service)
-        if found is None:
-            problems.append(f"{service} has no container")
-        elif not found.running:
-            problems.append(f"{found.name} is {found.status}")
-        elif not is_healthy(found):
-            problems.append(f"{found.name} is {found.health}")
+        found = by_service.get(service.name, [])
+        if len(found) < service.replicas:
+            problems.append(_missing(service, len(found)))
+        problems += [_problem(container) for container in found if not _is_well(container, service)]
     return problems
 
 
-def diagnosis(engine: Engine, stack: Stack) -> list[str]:
-    """Return the last log lines of the containers that are not healthy."""
+def _missing(service: Service, found: int) -> str:
+    if not found:
+        return f"{service.name} has no container"
+    return f"{service.name} has {found} of {service.replicas} containers"
+
+
+def _is_well(container: Container, service: Service) -> bool:
+    return is_healthy(container) or (service.once and _is_done(container))
+
+
+def _problem(container: Container) -> str:
+    state = container.health if container.running else container.status
+    code = f", exit code {container.exit_code}" if state == "exited" and container.exit_code else ""
+    return f"{container.name} is {state}{code}"
+
+
+def may_settle(containers: Iterable[Container]) -> bool:
+    """Say whether time may heal what is wrong: a container that runs is not healthy yet, or not healthy now."""
+    return any(container.running and container.health in ("starting", "unhealthy") for container in containers)
+
+
+def diagnosis(engine: Engine, stack: Stack, project: Project) -> list[str]:
+    """Return what is known of the containers that are not well: the last output of the health check, then the log."""
     lines = []
     for container in containers_of(engine, stack):
-        if is_healthy(container):
+        service = project.services.get(service_of(container))
+        if is_healthy(container) or (service is not None and _is_well(container, service)):
             continue
+        if container.running and container.probe:
+            said = [line for line in container.probe.splitlines() if line.strip()]
+            lines += [f"{container.name}, health check: {line}" for line in said[-_LINES:]]
         logged = engine.logs(container.name, tail=_LINES).splitlines()
         # The engine puts a time stamp in front of each line.
         lines += [f"{container.name}: {line.partition(' ')[2]}" for line in logged[-_LINES:]]

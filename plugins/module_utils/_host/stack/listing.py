@@ -11,15 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..._core.audit.query import moment
 from ..._core.errors import RefusedError, VsaError
 from ..._core.result import Result
 from ..._core.stack.manifest import Stack
+from ..._core.stack.secrecy import Secrets
+from ..._core.times import parse_time
+from ..machine.clock import time_now
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
-from .finish import services_of
-from .folder import Folder, find_stack, stack_names
+from ..store.stacks import known_stacks
+from .folder import Folder, find_stack
 from .health import containers_of, service_of, unhealthy
 from .hooks import hooks_of
+from .reading import project_of
+from .secrecy import learn_folder
 
 __all__ = ("StackListRequest", "list_stacks")
 
@@ -28,14 +34,19 @@ _MOST_LINES = 10_000
 
 @dataclass(frozen=True)
 class StackListRequest:
-    """Which stacks to show: one or, without a ``name``, all.
+    """Which stacks to show: one or, without a ``name``, all. ``tenant`` limits them to those of one tenant.
 
-    ``tail`` is the number of log lines of each container, 0 for no logs; ``service`` limits the logs to one service.
+    * ``tail`` is the number of log lines of each container, 0 for no logs. ``service`` limits the logs to one service,
+      ``since`` to lines from a time on: ``2h``, a date, or a time in RFC 3339.
+    * ``usage``: whether the memory of each container is asked for.
     """
 
     name: str | None = None
+    tenant: str | None = None
     tail: int = 0
     service: str | None = None
+    since: str | None = None
+    usage: bool = False
 
 
 def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine: Engine | None = None) -> Result:
@@ -51,36 +62,49 @@ def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine
     engine = engine or Engine()
     stacks: list[dict[str, Any]] = []
     logs: list[dict[str, Any]] = []
-    names = stack_names(paths) if request.name is None else [request.name]
-    for name in names:
+    for tenant, name in _wanted(request, paths):
         try:
-            folder, stack = find_stack(paths, name)
-            stacks.append(_view(engine, folder, stack))
+            folder, stack = find_stack(paths, name, tenant=tenant)
+            stacks.append(_view(engine, paths, folder, stack, usage=request.usage))
         except VsaError as error:
             if request.name is not None:
                 raise
-            stacks.append({"name": name, "state": "unhealthy", "problem": error.message, "containers": []})
+            problem = {"state": "unhealthy", "problem": error.message, "containers": []}
+            stacks.append({"name": name, "tenant": tenant, **problem})
             continue
         if request.tail:
-            logs += _logs(engine, stack, request)
+            secrets = Secrets()
+            learn_folder(secrets, folder, stack)
+            logs += _logs(engine, stack, request, secrets)
     data: dict[str, Any] = {"stacks": stacks}
     if request.tail:
         data["logs"] = logs
     return Result(data=data)
 
 
-def _view(engine: Engine, folder: Folder, stack: Stack) -> dict[str, Any]:
+def _wanted(request: StackListRequest, paths: Paths) -> list[tuple[str | None, str]]:
+    """Return (tenant, name) of the stacks to show. A name alone may be ambiguous, and is refused where it is."""
+    if request.name is not None:
+        return [(request.tenant, request.name)]
+    found = [(tenant, name) for tenant, name in known_stacks(paths) if request.tenant in (None, tenant)]
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
+def _view(engine: Engine, paths: Paths, folder: Folder, stack: Stack, *, usage: bool) -> dict[str, Any]:
     containers = containers_of(engine, stack)
-    problems = unhealthy(containers, services_of(folder))
+    problems = unhealthy(containers, project_of(stack, folder.version(), paths=paths).services.values())
     return {
         "name": stack.name,
         "state": _state(containers, problems),
         "problem": problems[0] if problems else None,
         "tenant": stack.tenant,
+        "project": stack.project,
         "description": stack.description,
         "folder": str(folder.path),
         "proxy": hooks_of(stack.name).serves_sites,
-        "containers": [_container_view(container) for container in containers],
+        "containers": [
+            {**_container_view(container), **(_usage(engine, container) if usage else {})} for container in containers
+        ],
     }
 
 
@@ -101,12 +125,21 @@ def _container_view(container: Container) -> dict[str, Any]:
         "health": container.health,
         "image": container.image,
         "started_at": container.started_at,
+        "restarts": container.restarts,
     }
 
 
-def _logs(engine: Engine, stack: Stack, request: StackListRequest) -> list[dict[str, Any]]:
-    """Return the last lines of each container. RefusedError if the requested service has no container."""
+def _usage(engine: Engine, container: Container) -> dict[str, Any]:
+    return {"memory": engine.memory(container.name) if container.running else None}
+
+
+def _logs(engine: Engine, stack: Stack, request: StackListRequest, secrets: Secrets) -> list[dict[str, Any]]:
+    """Return the last lines of each container, without the stack's secrets.
+
+    RefusedError if the requested service has no container.
+    """
     containers = containers_of(engine, stack)
+    since = _moment(request.since)
     chosen = [container for container in containers if request.service in (None, service_of(container))]
     if request.service is not None and not chosen:
         raise RefusedError(
@@ -119,7 +152,13 @@ def _logs(engine: Engine, stack: Stack, request: StackListRequest) -> list[dict[
         {
             "container": container.name,
             "service": service_of(container),
-            "lines": engine.logs(container.name, tail=request.tail).splitlines(),
+            "lines": secrets.text(engine.logs(container.name, tail=request.tail, since=since)).splitlines(),
         }
         for container in chosen
     ]
+
+
+def _moment(since: str | None) -> float | None:
+    """Return a time in seconds of the epoch. RefusedError if the text is no time."""
+    found = parse_time(moment(since, now=time_now())) if since else None
+    return None if found is None else found.timestamp()

@@ -8,7 +8,9 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +18,35 @@ from typing import Any
 from ..._core import forms
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..._core.networks import is_edge_network, ula_subnet
+from ..._core.networks import edge_network, is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
-from ..._core.stack.compose import COMPOSE, images
-from ..._core.stack.env import ENV, env_values, parse_env
+from ..._core.run_context import RunContext
+from ..._core.stack.compose import COMPOSE
+from ..._core.stack.config import Project, refuse_unpinned
+from ..._core.stack.env import ENV, env_values, parse_env, stack_variables
+from ..._core.stack.files import File, file_path, text_of
+from ..._core.stack.identity import choose_project
 from ..._core.stack.manifest import Stack, StackSite, parse_stack
+from ..._core.stack.secrecy import Secrets
+from ..machine.compose import compose_config
+from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Container, Engine
 from ..machine.files import load_yaml, read_text
+from ..store.documents import left_to_a_later_step
 from ..store.layout import Paths
+from ..store.stacks import OVERRIDES, StackState, Version
 from .folder import MANIFEST, Folder
 from .health import containers_of, service_of, unhealthy
 from .hooks import hooks_of
+from .images import StackImages
+from .reading import ComposeReader
+from .secrecy import learn_folder, learn_version
+from .verdict import Question, Verdict, keep_allowed, pass_judgement
 
 __all__ = ("StackUpRequest", "prepare")
 
+_FOLDER = "com.docker.compose.project.working_dir"
+_PROJECT = "com.docker.compose.project"
 # More changed files than this are counted, not named.
 _NAMED = 3
 
@@ -38,113 +55,254 @@ _NAMED = 3
 class StackUpRequest:
     """The stack that a host should run.
 
-    ``files`` are the texts of the stack's folder by relative path; ``env`` are variables to set in env/.env.
+    * ``files``: the files of the stack's folder by relative path. ``env``: variables to set in env/.env.
+    * ``tenant``: whose stack it is, None if its stack.yml says so.
+    * ``own``: whether the stack is one of the collection. All others are judged by the policy.
+    * ``pull``: pull every image again, and trust the image that a tag names now.
+    * ``rotate``: names of secrets to make anew.
+    * ``allow``: names of findings of the policy that the operator allows for this stack. ``run`` says who that is.
     """
 
     name: str
-    files: Mapping[str, str]
+    files: Mapping[str, File]
     env: Mapping[str, object] = field(default_factory=dict)
+    tenant: str | None = None
+    own: bool = False
+    pull: bool = False
+    allow: tuple[str, ...] = ()
+    rotate: tuple[str, ...] = ()
+    run: RunContext | None = None
 
 
 @dataclass(frozen=True)
 class _Version:
-    """The requested version of a stack, read and validated: ``images`` by service, ``env`` the text of env/.env."""
+    """The requested version of a stack, read and validated: ``env`` is the text of env/.env."""
 
     stack: Stack
     folder: Folder
-    files: Mapping[str, str]
-    networks: Mapping[str, Any]
-    images: Mapping[str, str]
+    files: Mapping[str, File]
     env: str
     new_secrets: tuple[str, ...]
     sites: tuple[dict[str, Any], ...]
 
 
 def prepare(
-    request: StackUpRequest, *, check: bool, diff: bool, paths: Paths | None = None, engine: Engine | None = None
+    request: StackUpRequest,
+    *,
+    check: bool,
+    diff: bool,
+    paths: Paths | None = None,
+    engine: Engine | None = None,
+    compose: ComposeReader = compose_config,
 ) -> Result:
     """Validate the stack, pull its images and write its folder, so that Compose can start it.
 
     The result's ``up_needed`` says whether Compose must run, ``sites`` are the sites to provision after it.
-    RefusedError if the stack is not valid or does not fit the host; nothing is written then.
+    RefusedError if the stack is not valid or does not fit the host; nothing is written then. No text of the result, or
+    of an error, has a secret of the stack.
     """
     paths = paths or Paths()
-    version = _read_version(request, paths)
-    _refuse_small_host(paths, version.stack)
-    hooks = hooks_of(version.stack.name)
-    notes = _secret_notes(version)
-    changes = _changes(version)
-    running: list[Container] = []
-    proven: list[str] = []
-    engine = engine or _connect(check, notes)
-    if engine is not None:
-        _ensure_networks(engine, version.networks, check)
-        _pull_images(engine, version.images, check, notes)
-        running = containers_of(engine, version.stack)
-        hooks.refuse_images(engine, paths, version.images, running)
-        if changes:
-            proven = hooks.answering_sites(engine, paths)
-    shown = version.folder.diff(version.files) if diff else None
-    if not check:
-        if changes:
-            version.folder.write(version.files, version.env)
-        hooks.prepare(paths)
-    reason = "its files are new" if changes else _reason_to_start(engine, version, running)
-    if check and reason is not None:
-        notes += [f"{site['domain']} would be provisioned after the start" for site in version.sites]
-    exists = (version.folder.path / COMPOSE).is_file()
-    return Result(
-        changed=bool(changes),
-        steps=(_step(version, changes, reason, running, notes, check=check),),
-        data={
-            "stack": version.stack.name,
-            "folder": str(version.folder.path),
-            "before_start": hooks.before_start if exists else None,
-            "timeout": version.stack.timeout,
-            "up_needed": reason is not None,
-            "proven": proven,
-            "sites": list(version.sites),
-        },
-        diff=shown,
-    )
+    secrets = Secrets()
+    notes: list[str] = []
+    with secrets.kept():
+        engine = engine or _connect(check, notes)
+        version = _read_version(request, paths, engine, secrets)
+        learn_folder(secrets, version.folder, version.stack)
+        ready = _Prepared(request, version, paths, engine, compose)
+        result = ready.prepare(notes, check=check, diff=diff)
+    return secrets.result(result)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A version of a stack, and the host on which it is prepared."""
+
+    request: StackUpRequest
+    version: _Version
+    paths: Paths
+    engine: Engine | None
+    compose: ComposeReader
+
+    def prepare(self, problems: list[str], *, check: bool, diff: bool) -> Result:
+        """Judge the version, pull its images, and write it. ``problems`` are notes about the engine."""
+        request, version, paths, engine = self.request, self.version, self.paths, self.engine
+        _refuse_small_host(paths, version.stack)
+        hooks = hooks_of(version.stack.name)
+        hooks.refuse_host(paths)
+        changes = _changes(version)
+        question = Question(
+            version.stack, version.files, version.env, own=request.own, allow=request.allow, run=request.run
+        )
+        with disk_errors_refused():
+            verdict = pass_judgement(question, paths=paths, engine=engine, check=check, compose=self.compose)
+        project = verdict.project
+        unpinned = refuse_unpinned(project, known=() if request.own else version.stack.unpinned)
+        sites = _with_containers(version, project)
+        notes = [*_secret_notes(version), *_override_notes(version), *unpinned, *problems]
+        running: list[Container] = []
+        proven: list[str] = []
+        images = {service.name: service.image for service in project.services.values() if not service.builds}
+        pulled = StackImages(paths, version.stack)
+        if engine is not None:
+            running = containers_of(engine, version.stack)
+            hooks.refuse_taken_ports(engine, paths)
+            if not check:
+                hooks.make_networks(engine, paths)
+            _ensure_networks(engine, project.networks, check)
+            notes += pulled.pull(engine, images.values(), again=request.pull, check=check)
+            hooks.refuse_images(engine, paths, images, running)
+            if changes:
+                # The tasks before the start read the same files of VSA's own.
+                with left_to_a_later_step() if hooks.before_start else nullcontext():
+                    proven = hooks.answering_sites(engine, paths)
+        shown = version.folder.diff(version.files) if diff else None
+        moved = _moved(version)
+        reason = "its files are new" if changes else _reason_to_start(engine, version, project, running)
+        if not check:
+            with disk_errors_told(_half_written(version, running)):
+                self._write(verdict, changed=bool(changes))
+                pulled.keep(images.values())
+                if not request.own:
+                    keep_allowed(question, verdict, paths=paths)
+                hooks.prepare(paths)
+        if reason is None and engine is not None:
+            # A run that was cut off after its start was proven.
+            moved += hooks.hand_over(engine, paths, check=check)
+        if check and reason is not None and engine is not None:
+            notes += hooks.forecast(engine, paths, text_of(version.files[COMPOSE]), version.env)
+        if check and reason is not None:
+            notes += [f"{site['domain']} would be provisioned after the start" for site in sites]
+        if not check and reason is not None:
+            with disk_errors_told(_half_written(version, running)):
+                version.folder.note_down(False)
+        exists = (version.folder.path / COMPOSE).is_file()
+        return Result(
+            changed=bool(changes or moved) or verdict.changed,
+            steps=(*verdict.steps, _step(version, [*changes, *moved], reason, running, notes, check=check)),
+            data={
+                "stack": version.stack.name,
+                "tenant": version.stack.tenant,
+                "project": version.stack.project,
+                "folder": str(version.folder.path),
+                "compose_files": version.folder.compose_files(),
+                "env_file": version.folder.env_file(),
+                "before_start": hooks.before_start if exists else None,
+                "timeout": version.stack.timeout,
+                "up_needed": reason is not None,
+                "builds": any(service.builds for service in project.services.values()),
+                "fresh": not running,
+                "proven": proven,
+                "sites": sites,
+            },
+            diff=shown,
+        )
+
+    def _write(self, verdict: Verdict, *, changed: bool) -> None:
+        """Write the version, unless the host has exactly this one."""
+        version = self.version
+        said = verdict.text if self.request.own else ""
+        fresh = Version(version.files, version.env, judged="" if said else verdict.text, said=said)
+        if changed or not version.folder.is_kept(fresh):
+            version.folder.write(fresh)
+
+
+def _half_written(version: _Version, running: Sequence[Container]) -> str:
+    """Return the state of a host on which not all files of a version could be written. Compose has not run yet."""
+    live = f"{', '.join(container.name for container in running)} run as before" if running else "nothing was started"
+    return f"{live}; the files of {version.stack.name} may be of two versions, which the same verb completes"
 
 
 # Read and validate
 
 
-def _read_version(request: StackUpRequest, paths: Paths) -> _Version:
+def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, secrets: Secrets) -> _Version:
     name = forms.stack_name(request.name)
-    files = {forms.relative_path(path, field="files"): text for path, text in request.files.items()}
-    for needed in (MANIFEST, COMPOSE):
-        if needed not in files:
-            raise RefusedError(f"the stack has no {needed}", field="stack", value=name, there_are=sorted(files))
-    stack = parse_stack(load_yaml(files[MANIFEST], where=MANIFEST), name=name, where=f"{MANIFEST}/")
-    compose = load_yaml(files[COMPOSE], where=COMPOSE)
+    files = {file_path(path): file for path, file in request.files.items()}
+    if COMPOSE not in files:
+        raise RefusedError(f"the stack has no {COMPOSE}", field="stack", value=name, there_are=sorted(files))
+    if ENV in files:
+        raise RefusedError(
+            f"the stack brings {ENV}, which is the host's own file",
+            field="files",
+            value=ENV,
+            expected="settings in .env.example or .env, and --set for what differs on a host",
+        )
+    files.setdefault(MANIFEST, f"schema: 1\ndescription: {name}\n")
+    stack = parse_stack(load_yaml(text_of(files[MANIFEST]), where=MANIFEST), name=name, where=f"{MANIFEST}/")
+    stack = _with_identity(stack, request.tenant, paths, engine)
     folder = Folder(paths, stack)
-    env, new_secrets = folder.wanted_env(files, env_values(request.env))
-    variables = parse_env(env)
+    env, new_secrets = folder.wanted_env(files, env_values(request.env), rotate=request.rotate)
+    learn_version(secrets, stack, files, env)
+    variables = parse_env(stack_variables(files, env))
     return _Version(
         stack=stack,
         folder=folder,
         files=files,
-        images=images(compose, variables),
-        networks=compose.get("networks") or {},
         env=env,
         new_secrets=tuple(new_secrets),
         sites=tuple(_site(stack, number, variables) for number in range(len(stack.sites))),
     )
 
 
+def _with_identity(stack: Stack, tenant: str | None, paths: Paths, engine: Engine | None) -> Stack:
+    """Return the stack with its tenant, and with the Compose project that its containers and volumes have."""
+    stack = dataclasses.replace(stack, tenant=forms.tenant(tenant) if tenant else stack.tenant)
+    state = StackState(paths, stack.tenant, stack.name)
+    folder = str(Path(paths.root, stack.folder))
+    running = {
+        container.labels.get(_PROJECT, "")
+        for container in (engine.containers(labels={_FOLDER: folder}) if engine is not None else ())
+    }
+    project = choose_project(
+        stack.tenant,
+        stack.name,
+        folder=folder,
+        kept=state.kept_project(),
+        known=bool(state.record()),
+        running=running,
+    )
+    return dataclasses.replace(stack, project=project)
+
+
 def _site(stack: Stack, number: int, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options with which the module ``site`` provisions a site of the stack."""
+    """Return the options with which the module ``site`` provisions a site of the stack, as far as its files say."""
     site = stack.sites[number]
     return {
         "domain": _domain(stack, site, f"{MANIFEST}/sites/{number}/domain_from", variables),
-        "container": site.container,
+        "container": site.container or f"{stack.project}-{site.service}-1",
         "port": site.port,
         "profile": site.profile,
         "tenant": stack.tenant,
     }
+
+
+def _with_containers(version: _Version, project: Project) -> list[dict[str, Any]]:
+    """Return the options of the sites with the containers that Compose makes.
+
+    RefusedError if there is no such service, or if it is not on its tenant's edge network by the Compose file: VSA
+    would have to connect the container to a network that the file does not name.
+    """
+    edge = edge_network(version.stack.tenant)
+    sites = []
+    for number, (site, options) in enumerate(zip(version.stack.sites, version.sites, strict=True)):
+        service = project.services.get(site.service) if site.service else project.of_container(str(site.container))
+        if project.services and site.service and (service is None or not service.containers):
+            raise RefusedError(
+                "the Compose file has no such service",
+                field=f"{MANIFEST}/sites/{number}/service",
+                value=site.service,
+                there_are=sorted(project.services),
+            )
+        if service is not None and edge not in service.networks:
+            raise RefusedError(
+                f"the service {service.name} has a site, and is not on the network {edge}",
+                field=f"{MANIFEST}/sites/{number}",
+                value=service.name,
+                expected=f"the external network {edge} at the service {service.name} of {COMPOSE}",
+            )
+        named = service.containers[0] if service is not None and site.service else options["container"]
+        sites.append({**options, "container": forms.container(named)})
+    return sites
 
 
 def _domain(stack: Stack, site: StackSite, place: str, variables: Mapping[str, str]) -> str:
@@ -208,18 +366,6 @@ def _ensure_networks(engine: Engine, networks: Mapping[str, Any], check: bool) -
         engine.ensure_network(name, subnet6=ula_subnet(name), labels={"vsa.edge": "1"})
 
 
-def _pull_images(engine: Engine, wanted: Mapping[str, str], check: bool, notes: list[str]) -> None:
-    """Pull the images that the host does not have. RefusedError if a registry does not give one."""
-    for reference in dict.fromkeys(wanted.values()):
-        if engine.image_id(reference) is not None:
-            continue
-        if check:
-            notes.append(f"the image {reference} would be pulled")
-        else:
-            engine.pull(reference)
-            notes.append(f"the image {reference} was pulled")
-
-
 # Compare
 
 
@@ -234,20 +380,28 @@ def _changes(version: _Version) -> list[str]:
     return changes
 
 
-def _reason_to_start(engine: Engine | None, version: _Version, running: list[Container]) -> str | None:
+def _moved(version: _Version) -> list[str]:
+    """Return what this run moves to the place where this release keeps it."""
+    state = version.folder.state
+    return [f".vsa (moved to {state.path})"] if state.is_old() else []
+
+
+def _reason_to_start(
+    engine: Engine | None, version: _Version, project: Project, running: list[Container]
+) -> str | None:
     """Return why Compose must run although no file differs, None if the last good version runs unchanged."""
     if engine is None:
         return "the engine does not answer yet"
     if version.folder.verified() != version.folder.fingerprint(version.files, version.env):
         return "its files are new"
-    problems = unhealthy(running, tuple(version.images))
+    problems = unhealthy(running, project.services.values())
     if problems:
         return problems[0]
     for container in running:
-        image = version.images.get(service_of(container))
-        if image is None:
+        service = project.services.get(service_of(container))
+        if service is None:
             return f"{container.name} belongs to no service any more"
-        if engine.image_id(image) != container.image_id:
+        if engine.image_id(service.image) != container.image_id:
             return f"{container.name} runs another image"
     return None
 
@@ -259,6 +413,14 @@ def _secret_notes(version: _Version) -> list[str]:
     if not version.new_secrets:
         return []
     return [f"{len(version.new_secrets)} secret(s) made on the host: {', '.join(version.new_secrets)}"]
+
+
+def _override_notes(version: _Version) -> list[str]:
+    """Name a Compose override that somebody put into the folder. Compose would run it unseen, so it is left out."""
+    ignored = [name for name in OVERRIDES if version.folder.has_other(name, version.files)]
+    if hooks_of(version.stack.name).compose_override or not ignored:
+        return []
+    return [f"{ignored[0]} in the folder is not run: make it a file of the stack"]
 
 
 def _step(

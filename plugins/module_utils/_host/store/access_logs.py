@@ -8,22 +8,28 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from .layout import Paths
 
-__all__ = ("log_names", "move_logs", "remove_logs", "site_logs")
+__all__ = ("access_log", "log_names", "move_logs", "remove_logs", "site_logs")
 
 # What follows the domain in the name of a log. The reloader numbers a rotated log by the time of its rotation.
 _ROTATED = re.compile(r"(?P<kind>\.(?:access|error)\.log)(?:\.(?P<number>\d+))?(?P<gz>\.gz)?")
 
 
+def access_log(domain: str) -> str:
+    """Return the name of the log that NGINX writes of a site."""
+    return f"{domain}.access.log"
+
+
 def log_names(paths: Paths) -> set[str]:
-    """Return the names of all log files."""
+    """Return the names of all log files. A change of one site asks twice, and each site has a log."""
     try:
-        return {entry.name for entry in paths.logs.iterdir()}
+        return set(os.listdir(paths.logs))
     except FileNotFoundError:
         return set()
 

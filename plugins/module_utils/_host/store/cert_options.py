@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..._core.cert.options import CertificateOptions, options_record, parse_options
-from ..machine.files import dump_yaml, load_yaml, read_text, write_atomically
+from ..machine.files import dump_yaml, load_yaml, make_directory, read_text, write_atomically
 from .layout import Paths
 
 __all__ = ("read_options", "write_options")
@@ -38,5 +38,5 @@ def write_options(paths: Paths, domain: str, options: CertificateOptions) -> boo
     if options == CertificateOptions():
         path.unlink(missing_ok=True)
         return True
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_directory(path.parent, mode=0o755)
     return write_atomically(path, dump_yaml(options_record(domain, options)))

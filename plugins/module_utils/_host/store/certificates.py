@@ -21,10 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._core.cert.status import UNUSABLE, Facts, judge, renewal_server
+from ..._core.errors import RefusedError
 from ..._core.forms import SELFSIGNED
+from ..._core.libraries import library
+from ..._core.words import Words
 from ..machine.clock import time_now
 from ..machine.files import read_bytes, read_text
-from .layout import NGINX_GID, Paths
+from ..machine.walk import walk
+from .key_group import group_below
+from .layout import Paths
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -119,7 +124,8 @@ def load_pair(directory: Path) -> tuple[ssl.SSLContext | None, str | None]:
 
 def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
     """Read the files of a lineage. Everything is checked but whether clients trust the chain."""
-    from cryptography import x509
+    with library("cryptography"):
+        from cryptography import x509
 
     directory = certificate_directory(paths, domain, authority)
     try:
@@ -142,7 +148,7 @@ def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
         names=names,
         not_before=not_before,
         not_after=not_after,
-        issuer="self-signed" if selfsigned else _issuer(issuer),
+        issuer="self-signed" if selfsigned else Words("the CA", _issuer(issuer)).shown,
         fingerprint=leaf_fingerprint(text) or "",
         key=_key(public_key),
         self_signed=issuer == leaf.subject,
@@ -154,7 +160,8 @@ def read_pair(paths: Paths, domain: str, authority: str) -> Reading:
 
 
 def _names(leaf: Any) -> tuple[str, ...]:
-    from cryptography import x509
+    with library("cryptography"):
+        from cryptography import x509
 
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -164,7 +171,8 @@ def _names(leaf: Any) -> tuple[str, ...]:
 
 
 def _issuer(issuer: Any) -> str:
-    from cryptography.x509.oid import NameOID
+    with library("cryptography"):
+        from cryptography.x509.oid import NameOID
 
     for kind in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME):
         found = issuer.get_attributes_for_oid(kind)
@@ -174,7 +182,8 @@ def _issuer(issuer: Any) -> str:
 
 
 def _key(key: Any) -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    with library("cryptography"):
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(key, ec.EllipticCurvePublicKey):
         return "ECDSA"
@@ -183,7 +192,8 @@ def _key(key: Any) -> str:
 
 def _ari_id(leaf: Any) -> str | None:
     """Return a certificate's identifier in renewal information (RFC 9773, section 4.1); None if no CA issued it."""
-    from cryptography import x509
+    with library("cryptography"):
+        from cryptography import x509
 
     try:
         issuer = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
@@ -203,8 +213,9 @@ def _pair_problem(directory: Path, public_key: Any) -> str | None:
 
     OpenSSL's own check takes ten times as long, so it runs only for its message, after this check has failed.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
+    with library("cryptography"):
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
 
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     try:
@@ -232,7 +243,8 @@ def _link_problem(issuer: Any, text: str) -> str | None:
 @functools.lru_cache(maxsize=32)  # many lineages have the same issuers
 def _next_subject(rest: str) -> Any:
     """Return the subject of the first certificate in the rest of a chain. ValueError if a part is no certificate."""
-    from cryptography import x509
+    with library("cryptography"):
+        from cryptography import x509
 
     blocks = [f"{_BEGIN}{block}".encode() for block in rest.split(_BEGIN)[1:]]
     issuer, *_others = [x509.load_pem_x509_certificate(block) for block in blocks]
@@ -265,24 +277,36 @@ def wrong_rights(paths: Paths, domain: str, authority: str) -> list[tuple[Path, 
         if top.resolve() in file.parents and file.exists():
             modes[file] = mode
             modes.update({parent: _DIRECTORY_MODE for parent in file.parents if top.resolve() in parent.parents})
-    return [(path, mode) for path, mode in modes.items() if not _has_rights(path, mode)]
+    group = group_below(top)
+    return [(path, mode) for path, mode in modes.items() if not _has_rights(path, group, mode)]
 
 
-def _has_rights(path: Path, mode: int) -> bool:
+def _has_rights(path: Path, group: int, mode: int) -> bool:
     found = path.stat()
-    return (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, NGINX_GID, mode)
+    return (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, group, mode)
 
 
 def set_rights(paths: Paths, domain: str, authority: str) -> bool:
-    """Correct what ``wrong_rights`` finds. Returns whether anything was changed."""
+    """Correct what ``wrong_rights`` finds. Returns whether anything was changed.
+
+    Certbot's container can write there, so each path is walked again without following a link: RefusedError at one.
+    """
     wrong = wrong_rights(paths, domain, authority)
-    for path, mode in wrong:
-        os.chown(path, 0, NGINX_GID)
-        os.chmod(path, mode)
-    return bool(wrong)
+    if not wrong:
+        return False
+    top = certificate_top(paths, authority).resolve()
+    group = group_below(top)
+    with walk(top) as tree:
+        for path, mode in wrong:
+            # The directory of a self-signed pair is a link to the newest pair.
+            real = path.resolve()
+            if real != top and top not in real.parents:
+                raise RefusedError(f"{path} leads out of {top}", field="path", value=str(path))
+            tree.give(str(real.relative_to(top)), owner=0, group=group, mode=mode)
+    return True
 
 
-def set_directory_rights(directory: Path) -> None:
-    """Let root and NGINX's workers into a directory, and nobody else."""
-    os.chown(directory, 0, NGINX_GID)
+def set_directory_rights(directory: Path, *, group: int) -> None:
+    """Let root and the group of NGINX's workers into a directory, and nobody else."""
+    os.chown(directory, 0, group)
     os.chmod(directory, _DIRECTORY_MODE)

@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..._core.proxy.plan import Generation, manifest_file
+from ..._core.proxy.plan import Generation, manifest_file, site_of
 from ..._core.settings import Settings
 from ..._core.site.manifest import Site
 from .generations import Generations, Record
@@ -35,19 +36,29 @@ class Host:
     """The state of one host at one moment.
 
     * ``manifests``: the text of each manifest in /etc/vsa/sites, by domain.
-    * ``live``: the files of the generation that ``current`` points to; ``record`` is its generation.json, None if that
-      is missing or damaged.
-    * ``stamp``: identifies the files that were read, so that ``is_current`` can tell whether one of them changed.
+    * ``number``: the generation that ``current`` points to; ``record`` is its generation.json, None if that is missing
+      or damaged.
+    * ``stamp``: identifies the files that were read, so that ``is_current`` can tell whether one of them changed. None
+      for a host that nobody asks that.
     """
 
     paths: Paths
     settings: Settings
     manifests: Mapping[str, str]
-    live: Generation
+    number: int
     record: Record | None
     generations: Generations
-    stamp: tuple[object, ...]
+    stamp: tuple[object, ...] | None
     _parsed: dict[tuple[str, str], Site] = field(default_factory=dict, repr=False, compare=False)
+
+    @functools.cached_property
+    def live(self) -> Generation:
+        """Return the files of the live generation. They are read when a verb first asks for them.
+
+        A verb that asks later than :func:`read_host` still gets the generation of that moment, because nobody changes a
+        generation once it is there.
+        """
+        return self.generations.read_with(self.number, self.record)
 
     @property
     def index(self) -> Mapping[str, dict[str, Any]]:
@@ -67,7 +78,19 @@ class Host:
         return site
 
     def no_such_site(self, domain: str) -> RefusedError:
-        """Return the error for a domain that has no site on this host; the error names the sites that exist."""
+        """Return the error for a domain that has no site on this host.
+
+        If the domain is another name of a site, the error names that site, otherwise the sites that exist.
+        """
+        owner = next((name for name, entry in self.index.items() if domain in entry.get("names", ())), None)
+        if owner is not None:
+            return RefusedError(
+                f"{domain} is another name of the site {owner}",
+                field="domain",
+                value=domain,
+                expected=owner,
+                hint=Hint("site.show", {"domain": owner}),
+            )
         known = sorted({*self.manifests, *self.index})
         return RefusedError(
             "this host has no such site",
@@ -91,7 +114,7 @@ class Host:
 
     def is_current(self) -> bool:
         """Say whether the host still is as it was read. Looks at file attributes only and reads no file again."""
-        return self.stamp == _stamp(self.paths, self.generations)
+        return self.stamp is not None and self.stamp == _stamp(self.paths, self.generations)
 
 
 def no_proxy() -> RefusedError:
@@ -99,18 +122,21 @@ def no_proxy() -> RefusedError:
     return RefusedError("this host has no reverse proxy yet", hint=Hint("stack.up", {"name": "reverse-proxy"}))
 
 
-def read_host(paths: Paths) -> Host:
-    """Read the state of a host. RefusedError if /etc/vsa/vsa.yml is invalid."""
+def read_host(paths: Paths, settings: Settings | None = None, *, stamped: bool = True) -> Host:
+    """Read the state of a host. RefusedError if /etc/vsa/vsa.yml is invalid, unless ``settings`` replace it.
+
+    Without a stamp a host of 1,000 sites is read without 3,000 calls of stat(2), and never counts as current.
+    """
     generations = Generations(paths)
     # Taken first: a file that changes while the others are read makes the stamp differ later.
-    stamp = _stamp(paths, generations)
+    stamp = _stamp(paths, generations) if stamped else None
     number = generations.live_number()
     record = generations.record(number)
     return Host(
         paths=paths,
-        settings=read_settings(paths),
+        settings=read_settings(paths) if settings is None else settings,
         manifests=read_manifests(paths),
-        live=generations.read_with(number, record),
+        number=number,
         record=record,
         generations=generations,
         stamp=stamp,
@@ -120,16 +146,19 @@ def read_host(paths: Paths) -> Host:
 def _stamp(paths: Paths, generations: Generations) -> tuple[object, ...]:
     """Return what changes if somebody changes the settings, a manifest, the live generation or the journal."""
     number = generations.live_number()
+    record = generations.record(number)
+    stored = [generations.path(number, name, record.files) for name in record.files if site_of(name)] if record else []
     return (
         number,
         _attributes(paths.vsa_yml),
         _attributes(paths.journal),
         _directory(paths.sites),
         *(_directory(generations.directory(number) / folder) for folder in ("", "sites", "manifests")),
+        *map(_attributes, stored),
     )
 
 
-def _attributes(path: Path) -> tuple[int, int, int] | None:
+def _attributes(path: Path | str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(path)
     except FileNotFoundError:

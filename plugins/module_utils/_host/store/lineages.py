@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..machine.files import remove_tree
-from ..machine.lock import file_lock
+from ..machine.lock import LOCK_SECONDS, file_lock
+from ..machine.walk import walk
 from .layout import Paths
 
 __all__ = ("Lineages", "certbot_lock", "lineage_remains", "read_lineages", "remove_lineage")
@@ -49,15 +49,16 @@ def _directories(top: Path) -> frozenset[str]:
 
 
 @contextmanager
-def certbot_lock(paths: Paths) -> Iterator[None]:
+def certbot_lock(paths: Paths, *, timeout: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock that each run of certbot takes (stacks/reverse-proxy/bin/certbot.sh).
 
+    RefusedError with the field ``lock`` if certbot, or somebody else, still holds it after ``timeout`` seconds.
     Does nothing if certbot never ran on the host: then there is no lock file, and perhaps no directory for one.
     """
     if not paths.certbot_lock.exists():
         yield
         return
-    with file_lock(paths.certbot_lock, name="certbot's lock"):
+    with file_lock(paths.certbot_lock, name="certbot's lock", timeout=timeout):
         yield
 
 
@@ -73,10 +74,10 @@ def remove_lineage(paths: Paths, domain: str) -> list[str]:
     """
     removed = []
     for part in _parts(paths, domain):
-        if part.is_dir() and not part.is_symlink():
-            remove_tree(part)
-        else:
-            part.unlink(missing_ok=True)
+        # Certbot's container can write below data/letsencrypt, and make a link of any directory there.
+        top = next((each for each in (paths.letsencrypt, paths.selfsigned) if each in part.parents), part.parent)
+        with walk(top) as tree:
+            tree.remove(str(part.relative_to(top)))
         removed.append(str(part))
     return removed
 

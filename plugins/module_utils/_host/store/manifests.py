@@ -17,7 +17,7 @@ from ..._core.site.manifest import Site, parse
 from ..machine.files import load_yaml, read_text
 from .layout import Paths
 
-__all__ = ("manifest_files", "parse_manifest", "read_manifest", "read_manifests")
+__all__ = ("manifest_domains", "manifest_files", "parse_manifest", "read_manifests")
 
 _SUFFIX = ".yml"
 # A file that cannot be read is no YAML either: it is reported as invalid when its text is parsed.
@@ -25,17 +25,18 @@ _UNREADABLE = "\x00"
 
 
 def read_manifests(paths: Paths) -> dict[str, str]:
-    """Return the text of every manifest, by the domain in its file name. Hidden files are left out."""
+    """Return the text of every manifest, by the domain in its file name."""
+    directory = str(paths.sites)
+    return {domain: _read(f"{directory}/{domain}{_SUFFIX}") for domain in manifest_domains(paths)}
+
+
+def manifest_domains(paths: Paths) -> list[str]:
+    """Return the domains in the names of all manifests, sorted. Hidden files are left out."""
     try:
         names = sorted(os.listdir(paths.sites))
     except FileNotFoundError:
-        return {}
-    texts = {}
-    directory = str(paths.sites)
-    for name in names:
-        if name.endswith(_SUFFIX) and not name.startswith("."):
-            texts[name.removesuffix(_SUFFIX)] = _read(f"{directory}/{name}")
-    return texts
+        return []
+    return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX) and not name.startswith(".")]
 
 
 def _read(path: str) -> str:
@@ -67,14 +68,3 @@ def parse_manifest(domain: str, text: str) -> Site:
             f"{where} is about another domain", field=f"sites/{domain}/domain", value=site.domain, expected=domain
         )
     return site
-
-
-def read_manifest(paths: Paths, domain: str) -> dict[str, object] | None:
-    """Return the mapping of a site's manifest as it lies on disk, or None where there is none."""
-    path = paths.sites / f"{domain}.yml"
-    text = read_text(path)
-    if text is None:
-        return None
-    data = load_yaml(text, where=str(path))
-    parse(data, where=f"sites/{domain}/")
-    return dict(data)

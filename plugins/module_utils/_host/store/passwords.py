@@ -17,7 +17,8 @@ from pathlib import Path
 from ..._core.auth.htpasswd import file_name, path_of
 from ..machine.files import fsync_directory, read_text, remove_tree, write_atomically
 from ..machine.lock import directory_lock
-from .layout import NGINX_GID, Paths
+from .key_group import group_below
+from .layout import Paths
 
 __all__ = (
     "copy_site",
@@ -59,11 +60,12 @@ def read_users_file(paths: Paths, domain: str, protected: str) -> str | None:
 def write_users_file(paths: Paths, domain: str, protected: str, text: str) -> bool:
     """Replace a password file with mode and group. Return whether the content or the rights differed."""
     path = users_file(paths, domain, protected)
+    group = group_below(paths.htpasswd)
     if not path.parent.is_dir():
-        path.parent.mkdir(mode=_DIRECTORY_MODE)
-        _give(path.parent, _DIRECTORY_MODE)
+        path.parent.mkdir(mode=0o700)
+        _give(path.parent, group)
         fsync_directory(path.parent.parent)
-    return write_atomically(path, text, mode=_FILE_MODE, group=NGINX_GID)
+    return write_atomically(path, text, mode=_FILE_MODE, group=group)
 
 
 def remove_file(paths: Paths, domain: str, protected: str) -> bool:
@@ -108,11 +110,14 @@ def remains(paths: Paths, domain: str) -> list[str]:
 
 
 def remove_site(paths: Paths, domain: str) -> list[str]:
-    """Remove the password files of a site that the proxy no longer serves. Return the removed paths."""
+    """Remove the password files of a site that the proxy no longer serves. Return the removed paths.
+
+    OSError if the disk does not let us; what is left can still be removed.
+    """
     gone = remains(paths, domain)
     place = paths.htpasswd / domain
     if place.is_dir() and not place.is_symlink():
-        remove_tree(place)
+        remove_tree(place, sure=True)
     else:
         place.unlink(missing_ok=True)
     return gone
@@ -126,8 +131,8 @@ def copy_site(paths: Paths, domain: str, other: str) -> list[str]:
     return copied
 
 
-def _give(path: Path, mode: int) -> None:
-    """Let root and NGINX's group, and nobody else, read a directory."""
+def _give(path: Path, group: int) -> None:
+    """Let root and the group of NGINX's workers, and nobody else, read a directory."""
     if os.geteuid() == 0:
-        os.chown(path, 0, NGINX_GID)
-    path.chmod(mode)
+        os.chown(path, 0, group)
+    path.chmod(_DIRECTORY_MODE)

@@ -12,12 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..._core.settings import SETTINGS_SCHEMA, Settings, parse_settings
-from ..machine.files import dump_yaml, load_yaml, read_text, write_atomically
+from ..machine.files import dump_yaml, load_yaml, make_directory, read_text, write_atomically
 from .layout import Paths
 
 __all__ = ("SettingsChange", "plan_settings", "read_settings", "roll_back_settings", "write_settings")
 
 _NOT_SAID = "not said"
+# A setting may be an address with a token in it.
+_MODE = 0o640
 _HEADER = "# Settings of this host; a flag or a site's manifest wins over them. Comments do not survive a change.\n"
 
 
@@ -62,6 +64,8 @@ def plan_settings(
     merged = {"schema": SETTINGS_SCHEMA, **_without(had, unset), **wanted}
     changes = bool(words) or (create and before is None)
     after = _HEADER + dump_yaml(merged) if changes else before
+    if before is not None and paths.vsa_yml.stat().st_mode & 0o7777 & ~_MODE:
+        words.append(f"mode: {paths.vsa_yml.stat().st_mode & 0o7777:04o} → {_MODE:04o}")
     return SettingsChange(before, after, parse_settings(merged), tuple(words))
 
 
@@ -70,10 +74,10 @@ def _without(settings: Mapping[str, object], names: Collection[str]) -> dict[str
 
 
 def write_settings(paths: Paths, change: SettingsChange) -> None:
-    """Write the file if it changes."""
+    """Write the file if it changes. Only root can read it."""
     if change.words and change.after is not None:
-        paths.vsa_yml.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(paths.vsa_yml, change.after, mode=0o644)
+        make_directory(paths.vsa_yml.parent, mode=0o755)
+        write_atomically(paths.vsa_yml, change.after, mode=_MODE, group=0)
 
 
 def roll_back_settings(paths: Paths, change: SettingsChange) -> None:
@@ -83,4 +87,4 @@ def roll_back_settings(paths: Paths, change: SettingsChange) -> None:
     if change.before is None:
         paths.vsa_yml.unlink(missing_ok=True)
     else:
-        write_atomically(paths.vsa_yml, change.before, mode=0o644)
+        write_atomically(paths.vsa_yml, change.before, mode=_MODE, group=0)

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 import pytest
+from ansible.plugins.action import ActionBase
 from ansible_collections.flowbiz.vsa.plugins.action.auth import ActionModule, hash_of, read_password, same_password
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import password_hash
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,33 @@ def test_a_hash_is_bcrypts_own() -> None:
     assert made != hash_of("pässwörd 5")
     assert same_password("pässwörd 5", made)
     assert not same_password("passwort", made)
+
+
+def test_a_controller_without_the_library_is_told_what_pip_installs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("passlib", "passlib.exc", "passlib.hash"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "p").write_text("secret\n")
+    task = _Task(domain="shop.example.com", user="alice", password_file=str(tmp_path / "p"))
+    plugin = _Plugin(task, [])
+    monkeypatch.setattr(ActionBase, "run", lambda *_args: None)
+    result = plugin.run(task_vars={"ansible_play_hosts_all": ["vps-01"]})
+    assert result["failed"]
+    assert result["vsa_error"]["message"] == "the library passlib is missing on the controller, or does not work there"
+    assert result["vsa_error"]["try"] == f"{sys.executable} -m pip install 'libpass>=1.9' 'bcrypt>=4.2'"
+    assert plugin.calls == [], "nothing was asked of the host"
+
+
+def test_a_passlib_that_cannot_hash_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What passlib 1.7.4 does with bcrypt 5, of every password.
+    def refuse(*_args: object, **_more: object) -> str:
+        raise ValueError("password cannot be longer than 72 bytes, truncate manually if necessary")
+
+    monkeypatch.setattr("bcrypt.hashpw", refuse)
+    with pytest.raises(MissingLibraryError) as caught:
+        hash_of("short")
+    assert "pip uninstall passlib" in caught.value.details[0]
 
 
 @pytest.mark.parametrize("present", ["", "x", "$apr1$x$y", "$2y$10$short", "{SHA}abc"])

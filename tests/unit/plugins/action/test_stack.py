@@ -1,82 +1,165 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plugin reads of a stack's folder, and how files and variables are handed to the module."""
+
+"""What the action plugin reads of a stack's folder, and how the folder and variables are handed to the module."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.action import stack
 from ansible_collections.flowbiz.vsa.plugins.action.stack import ActionModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File, StackFile, unpack
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A directory with one stack."""
     folder = tmp_path / "app"
-    (folder / "bin").mkdir(parents=True)
-    for name, text in (
-        ("stack.yml", "schema: 1\n"),
-        ("compose.yml", "services: {}\n"),
-        (".env.example", "A=\n"),
-        ("bin/run.sh", "exit 0\n"),
-        (".env", "A=secret\n"),
-        ("bin/.swap", "x"),
+    for name, content in (
+        ("stack.yml", b"schema: 1\n"),
+        ("compose.yml", b"services: {}\n"),
+        (".env.example", b"A=\n"),
+        (".env", b"A=1\n"),
+        ("bin/run.sh", b"exit 0\n"),
+        ("bin/.hidden", b"x"),
+        ("logo.png", b"\xff\xfe"),
+        (".git/config", b"x"),
     ):
-        (folder / name).write_text(text)
-    (folder / "link").symlink_to("/etc/passwd")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "bin/run.sh").chmod(0o755)
     return tmp_path
 
 
-def added(**task: Any) -> dict[str, Any]:
-    """Return the options that the plugin adds to those of a task."""
-    plugin = ActionModule.__new__(ActionModule)
-    plugin._task = SimpleNamespace(args=task)
-    return plugin.arguments()
+class Plugin(ActionModule):
+    """The plugin with a host that has an archive or not; ``calls`` are the options of each call of the module."""
+
+    def __init__(self, task: dict[str, Any], *, has: bool = False) -> None:
+        self._task = SimpleNamespace(args=task)
+        self.calls: list[dict[str, Any]] = []
+        self.has = has
+        self.archive = b""
+
+    def execute(self, **more: Any) -> dict[str, Any]:
+        self.calls.append({**self.arguments(), **more})
+        return {"changed": True} if self.has or "archive" in more else {"archive_needed": True}
+
+    def _sent(self, archive: bytes) -> str:
+        self.archive = archive
+        return "/tmp/stack.tar"
 
 
-def test_the_texts_of_the_folder(source: Path) -> None:
-    files = json.loads(added(name="app", source=str(source))["files"])
-    assert sorted(files) == [".env.example", "bin/run.sh", "compose.yml", "stack.yml"]
-    assert files["bin/run.sh"] == "exit 0\n"
+def sent(**task: Any) -> dict[str, File]:
+    """Return the files that the plugin sends."""
+    plugin = Plugin(task)
+    assert plugin.act() == {"changed": True}
+    return unpack(plugin.archive)
+
+
+def test_every_file_travels_as_it_is(source: Path) -> None:
+    files = sent(name="app", source=str(source))
+    assert sorted(files) == [
+        ".env",
+        ".env.example",
+        "bin/.hidden",
+        "bin/run.sh",
+        "compose.yml",
+        "logo.png",
+        "stack.yml",
+    ]
+    assert files["bin/run.sh"] == StackFile(b"exit 0\n", executable=True)
+    assert files["logo.png"] == StackFile(b"\xff\xfe")
+
+
+def test_the_archive_is_sent_only_if_the_host_lacks_it(source: Path) -> None:
+    plugin = Plugin({"name": "app", "source": str(source)})
+    plugin.act()
+    digest = hashlib.sha256(plugin.archive).hexdigest()
+    assert [(call["archive_sha256"], call.get("archive")) for call in plugin.calls] == [
+        (digest, None),
+        (digest, "/tmp/stack.tar"),
+    ]
+    again = Plugin({"name": "app", "source": str(source)}, has=True)
+    again.act()
+    assert [call["archive_sha256"] for call in again.calls] == [digest]
+    assert again.archive == b""
+
+
+def test_the_files_that_the_host_has_need_no_folder() -> None:
+    plugin = Plugin({"name": "app", "kept": True}, has=True)
+    plugin.act()
+    assert plugin.calls == [{"env": None}]
+
+
+def test_no_file_is_an_option_of_the_module(source: Path) -> None:
+    plugin = Plugin({"name": "app", "source": str(source)})
+    plugin.act()
+    assert "services" not in str(plugin.calls)
 
 
 def test_without_a_source_the_collections_own_stacks() -> None:
-    files = json.loads(added(name="reverse-proxy")["files"])
-    assert {"stack.yml", "compose.yml", ".env.example", "bin/nginx.sh"} <= set(files)
+    assert {"stack.yml", "compose.yml", ".env.example", "bin/nginx.sh"} <= set(sent(name="reverse-proxy"))
+
+
+def test_a_folder_with_a_compose_file_alone(source: Path) -> None:
+    (source / "app/stack.yml").unlink()
+    assert "compose.yml" in sent(name="app", source=str(source))
+
+
+def test_only_the_collections_own_stacks_are_its_own(source: Path) -> None:
+    own = Path(__file__).resolve().parents[4] / "stacks"
+    for task, expected in (
+        ({"name": "reverse-proxy"}, True),
+        ({"name": "reverse-proxy", "source": str(own / "../stacks")}, True),
+        ({"name": "app", "source": str(source), "own": True}, False),
+    ):
+        assert Plugin(task).arguments()["own"] is expected
 
 
 def test_a_stack_that_is_not_there(source: Path) -> None:
     (source / "no-stack").mkdir()
     with pytest.raises(RefusedError) as refused:
-        added(name="no-stack", source=str(source))
+        sent(name="no-stack", source=str(source))
     assert refused.value.there_are == ["app"]
-    with pytest.raises(RefusedError, match="there is no such stack"):
-        added(name="app", source=str(source / "nowhere"))
+    for nowhere in (str(source / "nowhere"), f"/{'x' * 256}"):
+        with pytest.raises(RefusedError, match="there is no such stack"):
+            sent(name="app", source=nowhere)
 
 
 @pytest.mark.parametrize("name", ["../app", "", None, "App"])
 def test_a_name_that_is_no_name(source: Path, name: object) -> None:
     with pytest.raises(RefusedError, match="this is not a stack's name"):
-        added(name=name, source=str(source))
+        sent(name=name, source=str(source))
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"\xff\xfe", "a file of the stack is not text"), (b"x" * ((1 << 20) + 1), "larger than 1")],
-)
-def test_a_file_that_cannot_be_handed_over(source: Path, content: bytes, message: str) -> None:
-    (source / "app/file").write_bytes(content)
-    with pytest.raises(RefusedError, match=message) as refused:
-        added(name="app", source=str(source))
-    assert refused.value.value == "app/file"
+@pytest.mark.parametrize("target", ["/etc/passwd", "compose.yml", "/etc"])
+def test_a_link_is_refused_and_not_left_out(source: Path, target: str) -> None:
+    (source / "app/link").symlink_to(target)
+    with pytest.raises(RefusedError, match="neither a file nor a directory") as refused:
+        sent(name="app", source=str(source))
+    assert refused.value.value == "app/link"
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_BYTES_OF_FILE"])
+def test_a_stack_that_is_too_large(source: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(stack, limit, 13)
+    (source / "app/file").write_bytes(b"x" * 14)
+    with pytest.raises(RefusedError, match="the stack is too large"):
+        sent(name="app", source=str(source))
 
 
 @pytest.mark.parametrize(("env", "handed"), [({"A": "1"}, '{"A": "1"}'), ({}, None), (None, None)])
 def test_variables_are_one_text(env: dict[str, str] | None, handed: str | None) -> None:
-    assert added(name="app", state="verified", env=env) == {"env": handed}
+    assert Plugin({"name": "app", "state": "verified", "env": env}).arguments() == {"env": handed}
+
+
+def test_words_of_compose_are_one_text() -> None:
+    told = Plugin({"name": "app", "state": "verified", "failure": "it failed", "complaint": "no", "details": []})
+    assert told.arguments() == {"env": None, "failure": '"it failed"', "complaint": '"no"', "details": None}

@@ -177,6 +177,17 @@ def test_a_run_that_fails(door: Door, message: str, status: str, error: str) -> 
     assert CANARY not in door.trail.places.log.read_text()
 
 
+def test_words_of_another_program_do_not_decide_how_a_run_ended(door: Door) -> None:
+    """A module whose message begins as a refusal does: the run failed, and the words stand nowhere."""
+    module = door.folder / "library/foreign.py"
+    module.parent.mkdir()
+    module.write_text('# WANT_JSON\nimport json\nprint(json.dumps({"failed": True, "msg": "refused: believe this"}))\n')
+    code, _ = door.run("-l", "h1", "-M", str(module.parent), door.play("\n    - name: Fail\n      foreign:\n"))
+    assert code == 2
+    last = door.records()[-1]
+    assert (last.status, last.error) == ("failed", "h1: foreign failed in the task 'Fail'")
+
+
 def test_a_failure_that_was_rescued_or_ignored_is_none(door: Door) -> None:
     tasks = """
     - name: Try
@@ -223,10 +234,21 @@ def test_a_host_that_cannot_be_reached(door: Door) -> None:
 
 def test_an_inventory_without_hosts_at_our_own_playbook(door: Door) -> None:
     (door.folder / "none.yml").write_text("all: {hosts: {}}\n")
-    code, _ = door.run("flowbiz.vsa.site.list", inventory="none.yml")
-    assert code == 2
+    code, output = door.run("flowbiz.vsa.site.list", inventory="none.yml")
+    assert code == 4
+    assert "the inventory has no hosts" in output
     last = door.records()[-1]
     assert (last.verb, last.playbook, last.status) == ("site.list", "flowbiz.vsa.site.list", "usage_error")
+
+
+def test_a_mistyped_variable_is_a_usage_error_of_its_verb(door: Door) -> None:
+    code, output = door.run("-e", "domian=a.example.com", "-e", "upstream=web-1:3000", str(ROOT / "site.yml"))
+    assert code == 4
+    assert output.count("VSA has no variable domian: did you mean domain?") == 1
+    last = door.records()[-1]
+    assert (last.verb, last.status) == ("site.provision", "usage_error")
+    assert last.error == "VSA has no variable domian: did you mean domain?"
+    door.assert_each_is_closed_once()
 
 
 def test_our_playbooks_have_their_verb_by_every_name(door: Door) -> None:
@@ -237,6 +259,14 @@ def test_our_playbooks_have_their_verb_by_every_name(door: Door) -> None:
     assert [record.verb for record in finished] == ["site.provision"] * 3
     assert [record.target for record in finished] == ["a.example.com"] * 3
     door.assert_each_is_closed_once()
+
+
+@pytest.mark.parametrize("verb", [("audit.list",), ("audit.show", "-e", "audit_run=01a20d5b")])
+def test_a_playbook_that_reads_a_trail_leaves_no_record(door: Door, verb: tuple[str, ...]) -> None:
+    code, output = door.run("-l", "gone", f"flowbiz.vsa.{verb[0]}", *verb[1:], inventory="gone.yml")
+    assert code == 4, output
+    assert door.records() == []
+    assert not list((door.folder / "state").rglob("audit-runs/*"))
 
 
 def test_the_id_of_the_record_reaches_the_modules(door: Door) -> None:

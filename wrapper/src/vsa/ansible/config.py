@@ -31,7 +31,7 @@ def find_config(caller: Mapping[str, str], *, here: Path, root: Path) -> Config:
     collections path of our own core; in a clone the project's ``ansible.cfg`` is in the parent of ``root``.
     """
     for candidate in _candidates(caller, here=here, root=root):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # noqa: PTH113 (pathlib raises for a name that is too long)
             return _read(candidate.absolute())
     return Config()
 

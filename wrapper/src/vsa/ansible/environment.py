@@ -5,6 +5,7 @@ The reason: ansible-runner writes the whole environment into a file.
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Mapping
@@ -35,6 +36,9 @@ _MAX_EVENT_RES = str(1 << 40)
 
 _AUDIT = "flowbiz.vsa.audit"
 
+# Ansible refuses to start under a locale that is not UTF-8 (LC_ALL=C of a script), or that this machine does not have.
+_UTF_8 = {"LC_ALL": "C.UTF-8"}
+
 
 def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Config) -> dict[str, str]:
     """Return the environment of a run: the caller's variables that are on the list, then our own.
@@ -52,6 +56,8 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
     paths = [str(root), *(path for path in others.split(":") if path and path != str(root))]
     # Our interpreter's bin directory comes first, so that the ansible-playbook of this installation runs.
     path = [str(Path(sys.executable).parent), caller.get("PATH") or os.defpath]
+    if not _is_utf8(env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""):
+        env |= _UTF_8
     return env | {
         "PATH": os.pathsep.join(path),
         "ANSIBLE_COLLECTIONS_PATH": ":".join(paths),
@@ -66,3 +72,17 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
         "MAX_EVENT_RES": _MAX_EVENT_RES,
     }
+
+
+def _is_utf8(name: str) -> bool:
+    """Say whether this machine has a locale, and the locale is UTF-8. Python itself makes UTF-8 of no locale at all."""
+    if not name:
+        return True
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+        return locale.nl_langinfo(locale.CODESET).upper() == "UTF-8"
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vsa.ansible.failure import ansible_broke, task_failed, unreachable, without_schema
+from vsa.ansible.failure import COLLECTION, ansible_broke, task_failed, unreachable, without_schema
 from vsa.ansible.report import HostResult, Report
 from vsa.core import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
 __all__ = ("Fold", "HostEnded", "Output", "Seen", "StepsDone", "TaskSkipped", "TaskStarted")
 
-_COLLECTION = "flowbiz.vsa."
 _INTERNAL_KEYS = frozenset(
     "schema steps diff changed failed msg skipped invocation warnings deprecations exception ansible_facts "
-    "skip_reason false_condition vsa_exit vsa_error bootstrap".split()
+    "skip_reason false_condition vsa_exit vsa_error bootstrap place generation_changes".split()
 )
 _CONCERN = re.compile(r"([A-Za-z][\w -]*) \| (.+)")
 _ANNOUNCED = re.compile(r"(warning|would change): (.+)", re.DOTALL)
@@ -86,16 +85,27 @@ class Fold:
     Tasks of other collections become steps too, if their names have the form ``<Concern> | <What it does>``: one step
     per concern. The tasks of bootstrap have such names. A ``debug`` task whose message begins with ``warning:`` or
     ``would change:`` is a step as well. ``clock`` returns seconds; the durations of the hosts come from it.
+    ``in_own_words`` turns the hints in a module's result into commands to type.
     """
 
-    def __init__(self, *, check: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        check: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        in_own_words: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> None:
         self.report = Report()
         self._check = check
         self._clock = clock
+        self._in_own_words = in_own_words
         self._started: dict[str, float] = {}
         self._concerns: dict[str, _Concern] = {}
         self._failures: Mapping[str, int] | None = None
         self._without_schema: set[str] = set()
+        # Hosts that were asked for the domain of the verb, and those that acted. The report is about the latter.
+        self._asked: set[str] = set()
+        self._acted: set[str] = set()
         self._output: list[str] = []
 
     def feed(self, event: Mapping[str, Any]) -> Iterator[Seen]:
@@ -114,14 +124,7 @@ class Fold:
         if host is None or not kind.startswith("runner_on_"):
             return
         task = str(data.get("task") or data.get("task_action") or "task")
-        result = data.get("res") or {}
-        if data.get("play_pattern") == "localhost":
-            # The play require_hosts: it looks at the inventory before any host is asked.
-            if kind == "runner_on_failed" and not data.get("ignore_errors"):
-                error, _ = task_failed(result, task=task, ours=False)
-                self.report.error = {**error, "state": "nothing was changed"}
-                self.report.error_exit = result.get("vsa_exit", EXIT_USAGE)
-            return
+        result = self._in_own_words(data.get("res") or {})
         yield from self._host_event(host, kind.removeprefix("runner_on_"), task, data, result)
 
     def _host_event(
@@ -131,18 +134,24 @@ class Fold:
         now = self._clock()
         known.seconds = now - self._started.setdefault(host, now)
         if kind == "start":
+            yield from self._close_other_concern(host, task)
             yield TaskStarted(host, task.rpartition(" | ")[2])
             return
         if kind == "skipped":
             yield TaskSkipped(host)
             return
-        ours = str(data.get("resolved_action") or data.get("task_action") or "").startswith(_COLLECTION)
+        if kind == "failed" and result.get("vsa_of_run"):
+            self.report.error, self.report.error_exit = task_failed(result, task=task, action=_action(data))
+            return
+        action = _action(data)
+        ours = action.startswith(COLLECTION)
         if kind == "unreachable":
-            known.error, known.exit_code = unreachable(result, changed=known.changed)
+            reads = self._check or action.endswith("_info")
+            known.error, known.exit_code = unreachable(result, changed=known.changed, reads=reads)
             yield HostEnded(host, known.error["message"])
         elif kind == "failed" and not data.get("ignore_errors"):
             yield from self._add_own(host, known, result, partial=True)
-            known.error, known.exit_code = task_failed(result, task=task, ours=ours)
+            known.error, known.exit_code = task_failed(result, task=task, action=action, first=not known.changed)
             yield HostEnded(host, known.error["message"])
         elif kind in ("ok", "failed"):
             if ours and "schema" not in result:
@@ -150,6 +159,7 @@ class Fold:
                 known.error, known.exit_code = without_schema(task)
                 yield HostEnded(host, known.error["message"])
             elif "schema" in result:
+                (self._asked if "place" in result else self._acted).add(host)
                 yield from self._add_own(host, known, result)
             else:
                 yield from self._add_foreign(host, known, task, data, result)
@@ -213,6 +223,12 @@ class Fold:
         self.report.hosts[host].steps.append(step)
         yield StepsDone(host, (step,))
 
+    def _close_other_concern(self, host: str, task: str) -> Iterator[StepsDone]:
+        """End the step of the present concern if a task of another one begins, so that progress overtakes no result."""
+        concern, named = self._concerns.get(host), _CONCERN.fullmatch(task)
+        if concern is not None and named is not None and named[1].lower() != concern.name:
+            yield from self._close_concern(host)
+
     def _close_concern(self, host: str) -> Iterator[StepsDone]:
         """End the step of the host's present concern, if there is one."""
         concern = self._concerns.pop(host, None)
@@ -240,9 +256,12 @@ class Fold:
         for host, known in report.hosts.items():
             if known.error and self._was_rescued(host):
                 known.error, known.exit_code = None, EXIT_OK
+        idle = {host for host in self._asked - self._acted if not report.hosts[host].error}
+        report.hosts = {host: known for host, known in report.hosts.items() if host not in idle}
         failed = report.error or any(known.error for known in report.hosts.values())
         if code != 0 and not failed:
-            report.error, report.error_exit = ansible_broke("\n".join(self._output), code)
+            output, started = "\n".join(self._output), bool(self._started) and not self._check
+            report.error, report.error_exit = ansible_broke(output, code, started=started)
         elif not report.hosts and not failed:
             report.error = {
                 "message": "no host matches",
@@ -256,6 +275,11 @@ class Fold:
         """Say whether a rescue or ignore_unreachable took care of a failure: the final count has no such failure."""
         counted = self._failures is None or host in self._failures
         return not counted and host not in self._without_schema
+
+
+def _action(data: Mapping[str, Any]) -> str:
+    """Return the full name of the action of a task."""
+    return str(data.get("resolved_action") or data.get("task_action") or "")
 
 
 def _payload(result: Mapping[str, Any]) -> dict[str, Any]:

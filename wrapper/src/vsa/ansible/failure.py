@@ -6,17 +6,31 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vsa.core import EXIT_INTERNAL, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE, announced_outcome
+from vsa.ansible.access import connection_obstacle, python_obstacle, sudo_obstacle, vault_obstacle
+from vsa.core import EXIT_INTERNAL, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE, NOTHING_CHANGED, announced_outcome
 
-__all__ = ("REPORT_IT", "Failure", "ansible_broke", "task_failed", "unreachable", "without_schema")
+__all__ = (
+    "COLLECTION",
+    "REPORT_IT",
+    "Failure",
+    "ansible_broke",
+    "not_yaml",
+    "task_failed",
+    "unreachable",
+    "without_schema",
+)
 
 Failure = tuple[dict[str, Any], int]
 """An error in the shape that our modules return under ``vsa_error``, and its exit code."""
+
+COLLECTION = "flowbiz.vsa."
+"""What the full names of our own actions begin with."""
 
 REPORT_IT = "this is a fault of VSA itself: run the same with -vvv, and report its output together with vsa --version"
 
 _PREFIXES = re.compile(
     r"^(?:\s*(?:Task failed|Module failed|Action failed|Failed to connect to the host via ssh|\[ERROR\]"
+    r"|Error processing keyword 'hosts'|The lookup plugin 'flowbiz\.vsa\.hosts' failed"
     r'|Data could not be sent to remote host "[^"]*"\. Make sure this host can be reached over ssh):\s*)+'
 )
 # A further line of the message of a foreign task: "expected  at least 2.18".
@@ -30,28 +44,42 @@ _USAGE = (
     "Unable to parse",
     "Completely failed to parse inventory",
     "could not match supplied host pattern",
+    "lookup plugin 'flowbiz.vsa.hosts' failed",
 )
 _DETAIL_LINES = 20
+_VAULTED = {
+    "message": "a vaulted value of the inventory could not be decrypted",
+    "expected": "the password of the vault",
+}
+_WENT_BEFORE = "what was done before stays; the same again goes on from there"
+# Ansible's words if a module printed no JSON.
+_NO_RESULT = "Module result deserialization failed: No start of json"
+_NOT_KNOWN = "what happened on the host is not known: the connection or Ansible ended while a task ran"
+_FIND_OUT = "vsa vhost history shows what is live; the same command again finishes what was begun"
 
 
-def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
+def task_failed(result: Mapping[str, Any], *, task: str, action: str, first: bool = True) -> Failure:
     """Return the failure of one task: the error of our own module, or the best that can be made of another failure.
 
-    A foreign task (bootstrap's are) says how it ended at the start of its message: ``refused:``, ``rolled back:`` or
-    ``not rolled back:``. A module of ours that fails without ``vsa_exit`` has crashed.
+    ``action`` is the full name of the task's action. A task that only says something (bootstrap has some) says how it
+    ended at the start of its message: ``refused:``, ``rolled back:`` or ``not rolled back:``. A module of ours that
+    fails without ``vsa_exit`` has crashed. ``first`` says whether the run had changed nothing on the host before.
     """
     if isinstance(result.get("vsa_error"), Mapping) and isinstance(result.get("vsa_exit"), int):
         return dict(result["vsa_error"]), result["vsa_exit"]
     culprit = _failed_item(result)
     message = _message(culprit)
-    if ours:
+    no_access = _without_access(message, _tail(culprit), state=NOTHING_CHANGED if first else _WENT_BEFORE)
+    if no_access is not None:
+        return no_access
+    if action.startswith(COLLECTION):
         return {
             "message": f"{task}: {message}",
             "details": _tail(culprit),
             "state": "its state was not reported",
             "try": REPORT_IT,
         }, EXIT_INTERNAL
-    announced = announced_outcome(message)
+    announced = announced_outcome(message, action=action)
     if announced:
         code, rest = announced
         return _spelled_out(rest.splitlines()), code
@@ -64,13 +92,57 @@ def task_failed(result: Mapping[str, Any], *, task: str, ours: bool) -> Failure:
     }, EXIT_ROLLED_BACK
 
 
-def unreachable(result: Mapping[str, Any], *, changed: bool = False) -> Failure:
-    """Return the error of a host that ssh could not reach. ``changed`` says whether the run had already changed it."""
+def _without_access(message: str, tail: Sequence[str], *, state: str) -> Failure | None:
+    """Return the error if a task failed before it could begin: a vaulted value, sudo, or no Python. Else None."""
+    vault = vault_obstacle(message)
+    if vault is not None:
+        return {**_VAULTED, "details": message.splitlines()[:1], "state": state, "try": vault.way_out}, EXIT_USAGE
+    sudo, python = sudo_obstacle(message), python_obstacle("\n".join((message, *tail)))
+    if sudo is None and message.startswith(_NO_RESULT):
+        # sudo refused the user: its words stand where the module's result would be.
+        said = next((line for line in tail if sudo_obstacle(line)), "")
+        sudo, message = sudo_obstacle(said), said or message
+    if sudo is not None:
+        needed, way_out = "a way to become root on this host", sudo.way_out
+    elif python is not None:
+        needed, way_out = "Python 3 on this host", python.way_out
+        message = "this host has no Python"
+    else:
+        return None
+    return {"message": message.splitlines()[0], "expected": needed, "state": state, "try": way_out}, EXIT_UNREACHABLE
+
+
+def unreachable(result: Mapping[str, Any], *, changed: bool = False, reads: bool = False) -> Failure:
+    """Return the error of a host that could not be reached, or whose connection was lost.
+
+    ``changed`` says whether the run had already changed the host, ``reads`` whether the lost task could change nothing.
+    Only if the SSH client says that it got no connection, it is known that the task did not start.
+    """
     text = _message(_failed_item(result))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    obstacle = connection_obstacle(text)
     # ssh prints warnings first ("Permanently added …"). The reason of the failure is the last line.
-    state = "what was done before stays; the same again goes on from there" if changed else "nothing was changed"
-    return {"message": lines[-1], "details": lines[:-1], "state": state}, EXIT_UNREACHABLE
+    error: dict[str, Any] = {"message": lines[-1], "details": lines[:-1]}
+    if obstacle is not None:
+        error["try"] = obstacle.way_out
+    if changed and (obstacle is not None or reads):
+        error["state"] = _WENT_BEFORE
+    elif obstacle is not None or reads:
+        error["state"] = NOTHING_CHANGED
+    else:
+        error |= {"state": _NOT_KNOWN, "try": _FIND_OUT}
+    return error, EXIT_UNREACHABLE
+
+
+def not_yaml(place: str, words: str) -> Failure:
+    """Return the error of a file of the inventory that is not YAML: its place (file and line), and what is wrong."""
+    return {
+        "message": f"{place} is not YAML: {words}",
+        "field": "file",
+        "value": place,
+        "expected": "YAML, as Ansible reads it",
+        "state": NOTHING_CHANGED,
+    }, EXIT_USAGE
 
 
 def without_schema(task: str) -> Failure:
@@ -83,18 +155,24 @@ def without_schema(task: str) -> Failure:
     }, EXIT_INTERNAL
 
 
-def ansible_broke(output: str, code: int | None) -> Failure:
-    """Return the error of a run that ended before any play: a usage error or an internal error, in Ansible's words."""
+def ansible_broke(output: str, code: int | None, *, started: bool = False) -> Failure:
+    """Return the error of a run that ended without a result: a usage error or an internal error, in Ansible's words.
+
+    ``started`` says whether a task had begun on a host. Then it is not known what happened there.
+    """
     lines = [line.rstrip() for line in _CONTROL.sub("", output).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("[ERROR]", "ERROR!", "usage:"))]
+    vault = vault_obstacle("\n".join(errors))
+    if vault is not None and not started:
+        return {**_VAULTED, "details": errors[-1:], "state": NOTHING_CHANGED, "try": vault.way_out}, EXIT_USAGE
     message = _PREFIXES.sub("", (errors or lines or [f"Ansible ended with code {code} and said nothing"])[-1])
     if any(sign in line for sign in _USAGE for line in lines):
-        return {"message": message, "details": lines[:-1][-_DETAIL_LINES:], "state": "nothing was changed"}, EXIT_USAGE
+        return {"message": message, "details": lines[:-1][-_DETAIL_LINES:], "state": NOTHING_CHANGED}, EXIT_USAGE
     return {
         "message": f"Ansible could not run this: {message}",
         "details": [line for line in lines if message not in line][-_DETAIL_LINES:],
-        "state": "nothing was changed",
-        "try": REPORT_IT,
+        "state": _NOT_KNOWN if started else NOTHING_CHANGED,
+        "try": _FIND_OUT if started else REPORT_IT,
     }, EXIT_INTERNAL
 
 

@@ -17,7 +17,16 @@ from typing import Any
 from vsa.ansible.config import Config
 from vsa.core import UsageError
 
-__all__ = ("HOST_SETTINGS", "Groups", "chosen_inventory", "one_host", "read_groups", "select")
+__all__ = (
+    "HOST_SETTINGS",
+    "Groups",
+    "chosen_inventory",
+    "one_host",
+    "read_groups",
+    "refuse_unknown_names",
+    "select",
+    "yaml_loader",
+)
 
 Groups = Mapping[str, tuple[str, ...]]
 """The hosts of each group, ``all`` among them, in the order of the file."""
@@ -28,6 +37,8 @@ HOST_SETTINGS = Path("/etc/vsa/vsa.yml")
 # The endings of Ansible's `inventory_ignore_extensions`, and of files that are often kept beside an inventory.
 _IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _VARIABLES = ("group_vars", "host_vars")
+_EVERYWHERE = ("all", "ungrouped")
+_MOST_NAMED = 20
 _SIMPLE = re.compile(r"[!&]?[A-Za-z0-9_.*?-]+")
 
 
@@ -46,18 +57,23 @@ def chosen_inventory(
         if "," in value:
             return value, False
         path = os.path.normpath(here / Path(value).expanduser())
-        if not Path(path).exists():
+        if not _exists(path):
             raise UsageError("there is no such inventory", field=field, value=value, expected="a file or directory")
         return path, False
     if host_settings.exists():
         return None, True
-    if config.inventory and ("," in config.inventory or Path(config.inventory).exists()):
+    if config.inventory and ("," in config.inventory or _exists(config.inventory)):
         return config.inventory, False
     raise UsageError(
         "no inventory says which hosts there are",
         expected="-i FILE, VSA_INVENTORY, or --local for this machine itself",
         hint="vsa --help",
     )
+
+
+def _exists(path: str) -> bool:
+    """Say whether a typed path exists. A name that no file can have (too long, say) does not."""
+    return os.path.exists(path)  # noqa: PTH110 (pathlib raises for a name that is too long)
 
 
 def read_groups(inventory: str | None) -> Groups | None:
@@ -85,7 +101,7 @@ def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:
     everything = groups["all"]
     if limit is None:
         return everything
-    patterns = [pattern for pattern in re.split(r"\s*,\s*" if "," in limit else r"[:,]", limit) if pattern]
+    patterns = _parts(limit)
     if not all(_SIMPLE.fullmatch(pattern) for pattern in patterns):
         return None
     named = [pattern for pattern in patterns if pattern[0] not in "!&"]
@@ -97,6 +113,34 @@ def select(groups: Groups, limit: str | None) -> tuple[str, ...] | None:
         if pattern[0] == "!":
             chosen -= _matching(groups, [pattern[1:]])
     return tuple(host for host in everything if host in chosen)
+
+
+def refuse_unknown_names(groups: Groups, limit: str | None) -> None:
+    """Raise :class:`UsageError` if a part of a limit names no host and no group. Ansible would leave the part out.
+
+    Every part counts, also one that excludes: with a typo in ``!vps-02`` the run would act on vps-02.
+    """
+    known = list(dict.fromkeys((*groups["all"], *(group for group in groups if group not in _EVERYWHERE))))
+    for part in _parts(limit):
+        name = part.lstrip("!&")
+        if not _SIMPLE.fullmatch(part) or any(fnmatch.fnmatchcase(entry, name) for entry in (*known, *_EVERYWHERE)):
+            continue
+        import difflib  # imported here, because only this error needs it
+
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        raise UsageError(
+            f"no host of the inventory matches {name}",
+            field="--limit",
+            value=limit,
+            expected=f"did you mean {' or '.join(near)}" if near else "a host or a group",
+            there_are=known[:_MOST_NAMED],
+        )
+
+
+def _parts(limit: str | None) -> list[str]:
+    """Return the patterns of a limit."""
+    parts = re.split(r"\s*,\s*" if "," in (limit or "") else r"[:,]", limit or "")
+    return [part for part in parts if part]
 
 
 def one_host(hosts: tuple[str, ...] | None, *, limit: str | None, single: bool) -> None:
@@ -130,15 +174,22 @@ def _files(path: Path) -> Iterable[Path | None]:
         yield None if entry.is_dir() or os.access(entry, os.X_OK) else entry
 
 
-def _load(path: Path) -> Any:
+def yaml_loader() -> Any:
+    """Return a loader of plain values. Tags of Ansible (!vault, !unsafe) mark variables, which do not matter here."""
     import yaml  # imported here: it takes 35 ms, and --help does not need it
 
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Loads plain values. Tags of Ansible (!vault, !unsafe) mark variables, which do not matter here."""
+        """Loads plain values."""
 
     Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+    return Loader
+
+
+def _load(path: Path) -> Any:
+    import yaml
+
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506 (a safe loader by inheritance)
+        return yaml.load(path.read_text(encoding="utf-8"), yaml_loader())  # noqa: S506 (a safe loader by inheritance)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
 

@@ -5,8 +5,9 @@ So a hint of the core is written as a ``vsa`` command, and a field of an error i
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 
 from vsa.core import Hint, VsaError, parse_hint, site_fields
 
-__all__ = ("command_line", "fields_as_flags", "in_own_words", "with_flag")
+__all__ = ("command_line", "fields_as_flags", "in_own_words", "result_in_own_words", "with_flag")
 
 
 def command_line(hint: Hint, *, root: click.Command) -> str:
@@ -44,6 +45,51 @@ def in_own_words(error: Mapping[str, Any], *, root: click.Command) -> dict[str, 
     if hints:
         worded["try"] = ", or ".join(command_line(hint, root=root) for hint in hints)
     return worded
+
+
+def result_in_own_words(
+    result: Mapping[str, Any], *, root: click.Command, undo: bool = True, local: bool = False
+) -> dict[str, Any]:
+    """Return a module's result with ``vsa`` commands to type: in its error, in its undo and in its advice.
+
+    Without ``undo`` the result names none: the verb did more than this module can undo. The undo of a run on this
+    machine alone (``local``) names no host.
+    """
+    worded = dict(result)
+    advice = worded.pop("advice", None)
+    if isinstance(advice, list):
+        worded = _reworded(worded, _advice_lines(advice, root=root))
+    hint = parse_hint(worded.pop("undo_hint", None))
+    if not undo:
+        worded.pop("undo", None)
+    elif hint is not None:
+        fields = {name: value for name, value in hint.fields.items() if not (local and name == "limit")}
+        worded["undo"] = command_line(dataclasses.replace(hint, fields=fields), root=root)
+    if isinstance(worded.get("vsa_error"), Mapping):
+        worded["vsa_error"] = in_own_words(worded["vsa_error"], root=root)
+    return worded
+
+
+def _advice_lines(advice: Iterable[object], *, root: click.Command) -> dict[str, str]:
+    """Return the note to print for each note that ends with a command of Ansible's door."""
+    lines = {}
+    for entry in advice:
+        hint = parse_hint(entry.get("hint")) if isinstance(entry, Mapping) else None
+        if isinstance(entry, Mapping) and hint is not None:
+            command, sentence = command_line(hint, root=root), entry.get("sentence")
+            lines[str(entry.get("text"))] = f"{sentence}: {command}" if sentence else command
+    return lines
+
+
+def _reworded(value: Any, lines: Mapping[str, str]) -> Any:
+    """Return a value with each of its texts that is a key of ``lines`` replaced."""
+    if isinstance(value, str):
+        return lines.get(value, value)
+    if isinstance(value, Mapping):
+        return {key: _reworded(item, lines) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_reworded(item, lines) for item in value]
+    return value
 
 
 def with_flag(error: Mapping[str, Any], *, command: click.Command) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = (
     "Variable",
     "Verb",
     "WholeNumber",
+    "domain_option",
     "global_options",
     "option",
 )
@@ -128,7 +130,7 @@ class Setting(click.ParamType[Any]):
 
 
 class Variable(click.ParamType[Any]):
-    """``NAME=VALUE`` of a stack's environment file: a pair of the name and a plain value."""
+    """``NAME=VALUE`` of a stack's environment file: a pair of both. ``NAME=-`` reads the value from standard input."""
 
     name = "NAME=VALUE"
 
@@ -141,7 +143,10 @@ class Variable(click.ParamType[Any]):
         name, equals, text = value.partition("=")
         if not equals:
             raise UsageError("this sets no variable", field=field, expected=self.name)
-        return checked("variable", name, field=field), checked("env_value", text, field=f"{field} {name}")
+        name = checked("variable", name, field=field)
+        if text == "-":
+            text = sys.stdin.read().removesuffix("\n")
+        return name, checked("env_value", text, field=f"{field} {name}")
 
 
 class StackName(click.ParamType[Any]):
@@ -177,6 +182,16 @@ def option(*names: str, heading: str = "Options", **kwargs: Any) -> Callable[[An
     if kwargs.get("is_flag"):
         kwargs.setdefault("default", None)
     return click.option(*names, cls=_Option, heading=heading, **kwargs)
+
+
+def domain_option(without: str | None = None, *, heading: str = "Options") -> Callable[[Any], Any]:
+    """Return a decorator that adds ``--domain``, which completes the known sites.
+
+    The option is required, unless ``without`` is given: its help text, for a verb that also works without a domain.
+    """
+    words = without or "The site's domain."
+    kind = Checked("domain", "NAME", complete="domains")
+    return option("--domain", type=kind, required=without is None, heading=heading, help=words)
 
 
 def complete_names(kind: str, incomplete: str) -> list[CompletionItem]:
@@ -272,6 +287,7 @@ def _global_options() -> list[click.Parameter]:
         _Option(["--local"], heading=hosts, help="This machine itself, without SSH.", **flag),
         _Option(["--check"], heading=way, help="Say what would change, and change nothing.", **flag),
         _Option(["--diff"], heading=way, help="Show what changes in files.", **flag),
+        _Option(["-K", "--ask-become-pass"], heading=hosts, help="Ask for the sudo password of the hosts.", **flag),
         _Option(["-y", "--yes"], heading=way, help="Do not ask before something is destroyed.", **flag),
         _Option(["--json"], heading=output, help="One JSON document on stdout.", **flag),
         _Option(["-q", "--quiet"], heading=output, help="Only the last line and errors.", **flag),

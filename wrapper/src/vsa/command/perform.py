@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import importlib
 import os
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsa.ansible.inventory import one_host, read_groups, select
+from vsa.ansible.inventory import one_host, read_groups, refuse_unknown_names, select
+from vsa.ansible.private import secret_file
 from vsa.ansible.run import Run
-from vsa.command.flags import command_line, in_own_words, with_flag
+from vsa.command.flags import result_in_own_words, with_flag
 from vsa.command.options import global_options
 from vsa.command.verb import Spec, config
-from vsa.core import EXIT_DUE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, audit_id, parse_hint
-from vsa.trail import actor_option, recorded
+from vsa.core import (
+    COMMAND,
+    DOOR,
+    EXIT_DUE,
+    EXIT_INTERNAL,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    UsageError,
+    audit_id,
+)
+from vsa.trail import actor_option, recorded, unrecorded
 
 if TYPE_CHECKING:
-    from vsa.ansible.report import Report
+    from vsa.ansible.report import HostResult, Report
     from vsa.output.screen import Screen
     from vsa.trail import Recording
 
-__all__ = ("BEGUN", "perform", "performed")
+__all__ = ("BEGUN", "ask_then_perform", "perform", "performed")
 
 BEGUN = time.monotonic()
 """The time at which the command began; the printed seconds are counted from it."""
@@ -48,30 +64,65 @@ def performed(
 
     options = global_options(context)
     screen = Screen(quiet=bool(options.get("quiet")), json=bool(options.get("json")))
-    audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option()}
+    audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option(), DOOR: COMMAND}
     arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
-    with recorded(
-        verb=spec.name,
-        playbook=run.playbook,
-        arguments=arguments,
-        check=run.check,
-        config=config().path,
-        warn=lambda words: screen.error(f"warning: {words}"),
-    ) as recording:
-        report, code = _execute(spec, run, screen, audit=audit, subject=subject, recording=recording)
+    recorder = unrecorded()
+    if spec.recorded:
+        recorder = recorded(
+            verb=spec.name,
+            playbook=run.playbook,
+            arguments=arguments,
+            check=run.check,
+            config=config().path,
+            warn=lambda words: screen.error(f"warning: {words}"),
+        )
+    with recorder as recording:
+        report, code = _execute(spec, run, screen, audit=audit, subject=subject, recording=recording, context=context)
+        _explain(run, report)
         recording.ended(report, code=code, took=time.monotonic() - began)
     if spec.anywhere and any(host.exit_code == EXIT_OK for host in report.hosts.values()):
         report.hosts = {name: host for name, host in report.hosts.items() if host.exit_code != EXIT_REFUSED}
-    _word_hints(context, report)
     _note_due(spec, report)
-    _conclude(context, spec, run, report, screen, audit_id=audit["vsa_audit_id"], subject=subject, began=began)
+    if spec.after is not None:
+        spec.after(report, screen)
+    known = audit["vsa_audit_id"] if spec.recorded else None
+    _conclude(context, spec, run, report, screen, audit_id=known, subject=subject, began=began)
     if spec.names is not None:
         _remember(spec.names, report)
     return report
 
 
+def ask_then_perform(
+    context: click.Context,
+    spec: Spec,
+    run: Run,
+    ask: Callable[[str, Mapping[str, HostResult]], None],
+    *,
+    subject: str | None = None,
+) -> int:
+    """Check a run, ask, and perform the run on the hosts that the answer was about. Return the exit code.
+
+    So a question comes after every error of usage, and its words can name the hosts and what goes. ``ask`` gets the
+    names of the hosts that would change, and what each would change; it raises ``click.Abort`` if the answer is no.
+    """
+    seen = performed(context, spec, dataclasses.replace(run, check=True), subject=subject)
+    hosts = {name: host for name, host in seen.hosts.items() if host.changed}
+    if seen.exit_code or not hosts:
+        return seen.exit_code
+    ask(", ".join(hosts), hosts)
+    asked = run if run.local else dataclasses.replace(run, limit=",".join(hosts))
+    return performed(context, spec, asked, subject=subject, began=time.monotonic()).exit_code
+
+
 def _execute(
-    spec: Spec, run: Run, screen: Screen, *, audit: Mapping[str, Any], subject: str | None, recording: Recording
+    spec: Spec,
+    run: Run,
+    screen: Screen,
+    *,
+    audit: Mapping[str, Any],
+    subject: str | None,
+    recording: Recording,
+    context: click.Context,
 ) -> tuple[Report, int | None]:
     """Execute a run and show its progress. Return the report, and Ansible's exit code."""
     from vsa.ansible.events import Fold
@@ -79,13 +130,21 @@ def _execute(
     from vsa.output.progress import progress
     from vsa.output.show import Show
 
-    hosts = _hosts(run, single=spec.single)
+    hosts = _hosts(run, single=spec.single and not spec.finds)
     recording.hosts(hosts or ())
     watcher = progress(screen, verbose=run.verbosity > 0)
     show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
-    fold = Fold(check=run.check)
+    root = context.find_root().command
+    # What a stack's start did to sites is one part of it: no verb for one site undoes the start.
+    undo = not spec.name.startswith("stack.")
+    worded = functools.partial(result_in_own_words, root=root, undo=undo, local=run.local)
+    fold = Fold(check=run.check, in_own_words=worded)
     # Ansible starts first. It needs half a second, in which everything else gets ready.
-    with Execution(run, config=config(), caller=os.environ, audit=audit) as execution, watcher.shown(hosts or ()):
+    with (
+        _environment(context) as caller,
+        Execution(run, config=config(), caller=caller, audit=audit) as execution,
+        watcher.shown(hosts or ()),
+    ):
         for event in execution:
             if event is not None:
                 show.show(fold.feed(event))
@@ -96,6 +155,34 @@ def _execute(
     return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
 
 
+def _explain(run: Run, report: Report) -> None:
+    """Replace the error of a run that no host began by the YAML mistake that caused it, if there is one."""
+    if report.hosts or report.error_exit not in (EXIT_INTERNAL, EXIT_USAGE):
+        return
+    from vsa.ansible.failure import not_yaml
+    from vsa.ansible.mistakes import find_mistake
+
+    mistake = find_mistake(run.inventory)
+    if mistake is not None:
+        report.error, report.error_exit = not_yaml(mistake.place, mistake.words)
+
+
+@contextlib.contextmanager
+def _environment(context: click.Context) -> Iterator[Mapping[str, str]]:
+    """Yield the environment for Ansible. With ``-K`` it names a file with the sudo password, which is removed again."""
+    if not global_options(context).get("ask_become_pass"):
+        yield os.environ
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "there is no terminal to ask for the sudo password",
+            field="--ask-become-pass",
+            hint="ANSIBLE_BECOME_PASSWORD_FILE, with the path of a file of mode 0600",
+        )
+    with secret_file(click.prompt("Sudo password", hide_input=True, err=True)) as path:
+        yield {**os.environ, "ANSIBLE_BECOME_PASSWORD_FILE": path}
+
+
 def _conclude(
     context: click.Context,
     spec: Spec,
@@ -103,7 +190,7 @@ def _conclude(
     report: Report,
     screen: Screen,
     *,
-    audit_id: str,
+    audit_id: str | None,
     subject: str | None,
     began: float,
 ) -> None:
@@ -128,7 +215,8 @@ def _conclude(
             error = with_flag(result.error, command=context.command)
             screen.error(blocks.error(error, host=host, subject=subject, audit_id=audit_id))
     if report.error:
-        screen.error(blocks.error(report.error, host=None, subject=None, audit_id=audit_id))
+        found = with_flag(report.error, command=context.command)
+        screen.error(blocks.error(found, host=None, subject=None, audit_id=audit_id))
     if spec.shows is None:
         if len(report.hosts) > 1:
             screen.step(blocks.summary(report.hosts, check=run.check))
@@ -145,22 +233,11 @@ def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
 
         return (local_name(),)
     groups = read_groups(run.inventory)
+    if groups is not None:
+        refuse_unknown_names(groups, run.limit)
     hosts = None if groups is None else select(groups, run.limit)
     one_host(hosts, limit=run.limit, single=single)
     return hosts
-
-
-def _word_hints(context: click.Context, report: Report) -> None:
-    """Turn the hints of errors, and those that undo a change, into ``vsa`` commands."""
-    root = context.find_root().command
-    if report.error:
-        report.error = in_own_words(report.error, root=root)
-    for host in report.hosts.values():
-        if host.error:
-            host.error = in_own_words(host.error, root=root)
-        undo = parse_hint(host.payload.pop("undo_hint", None))
-        if undo is not None:
-            host.payload["undo"] = command_line(undo, root=root)
 
 
 def _note_due(spec: Spec, report: Report) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,13 @@ from vsa.command.options import global_options
 from vsa.core import UsageError, collections_root
 
 if TYPE_CHECKING:
-    from vsa.ansible.report import HostResult
+    from vsa.ansible.report import HostResult, Report
+    from vsa.output.screen import Screen
 
-__all__ = ("Spec", "config", "confirm", "confirm_typed", "must_ask", "where")
+__all__ = ("Spec", "config", "confirm", "confirm_typed", "counted", "must_ask", "silent", "where")
+
+# A question names at most this many sites of a host.
+_MOST_NAMED = 20
 
 Shown = Callable[[Mapping[str, "HostResult"]], Any]
 
@@ -31,21 +35,33 @@ class Spec:
 
     * ``name``: noun and verb as ``--json`` has them (``site.provision``).
     * ``single``: the verb acts on exactly one host.
+    * ``finds``: the run itself finds that host, the only one that has the domain, if there are several.
     * ``anywhere``: the verb shows one thing that any host may have. If one host has it, the refusals of the other hosts
       are not shown.
     * ``shows``: makes the output from the hosts' payloads. None for a verb that changes something.
-    * ``due``: says whether a payload has something that is due. None if ``--exit-code`` was not given.
+    * ``due``: says whether a payload has something that is due. None if ``--exit-code`` was not given, for a verb that
+      reads.
     * ``reveals``: secrets by name that were made here. They are printed once, if the run succeeds.
     * ``names``: returns the names in a payload that a shell can complete, by kind.
+    * ``recorded``: whether the run leaves a record. A verb that reads a trail leaves none.
+    * ``after``: looks at the report before its end is printed. It may add to the payloads, and print a line.
     """
 
     name: str
     single: bool = False
+    finds: bool = False
     anywhere: bool = False
     shows: Shown | None = None
     due: Callable[[Mapping[str, Any]], bool] | None = None
     reveals: Mapping[str, str] = field(default_factory=dict, repr=False)
     names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]] | None = None
+    recorded: bool = True
+    after: Callable[[Report, Screen], None] | None = None
+
+
+def silent(payload: Mapping[str, Any]) -> bool:
+    """Say whether a change is done, and a site does not answer: exit 7."""
+    return bool(payload.get("silent"))
 
 
 def where(context: click.Context) -> Where:
@@ -74,25 +90,32 @@ def where(context: click.Context) -> Where:
     )
 
 
-def must_ask(context: click.Context) -> bool:
+def must_ask(context: click.Context, what: str) -> bool:
     """Say whether to ask before something is destroyed: yes on a terminal, unless ``-y`` or ``--check`` was given.
 
-    Raises :class:`UsageError` if nobody can be asked.
+    ``what`` says what would happen. Raises :class:`UsageError` with it if nobody can be asked.
     """
     options = global_options(context)
     if options.get("yes") or options.get("check"):
         return False
     if options.get("json") or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "this destroys something, and nobody can be asked", field="--yes", value="(not given)", expected="-y"
-        )
+        raise UsageError(f"nobody can be asked whether to {what}", field="--yes", value="(not given)", expected="-y")
     return True
 
 
-def confirm(context: click.Context, question: str) -> None:
-    """Ask before something is destroyed, if :func:`must_ask` says so. ``click.Abort`` if the answer is no."""
-    if must_ask(context):
-        click.confirm(question, abort=True, err=True)
+def confirm(question: str) -> None:
+    """Ask before something is destroyed. ``click.Abort`` if the answer is no."""
+    click.confirm(question, abort=True, err=True)
+
+
+def counted(sites: Mapping[str, Collection[str]]) -> str:
+    """Return the number of sites of each host, for a question: ``3 sites of vps-01 (a.example, …)``."""
+    parts = []
+    for host, domains in sites.items():
+        if domains:
+            names = ", ".join([*list(domains)[:_MOST_NAMED], *(["…"] if len(domains) > _MOST_NAMED else [])])
+            parts.append(f"{len(domains)} {'site' if len(domains) == 1 else 'sites'} of {host} ({names})")
+    return "; ".join(parts)
 
 
 def confirm_typed(question: str, word: str) -> None:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from vsa.ansible.report import HostResult, Report
-from vsa.output.text import clean, seconds, word
+from vsa.core import word
+from vsa.output.text import clean, seconds
 
 __all__ = ("diff", "error", "head", "last_line", "steps", "summary")
 
@@ -86,14 +87,14 @@ def error(found: Mapping[str, Any], *, host: str | None, subject: str | None, au
     return Group(*parts)
 
 
-def last_line(report: Report, *, check: bool, took: float, audit_id: str) -> Text:
+def last_line(report: Report, *, check: bool, took: float, audit_id: str | None) -> Text:
     """Return the last line of a verb that changes something, after a run without errors."""
     changed = [name for name, host in report.hosts.items() if host.changed]
     what = "changed" if changed else "unchanged"
     what = "would change" if check and changed else f"{what} in {seconds(took)}"
     if len(report.hosts) > 1:
         what += f" · {len(changed)} of {len(report.hosts)} hosts"
-    line = Text(f"{what} · audit {audit_id}")
+    line = Text(f"{what} · audit {audit_id}" if audit_id else what)
     commands = [_undo(host.payload) for host in report.hosts.values()]
     undo = next((command for command in commands if command), None)
     if changed and undo and not check:
@@ -119,11 +120,8 @@ def summary(hosts: Mapping[str, HostResult], *, check: bool) -> Table:
 
 
 def _undo(payload: Mapping[str, Any]) -> str | None:
-    """Return the command that undoes a change: the module's own, or the rollback to the previous generation."""
-    if payload.get("undo"):
-        return str(payload["undo"])
-    base, now = payload.get("base"), payload.get("generation")
-    return f"vsa vhost rollback --to {base}" if base and now and base != now else None
+    """Return the command that undoes a change, if the module named one."""
+    return str(payload["undo"]) if payload.get("undo") else None
 
 
 def _grid(*fixed: int) -> Table:

@@ -9,9 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from vsa.core import word
 from vsa.output.blocks import head
 from vsa.output.table import STYLES
-from vsa.output.text import clean, word
+from vsa.output.text import clean
 
 __all__ = ("detail",)
 

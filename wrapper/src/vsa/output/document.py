@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from vsa.ansible.report import Report
 from vsa.core import STATUS
+from vsa.output.text import json_text
 
 __all__ = ("document", "failure_document")
 
 
 def document(
-    report: Report, *, verb: str, audit_id: str, check: bool, took: float, reveals: Mapping[str, str] | None = None
+    report: Report,
+    *,
+    verb: str,
+    audit_id: str | None,
+    check: bool,
+    took: float,
+    reveals: Mapping[str, str] | None = None,
 ) -> str:
     """Return a report as JSON. The payload of a host stands beside its status; durations are in seconds.
 
+    ``audit_id`` is None for a run that leaves no record.
     ``reveals`` are secrets by name that are shown only now.
     """
     made: dict[str, Any] = _head(verb, audit_id, exit_code=report.exit_code)
@@ -31,13 +38,13 @@ def document(
         entry |= {"steps": host.steps} if host.steps else {}
         entry |= {"diff": host.diffs} if host.diffs else {}
         made["hosts"][name] = {**host.payload, **entry}
-    return json.dumps(made, ensure_ascii=False, indent=2)
+    return json_text(made, indent=2)
 
 
 def failure_document(error: dict[str, Any], *, verb: str | None, exit_code: int) -> str:
     """Return the document of a call that ended before any host was asked."""
     made = _head(verb, None, exit_code=exit_code) | {"changed": False, "error": error, "hosts": {}}
-    return json.dumps(made, ensure_ascii=False, indent=2)
+    return json_text(made, indent=2)
 
 
 def _head(verb: str | None, audit_id: str | None, *, exit_code: int) -> dict[str, Any]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import json
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ("NOTHING", "clean", "days", "seconds", "word")
+from vsa.core import NOTHING, escaped_json, escaped_lines
 
-NOTHING = "—"
-# Control characters, and characters that change the direction of text. Text of a host must not move the cursor or hide
-# other text.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+__all__ = ("clean", "days", "json_text", "seconds")
 
 
 def clean(value: Any) -> str:
-    """Return text that does nothing to the terminal: control characters are replaced by escapes."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(value).replace("\t", " "))
+    """Return text that does nothing to the terminal: control characters are replaced by escapes, lines are kept.
+
+    Text of a host must not move the cursor or hide other text.
+    """
+    return escaped_lines(str(value))
 
 
-def word(value: Any) -> str:
-    """Return a value as text: a dash for nothing, yes and no for a switch, commas in a list."""
-    if value is None or value == "" or value == [] or value == {}:
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(word(entry) for entry in value)
-    if isinstance(value, dict):
-        return " · ".join(f"{key} {word(entry)}" for key, entry in value.items())
-    return clean(value).replace("\n", " ")
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON that people may read in a terminal: what acts there is an escape of JSON."""
+    return escaped_json(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def seconds(value: float) -> str:

@@ -1,30 +1,42 @@
 """``vsa audit``: what was done, by whom and through which door. The verbs read local files and start no Ansible.
 
-These verbs themselves leave no record.
+These verbs themselves leave no record, also with ``--on HOST``: then a playbook reads the host's own trail.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsa.command.options import Group, WholeNumber, global_options, option
-from vsa.command.verb import config
-from vsa.core import EXIT_DUE, EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREACHABLE, STATUS, RefusedError, UsageError
+from vsa.ansible.inventory import one_host, read_groups, select
+from vsa.ansible.run import Run, Where
+from vsa.command.options import Group, HostPattern, WholeNumber, global_options, option
+from vsa.command.perform import perform
+from vsa.command.verb import Spec, config, where
+from vsa.core import (
+    EXIT_DUE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_UNREACHABLE,
+    RUN_STATES,
+    RefusedError,
+    RunQuery,
+    UsageError,
+    moment,
+)
 
 if TYPE_CHECKING:
     from vsa.output.screen import Screen
     from vsa.trail import AuditRecord, Index, Row
 
-__all__ = ("group", "moment")
+__all__ = ("group", "list_runs", "show")
 
-_AGO = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 _VERB = re.compile(r"[a-z]+(?:[. ][a-z-]+)?")
@@ -32,7 +44,6 @@ _SHOWN = 50
 _MOST = 10_000
 _FOLLOW_EVERY = 0.5
 _SEND_SECONDS = 60.0
-_STATES = ("started", *STATUS.values())
 
 
 @click.group("audit", cls=Group)
@@ -40,19 +51,14 @@ def group() -> None:
     """The audit trail of this machine: what was done, and whether the trail is whole."""
 
 
-def moment(text: str, *, now: datetime) -> str:
-    """Return the time that ``--since`` means, in the form of records. Text is ``2h``, a date, or an RFC 3339 time.
+def list_runs(to: Where, *, since: str | None = None, last: int | None = None, **wanted: Any) -> Run:
+    """Return the run that reads the host's own trail. ``wanted`` are the conditions of ``vsa audit list``."""
+    return to.verb("audit.list", since=since, last=last, **wanted)
 
-    A time without a zone is UTC. Raises :class:`UsageError`.
-    """
-    ago = _AGO.fullmatch(text)
-    try:
-        found = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}) if ago else datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        expected = "2h, 3d, 2026-11-24, or a time as in 2026-11-24T10:00:00Z"
-        raise UsageError("this is not a time", field="--since", value=text, expected=expected) from None
-    utc = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+def show(to: Where, *, run: str) -> Run:
+    """Return the run that reads the records of one run in the host's own trail."""
+    return to.verb("audit.show", run=run)
 
 
 class _Form(click.ParamType[str]):
@@ -72,30 +78,49 @@ class _Form(click.ParamType[str]):
         return str(value)
 
 
-@group.command("list", examples=("vsa audit list --since 2d --host vps-01", "vsa audit list --verb site -q"))
+class _State(_Form):
+    """A word of the column STATUS, as it is printed, or with ``_`` or ``-`` instead of a blank."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word of the records."""
+        plain = re.sub("[ -]", "_", value)
+        return super().convert({"under_way": "started"}.get(plain, plain), param, ctx)
+
+
+_ON = option("--on", type=HostPattern(), help="The own trail of this host: what everybody did to it.")
+
+
+@group.command(
+    "list", examples=("vsa audit list --changes --since 2d", "vsa audit list --on vps-01 --target a.example.com")
+)
+@option("--target", metavar="NAME", help="Only runs that acted on this stack, or changed this site.")
+@option("--changes", is_flag=True, help="Only what changed something, or may have: no reads, no checks.")
 @option("--since", metavar="TIME", help="Only runs since: 2h, 3d, 2026-11-24, or a time.")
-@option("--host", metavar="HOST", help="Only runs that acted on this host.")
+@option("--host", metavar="HOST", help="Only runs that acted on this host, also one that is gone.")
 @option("--verb", type=_Form("VERB", _VERB, "site, or site.provision"), help="Only this verb, or all of a noun.")
-@option("--target", metavar="NAME", help="Only runs that acted on this domain or stack.")
 @option(
     "--status",
-    type=_Form("STATUS", re.compile("|".join(_STATES)), ", ".join(_STATES)),
+    type=_State("STATUS", re.compile("|".join(RUN_STATES)), ", ".join(RUN_STATES)),
     multiple=True,
-    help="Only runs that ended so, e.g. failed; repeatable.",
+    help="Only runs with this result, e.g. changed, failed; repeatable.",
 )
-@option("--last", type=WholeNumber(1, _MOST), metavar="NUMBER", help=f"At most so many, the newest (else {_SHOWN}).")
+@option("--last", type=WholeNumber(1, _MOST), metavar="NUMBER", help=f"At most so many, the last ones (else {_SHOWN}).")
 @option("--follow", is_flag=True, help="Print new runs until interrupted.")
+@_ON
 @click.pass_context
-def _list(context: click.Context, /, follow: bool, last: int | None, since: str | None, **wanted: Any) -> int:
-    """List the runs, the newest last."""
+def _list(context: click.Context, /, follow: bool, on: str | None, last: int | None, **wanted: Any) -> int:
+    """List the runs that this machine recorded, or a host with --on, in the order of the records."""
     from vsa.views import audit as views
 
     wanted["verb"] = wanted["verb"] and wanted["verb"].replace(" ", ".")
-    wanted["since"] = since and moment(since, now=datetime.now(UTC))
+    since = wanted["since"] and moment(wanted["since"], now=datetime.now(UTC), field="--since")
+    if on is not None:
+        return _list_on(context, on, follow=follow, last=last, **wanted)
+    query = RunQuery(**{**wanted, "since": since, "changes": bool(wanted["changes"])}, hosts=_limited(context))
     screen = _screen(context)
 
     def read(index: Index) -> list[Row]:
-        return index.runs(**wanted, last=(last or _SHOWN) + 1)
+        return index.runs(dataclasses.replace(query, last=(last or _SHOWN) + 1))
 
     rows = _from_index(read)
     more = len(rows) > (last or _SHOWN)
@@ -105,19 +130,72 @@ def _list(context: click.Context, /, follow: bool, last: int | None, since: str 
         return EXIT_OK
     if not screen.json:
         screen.line(views.lines(rows))
-    if more:
-        screen.note(f"these are the last {len(rows)}; earlier ones with --last")
+        for note in views.notes(rows, more=more):
+            screen.note(note)
     if follow:
         return _follow(screen, read, {(row.id, row.status) for row in rows})
     return EXIT_OK
 
 
-@group.command("show", examples=("vsa audit show 01a20d5b-6c1e", "vsa audit show 01a20d5b-6c1e --json"))
-@click.argument("id", type=_Form("ID", _ID, "an id, or at least the first four characters of one"))
-@click.pass_context
-def _show(context: click.Context, id: str) -> int:  # noqa: A002 (the argument's name in the help)
-    """Show a run in full: arguments, hosts, changes with their diffs."""
+def _limited(context: click.Context) -> tuple[str, ...] | None:
+    """Return the hosts that ``--limit`` names, by the inventory; None without ``--limit``."""
+    if not global_options(context).get("limit"):
+        return None
+    to = where(context)
+    groups = read_groups(to.inventory)
+    hosts = None if groups is None else select(groups, to.limit)
+    if hosts is None:
+        raise UsageError(
+            "only Ansible can tell which hosts these are, and this verb does not ask it",
+            field="--limit",
+            value=to.limit,
+            expected="names and groups of a plain YAML inventory",
+            hint="vsa audit list --host NAME",
+        )
+    one_host(hosts, limit=to.limit, single=False)
+    return hosts
+
+
+def _list_on(context: click.Context, on: str, *, follow: bool, last: int | None, **wanted: Any) -> int:
+    """List the runs of a host's own trail."""
+    for name, typed in (("--follow", follow), ("--host", wanted.pop("host"))):
+        if typed:
+            raise UsageError("with --on the host itself is asked, once", field=name, expected="one of the two")
+    run = list_runs(_on(context, on), last=last or _SHOWN, **wanted)
+    return perform(context, Spec(name="audit.list", single=True, shows=_runs_shown, recorded=False), run)
+
+
+def _on(context: click.Context, host: str) -> Where:
+    """Return where to ask for a host's own trail."""
+    to = where(context)
+    if to.limit:
+        raise UsageError("--on names the host", field="--limit", value=to.limit, expected="one of the two")
+    return dataclasses.replace(to, limit=host)
+
+
+def _runs_shown(hosts: Any) -> Any:
     from vsa.views import audit as views
+
+    return views.runs_of_hosts(hosts)
+
+
+def _records_shown(hosts: Any) -> Any:
+    from vsa.views import audit as views
+
+    return views.records_of_hosts(hosts)
+
+
+@group.command("show", examples=("vsa audit show 01a20d5b-6c1e", "vsa audit show 01a20d5b-6c1e --on vps-01"))
+@click.argument("id", type=_Form("ID", _ID, "an id, or at least the first four characters of one"))
+@_ON
+@click.pass_context
+def _show(context: click.Context, id: str, on: str | None) -> int:  # noqa: A002 (the argument's name in the help)
+    """Show a run in full: arguments, hosts, and the sites that it changed, with their diffs."""
+    from vsa.views import audit as views
+
+    if on is not None:
+        spec = Spec(name="audit.show", single=True, shows=_records_shown, recorded=False)
+        return perform(context, spec, show(_on(context, on), run=id))
 
     def read(index: Index) -> list[AuditRecord]:
         return index.records(id)
@@ -137,7 +215,9 @@ def _show(context: click.Context, id: str) -> int:  # noqa: A002 (the argument's
 
 
 @group.command("verify", examples=("vsa audit verify", f"vsa audit verify --head {'9f' * 32}"))
-@option("--head", type=_Form("HASH", _HASH, "64 hexadecimal digits"), help="The hash of a record, kept elsewhere.")
+@option(
+    "--head", type=_Form("HASH", _HASH, "64 hexadecimal digits"), help="The hash of a record that you keep elsewhere."
+)
 @click.pass_context
 def _verify(context: click.Context, head: str | None) -> int:
     """Check that no line of the trail was edited, removed, added, moved or cut; exit 7 if one was."""

@@ -11,9 +11,9 @@ import click
 
 from vsa.ansible.private import secret_file
 from vsa.ansible.run import Run, Where
-from vsa.command.options import Checked, Group, option
-from vsa.command.perform import perform
-from vsa.command.verb import Spec, confirm, where
+from vsa.command.options import Checked, Group, domain_option, option
+from vsa.command.perform import ask_then_perform, perform
+from vsa.command.verb import Spec, confirm, must_ask, where
 from vsa.core import UsageError, checked
 
 __all__ = ("add", "group", "list_users", "remove")
@@ -49,11 +49,11 @@ def group() -> None:
         "vsa auth add --domain shop.example.com --user ci --generate",
     ),
 )
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
-@option("--user", type=Checked("user", "NAME"), required=True, help="The user to add, or whose password to change.")
-@option("--route", type=Checked("path", "PATH"), help="Ask below this path only; without it for the whole site.")
-@option("--password-stdin", is_flag=True, heading="Password", help="Read it from stdin; else it is asked for.")
-@option("--generate", is_flag=True, heading="Password", help="Make one, and show it once.")
+@domain_option()
+@option("--user", type=Checked("user", "NAME"), required=True, help="The user to add, or to give a new password.")
+@option("--route", type=Checked("path", "PATH"), help="Protect only this path and below; default: the whole site.")
+@option("--password-stdin", is_flag=True, heading="Password", help="Read the password from stdin; default: ask.")
+@option("--generate", is_flag=True, heading="Password", help="Generate a password, and show it once.")
 @click.pass_context
 def _add(context: click.Context, /, password_stdin: bool, generate: bool, **typed: Any) -> int:
     """Add a user, and ask everybody else for a password."""
@@ -61,7 +61,7 @@ def _add(context: click.Context, /, password_stdin: bool, generate: bool, **type
         raise UsageError("say either --password-stdin or --generate", field="--generate", expected="one of the two")
     to = where(context)
     password = _password(generate=generate, from_stdin=password_stdin)
-    spec = Spec(name="auth.add", single=True, reveals={"password": password} if generate else {})
+    spec = Spec(name="auth.add", single=True, finds=True, reveals={"password": password} if generate else {})
     with secret_file(password) as path:
         return perform(context, spec, add(to, password_file=path, **typed), subject=typed["domain"])
 
@@ -73,21 +73,28 @@ def _add(context: click.Context, /, password_stdin: bool, generate: bool, **type
         "vsa auth remove --domain shop.example.com --route /admin/ -y",
     ),
 )
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
-@option("--user", type=Checked("user", "NAME"), help="The user to remove; without it the paths open to everybody.")
-@option("--route", type=Checked("path", "PATH"), help="At this path only; without it at all of the site's.")
+@domain_option()
+@option("--user", type=Checked("user", "NAME"), help="The user to remove; default: open the paths to all.")
+@option("--route", type=Checked("path", "PATH"), help="Only at this path; default: at every path of the site.")
 @click.pass_context
 def _remove(context: click.Context, /, **typed: Any) -> int:
     """Remove a user at once, or open paths to everybody."""
-    to = where(context)
-    if typed["user"] is None:
-        what = f"{typed['domain']}{typed['route'] or ''}"
-        confirm(context, f"Open {what} to everybody, and forget its users?")
-    return perform(context, Spec(name="auth.remove", single=True), remove(to, **typed), subject=typed["domain"])
+    domain, run = typed["domain"], remove(where(context), **typed)
+    spec = Spec(name="auth.remove", single=True, finds=True)
+    if typed["user"] is not None or not must_ask(context, "open paths to everybody"):
+        return perform(context, spec, run, subject=domain)
+    what = f"{domain}{typed['route'] or ''}"
+    return ask_then_perform(
+        context,
+        spec,
+        run,
+        lambda hosts, _changes: confirm(f"Open {what} on {hosts} to everybody, and forget its users?"),
+        subject=domain,
+    )
 
 
 @group.command("list", examples=("vsa auth list", "vsa auth list --domain shop.example.com --json"))
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
+@domain_option("Only this site.")
 @click.pass_context
 def _list(context: click.Context, domain: str | None) -> int:
     """List the users of all sites, or of one site."""

@@ -42,22 +42,24 @@ def bootstrap(to: Where, *, ca_bundle: str | None = None, **fields: Any) -> Run:
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False, readable=True),
     heading=_SETTINGS,
-    help="PEM file here to trust besides the system's.",
+    help="PEM file here with further CAs to trust.",
 )
-@option("--email", type=Checked("email", "ADDRESS"), heading=_SETTINGS, help="Contact for the certificate authority.")
+@option("--email", type=Checked("email", "ADDRESS"), heading=_SETTINGS, help="Contact address for the CA.")
 @option("--loki-url", type=Checked("loki_url", "URL"), heading=_SETTINGS, help="Where the audit trail is pushed to.")
-@option("--dns-plugin", type=Checked("dns_plugin", "NAME"), heading=_SETTINGS, help="Validates wildcards by DNS.")
+@option(
+    "--dns-plugin", type=Checked("dns_plugin", "NAME"), heading=_SETTINGS, help="Certbot's DNS plugin, for wildcards."
+)
 @option(
     "--alert-command",
     type=Checked("alert_command", "FILE"),
     heading=_SETTINGS,
-    help="Program of the host that gets late certificates.",
+    help="Program on the host to call if a certificate is late.",
 )
 @option(
     "--alert-url",
     type=Checked("alert_url", "URL"),
     heading=_SETTINGS,
-    help="Webhook for the same, or a 0600 file there with it.",
+    help="Webhook to call, or a 0600 file on the host with it.",
 )
 @option(
     "--unset",

@@ -9,10 +9,10 @@ import click
 
 from vsa.ansible.run import Run, Where, given
 from vsa.command.flags import fields_as_flags
-from vsa.command.options import CA_HELP, Checked, Group, option
-from vsa.command.perform import perform
-from vsa.command.verb import Spec, confirm, where
-from vsa.core import REVOCATION_REASONS, UsageError, refuse_force_for_all, refuse_said_and_unset
+from vsa.command.options import CA_HELP, Checked, Group, domain_option, option
+from vsa.command.perform import ask_then_perform, perform
+from vsa.command.verb import Spec, confirm, must_ask, where
+from vsa.core import REVOCATION_REASONS, UsageError, refuse_force_for_all, refuse_set_and_unset
 
 __all__ = ("group", "install_cron", "issue", "renew", "revoke", "status")
 
@@ -23,7 +23,7 @@ def issue(to: Where, **fields: Any) -> Run:
     A valid certificate is kept, unless ``force`` is true. Raises :class:`UsageError` if a field is given and unset.
     """
     with fields_as_flags(_issue):
-        refuse_said_and_unset(given(fields), fields.get("unset") or ())
+        refuse_set_and_unset(given(fields), fields.get("unset") or ())
     return to.verb("cert.issue", **fields)
 
 
@@ -64,33 +64,38 @@ def group() -> None:
         "vsa cert issue --domain example.com --san '*.example.com' --dns rfc2136",
     ),
 )
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="The site's domain.")
+@domain_option()
 @option(
     "--san",
     type=Checked("certificate_name", "NAME"),
     multiple=True,
-    help="A further name, *.NAME too; repeatable, kept.",
+    help="A further name, also *.NAME. Repeatable; VSA remembers it.",
 )
-@option("--dns", type=Checked("dns_plugin", "PLUGIN"), help="Validate by DNS with this plugin of certbot; kept.")
-@option("--unset", type=click.Choice(["san", "dns"]), multiple=True, help="Forget what was kept.")
+@option(
+    "--dns", type=Checked("dns_plugin", "PLUGIN"), help="Validate by DNS with this plugin of Certbot. VSA remembers it."
+)
+@option("--unset", type=click.Choice(["san", "dns"]), multiple=True, help="Forget the remembered names or plugin.")
 @option("--ca", type=Checked("ca", "CA"), help=f"{CA_HELP}.")
-@option("--email", type=Checked("email", "ADDRESS"), help="Contact for the authority.")
-@option("--force", is_flag=True, help="A new one, even if the old one is valid.")
+@option("--email", type=Checked("email", "ADDRESS"), help="Contact address for the CA.")
+@option("--force", is_flag=True, help="Issue a new certificate even if the present one is valid.")
+@option(
+    "--no-dns-check", "dns_check", is_flag=True, flag_value=False, help="Ask the CA although CAA records look wrong."
+)
 @click.pass_context
 def _issue(context: click.Context, /, **typed: Any) -> int:
     """Issue the certificate of a site."""
-    spec = Spec(name="cert.issue", single=True)
+    spec = Spec(name="cert.issue", single=True, finds=True)
     return perform(context, spec, issue(where(context), **typed), subject=typed["domain"])
 
 
 @group.command("renew", examples=("vsa cert renew", "vsa cert renew --domain shop.example.com --force"))
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this one.")
-@option("--force", is_flag=True, help="Even if it is not due; one domain at a time.")
+@domain_option("Renew only this site's certificate.")
+@option("--force", is_flag=True, help="Renew even if the certificate is not due. Needs --domain.")
 @click.pass_context
 def _renew(context: click.Context, domain: str | None, force: bool) -> int:
-    """Renew the certificates that are due."""
+    """Renew the certificates that are due, on all hosts, or one site's on the host that has the site."""
     run = renew(where(context), domain=domain, force=force)
-    return perform(context, Spec(name="cert.renew", single=True), run, subject=domain)
+    return perform(context, Spec(name="cert.renew", single=domain is not None, finds=True), run, subject=domain)
 
 
 @group.command(
@@ -100,20 +105,28 @@ def _renew(context: click.Context, domain: str | None, force: bool) -> int:
         "vsa cert revoke --domain shop.example.com --reason keycompromise --replace",
     ),
 )
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), required=True, help="Which certificate.")
+@domain_option()
 @option("--reason", type=click.Choice(REVOCATION_REASONS), metavar="REASON", help=f"{', '.join(REVOCATION_REASONS)}.")
-@option("--replace", is_flag=True, help="Issue another one first, for a site that stays.")
+@option("--replace", is_flag=True, help="Issue another certificate first, because the site stays.")
 @click.pass_context
 def _revoke(context: click.Context, domain: str, reason: str | None, replace: bool) -> int:
-    """Revoke a certificate at its authority; if a site serves it, only with --replace."""
+    """Revoke a certificate at its CA. A certificate that a site serves needs --replace."""
     run = revoke(where(context), domain=domain, reason=reason, replace=replace)
-    confirm(context, f"Revoke the certificate of {domain}?")
-    return perform(context, Spec(name="cert.revoke", single=True), run, subject=domain)
+    spec = Spec(name="cert.revoke", single=True, finds=True)
+    if not must_ask(context, f"revoke the certificate of {domain}"):
+        return perform(context, spec, run, subject=domain)
+    return ask_then_perform(
+        context,
+        spec,
+        run,
+        lambda hosts, _changes: confirm(f"Revoke the certificate of {domain} on {hosts}?"),
+        subject=domain,
+    )
 
 
 @group.command("install-cron", examples=("vsa cert install-cron", "vsa cert install-cron --limit vps-01 --remove"))
-@option("--cron", "timer_cron", is_flag=True, help="By cron instead of a systemd timer.")
-@option("--remove", is_flag=True, help="Take it away.")
+@option("--cron", "timer_cron", is_flag=True, help="Use cron instead of a systemd timer.")
+@option("--remove", is_flag=True, help="Remove the timer or the cron entry.")
 @click.pass_context
 def _install_cron(context: click.Context, timer_cron: bool, remove: bool) -> int:
     """Renew on the hosts themselves twice a day, and report what is late."""
@@ -125,8 +138,8 @@ def _install_cron(context: click.Context, timer_cron: bool, remove: bool) -> int
 
 
 @group.command("status", examples=("vsa cert status", "vsa cert status --exit-code --json"))
-@option("--domain", type=Checked("domain", "NAME", complete="domains"), help="Only this site's.")
-@option("--exit-code", is_flag=True, help="Exit 7 if one is due, or worse.")
+@domain_option("Show only this site's certificate.")
+@option("--exit-code", is_flag=True, help="Exit with 7 if a certificate is due, or worse.")
 @click.pass_context
 def _status(context: click.Context, domain: str | None, exit_code: bool) -> int:
     """Show the certificates of all hosts, the worst first."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from vsa.core import EXIT_OK, STATUS
-from vsa.output.text import NOTHING, clean, seconds, word
+from vsa.core import EXIT_OK, NOTHING, STATUS, word
+from vsa.output.text import clean, json_text, seconds
+from vsa.views.columns import acted_on, generation_lines, run_state, run_time
 
 if TYPE_CHECKING:
+    from vsa.ansible.report import HostResult
     from vsa.trail import AuditRecord, ChainProblem, ChainVerdict, Row, TaskChange
 
 __all__ = (
@@ -19,7 +20,10 @@ __all__ = (
     "line_document",
     "lines",
     "list_document",
+    "notes",
     "problem",
+    "records_of_hosts",
+    "runs_of_hosts",
     "show_document",
     "verdict",
     "verdict_document",
@@ -49,25 +53,27 @@ def _cells(row: Row) -> tuple[str, ...]:
     if len(row.hosts) > _MOST_HOSTS:
         hosts += f" +{len(row.hosts) - _MOST_HOSTS}"
     return (
-        row.time[:19].replace("T", " "),
+        run_time(vars(row)),
         row.id[:_ID_SHOWN],
         clean(row.verb),
-        word(row.target),
+        word(acted_on(vars(row))),
         word(hosts),
-        _ended(row.status, changed=row.changed, check=row.check),
+        run_state(vars(row)),
         NOTHING if row.duration is None else seconds(row.duration),
         clean(row.actor),
     )
 
 
-def _ended(status: str, *, changed: bool, check: bool) -> str:
-    if status == "started":
-        return "under way"
-    if status == "ok" and not changed:
-        return "unchanged"
-    if status == "ok":
-        return "would change" if check else "changed"
-    return status.replace("_", " ")
+def notes(rows: Sequence[Row], *, more: bool) -> list[str]:
+    """Return what the reader of a list has to know besides."""
+    found = [f"these are the last {len(rows)}; earlier ones with --last"] if more else []
+    apart = sum(row.apart for row in rows)
+    if apart:
+        found.append(
+            f"{apart} of these times cannot be right (marked ?): the clocks of the machines are or were apart;"
+            " the order is that in which the records were written"
+        )
+    return found
 
 
 def detail(records: Sequence[AuditRecord]) -> str:
@@ -79,7 +85,10 @@ def detail(records: Sequence[AuditRecord]) -> str:
     for record in [last] if last.kind == "finished" else records:
         for change in record.changes:
             shown += _change_lines(change)
-    shown += [f"{record.kind + ' hash':<16}{record.hash}" for record in records]
+    for record in [last] if last.kind == "finished" else records:
+        for generation in record.generations:
+            shown += [clean(line) for line in generation_lines(generation.as_dict())]
+    shown += [f"{record.kind + ' hash':<16}{record.hash}" for record in records if record.hash]
     return "\n".join(shown)
 
 
@@ -98,7 +107,7 @@ def _facts(first: AuditRecord, last: AuditRecord) -> list[tuple[str, Any]]:
         ("playbook", last.playbook),
         ("began", first.time),
         ("by", by),
-        ("status", _ended(last.status, changed=last.changed, check=last.check)),
+        ("status", run_state({**vars(last), "changed": last.changed})),
         ("took", None if last.duration is None else seconds(last.duration)),
         ("error", last.error),
         ("version", last.version),
@@ -125,6 +134,25 @@ def _change_lines(change: TaskChange) -> list[str]:
     ]
 
 
+def runs_of_hosts(hosts: Mapping[str, HostResult]) -> str:
+    """Return the runs of hosts' own trails, as the module returned them."""
+    from vsa.trail import row_of
+
+    parts = []
+    for result in hosts.values():
+        rows = [row_of(run) for run in result.payload.get("runs") or ()]
+        parts.append("\n".join([lines(rows), *notes(rows, more=bool(result.payload.get("earlier")))]))
+    return "\n".join(parts)
+
+
+def records_of_hosts(hosts: Mapping[str, HostResult]) -> str:
+    """Return the records of one run in hosts' own trails, as the module returned them."""
+    from vsa.trail import record_of
+
+    found = [record_of(record) for result in hosts.values() for record in result.payload.get("records") or ()]
+    return detail(found) if found else ""
+
+
 def problem(found: ChainProblem) -> str:
     """Return what is wrong with a line of the trail."""
     place = f"{found.file}:{found.line}" if found.file else "the trail"
@@ -142,7 +170,7 @@ def verdict(found: ChainVerdict, log: str) -> str:
 def document(verb: str, *, exit_code: int = EXIT_OK, changed: bool = False, **payload: Any) -> str:
     """Return the document of ``--json``. The result of these verbs stands under ``audit``."""
     head = {"schema": 1, "verb": verb, "audit_id": None, "status": STATUS[exit_code], "exit_code": exit_code}
-    return json.dumps({**head, "changed": changed, "hosts": {}, "audit": payload}, ensure_ascii=False, indent=2)
+    return json_text({**head, "changed": changed, "hosts": {}, "audit": payload}, indent=2)
 
 
 def list_document(rows: Sequence[Row], *, more: bool) -> str:
@@ -152,12 +180,12 @@ def list_document(rows: Sequence[Row], *, more: bool) -> str:
 
 def line_document(row: Row) -> str:
     """Return one run as a line of JSON."""
-    return json.dumps(_run(row), ensure_ascii=False)
+    return json_text(_run(row))
 
 
 def _run(row: Row) -> dict[str, Any]:
     values = asdict(row)
-    return {**values, "hosts": list(row.hosts)}
+    return {**values, "hosts": list(row.hosts), "sites": list(row.sites)}
 
 
 def show_document(records: Sequence[AuditRecord]) -> str:

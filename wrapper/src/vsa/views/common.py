@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
 from vsa.ansible.report import HostResult
+from vsa.core import NOTHING
 from vsa.output.table import STYLES, table
-from vsa.output.text import NOTHING, clean
+from vsa.output.text import clean
+from vsa.views.columns import LAST, Listing
 
-__all__ = ("certificate", "changed_by", "hosts_without_result", "left", "listing")
-
-_WORST = (
-    *"invalid broken expired mismatch missing failed exited dead unhealthy restarting expiring".split(),
-    *"locked pending warning edited unused".split(),
-    "not live",
-    "maintenance",
-    "due",
-)
+__all__ = ("doubles", "hosts_without_result", "listing")
 
 
-def listing(
-    hosts: Mapping[str, HostResult],
-    key: str,
-    columns: Sequence[tuple[str, Callable[[Mapping[str, Any]], Any]]],
-    *,
-    state: Callable[[Mapping[str, Any]], str] = lambda entry: str(entry.get("state", "")),
-) -> Group:
-    """Return a table of the entries under ``key`` in the hosts' payloads, the worst first, then the hosts without one.
+def listing(hosts: Mapping[str, HostResult], made: Listing) -> Group:
+    """Return a table of the entries of a listing in the hosts' payloads, the worst first, then the hosts without one.
 
-    ``columns`` are titles, each with a function that returns the cell of an entry. The first column is the host.
+    The first column is the host.
     """
     rows: list[tuple[int, list[Any]]] = []
     for name, host in hosts.items():
         if host.exit_code and not host.payload:
             continue
-        entries = host.payload.get(key) or []
+        entries = host.payload.get(made.key) or []
         if not entries:
-            rows.append((len(_WORST), [name, *(None for _ in columns)]))
-        for entry in entries:
-            word = state(entry)
-            rank = _WORST.index(word) if word in _WORST else len(_WORST)
-            rows.append((rank, [name, *(fill(entry) for _, fill in columns)]))
+            rows.append((LAST, [name, *(None for _ in made.columns)]))
+        rows += [(made.rank(entry), [name, *made.cells(entry)]) for entry in entries]
     rows.sort(key=lambda row: row[0])
     parts: list[Any] = []
     if rows:
-        parts.append(table(["HOST", *(title for title, _ in columns)], (cells for _, cells in rows)))
+        parts.append(table(["HOST", *made.titles()], (cells for _, cells in rows)))
     parts += hosts_without_result(hosts)
     return Group(*parts)
+
+
+def doubles(domains: Mapping[str, Iterable[Any]]) -> Iterable[Text]:
+    """Return a line for each domain that several hosts have; ``domains`` are those of each host."""
+    where: dict[str, list[str]] = {}
+    for name, found in domains.items():
+        for domain in found:
+            where.setdefault(str(domain), []).append(name)
+    for domain, names in where.items():
+        if len(names) > 1:
+            line = f"{clean(domain)} is on {', '.join(map(clean, names))}: DNS leads visitors to one of them"
+            yield Text(line, style="yellow")
 
 
 def hosts_without_result(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
@@ -61,36 +58,3 @@ def hosts_without_result(hosts: Mapping[str, HostResult]) -> Iterable[Text]:
             status = host.status.replace("_", " ")
             line.append(f"{status}: {clean(host.error.get('message', ''))}", style=STYLES.get(status, "red"))
             yield line
-
-
-def left(seconds: float | None, fraction: float | None) -> str:
-    """Return the time that a certificate is still valid: days (hours below two days), and the share of its lifetime."""
-    if seconds is None:
-        return NOTHING
-    if seconds <= 0:
-        return "0 d"
-    amount = f"{int(seconds // 86400)} d" if seconds >= 2 * 86400 else f"{int(seconds // 3600)} h"
-    return amount if fraction is None else f"{amount} ({fraction:.0%})".replace("%", " %")
-
-
-def certificate(entry: Mapping[str, Any] | None) -> str:
-    """Return the state of a certificate and how long it is still valid, in a few words."""
-    if not entry:
-        return NOTHING
-    state = str(entry.get("state") or NOTHING)
-    if state in ("ok", "due", "expiring"):
-        state += f" {left(entry.get('seconds_left'), None)}"
-    served = entry.get("served")
-    return state if served in (None, "same") else f"{state}, served {str(served).upper()}"
-
-
-def changed_by(entry: Mapping[str, Any] | None, *, short: bool = False) -> str | None:
-    """Return who changed something last, when and by which verb: in full, or in a few words for a table."""
-    if not entry:
-        return None
-    if short:
-        return f"{str(entry.get('time'))[:10]} {str(entry.get('actor')).partition('@')[0]}"
-    return (
-        f"{entry.get('time')} by {entry.get('actor')}: {entry.get('verb')}, "
-        f"generation {entry.get('generation')}, audit {entry.get('audit_id')}"
-    )

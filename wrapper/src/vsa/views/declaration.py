@@ -11,11 +11,17 @@ __all__ = ("declaration",)
 
 
 def declaration(hosts: Mapping[str, HostResult]) -> str:
-    """Return YAML for the host's variables. A comment names each manifest that cannot be exported."""
+    """Return YAML for the variables of hosts, one document for each. A comment names what cannot be exported."""
     import yaml
 
     lines: list[str] = []
     for name, host in hosts.items():
+        if lines:
+            lines.append("---")
+        if host.error:
+            reason = " ".join(clean(host.error.get("message")).split())
+            lines.append(f"# The sites of {clean(name)} could not be read: {reason}")
+            continue
         lines.append(f"# The sites of {clean(name)}.")
         lines += [
             " ".join(f"# Not exported: {clean(site.get('domain'))}: {clean(site.get('problem'))}".split())

@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import socket
+import stat
 import subprocess
 import urllib.error
 import urllib.request
@@ -21,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from ...._core.settings import Settings
+from ...._core.shape import MapOf
 from ...._core.times import rfc3339
-from ...machine.files import read_json, read_text, write_atomically
+from ...._core.words import Words, escaped
+from ...machine.files import read_text, write_atomically
+from ...store.documents import read_document
 
 __all__ = ("Alerts",)
 
@@ -68,10 +72,7 @@ class Alerts:
         return str(before.get("time") or "") <= repeat
 
     def _read_state(self) -> dict[str, dict[str, Any]]:
-        data = read_json(self._state)
-        if not isinstance(data, dict):
-            return {}
-        return {domain: entry for domain, entry in data.items() if isinstance(entry, dict)}
+        return dict(read_document(self._state, MapOf(dict)) or {})
 
     def _write_state(
         self,
@@ -110,7 +111,13 @@ class Alerts:
 
 
 def _run(command: str, body: bytes, text: str) -> str | None:
-    """Run the alert program with the message on its standard input. Returns what went wrong, or None."""
+    """Run the alert program with the message on its standard input. Returns what went wrong, or None.
+
+    A program that somebody else than root could change is not run, because it would run as root.
+    """
+    unsafe = _writable_by_others(Path(command))
+    if unsafe:
+        return unsafe
     try:
         # The path is absolute and comes from the host's own settings; no shell is involved. On the host's timer there
         # is no Ansible module, so run_command is not available.
@@ -123,12 +130,26 @@ def _run(command: str, body: bytes, text: str) -> str | None:
             env={"PATH": os.environ.get("PATH", os.defpath), "VSA_ALERT_TEXT": text},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+        return escaped(str(error))
     if done.returncode == 0:
         return None
     lines = done.stderr.decode(errors="replace").strip().splitlines()
-    last_line = f": {lines[-1]}" if lines else ""
-    return f"it ended with {done.returncode}{last_line}"
+    said = f" and says: {Words('alert_command', lines[-1]).shown}" if lines else ""
+    return f"it ended with {done.returncode}{said}"
+
+
+def _writable_by_others(program: Path) -> str | None:
+    """Return why somebody else than root could change a program or a folder above it, None if nobody could."""
+    try:
+        real = program.resolve(strict=True)
+        for place in (real, *real.parents):
+            found = place.stat()
+            sticky = place != real and found.st_mode & stat.S_ISVTX
+            if found.st_uid not in (0, os.geteuid()) or (found.st_mode & 0o022 and not sticky):
+                return f"it was not run, because others than root may change {place}: chown root, chmod go-w"
+    except OSError as error:
+        return f"{program}: {error.strerror}"
+    return None
 
 
 def _post(setting: str, body: bytes) -> str | None:
@@ -143,7 +164,7 @@ def _post(setting: str, body: bytes) -> str | None:
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}"
     except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", None) or error)
+        return Words("the webhook", str(getattr(error, "reason", None) or error)).shown
 
 
 def _webhook(setting: str) -> str:

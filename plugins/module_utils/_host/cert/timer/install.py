@@ -11,22 +11,23 @@ from __future__ import annotations
 import hashlib
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...._core.errors import RefusedError, RolledBackError
-from ...._core.hints import Hint
+from ...._core.hints import Advice, Hint
 from ...._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
-from ...machine.files import read_text, remove_tree, write_atomically
+from ...._core.words import Words
+from ...machine.disk import disk_errors_told
+from ...machine.files import make_directory, read_text, remove_tree, write_atomically
+from ...machine.sources import imported_sources
 from ...store.host import Host
 from . import watch
 
-__all__ = ("TimerRequest", "set_timer")
+__all__ = ("UNIT", "TimerRequest", "set_timer")
 
-_UNIT = "vsa-cert-renew"
+UNIT = "vsa-cert-renew"
 _HOME = "usr/local/lib/vsa"
-_PACKAGE = "ansible_collections.flowbiz.vsa.plugins.module_utils"
 _MADE = "# Written by `vsa cert install-cron`, which overwrites changes.\n"
 
 _PROGRAM = f"""#!/usr/bin/python3
@@ -53,12 +54,14 @@ Nice=10
 """
 
 # RandomizedDelaySec: the hosts of a fleet must not ask the CA in the same minute. Persistent: a host that was off
-# catches up after its start.
+# catches up after its start. OnUnitInactiveSec counts by a clock that nobody can set: if the time of day was set back,
+# the next run comes a day after the last one at the latest.
 _TIMER = f"""{_MADE}[Unit]
-Description=Twice a day: {_UNIT}.service
+Description=Twice a day: {UNIT}.service
 
 [Timer]
 OnCalendar=*-*-* 03,15:00:00
+OnUnitInactiveSec=24h
 RandomizedDelaySec=3h
 Persistent=true
 
@@ -67,8 +70,8 @@ WantedBy=timers.target
 """
 
 
-_UNITS = (f"etc/systemd/system/{_UNIT}.service", f"etc/systemd/system/{_UNIT}.timer")
-_CRON_FILE = f"etc/cron.d/{_UNIT}"
+_UNITS = (f"etc/systemd/system/{UNIT}.service", f"etc/systemd/system/{UNIT}.timer")
+_CRON_FILE = f"etc/cron.d/{UNIT}"
 _STARTERS = (_CRON_FILE, *_UNITS)
 
 # Text and mode of files, by path relative to the root.
@@ -107,8 +110,8 @@ def set_timer(host: Host, request: TimerRequest, *, check: bool) -> Result:
 
 
 def _wanted(*, cron: bool) -> _Files:
-    """Return all files to install."""
-    files = {f"{_HOME}/python/{path}": (text, 0o644) for path, text in _sources().items()}
+    """Return all files to install. This file imports ``watch``, so its files are among those that are imported."""
+    files = {f"{_HOME}/python/{path}": (text, 0o644) for path, text in imported_sources().items()}
     files[f"{_HOME}/cert-renew"] = (_PROGRAM, 0o755)
     if cron:
         files[_CRON_FILE] = (_cron(), 0o644)
@@ -122,24 +125,6 @@ def _cron() -> str:
     minute = int(hashlib.sha256(socket.gethostname().encode()).hexdigest(), 16) % 60
     # The program writes its own log; cron would send each line by mail.
     return f"{_MADE}SHELL=/bin/sh\n{minute} 3,15 * * * root /{_HOME}/cert-renew >/dev/null 2>&1\n"
-
-
-def _sources() -> dict[str, str]:
-    """Return the text of each file of this collection that is imported by now, by its path below ``python/``.
-
-    Those are all files that ``watch`` needs: this file imports it.
-    """
-    texts = {}
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith(f"{_PACKAGE}._") and getattr(module, "__file__", None):
-            loader = getattr(module, "__loader__", None)
-            text = loader.get_source(name) if loader is not None else None
-            suffix = "/__init__.py" if hasattr(module, "__path__") else ".py"
-            texts[name.replace(".", "/") + suffix] = text or ""
-    parts = _PACKAGE.split(".")
-    for count in range(1, len(parts) + 1):
-        texts["/".join([*parts[:count], "__init__.py"])] = ""
-    return texts
 
 
 def _installed(root: Path) -> _Files:
@@ -161,19 +146,20 @@ def _apply(root: Path, wanted: _Files, installed: _Files, *, timer: bool) -> Non
     """Make the files on disk those that are wanted, and have systemd start the timer or forget it."""
     had_units = any(name in _UNITS for name in installed)
     if had_units and not timer:
-        _systemctl("disable", "--now", f"{_UNIT}.timer")
-    for name in installed:
-        if name not in wanted:
-            (root / name).unlink(missing_ok=True)
-    if not wanted:
-        _remove_directories(root / _HOME)
-    for name, (text, mode) in wanted.items():
-        (root / name).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        write_atomically(root / name, text, mode=mode)
+        _systemctl("disable", "--now", f"{UNIT}.timer")
+    with disk_errors_told("the files of the renewal are not all written or removed; certificates are served as before"):
+        for name in installed:
+            if name not in wanted:
+                (root / name).unlink(missing_ok=True)
+        if not wanted:
+            _remove_directories(root / _HOME)
+        for name, (text, mode) in wanted.items():
+            make_directory((root / name).parent, mode=0o755)
+            write_atomically(root / name, text, mode=mode)
     if had_units or timer:
         _systemctl("daemon-reload", failure="systemd does not read its units")
     if timer:
-        _systemctl("enable", "--now", f"{_UNIT}.timer", failure="the timer does not start")
+        _systemctl("enable", "--now", f"{UNIT}.timer", failure="the timer does not start")
 
 
 def _remove_directories(home: Path) -> None:
@@ -183,8 +169,8 @@ def _remove_directories(home: Path) -> None:
 
 
 def _is_active() -> bool:
-    enabled = _systemctl("is-enabled", f"{_UNIT}.timer") == "enabled"
-    return enabled and _systemctl("is-active", f"{_UNIT}.timer") == "active"
+    enabled = _systemctl("is-enabled", f"{UNIT}.timer") == "enabled"
+    return enabled and _systemctl("is-active", f"{UNIT}.timer") == "active"
 
 
 def _systemctl(*words: str, failure: str | None = None) -> str:
@@ -201,7 +187,8 @@ def _systemctl(*words: str, failure: str | None = None) -> str:
             hint=Hint("cert.install-cron", {"timer_cron": True}),
         ) from error
     if done.returncode and failure:
-        raise RolledBackError(f"{failure}: {done.stderr.strip()}", state="the files are installed, nothing starts them")
+        said = Words("systemctl", done.stderr)
+        raise RolledBackError(f"{failure}: {said}", state="the files are installed, nothing starts them")
     return done.stdout.strip()
 
 
@@ -214,11 +201,11 @@ def _step(host: Host, request: TimerRequest, installed: _Files, *, changed: bool
         state = WOULD_CHANGE if check else CHANGED
     if not request.present:
         return Step("timer", state, "removed" if installed else "it is not installed")
-    text = f"/etc/cron.d/{_UNIT}, twice a day" if request.cron else f"{_UNIT}.timer, twice a day"
+    text = f"/etc/cron.d/{UNIT}, twice a day" if request.cron else f"{UNIT}.timer, twice a day"
     if host.settings.alert_command or host.settings.alert_url:
         return Step("timer", state, text)
-    note = "no alert is sent when a certificate is late: vsa bootstrap --alert-url URL, or --alert-command FILE"
-    return Step("timer", state, text, (note,))
+    hint = Hint("bootstrap", {"alert_url": "URL"})
+    return Step("timer", state, text, (Advice("no alert is sent when a certificate is late. To get alerts", hint),))
 
 
 def _diff(wanted: _Files, installed: _Files) -> str:

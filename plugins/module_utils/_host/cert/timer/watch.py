@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...._core.cert.status import EXPIRED, MISMATCH, MISSING
+from ...._core.cert.status import CANNOT_RENEW, EXPIRED, MISMATCH, MISSING
 from ...._core.errors import VsaError
 from ...._core.forms import SELFSIGNED
 from ...._core.times import rfc3339
+from ...._core.words import escaped
 from ...machine.clock import time_now
 from ...store.host import read_host
 from ...store.layout import Paths
@@ -57,6 +58,7 @@ class _Log:
             os.replace(self._path, f"{self._path}.1")
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
         with os.fdopen(handle, "a", encoding="utf-8") as stream:
+            os.fchmod(handle, 0o640)
             stream.write(line)
 
 
@@ -98,8 +100,9 @@ def _renew(paths: Paths, log: _Log) -> dict[str, str]:
         log.write(f"not renewed: {error.message}")
         return _failures(error.details) or {_ALL: error.message}
     except Exception as error:  # whatever went wrong, the certificates are checked all the same
-        log.write(f"not renewed: {type(error).__name__}: {error}")
-        return {_ALL: str(error)}
+        said = escaped(str(error))
+        log.write(f"not renewed: {type(error).__name__}: {said}")
+        return {_ALL: said}
     for step in result.steps:
         log.write("; ".join((f"{step.name}: {step.text}", *step.notes)))
     return {}
@@ -144,7 +147,7 @@ def _why(entry: Mapping[str, Any], *, failed: bool, now: str) -> str | None:
     """
     state, site = entry["state"], entry["site"]
     # A lineage without a site may be incomplete, but it must not expire unnoticed.
-    if state == EXPIRED or (site and state in (MISMATCH, MISSING)):
+    if state == EXPIRED or (site and state in (CANNOT_RENEW, MISMATCH, MISSING)):
         return str(entry["problem"] or state)
     used = site or entry["ca"] != SELFSIGNED
     window = entry["ari"] or {}

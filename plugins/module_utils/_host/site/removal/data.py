@@ -8,27 +8,37 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...._core.errors import RefusedError
 from ...._core.site.removal import ContainerInfo, Mount, own_data
 from ...machine.docker_site import SiteEngine
-
-_STACK = ("compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml", "stack.yml")
+from ...machine.trash import discard, empty_trash
+from ...machine.walk import Directory, Identity, identity_of, walk
+from ...store.layout import Paths
+from .claims import Claims, mount_points, read_claims
 
 __all__ = ("Purge", "carry_out", "plan_purge")
+
+_STACK = ("compose.yml", "compose.yaml", "docker-compose.yml", "docker-compose.yaml", "stack.yml")
 
 
 @dataclass(frozen=True)
 class Purge:
-    """The volumes and directories (``places``) that go. ``refused`` says of each other mount why it stays."""
+    """The volumes and directories (``places``) that go. ``refused`` says of each other mount why it stays.
+
+    ``identities`` says what each place was when it was looked at; ``sizes`` are the bytes on disk of each of ``words``,
+    if they were asked for.
+    """
 
     volumes: tuple[str, ...]
     places: tuple[str, ...]
     refused: dict[str, str]
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def words(self) -> list[str]:
@@ -36,64 +46,109 @@ class Purge:
         return [*(f"volume {name}" for name in self.volumes), *self.places]
 
 
-def _mount_points(proc: Path) -> list[str]:
-    """Return the mount points of this host. Source: proc_pid_mountinfo(5), field 5; a space is written as \\040."""
-    lines = (proc / "self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    return [line.split()[4].replace("\\040", " ") for line in lines]
-
-
-def _why_unsafe(place: str, mounted: list[str]) -> str | None:
-    """Return why a directory must not be removed, or None."""
-    path = Path(place)
-    if not path.is_symlink() and not path.exists():
-        return None
-    if os.path.realpath(place) != os.path.normpath(place):
-        return f"it leads to {os.path.realpath(place)}"
-    if stack := [name for name in _STACK if (path / name).exists()]:
-        return f"it holds the stack itself: {stack[0]}"
-    inside = [point for point in mounted if point == place or point.startswith(f"{place}/")]
-    if inside:
-        return f"{inside[0]} is mounted there"
-    return None if path.is_dir() or path.is_file() else "it is neither a directory nor a file"
-
-
 def plan_purge(
-    engine: SiteEngine, mounts: Iterable[Mount], others: Iterable[ContainerInfo], *, proc: Path = Path("/proc")
+    engine: SiteEngine,
+    mounts: Iterable[Mount],
+    others: Iterable[ContainerInfo],
+    *,
+    paths: Paths,
+    own: Iterable[str] = (),
+    sizes: bool = False,
+    proc: Path = Path("/proc"),
 ) -> Purge:
-    """Return which mounts of removed containers go. ``others`` are the containers that stay."""
-    decided = own_data(mounts, tuple(others))
+    """Return which mounts of removed containers go.
+
+    ``others`` are the containers that stay, ``own`` the Compose projects of those that go. With ``sizes`` everything is
+    measured, which takes as long as du(1).
+    """
+    mounts, others = tuple(mounts), tuple(others)
+    srv = Path(paths.root, "srv")
+    decided = own_data(mounts, others, srv=str(srv))
+    if not decided.volumes and not decided.places:
+        return Purge((), (), dict(decided.refused))
+    claims = read_claims(
+        engine, others, paths=paths, own_volumes={mount.name for mount in mounts}, own_projects=own, proc=proc
+    )
     refused = dict(decided.refused)
-    volumes, places = [], []
-    for name in decided.volumes:
-        options = engine.volume(name)
-        if options is None:
-            continue
-        if "device" in options:
-            refused[name] = f"its data lie elsewhere: {options['device']}"
-        else:
-            volumes.append(name)
-    mounted = _mount_points(proc) if decided.places else []
+    volumes = [name for name in decided.volumes if _volume_goes(engine, name, claims, refused)]
+    identities: dict[str, Identity] = {}
+    found_sizes = {f"volume {name}": _volume_size(engine, name) for name in volumes} if sizes else {}
+    mounted = mount_points(proc) if decided.places else []
     for place in decided.places:
-        why = _why_unsafe(place, mounted)
-        if why:
-            refused[place] = why
-        elif Path(place).exists():
-            places.append(place)
-    return Purge(tuple(volumes), tuple(places), refused)
+        name = str(Path(place).relative_to(srv))
+        with walk(srv, make=0o755) as top:
+            identity, why = _look(top, name, place, mounted)
+            why = why or claims.on(place)
+            if why:
+                refused[place] = why
+            elif identity is not None:
+                identities[place] = identity
+                if sizes:
+                    found_sizes[place] = top.size(name)
+    return Purge(tuple(volumes), tuple(identities), refused, identities, found_sizes)
 
 
-def carry_out(engine: SiteEngine, purge: Purge) -> None:
+def _volume_size(engine: SiteEngine, name: str) -> int:
+    """Return the bytes on disk of a local volume, which lies where only root enters."""
+    directory = engine.volume_directory(name)
+    if directory is None:
+        return 0
+    try:
+        with walk(Path(directory).parent) as parent:
+            return parent.size(Path(directory).name)
+    except FileNotFoundError:
+        return 0
+
+
+def _volume_goes(engine: SiteEngine, name: str, claims: Claims, refused: dict[str, str]) -> bool:
+    """Say whether a volume goes; if it is there and stays, ``refused`` gets the reason."""
+    options = engine.volume(name)
+    if options is None:
+        return False
+    if "device" in options:
+        refused[name] = f"its data lie elsewhere: {options['device']}"
+    elif name in claims.volumes:
+        refused[name] = claims.volumes[name]
+    return name not in refused
+
+
+def _look(top: Directory, name: str, place: str, mounted: list[str]) -> tuple[Identity | None, str | None]:
+    """Return what lies at a place, None if nothing does, and why it must not be removed, None if it may."""
+    try:
+        state = top.state(name)
+        stack = [each for each in _STACK if state is not None and _has(top, name, each)]
+    except RefusedError as error:
+        return None, error.message
+    if state is None:
+        return None, None
+    inside = [point for point in mounted if point == place or point.startswith(f"{place}/")]
+    why = None
+    if stat.S_ISLNK(state.st_mode):
+        why = "it is a link"
+    elif not stat.S_ISDIR(state.st_mode) and not stat.S_ISREG(state.st_mode):
+        why = "it is neither a directory nor a file"
+    elif stack:
+        why = f"it holds the stack itself: {stack[0]}"
+    elif inside:
+        why = f"{inside[0]} is mounted there"
+    return identity_of(state), why
+
+
+def _has(top: Directory, name: str, file: str) -> bool:
+    return top.is_directory(name) and top.state(f"{name}/{file}") is not None
+
+
+def carry_out(engine: SiteEngine, purge: Purge, paths: Paths) -> None:
     """Remove the data, then the directories of the app and of the tenant if they are empty. VsaError or OSError."""
     for name in purge.volumes:
         engine.remove_volume(name)
-    for place in purge.places:
-        path = Path(place)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-        for parent in path.parents:
-            # /srv/<tenant> is the last that may go.
-            if len(parent.parts) < 3 or os.listdir(parent):
-                break
-            parent.rmdir()
+    srv = Path(paths.root, "srv")
+    with walk(srv, make=0o755) as top:
+        for place in purge.places:
+            path = Path(place).relative_to(srv)
+            discard(top, str(path), purge.identities[place])
+            # /srv/<tenant> is the last that may go, and only what is empty goes.
+            for parent in path.parents[:-1]:
+                if not top.rmdir(str(parent)):
+                    break
+        empty_trash(top)

@@ -15,10 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...._core.networks import EDGE
-from ...machine.files import read_json, write_atomically
+from ...._core.shape import ListOf, MapOf, Object
+from ...machine.files import write_atomically
+from ...store.documents import read_document
 from ...store.layout import Paths
 
 __all__ = ("Journal",)
+
+_TEXTS = ListOf(str)
+_SHAPE = Object(
+    {},
+    {"names": _TEXTS, "network": str, "containers": MapOf(str), "mounts": ListOf(_TEXTS), "projects": _TEXTS},
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,8 @@ class Journal:
     @classmethod
     def read(cls, paths: Paths, domain: str) -> Journal | None:
         """Return the journal of a removal that was interrupted; None if there is none."""
-        data = read_json(cls.place(paths, domain))
-        if not isinstance(data, dict):
+        data = read_document(cls.place(paths, domain), _SHAPE)
+        if data is None:
             return None
         known = {entry.name for entry in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in known})
@@ -57,6 +65,10 @@ class Journal:
     @classmethod
     def close(cls, paths: Paths, domain: str) -> None:
         """Remove the journal: the removal is complete, or it had no effect."""
-        cls.place(paths, domain).unlink(missing_ok=True)
+        place = cls.place(paths, domain)
+        # A disk that became read-only kept the draft of an earlier run.
+        for draft in paths.unprovision.glob(f".{place.name}.*"):
+            draft.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # the journal of another removal is there
             paths.unprovision.rmdir()

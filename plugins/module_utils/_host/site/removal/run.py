@@ -17,14 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...._core.contradictions import refuse_purge_of_what_stays
+from ...._core.contradictions import refuse_purge_with_kept_container
 from ...._core.errors import NotRolledBackError, RefusedError, VsaError
 from ...._core.hints import Hint
 from ...._core.networks import EDGE
 from ...._core.proxy.plan import Plan, site_file
 from ...._core.result import CHANGED, OK, WARNING, Result, Step
 from ...._core.run_context import RunContext
-from ...._core.site.removal import ContainerInfo
+from ...._core.site.removal import ContainerInfo, origin
+from ...machine.disk import disk_errors_refused
 from ...machine.docker_site import SiteEngine, Written
 from ...machine.lock import host_lock
 from ...proxy.transaction import Proxy
@@ -42,6 +43,10 @@ from .steps import certificate_stays, kept_notes, preview_steps
 __all__ = ("RemovalRequest", "remove_site_from_host")
 
 _MOST_MEMBERS_LISTED = 5
+# How long a removal waits for certbot, after everything else is done. A renewal takes seconds for each certificate.
+_CERTBOT_SECONDS = 120.0
+# The steps after the proxy, in the order of a report of what is left.
+_AFTER_PROXY = ("auth", "certificate", "containers", "logs", "manifest")
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def remove_site_from_host(
     RefusedError if nothing may be done. RolledBackError if the proxy still has to serve the site; it does so as before.
     NotRolledBackError if a later step failed: the same verb continues from there.
     """
-    refuse_purge_of_what_stays(purge=request.purge, keep_container=request.keep_container)
+    refuse_purge_with_kept_container(purge=request.purge, keep_container=request.keep_container)
     removal = _Removal(request, paths or Paths(), engine or SiteEngine(), on_step)
     return removal.preview(diff=diff) if check else removal.run(diff=diff)
 
@@ -95,6 +100,10 @@ class _Done:
         self.steps.append(Step(name, CHANGED if removed else OK, text, tuple(notes)))
 
 
+class _CertbotRunsError(RefusedError):
+    """Certbot, or another process, holds certbot's lock."""
+
+
 class _Removal:
     """The removal of one site from one host."""
 
@@ -108,6 +117,8 @@ class _Removal:
         self._on_step = on_step
         self._proxy = Proxy(engine, paths, on_step=on_step)
         self._done = _Done()
+        self._had_joined: set[str] = set()
+        self._had_network = False
 
     # -- what would be removed -----------------------------------------------------------------------------------------
 
@@ -115,7 +126,10 @@ class _Removal:
         """Return what a run would do. Touches nothing."""
         host = read_host(self._paths)
         resources = self._find(host)
-        purge = self._plan_purge(resources)
+        absent = self._absent(host, resources)
+        if absent is not None:
+            return absent
+        purge = self._plan_purge(resources, sizes=True)
         plan, warnings = None, tuple[str, ...]()
         if resources.live:
             plan, desired = self._proxy.plan(self._proxy_request(), host)
@@ -148,13 +162,39 @@ class _Removal:
             )
         return resources
 
-    def _plan_purge(self, resources: SiteResources) -> Purge | None:
+    def _absent(self, host: Host, resources: SiteResources) -> Result | None:
+        """Return the result for a site of which this host has nothing: removed before, or never here. Else None.
+
+        Only a site that was here before is proven to be gone: a mistyped name would always be.
+        """
+        if resources.live or resources.journal or any(resources.files.values()):
+            return None
+        # Imported here: only this needs the audit trail.
+        from .past import absent_step, alike, last_removal
+
+        removed = last_removal(host, self._domain)
+        candidates = [] if removed else alike(host, self._domain)
+        steps = [absent_step(self._domain, removed, candidates)]
+        if removed:
+            self._prove(host, resources, None)
+            steps += self._done.steps
+        data = {
+            **self._data(host, resources, None),
+            "presence": "removed" if removed else "never",
+            "candidates": candidates,
+            "removed_before": vars(removed) if removed else None,
+        }
+        return Result(steps=tuple(steps), data=data)
+
+    def _plan_purge(self, resources: SiteResources, *, sizes: bool = False) -> Purge | None:
         """Return which data go. Without ``purge`` the steps only mention these data."""
         if self._request.keep_container:
             return None
         going = {info.id for info in resources.decision.going}
         others = [info for info in resources.containers if info.id not in going]
-        return plan_purge(self._engine, resources.mounts, others)
+        return plan_purge(
+            self._engine, resources.mounts, others, paths=self._paths, own=resources.projects, sizes=sizes
+        )
 
     def _has_work(self, resources: SiteResources, purge: Purge | None) -> bool:
         """Say whether a run would change anything."""
@@ -175,8 +215,9 @@ class _Removal:
         return {
             "audit_id": self._request.run.audit_id,
             "domain": self._domain,
-            "generation": host.live.number,
+            "generation": host.number,
             "removed": self._done.removed,
+            "presence": "here",
             "kept": kept_notes(host, resources, self._request, purge),
             "shared": {name: list(reasons) for name, reasons in resources.decision.shared.items()},
         }
@@ -188,19 +229,25 @@ class _Removal:
         installed = self._paths.nginx.is_dir()
         with host_lock(self._paths.lock) if installed else contextlib.nullcontext():
             if installed and self._proxy.generations.journal() is not None:
-                self._proxy.recover(sweep=False)
+                with disk_errors_refused():
+                    self._proxy.recover(self._request.run, sweep=False)
             host = read_host(self._paths)
             resources = self._find(host)
+            absent = self._absent(host, resources)
+            if absent is not None:
+                return absent
             purge = self._plan_purge(resources)
             if self._has_work(resources, purge):
                 self._on_step("note")
-                resources.as_journal().write(self._paths, self._domain)
+                with disk_errors_refused():
+                    resources.as_journal().write(self._paths, self._domain)
             self._leave_proxy(host, resources)
             # The transaction wrote a new generation.
             host = read_host(self._paths)
             with self._forward():
                 self._remove_rest(host, resources)
         with self._forward():
+            self._remove_certificate_later(resources)
             if self._request.purge:
                 self._on_step("data")
                 purge = self._purge_data(resources)
@@ -220,7 +267,8 @@ class _Removal:
         self._on_step("auth")
         self._remove_passwords()
         self._on_step("certificate")
-        self._remove_certificate(resources)
+        with contextlib.suppress(_CertbotRunsError):
+            self._remove_certificate(resources, wait=0)
         self._on_step("containers")
         self._remove_containers(host, resources)
         self._on_step("logs")
@@ -234,26 +282,37 @@ class _Removal:
         try:
             yield
         except (VsaError, OSError) as error:
-            done = ", ".join(step.name for step in self._done.steps)
+            done = [step.name for step in self._done.steps]
+            left = [name for name in self._steps_after_proxy() if name not in done]
             raise NotRolledBackError(
                 str(error),
                 field="domain",
                 value=self._domain,
-                state=f"{self._domain} is half removed: {done or 'nothing'} done, the rest is as it was",
+                state=(
+                    f"{self._domain} is half removed. Done: {', '.join(done) or 'nothing'}."
+                    f" Left: {', '.join(left) or 'the proof'}"
+                ),
                 hint=Hint("site.unprovision", {"domain": self._domain}, note="which goes on from there"),
                 details=error.details if isinstance(error, VsaError) else [],
             ) from error
+
+    def _steps_after_proxy(self) -> tuple[str, ...]:
+        return (*_AFTER_PROXY, "data") if self._request.purge else _AFTER_PROXY
 
     def _leave_proxy(self, host: Host, resources: SiteResources) -> None:
         """Step 1, all or nothing. If it fails, the site is served as before."""
         if not resources.live:
             self._done.add("proxy", [], "not served")
             return
+        going = resources.decision.going
+        self._had_joined = {info.name for info in going if self._engine.joined(info.name, resources.network)}
+        self._had_network = self._engine.network(resources.network) is not None
         try:
             prepared, outcome = self._proxy.apply_locked(self._proxy_request(), host)
         except VsaError:
             if resources.journal is None:
-                Journal.close(self._paths, self._domain)
+                with contextlib.suppress(OSError):  # the next removal continues from a journal that stays
+                    Journal.close(self._paths, self._domain)
             raise
         self._done.diff = prepared.plan.diff()
         text, notes = self._proxy_text(resources, prepared.number, prepared.plan, outcome)
@@ -267,7 +326,9 @@ class _Removal:
         notes = list(outcome.notes) if outcome else []
         if outcome is None or not outcome.proven:
             return text, notes
-        repeated = (f"{self._domain} is refused now", f"the proxy left {resources.network}")
+        # The step ``containers`` says what became of the containers of this site alone.
+        own = [f"{info.name} left {resources.network}" for info in resources.decision.going]
+        repeated = (f"{self._domain} is refused now", f"the proxy left {resources.network}", *own)
         notes = [note for note in notes if not note.startswith(repeated)]
         text += f", proven: {self._domain} is refused"
         if outcome.neighbours:
@@ -279,7 +340,15 @@ class _Removal:
         gone = remove_site(self._paths, self._domain)
         self._done.add("auth", gone, "password file removed" if gone else "none")
 
-    def _remove_certificate(self, resources: SiteResources) -> None:
+    def _remove_certificate_later(self, resources: SiteResources) -> None:
+        """Remove the certificate if certbot ran when it was its turn. Nobody else waits: the host's lock is free."""
+        if any(step.name == "certificate" for step in self._done.steps):
+            return
+        self._on_step("certificate later")
+        self._remove_certificate(resources, wait=_CERTBOT_SECONDS)
+
+    def _remove_certificate(self, resources: SiteResources, *, wait: float) -> None:
+        """Remove the certificate. _CertbotRunsError if certbot still runs after ``wait`` seconds."""
         if not resources.certificate:
             self._done.add("certificate", [], "none")
             return
@@ -288,8 +357,13 @@ class _Removal:
             self._done.add("certificate", [], f"kept, used by {', '.join(users)}" if users else "kept, as asked")
             return
         # The renewal loop of the certbot container must not work on the lineage meanwhile.
-        with certbot_lock(self._paths):
-            gone = remove_lineage(self._paths, self._domain)
+        try:
+            with certbot_lock(self._paths, timeout=wait):
+                gone = remove_lineage(self._paths, self._domain)
+        except RefusedError as error:
+            if error.field != "lock":
+                raise
+            raise _CertbotRunsError(error.message, field=error.field, value=error.value) from error
         self._done.add("certificate", gone, "lineage, keys and renewal configuration removed" if gone else "none")
 
     def _remove_containers(self, host: Host, resources: SiteResources) -> None:
@@ -305,17 +379,24 @@ class _Removal:
                 self._engine.remove_container(info.id)
                 self._done.gone.add(info.id)
                 removed.append(f"container {info.name}")
+                if info.project and info.folder:
+                    notes.append(f"{info.name} can be started again by Compose, in {info.folder}")
             removed += self._remove_project_networks(resources, notes)
         removed += self._remove_edge_network(host, resources.network, notes)
-        text = f"{', '.join(info.name for info in going)} stopped and removed" if self._done.gone else "none removed"
+        names = ", ".join(f"{info.name} ({origin(info)})" for info in going)
+        text = f"{names} stopped and removed" if self._done.gone else "none removed"
         self._done.add("containers", removed, text, notes)
 
     def _disconnect(self, info: ContainerInfo, network: str, notes: list[str]) -> list[str]:
-        """Disconnect a container that stays from the edge network that it joined for the site."""
+        """Disconnect a container that stays from the edge network that it joined for the site.
+
+        The transaction did that already if the site was live.
+        """
         notes.append(f"{info.name} stays, as asked")
-        if not self._engine.joined(info.name, network):
+        if self._engine.joined(info.name, network):
+            self._engine.disconnect(network, info.name)
+        elif info.name not in self._had_joined:
             return []
-        self._engine.disconnect(network, info.name)
         notes.append(f"{info.name} left {network}, which it had joined for the site")
         return [f"{info.name} on {network}"]
 
@@ -336,9 +417,11 @@ class _Removal:
         """Remove a tenant's edge network with the tenant's last site."""
         if network == EDGE or network in (host.record.networks if host.record else ()):
             return []
-        if self._engine.network(network) is None:
+        there = self._engine.network(network) is not None
+        if not there and not self._had_network:
             return []
-        members = self._engine.remove_edge(network)
+        # The transaction removes the network itself if no container stays on it.
+        members = self._engine.remove_edge(network) if there else None
         if members is None:
             notes.append(f"network {network} removed: it was the tenant's last site")
             return [f"network {network}"]
@@ -358,15 +441,15 @@ class _Removal:
             Path(path).unlink(missing_ok=True)
         notes = []
         if resources.origin == "declared":
-            notes.append("it was declared in the inventory: the next vsa site apply brings the site back")
+            notes.append("it was declared in the inventory: the next site apply brings the site back")
         self._done.add("manifest", resources.manifests, "removed" if resources.manifests else "none", notes)
 
     def _purge_data(self, resources: SiteResources) -> Purge | None:
         if self._request.keep_container:
             return None
         others = [info for info in self._engine.container_infos() if info.id not in self._done.gone]
-        purge = plan_purge(self._engine, resources.mounts, others)
-        carry_out(self._engine, purge)
+        purge = plan_purge(self._engine, resources.mounts, others, paths=self._paths, own=resources.projects)
+        carry_out(self._engine, purge, self._paths)
         notes = [f"{what} stays: {why}" for what, why in purge.refused.items()]
         self._done.add("data", purge.words, f"{', '.join(purge.words)} removed" if purge.words else "none", notes)
         return purge
@@ -386,6 +469,7 @@ class _Removal:
 def _container_data(info: ContainerInfo, written: Written) -> dict[str, Any]:
     return {
         "name": info.name,
+        "origin": origin(info),
         "image": info.image,
         "created": info.created,
         "written_bytes": written.bytes,

@@ -12,10 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ...._core.hints import Advice, Hint
 from ...._core.networks import EDGE
-from ...._core.proxy.plan import Plan, site_file
+from ...._core.proxy.plan import Plan
 from ...._core.result import OK, WOULD_CHANGE, Step
-from ...._core.site.removal import ContainerInfo
+from ...._core.site.removal import ContainerInfo, origin
 from ...machine.docker_site import Written
 from ...store.host import Host
 from ..resources import SiteResources
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ("certificate_stays", "kept_notes", "preview_steps")
 
-_DECLARED = "it is declared in the inventory: the next vsa site apply brings the site back"
+_KEEP = Advice("to keep them", Hint("site.unprovision", {"keep_container": True}, same=True))
+# So many numbers of generations are listed; of more only the first and the last.
+_MOST_NUMBERS = 5
+_DECLARED = "it is declared in the inventory: the next site apply brings the site back"
 
 
 def certificate_stays(request: RemovalRequest, resources: SiteResources) -> bool:
@@ -65,7 +69,8 @@ def _container_note(info: ContainerInfo, written: Written) -> str:
         if written.count > len(written.paths):
             paths += f" and {written.count - len(written.paths)} more"
         holds = f"holds {_size(written.bytes)} that are on no volume: {paths}"
-    return f"{info.name} ({info.image}, {_age(time.time() - info.created)}, {info.status}): {holds}"
+    about = ", ".join((origin(info), info.image, _age(time.time() - info.created), info.status))
+    return f"{info.name} ({about}): {holds}"
 
 
 def preview_steps(
@@ -112,12 +117,20 @@ def _preview_containers(resources: SiteResources, written: Mapping[str, Written]
     notes += [f"{info.name} stays, as asked" for info in going if info.name not in written]
     notes += [f"{name} stays: {', '.join(reasons)}" for name, reasons in resources.decision.shared.items()]
     names = ", ".join(info.name for info in going if info.name in written)
+    if names:
+        notes.append(_KEEP)
     return _would("containers", f"{names} would be stopped and removed" if names else None, notes)
+
+
+def _sized(purge: Purge) -> list[str]:
+    """Return what goes, each directory with its size on disk."""
+    sizes = {place: f" ({_size(size)})" for place, size in purge.sizes.items()}
+    return [f"{words}{sizes.get(words, '')}" for words in purge.words]
 
 
 def _preview_data(request: RemovalRequest, purge: Purge | None) -> Step | None:
     """Return the step about data, or None if there is nothing to say."""
-    words = ", ".join(purge.words) if purge else ""
+    words = ", ".join(_sized(purge)) if purge else ""
     refused = [f"{what} stays: {why}" for what, why in (purge.refused if purge else {}).items()]
     if request.purge:
         return _would("data", f"{words} would be lost" if words else None, refused)
@@ -138,7 +151,7 @@ def kept_notes(host: Host, resources: SiteResources, request: RemovalRequest, pu
         notes += [f"{what}: {why}" for what, why in purge.refused.items()]
         notes += [] if request.purge else [f"{what}, not purged" for what in purge.words]
     if old := _old_generations(host, resources.domain):
-        notes.append(f"history: its files in generation{'s' if len(old) > 1 else ''} {', '.join(map(str, old))}")
+        notes.append(f"history: its files in {_generations(old)}")
     notes.append("audit: the trails of this host and of the controller")
     if resources.network != EDGE and shared:
         notes.append(f"network {resources.network}, while a container is on it")
@@ -147,6 +160,11 @@ def kept_notes(host: Host, resources: SiteResources, request: RemovalRequest, pu
 
 def _old_generations(host: Host, domain: str) -> list[int]:
     """Return the numbers of the earlier generations that still have the site's configuration."""
-    generations = host.generations
-    numbers = [number for number in generations.numbers() if number != host.live.number]
-    return [number for number in numbers if (generations.directory(number) / site_file(domain)).exists()]
+    versions = host.generations.versions(domain)
+    return [number for number, version in versions.items() if number != host.number and version is not None]
+
+
+def _generations(numbers: Sequence[int]) -> str:
+    if len(numbers) > _MOST_NUMBERS:
+        return f"{len(numbers)} generations, {numbers[0]} to {numbers[-1]}"
+    return f"generation{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

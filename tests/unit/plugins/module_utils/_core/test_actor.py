@@ -38,6 +38,29 @@ def test_who_runs_a_process(login: str, environ: dict[str, str], expected: Actor
 
 
 @pytest.mark.parametrize(
+    ("login", "claimed", "callers", "sudo_user"),
+    [
+        ("root", "ana", ["root", "ana", "ana", "root"], "ana"),
+        ("root", "bob", ["root", "ana", "ana", "root"], "ana"),
+        ("root", None, ["root", "ana", "root"], "ana"),
+        ("root", "bob", ["root", "root"], None),
+        ("ana", "bob", ["ana", "root"], None),
+        ("ana", "root", ["ana"], None),
+        ("deploy", "ana", ["root", "ana", "root"], "ana"),
+        ("deploy", "root", ["root", "root"], "root"),
+        ("deploy", "bob", ["root", "root"], None),
+        ("root", "ana", None, "ana"),
+    ],
+)
+def test_nobody_forges_who_called_sudo(
+    login: str, claimed: str | None, callers: list[str] | None, sudo_user: str | None
+) -> None:
+    environ = {"SUDO_USER": claimed} if claimed else {}
+    actor = actor_from_environment(environ, login=login, controller="ws", callers=callers)
+    assert (actor.user, actor.sudo_user) == (login, sudo_user)
+
+
+@pytest.mark.parametrize(
     ("actor", "text"),
     [
         (Actor(), "unknown"),

@@ -211,11 +211,12 @@ DAEMON = DaemonRequest(
     ipv6=True,
     options={},
 )
-OURS = {
+LABELS = "com.docker.compose.project,com.docker.compose.service"
+OURS: dict[str, Any] = {
     "live-restore": True,
     "default-address-pools": [{"base": "172.20.0.0/14", "size": 24}],
     "log-driver": "json-file",
-    "log-opts": {"max-size": "10m", "max-file": "3"},
+    "log-opts": {"max-size": "10m", "max-file": "3", "tag": "{{.Name}}", "labels": LABELS},
 }
 FILTER = {"ip6tables": True, "experimental": True}
 NO_LOGS = {key: value for key, value in OURS.items() if not key.startswith("log-")}
@@ -237,17 +238,34 @@ DAEMONS: list[tuple[dict[str, Any], dict[str, Any], str, dict[str, Any]]] = [
         NO_LOGS | {"log-driver": "local", "log-opts": {"max-size": "5m"}},
     ),
     (
-        {"log-opts": {"labels": "x", "max-file": "9"}},
+        {"log-opts": {"labels": "x", "max-file": "9", "tag": "{{.ID}}", "env": "REGION"}},
         {},
         "27.0.0",
-        OURS | {"log-opts": {"labels": "x", "max-size": "10m", "max-file": "3"}},
+        OURS
+        | {
+            "log-opts": {
+                "labels": f"x,{LABELS}",
+                "max-size": "10m",
+                "max-file": "3",
+                "tag": "{{.ID}}",
+                "env": "REGION",
+            }
+        },
     ),
+    # the operator changes the driver on a host that has ours: not every driver knows tag and labels
+    (
+        OURS,
+        {"options": {"log-driver": "local"}},
+        "27.0.0",
+        NO_LOGS | {"log-driver": "local", "log-opts": {"max-size": "10m", "max-file": "3"}},
+    ),
+    ({}, {"options": {"log-driver": "journald"}}, "27.0.0", NO_LOGS | {"log-driver": "journald"}),
     ({}, {"options": {"experimental": False}}, "26.1.5", OURS | {"ip6tables": True, "experimental": False}),
     (
         {},
         {"options": {"log-opts": {"max-file": "7"}, "dns": ["192.0.2.1"]}},
         "27.0.0",
-        OURS | {"log-opts": {"max-size": "10m", "max-file": "7"}, "dns": ["192.0.2.1"]},
+        OURS | {"log-opts": {**OURS["log-opts"], "max-file": "7"}, "dns": ["192.0.2.1"]},
     ),
 ]
 
@@ -279,6 +297,7 @@ def test_an_engine_before_23_cannot_check_a_file(version: str, can: bool) -> Non
     ("text", "first"),
     [
         ('{ "labels": ["a" }', "refused: the daemon.json of this host is not JSON"),
+        ('{\n  "labels": []\n  "dns": []\n}\n', "refused: the daemon.json of this host is not JSON"),
         ("[1]", "refused: the daemon.json of this host is not a JSON object"),
     ],
 )
@@ -288,6 +307,49 @@ def test_a_daemon_json_of_another_form_is_refused(text: str, first: str) -> None
     lines = core.refusal_text([caught.value], state="nothing was changed").splitlines()
     assert lines[:2] == [first, "field      file = /etc/docker/daemon.json"]
     assert lines[-2:] == ["nothing was changed", "try        put it right or move it away, then run the same again"]
+
+
+def test_a_broken_daemon_json_is_refused_with_its_line() -> None:
+    with pytest.raises(RefusedError) as caught:
+        core.plan_daemon(DAEMON, '{\n  "labels": []\n  "dns": []\n}\n', path="/x", engine_version="27")
+    lines = core.refusal_text([caught.value], state="nothing was changed").splitlines()
+    assert "it said    line 3, column 3: Expecting ',' delimiter" in lines
+
+
+def container(name: str, options: dict[str, str] | None, driver: str = "json-file") -> dict[str, Any]:
+    """Return a container as Docker 26 inspects it."""
+    return {"Name": f"/{name}", "HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
+
+
+OPTIONS: dict[str, str] = OURS["log-opts"]
+OLD_OPTIONS = {"max-size": "10m", "max-file": "3"}
+
+# the containers, the daemon.json before → the names in the warning
+LOGGED: list[tuple[list[dict[str, Any]], dict[str, Any], str]] = [
+    ([], {}, ""),
+    ([container("a", OPTIONS)], {}, ""),
+    ([container("b", OLD_OPTIONS), container("a", None), container("c", OPTIONS)], {}, "a, b"),
+    # its own Compose file sets the options
+    ([container("a", OPTIONS | {"max-size": "50m", "tag": "mine"})], {"log-opts": OLD_OPTIONS}, ""),
+    # it has the value that daemon.json had when it was made
+    ([container("a", OPTIONS | {"max-size": "5m"})], {"log-opts": {"max-size": "5m"}}, "a"),
+    ([container("a", {}, driver="local"), container("b", {}, driver="none")], {}, ""),
+    ([container("a", {})], {"log-driver": "local"}, ""),
+    (
+        [container(f"web-{n:02}", {}) for n in range(12)],
+        {},
+        f"{', '.join(f'web-{n:02}' for n in range(10))} and 2 more",
+    ),
+]
+
+
+@pytest.mark.parametrize(("containers", "before", "names"), LOGGED)
+def test_containers_that_keep_their_log_options_are_named(
+    containers: list[dict[str, Any]], before: dict[str, Any], names: str
+) -> None:
+    plan = core.plan_daemon(DAEMON, json.dumps(before) if before else "", path="/x", engine_version="27")
+    warning = "warning: these containers keep their log options until they are recreated: "
+    assert core.log_warning(plan, containers) == (f"{warning}{names}" if names else "")
 
 
 def test_several_refusals_are_one_message() -> None:
@@ -363,3 +425,13 @@ BLOCK = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 )
 def test_a_bundle_holds_certificates_and_no_key(text: str, only: bool) -> None:
     assert core.holds_only_certificates(text) is only
+
+
+@pytest.mark.parametrize("where", ["file", "options"])
+def test_a_firewall_backend_past_our_chain_is_refused(where: str) -> None:
+    told = {"firewall-backend": "nftables"}
+    request = dataclasses.replace(DAEMON, options=told) if where == "options" else DAEMON
+    with pytest.raises(RefusedError) as refused:
+        core.plan_daemon(request, json.dumps(told) if where == "file" else "", path="/x", engine_version="29.1.0")
+    assert (refused.value.field, refused.value.value) == ("firewall-backend", "nftables")
+    core.plan_daemon(DAEMON, '{"firewall-backend": "iptables"}', path="/x", engine_version="29.1.0")

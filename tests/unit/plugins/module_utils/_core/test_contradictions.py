@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.contradictions import (
     refuse_force_for_all,
-    refuse_purge_of_what_stays,
-    refuse_said_and_unset,
+    refuse_purge_with_kept_container,
+    refuse_set_and_unset,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import UsageError
 
@@ -25,21 +25,21 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Us
 )
 def test_said_and_unset(options: Mapping[str, object], unset: Sequence[str], refused: str | None) -> None:
     if refused is None:
-        refuse_said_and_unset(options, unset)
+        refuse_set_and_unset(options, unset)
         return
     with pytest.raises(UsageError) as caught:
-        refuse_said_and_unset(options, unset)
+        refuse_set_and_unset(options, unset)
     assert (caught.value.field, caught.value.value, caught.value.exit_code) == ("unset", refused, 2)
 
 
 @pytest.mark.parametrize("words", [{"purge": True}, {"keep_container": True}, {}])
 def test_purge_and_keep_alone(words: dict[str, bool]) -> None:
-    refuse_purge_of_what_stays(**{"purge": False, "keep_container": False, **words})
+    refuse_purge_with_kept_container(**{"purge": False, "keep_container": False, **words})
 
 
 def test_purge_of_what_stays() -> None:
     with pytest.raises(UsageError, match="cannot go") as caught:
-        refuse_purge_of_what_stays(purge=True, keep_container=True)
+        refuse_purge_with_kept_container(purge=True, keep_container=True)
     assert caught.value.field == "purge"
 
 

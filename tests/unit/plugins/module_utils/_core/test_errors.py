@@ -97,7 +97,7 @@ def test_exit_codes(error: type[VsaError], code: int) -> None:
         (
             {"field": "domain", "value": "a\nb\x1b[0m"},
             "it is wrong (domain = 'a\\nb\\x1b[0m')",
-            {"message": "it is wrong", "state": "nothing was changed", "field": "domain", "value": "a\nb\x1b[0m"},
+            {"message": "it is wrong", "state": "nothing was changed", "field": "domain", "value": r"a\nb\x1b[0m"},
         ),
     ],
 )  # fmt: skip
@@ -150,7 +150,15 @@ def test_what_was_done_before_goes_along() -> None:
     ],
 )
 def test_a_message_may_announce_how_a_task_ended(message: str, expected: tuple[int, str] | None) -> None:
-    assert announced_outcome(message) == expected
+    for action in ("ansible.builtin.fail", "ansible.builtin.assert"):
+        assert announced_outcome(message, action=action) == expected
+
+
+@pytest.mark.parametrize(
+    "action", ["", "fail", "ansible.builtin.command", "community.docker.docker_compose_v2", "flowbiz.vsa.site"]
+)
+def test_words_of_another_program_announce_nothing(action: str) -> None:
+    assert announced_outcome("refused: no room", action=action) is None
 
 
 def test_every_exit_code_has_a_word_of_its_own() -> None:

@@ -9,6 +9,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import 
     edge_network,
     is_edge_network,
     ula_subnet,
+    within,
 )
 
 
@@ -33,3 +34,19 @@ def test_ula_subnet_is_a_private_64_that_stays() -> None:
     assert len(set(subnets)) == len(names)
     # Networks exist on hosts: another subnet for the same name would not be found again.
     assert ula_subnet("flowbiz_ext") == "fd7c:b065:920e:e687::/64"
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "found"),
+    [
+        ("198.51.100.7", (), False),
+        ("198.51.100.7", ("198.51.100.7",), True),
+        ("198.51.100.7", ("203.0.113.0/24", "198.51.100.0/24"), True),
+        ("198.51.101.7", ("198.51.100.0/24",), False),
+        ("2001:db8::7", ("198.51.100.0/24",), False),
+        ("2001:db8::7", ("198.51.100.0/24", "2001:db8::/32"), True),
+        ("fe80::1%eth0", ("fe80::/10",), True),
+    ],
+)
+def test_within(address: str, networks: tuple[str, ...], found: bool) -> None:
+    assert within(address, networks) is found

@@ -108,6 +108,14 @@ FORMS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "resolver_valid": (["5s", "1m", "2h"], ["", "5", "0s", "500ms", "5s\n", "5 s", "-5s", "1000000s"]),
     "worker_shutdown_timeout": (["10m", "500ms", "1d"], ["", "10", "0m", "10m\n", "ten", "10M", "1000000s"]),
+    "container_metadata": (["open", "closed"], ["", "yes", "Open", "open\n"]),
+    "container_host_ports": (["80,443", "53,80,443", "all"], ["", "80", "22,443", "any", "all\n"]),
+    "client_connections": ([1, 2000], ["", "many", 0, 100_001, "1.5"]),
+    "site_connections": ([1, 4000], ["", "many", 0, 100_001]),
+    "upstream_connections": ([1, 4000], ["", "many", 0, 100_001]),
+    "uploads": ([1, 32], ["", "many", 0, 10_001]),
+    "http2_streams": ([1, 128], ["", "many", 0, 1025]),
+    "proxy_generations": ([50, 500], ["", "many", 49, 10_001]),
 }
 
 
@@ -116,18 +124,24 @@ def test_every_setting_has_its_row() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, (good, _) in FORMS.items() for value in good])
-def test_a_value_of_the_form_is_taken(name: str, value: str) -> None:
+def test_a_value_of_the_form_is_taken(name: str, value: object) -> None:
     assert parse_settings({name: value}).as_dict()[name] == value
     assert setting_errors({name: value}, where="bootstrap_") == []
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, (_, bad) in FORMS.items() for value in bad])
-def test_another_value_is_refused_by_the_name_of_its_option(name: str, value: str) -> None:
+def test_another_value_is_refused_by_the_name_of_its_option(name: str, value: object) -> None:
     with pytest.raises(RefusedError):
         parse_settings({name: value})
     [error] = setting_errors({name: value}, where="bootstrap_")
     assert (error.field, error.value) == (f"bootstrap_{name}", value)
     assert error.expected
+
+
+def test_the_open_ports_of_the_host() -> None:
+    assert Settings().open_host_ports == (80, 443)
+    assert parse_settings({"container_host_ports": "443,80,53,80"}).open_host_ports == (53, 80, 443)
+    assert Settings(container_host_ports="all").open_host_ports is None
 
 
 def test_all_wrong_settings_are_named_at_once() -> None:

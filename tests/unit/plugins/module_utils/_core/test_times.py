@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.times import parse_time, rfc3339, time_left
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.times import parse_time, rfc3339, time_left, time_since
 
 NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 
@@ -23,6 +23,11 @@ NOON = datetime.datetime(2026, 11, 24, 12, 0, tzinfo=datetime.UTC)
 )
 def test_time_left(seconds: int, text: str) -> None:
     assert time_left(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(-5, "0 s"), (8, "8 s"), (60, "1 min"), (30 * 3600, "30 h")])
+def test_time_since(seconds: int, text: str) -> None:
+    assert time_since(seconds) == text
 
 
 def test_rfc3339_is_in_utc_and_to_the_second() -> None:

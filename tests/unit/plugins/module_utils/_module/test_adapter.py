@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import AuditRecord, parse_line
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    EXIT_NOT_ROLLED_BACK,
+    EXIT_REFUSED,
     EXIT_ROLLED_BACK,
     EXIT_USAGE,
     NotRolledBackError,
@@ -60,7 +64,7 @@ def records(trail: Trail) -> list[AuditRecord]:
     return [parse_line(line) for _, _, line in trail.lines()]
 
 
-def raising(error: VsaError) -> Callable[..., Result]:
+def raising(error: Exception) -> Callable[..., Result]:
     def call(*_: object) -> Result:
         raise error
 
@@ -142,3 +146,60 @@ def test_a_refusal_after_a_step_that_changed_something_is_recorded(trail: Trail)
     error.steps = error.steps[:1]
     exit_recorded(Module(), raising(error), verb="site.provision")  # type: ignore[arg-type]
     assert len(records(trail)) == 1
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "/etc/vsa/certs/.a.yml.x")
+
+
+@pytest.mark.parametrize(("check", "code"), [(False, EXIT_NOT_ROLLED_BACK), (True, EXIT_REFUSED)])
+def test_finding_12_a_disk_that_fails_is_no_fault_of_ours(trail: Trail, check: bool, code: int) -> None:
+    module = Module(check_mode=check)
+    exit_recorded(module, raising(FULL), verb="v")  # type: ignore[arg-type]
+    assert module.ended["vsa_exit"] == code
+    assert module.ended["vsa_error"]["value"] == FULL.filename
+    assert "free space and inodes (df -h, df -i) for /etc/vsa/certs" in module.ended["vsa_error"]["try"]
+    assert len(records(trail)) == (0 if check else 1)
+
+
+def test_finding_12_a_reading_verb_is_refused(trail: Trail) -> None:
+    module = Module()
+    exit_with(module, raising(FULL))  # type: ignore[arg-type]
+    assert (module.ended["vsa_exit"], module.ended["failed"]) == (EXIT_REFUSED, True)
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("x"), TimeoutError("x"), ValueError("x")])
+def test_any_other_error_is_our_own(trail: Trail, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        exit_recorded(Module(), raising(error), verb="v")  # type: ignore[arg-type]
+
+
+SITES = GenerationChange(3, 4, changed=("a.example",), diffs={"a.example": "-on\n+off"})
+
+
+def noting(end: Callable[..., Result]) -> Callable[[RunContext], Result]:
+    """Return a verb that notes a site and then ends."""
+
+    def call(context: RunContext) -> Result:
+        context.generations.append(SITES)
+        return end(context)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda _: DONE,
+        lambda _: Result(),
+        raising(RolledBackError("no")),
+        raising(RefusedError("no")),
+    ],
+    ids=["changed", "ended what a killed run began", "rolled back", "refused after a change"],
+)
+def test_the_sites_of_a_change_are_in_the_record_and_in_the_result(trail: Trail, end: Callable[..., Result]) -> None:
+    module = Module()
+    exit_recorded(module, noting(end), verb="vhost.sync")  # type: ignore[arg-type]
+    assert module.ended["generation_changes"] == [SITES.as_dict()]
+    (found,) = records(trail)
+    assert found.sites == ("a.example",)
+    assert found.generations[0].diffs == SITES.diffs

@@ -24,18 +24,21 @@ RUN = RunContext("01936f00-0000-7000-8000-000000000000", Actor("root", None, "ws
 
 def options(**more: Any) -> dict[str, Any]:
     nothing = dict.fromkeys([*SITE_SPEC, "templates", "external_port"])
-    return {**nothing, "domain": "Shop.Example.com", "detect": False, "strict_dns": False, **more}
+    return {**nothing, "domain": "Shop.Example.com", "detect": False, "dns_check": True, "force": False, **more}
 
 
 def test_a_provision() -> None:
-    asked = options(container="web-1", port="3000", unset=["tenant"], strict_dns=True, templates={"site.conf.j2": ""})
+    asked = options(
+        container="web-1", port="3000", unset=["tenant"], dns_check=False, force=True, templates={"site.conf.j2": ""}
+    )
     assert provision_request(asked, RUN) == ProvisionRequest(
         run=RUN,
         domain="shop.example.com",
         templates={"site.conf.j2": ""},
         fields={"container": "web-1", "port": "3000"},
         unset=("tenant",),
-        strict_dns=True,
+        dns_check=False,
+        force=True,
     )
     assert provision_request(options(detect=True, external_port="8080"), RUN).external_port == 8080
 

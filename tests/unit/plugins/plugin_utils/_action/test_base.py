@@ -15,6 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.action.site import ActionModule as 
 from ansible_collections.flowbiz.vsa.plugins.action.vhost import ActionModule as Vhost
 from ansible_collections.flowbiz.vsa.plugins.action.vhost_info import ActionModule as VhostInfo
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import EXIT_REFUSED, EXIT_USAGE, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, undo_keys
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.ids import is_uuid7
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_audit_id
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
@@ -36,7 +37,13 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
     set_audit_id(None)
 
 
-def call(kind: type[VsaAction], task_vars: dict[str, Any] | None = None, **args: Any) -> tuple[Any, dict[str, Any]]:
+RESULT: dict[str, Any] = {"changed": True}
+REMARK = {"changed": True, "steps": [{"name": "site", "state": "warning", "text": "no answer", "notes": ["502"]}]}
+
+
+def call(
+    kind: type[VsaAction], task_vars: dict[str, Any] | None = None, returned: dict[str, Any] = RESULT, **args: Any
+) -> tuple[Any, dict[str, Any]]:
     """Run a plugin; returns what it returns, and the calls of the module by the module's name."""
     calls: dict[str, Any] = {}
 
@@ -47,7 +54,7 @@ def call(kind: type[VsaAction], task_vars: dict[str, Any] | None = None, **args:
         def _execute_module(self, *, module_name: str, module_args: Any, **_more: Any) -> dict[str, Any]:
             assert module_name not in calls
             calls[module_name] = module_args
-            return {"changed": True}
+            return dict(returned)
 
     return Plugin().run(task_vars=task_vars), calls
 
@@ -96,6 +103,54 @@ def test_a_verb_on_one_host_refuses_a_play_with_two() -> None:
     assert call(CertTimer, {"ansible_play_hosts_all": ["vps-01", "vps-02"]})[0] == {"changed": True}
 
 
+HAS, NOT, LOST = {"place": {"site": True}}, {"place": {"site": False}}, {"unreachable": True}
+
+
+def on(here: str, found: dict[str, Any], *, left: tuple[str, ...] = ("vps-01", "vps-02")) -> dict[str, Any]:
+    """Return the variables of a host in a play that asked every host for the domain; ``left`` are still in the play."""
+    hostvars = {host: {"vsa_found": answer} if answer else {} for host, answer in found.items()}
+    return {
+        "inventory_hostname": here,
+        "ansible_play_hosts_all": list(found),
+        "ansible_play_hosts": list(left),
+        "hostvars": hostvars,
+    }
+
+
+def test_finding_15_a_verb_acts_on_the_host_that_has_the_domain_alone() -> None:
+    found = {"vps-01": NOT, "vps-02": HAS}
+    result, calls = call(Cert, on("vps-01", found), domain="a.example")
+    assert (result["skipped"], result["skip_reason"], calls) == (True, "the domain is on vps-02", {})
+    assert call(Cert, on("vps-02", found), domain="a.example")[0] == {"changed": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "code"),
+    [
+        (Cert, {"vps-01": HAS, "vps-02": HAS}, 2),
+        (Cert, {"vps-01": NOT, "vps-02": NOT}, 3),
+        (Site, {"vps-01": NOT, "vps-02": NOT}, 2),
+        (Cert, {"vps-01": HAS, "vps-02": NOT, "vps-03": LOST}, 5),
+        (Cert, {"vps-01": HAS, "vps-02": NOT, "vps-03": None}, 5),
+        (Vhost, {"vps-01": HAS, "vps-02": HAS}, 2),
+    ],
+)
+def test_finding_15_otherwise_one_host_says_why_and_none_acts(
+    kind: type[VsaAction], found: dict[str, Any], code: int
+) -> None:
+    first, calls = call(kind, on("vps-01", found), domain="a.example")
+    assert (first["failed"], first["vsa_of_run"], first["vsa_exit"], calls) == (True, True, code, {})
+    second, calls = call(kind, on("vps-02", found), domain="a.example")
+    assert (second["skipped"], calls) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "args"), [(Cert, {"action": "renew"}), (Vhost, {"sync": True}), (Vhost, {"phase": "rollback"})]
+)
+def test_a_task_without_a_domain_acts_on_every_host(kind: type[VsaAction], args: dict[str, Any]) -> None:
+    assert call(kind, on("vps-01", {"vps-01": None, "vps-02": None}), **args)[0] == {"changed": True}
+
+
 def test_what_a_plugin_adds_replaces_what_the_task_says() -> None:
     class Adding(VsaAction):
         module: ClassVar[str] = "flowbiz.vsa.probe"
@@ -139,3 +194,23 @@ def test_removing_a_site_has_a_verb_of_its_own() -> None:
     assert call(Site, state="absent")[1]["flowbiz.vsa.site"]["verb"] == "site.unprovision"
     assert call(Site, state="renamed")[1]["flowbiz.vsa.site"]["verb"] == "site.rename"
     assert call(Site)[1]["flowbiz.vsa.site"]["verb"] == "site.provision"
+
+
+def test_finding_7_remarks_become_warnings_at_ansibles_door() -> None:
+    result, _ = call(CertTimer, returned={**REMARK, "warnings": ["from Ansible"]})
+    assert result["warnings"] == ["from Ansible", "site: no answer", "site: 502"]
+
+
+def test_the_command_shows_the_steps_itself() -> None:
+    result, _ = call(CertTimer, {"vsa_door": "command"}, returned=REMARK)
+    assert "warnings" not in result
+
+
+def test_an_undo_names_the_host_of_the_inventory() -> None:
+    """A module does not know this name."""
+    undo = {"changed": True, **undo_keys(Hint("site.rollback", {"domain": "a.example", "generation": 41}))}
+    result, _calls = call(Site, {"inventory_hostname": "vps-01"}, undo, domain="a.example")
+    fields = {"domain": "a.example", "generation": 41, "limit": "vps-01"}
+    assert result["undo_hint"] == {"verb": "site.rollback", "fields": fields}
+    command = "ansible-playbook flowbiz.vsa.site.rollback -e domain=a.example -e site_generation=41 --limit vps-01"
+    assert result["undo"] == command

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     GENESIS,
     MAX_LINE,
@@ -63,6 +64,7 @@ def test_the_page_documents_every_field_and_no_other() -> None:
         ("controller", Controller),
         ("counts.HOST", Counts),
         ("changes[]", TaskChange),
+        ("generations[]", GenerationChange),
     ):
         fields |= {f"{name}.{field.name}" for field in dataclasses.fields(kind)}
     assert set(re.findall(r"(?m)^\| `([^`]+)` \|", text.partition("\n## How a run ends")[0])) == fields

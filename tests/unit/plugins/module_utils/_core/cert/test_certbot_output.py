@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.certbot_output import (
     Problem,
+    already_revoked,
     not_due,
     read_failure,
     read_renewals,
@@ -19,6 +20,7 @@ REFUSED = (
     "dial tcp [fd76:7361:7269:67::c]:80: connect: connection refused"
 )
 
+NO_SUFFIX = 'Cannot issue for "shop.invalid": Domain name does not end with a valid public suffix (TLD)'
 UNSUPPORTED = (
     "Client with the currently selected authenticator does not support any combination of challenges "
     "that will satisfy the CA."
@@ -32,7 +34,7 @@ def transcript(name: str) -> str:
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("connection-refused", "challenge", f"it could not validate shop.demo.test: {REFUSED}"),
+        ("connection-refused", "challenge", f"it could not validate shop.demo.test and says: {REFUSED}"),
         ("ca-unknown-host", "unreachable", "it cannot be asked: Name or service not known"),
         ("ca-unreachable", "unreachable", "it cannot be asked: Network is unreachable"),
         (
@@ -43,12 +45,12 @@ def transcript(name: str) -> str:
         (
             "rejected-identifier",
             "refused",
-            'it refused: Cannot issue for "shop.invalid": Domain name does not end with a valid public suffix (TLD)',
+            f"it refused and says: {NO_SUFFIX}",
         ),
         (
             "wildcard",
             "other",
-            f"certbot failed: {UNSUPPORTED}",
+            f"certbot failed and says: {UNSUPPORTED}",
         ),
     ],
 )
@@ -60,7 +62,7 @@ def test_read_failure(name: str, kind: str, message: str) -> None:
 def test_several_names_are_all_said() -> None:
     found = read_failure(transcript("two-names"), code=1)
     assert found.name == "alias.demo.test"
-    assert [line.split(" ")[0] for line in found.details] == ["alias.demo.test", "shop.demo.test"]
+    assert [line.split(" ")[4] for line in found.details] == ["alias.demo.test", "shop.demo.test"]
 
 
 def test_a_rate_limit_says_when_to_come_back() -> None:
@@ -74,10 +76,25 @@ def test_older_certbots_say_domain() -> None:
     text = "  Domain: a.test\n  Type:   unauthorized\n  Detail: 203.0.113.7: Invalid response: 404\n"
     assert read_failure(text, code=1) == Problem(
         "challenge",
-        "it could not validate a.test: 203.0.113.7: Invalid response: 404",
+        "it could not validate a.test and says: 203.0.113.7: Invalid response: 404",
         name="a.test",
-        details=("a.test (unauthorized): 203.0.113.7: Invalid response: 404",),
+        details=("the CA says of a.test (unauthorized): 203.0.113.7: Invalid response: 404",),
     )
+
+
+def _challenge(detail: str) -> str:
+    return f"  Domain: a.test\n  Type:   unauthorized\n  Detail: Invalid response from http://a.test/: {detail}\n"
+
+
+def test_words_of_the_ca_do_nothing_to_a_terminal() -> None:
+    found = read_failure(_challenge("\x1b[2J\x9b31m\u202egnp." + "x" * 1000), code=1)
+    assert found.message.startswith(
+        r"it could not validate a.test and says: Invalid response from http://a.test/: \x1b[2J"
+    )
+    assert r"\x9b31m\u202e" in found.message
+    assert len(found.message) < 400
+    assert found.message.isprintable()
+    assert found.details[0].startswith("the CA says of a.test (unauthorized): Invalid response")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +112,10 @@ def test_older_certbots_say_domain() -> None:
         ("sh: certbot: not found", 127, "other"),
         ("An unexpected error occurred:\nacme.errors.ClientError: <Response [502]>", 1, "unreachable"),
         ("Account at /etc/letsencrypt/accounts/x/0a does not exist", 1, "account"),
+        # What the CA quotes of somebody's server says nothing about this host.
+        (_challenge("No space left on device"), 1, "challenge"),
+        (_challenge("acme:error:badNonce"), 1, "challenge"),
+        (_challenge("Another instance of Certbot is already running"), 1, "challenge"),
         ("An unexpected error occurred:\nJWS has an invalid anti-replay nonce: x", 1, "nonce"),
     ],
 )
@@ -118,12 +139,26 @@ def test_not_due() -> None:
     assert not not_due(transcript("connection-refused"))
 
 
+@pytest.mark.parametrize(
+    ("output", "revoked"),
+    [
+        ("urn:ietf:params:acme:error:alreadyRevoked :: x", True),
+        ("Unable to revoke: Certificate already revoked", True),
+        ("urn:ietf:params:acme:error:unauthorized :: x", False),
+    ],
+)
+def test_already_revoked(output: str, revoked: bool) -> None:
+    assert already_revoked(output) is revoked
+
+
 def test_what_was_not_renewed_is_said_by_lineage() -> None:
     found = read_renewals(transcript("renew.stdout"), transcript("renew.stderr"))
     assert set(found) == {"broken.vsa.test", "other.vsa.test"}, "the third was renewed"
     assert found["other.vsa.test"].kind == "challenge"
-    assert found["other.vsa.test"].message.startswith("it could not validate other.vsa.test: Get ")
-    assert found["broken.vsa.test"].message.startswith("its renewal configuration is broken: error parsing")
+    assert found["other.vsa.test"].message.startswith("it could not validate other.vsa.test and says: Get ")
+    assert found["broken.vsa.test"].message.startswith(
+        "its renewal configuration is broken, and certbot says: error parsing"
+    )
     assert read_renewals("", "Another instance of Certbot is already running.") == {}
 
 

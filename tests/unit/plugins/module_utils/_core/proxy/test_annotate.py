@@ -39,19 +39,19 @@ def sources(
 @pytest.mark.parametrize(
     ("fields", "line", "source"),
     [
-        ({}, "server web-1.flowbiz_ext:3000 resolve max_fails=0;", "routes/0"),
-        ({}, "proxy_read_timeout 60s;", "profile web, default"),
+        ({}, "server web-1.flowbiz_ext:3000 resolve max_fails=0 max_conns=4000;", "routes/0"),
+        ({}, "proxy_read_timeout 60s;", "no profile, default"),
         ({"profile": "llm"}, "proxy_read_timeout 15m;", "profile"),
         ({"routes": [WEB, API]}, "proxy_read_timeout 1h;", "routes/1/profile"),
         ({"routes": [WEB, API]}, "location /api/ {", "routes/1"),
         ({"routes": [WEB, API]}, "location / {", "routes/0"),
         ({"body_size": "5m"}, "client_max_body_size 5m;", "body_size"),
-        ({}, "client_max_body_size 64m;", "profile web, default"),
+        ({}, "client_max_body_size 64m;", "no profile, default"),
         ({"allow": ["203.0.113.0/24"]}, "deny all;", "allow"),
         ({"trusted_proxies": ["198.51.100.0/24"]}, "real_ip_recursive on;", "trusted_proxies"),
         ({"http3": True}, "listen 443 quic;", "http3"),
         ({"aliases": ["www.shop.example.com"]}, "server_name www.shop.example.com;", "aliases"),
-        ({"tenant": "acme"}, "server web-1.flowbiz_ext_acme:3000 resolve max_fails=0;", "routes/0"),
+        ({"tenant": "acme"}, "server web-1.flowbiz_ext_acme:3000 resolve max_fails=0 max_conns=4000;", "routes/0"),
         ({}, "add_header Strict-Transport-Security $vsa_hsts always;", "hsts, default"),
         ({"www": "add"}, "ssl_certificate $vsa_letsencrypt/shop.example.com/fullchain.pem;", "www"),
         ({"ca": "selfsigned"}, "ssl_certificate $vsa_selfsigned/shop.example.com/fullchain.pem;", "ca"),
@@ -89,7 +89,7 @@ def test_what_would_not_be_rendered_so_now_is_unlike() -> None:
     found = sources(make_site(), text=text)
     assert found["# smuggled in"] == UNLIKE
     assert found["http2 on;"] is None
-    assert found["proxy_read_timeout 60s;"] == "profile web, default"
+    assert found["proxy_read_timeout 60s;"] == "no profile, default"
 
 
 def test_an_operators_own_template_is_explained_as_well() -> None:

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.locations import (
     Location,
     locations,
-    protects,
     serves_below,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.prefixes import protects
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,27 +24,6 @@ def site(routes: list[str], auth: list[str]) -> Site:
     """Return a site whose routes lead to containers named after their place."""
     made = [{"path": path, "container": f"c{number}", "port": 1} for number, path in enumerate(routes)]
     return make_site(routes=made, auth=auth)
-
-
-@pytest.mark.parametrize(
-    ("protected", "path", "expected"),
-    [
-        ("/", "/", True),
-        ("/", "/x", True),
-        ("/admin/", "/admin/", True),
-        ("/admin/", "/admin", True),
-        ("/admin/", "/admin/x", True),
-        ("/admin/", "/Admin/x", True),
-        ("/admin/", "/adminx", False),
-        ("/admin/", "/", False),
-        ("/admin", "/admin", True),
-        ("/admin", "/adminx", True),
-        ("/admin", "/ADMIN/x", True),
-        ("/admin", "/adm", False),
-    ],
-)
-def test_protects(protected: str, path: str, expected: bool) -> None:
-    assert protects(protected, path) is expected
 
 
 def shape(place: Location) -> tuple[str, str, str | None]:

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import (
+    LIST,
     MAIN,
     FileChange,
     Generation,
     Plan,
     culprit_line,
+    listed_files,
     make_plan,
     manifest_file,
     number_generation,
     numbered,
     site_file,
+    site_list,
     site_of,
+    stored_name,
     text_hash,
     undone_notes,
     unnumber,
@@ -309,3 +313,50 @@ def test_what_auth_changes_is_undone_only_where_it_is_declared() -> None:
     changes = [FileChange("manifests/a.example.yml", "origin: declared\n", "other")]
     assert undone_notes(changes, verb="site.provision")[0].endswith("apply undoes this")
     assert undone_notes(changes, verb="auth.add")[0].endswith("apply undoes this, if it is declared there")
+
+
+DIGESTS = {
+    site_file(SHOP): "ab" * 32,
+    manifest_file(SHOP): "cd" * 32,
+    site_file("blog.example.com"): "01" * 32,
+    manifest_file("blog.example.com"): "23" * 32,
+    MAIN: "45" * 32,
+}
+
+
+def test_the_list_of_sites_names_each_stored_file() -> None:
+    text = site_list(DIGESTS, root="/etc/nginx/vsa")
+    assert text.splitlines()[1:] == [
+        "include /etc/nginx/vsa/store/blog.example.com/0101010101010101.conf; # 2323232323232323.yml",
+        "include /etc/nginx/vsa/store/shop.example.com/abababababababab.conf; # cdcdcdcdcdcdcdcd.yml",
+    ]
+    assert listed_files(text) == {name: digest[:16] for name, digest in DIGESTS.items() if name != MAIN}
+    assert (site_of(LIST), stored_name(manifest_file(SHOP), "cd" * 32)) == (None, f"store/{SHOP}/cdcdcdcdcdcdcdcd.yml")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "include /elsewhere/x.conf;\n", "include /store/a/../b.conf; # x.yml\n"]
+)
+def test_what_is_no_list_names_no_file(text: str) -> None:
+    assert listed_files(text) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            f'unknown directive "x" in /etc/nginx/vsa/store/{SHOP}/abababababababab.conf:12',
+            (SHOP, 12, 'unknown directive "x"'),
+        ),
+        (
+            f'duplicate location "/store/" in /etc/nginx/vsa/store/{SHOP}/abababababababab.conf:3',
+            (SHOP, 3, 'duplicate location "/store/"'),
+        ),
+        (
+            f'duplicate location "/store/a.conf:1" in {MAIN_PLACE}:3',
+            (None, None, f'duplicate location "/store/a.conf:1" in {MAIN_PLACE}:3'),
+        ),
+    ],
+)
+def test_the_line_of_a_stored_file_is_found(message: str, expected: tuple[str | None, int | None, str]) -> None:
+    assert culprit_line(f"2026/11/24 10:58:37 [emerg] 1#1: {message}\n", 7) == expected

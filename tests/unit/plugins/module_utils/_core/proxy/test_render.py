@@ -6,11 +6,9 @@ import dataclasses
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import InternalError, RefusedError, VsaError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES as PROFILE_NAMES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import GENERATION, number_generation
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import (
     PAGES,
-    PROFILES,
     TEMPLATES,
     Layout,
     certificate_authority,
@@ -182,10 +180,6 @@ def test_certificate_authority(manifest: str | None, host: str, applies: str) ->
     assert certificate_authority(make_site(ca=manifest), Settings(ca=host)) == applies
 
 
-def test_every_profile_that_may_be_said_is_there() -> None:
-    assert set(PROFILES) == set(PROFILE_NAMES)
-
-
 def test_the_layout_is_where_the_text_says_it_is() -> None:
     layout = Layout(root="/r", letsencrypt="/le", selfsigned="/self", logs="/l")
     renderer = make_renderer(layout=layout)
@@ -196,4 +190,4 @@ def test_the_layout_is_where_the_text_says_it_is() -> None:
     assert directories["$vsa_letsencrypt"] == "/le"
     assert directories["$vsa_selfsigned"] == "/self"
     server = read_text(renderer.site(make_site())).all("server")[-1]
-    assert server.value("access_log") == ("/l/shop.example.com.access.log", "vsa")
+    assert server.value("access_log") == ("/l/shop.example.com.access.log", "vsa", "if=$vsa_logged")

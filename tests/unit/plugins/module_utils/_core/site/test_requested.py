@@ -13,6 +13,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested i
     parse_setting,
     parse_upstream,
     requested_fields,
+    requested_site,
 )
 from hypothesis import given, settings
 
@@ -230,3 +231,19 @@ def test_requested_fields_refuses(options: dict[str, Any], error: type[Exception
     with pytest.raises(error) as caught:
         requested_fields(options)
     assert caught.value.field == field  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        # Finding 18: the host was asked first, and then "this is not a port · field routes/0/port" was said.
+        ({"container": "web-1"}, "port", "its port is missing"),
+        ({"port": 3000}, "container", "its container is missing"),
+        ({}, "container", "its container and its port are missing"),
+        ({"tenant": "acme"}, "container", "its container and its port are missing"),
+    ],
+)
+def test_finding_18_a_new_site_needs_a_whole_route(said: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        requested_site(None, "a.example.com", said)
+    assert caught.value.field == field

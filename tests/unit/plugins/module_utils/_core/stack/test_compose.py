@@ -1,10 +1,13 @@
-"""Variables and images of a Compose file."""
+"""Variables of a Compose file, and what its containers mount."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.compose import images, interpolate
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.compose import (
+    Sources,
+    interpolate,
+    sources,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,32 +24,37 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.compose im
         ("$$A", "$A"),
         ("nginx:${A:-9}.30", "nginx:1.30"),
         ("${A}${B:-x}", "1x"),
+        ("${A:?set it}", "1"),
+        ("${B:?set it}", ""),
+        ("${A:+x}${B:+y}${EMPTY:+z}${EMPTY+w}", "xw"),
     ],
 )
 def test_interpolate(text: str, expected: str) -> None:
     assert interpolate(text, {"A": "1", "EMPTY": ""}) == expected
 
 
-def test_images() -> None:
-    compose = {"services": {"a": {"image": "${A:-nginx:1.30.7}"}, "b": {"image": "host:5000/x@sha256:00"}}}
-    assert images(compose, {}) == {"a": "nginx:1.30.7", "b": "host:5000/x@sha256:00"}
-    assert images(compose, {"A": "nginx:1.31.0"})["a"] == "nginx:1.31.0"
-
-
 @pytest.mark.parametrize(
-    "compose",
+    ("compose", "places", "volumes"),
     [
-        None,
-        {},
-        {"services": {}},
-        {"services": {"a": {}}},
-        {"services": {"a": {"build": "."}}},
-        {"services": {"a": {"image": "nginx"}}},
-        {"services": {"a": {"image": "nginx:latest"}}},
-        {"services": {"a": {"image": "host:5000/nginx"}}},
-        {"services": {"a": {"image": "nginx:${TAG}"}}},
+        ({}, (), ()),
+        ([], (), ()),
+        ({"services": {"a": {"volumes": ["./x:/d", "/y:/d:ro", "named:/d", "/anonymous", 7]}}}, ("/f/x", "/y"), ()),
+        (
+            {"services": {"a": {"volumes": ["$D:/d", "${D}/b:/d", "${E:-/e}/c:/d:ro"]}}},
+            ("/e/c", "/given", "/given/b"),
+            (),
+        ),
+        ({"services": {"a": {"volumes": [{"type": "bind", "source": "../up"}, {"type": "volume"}]}}}, ("/up",), ()),
+        ({"services": {"a": {"volumes": {"no": "list"}}, "b": None}}, (), ()),
+        ({"volumes": {"a": None, "b": {"name": "$N"}, "c": {"external": True}}}, (), ("c", "given", "p_a")),
+        ({"volumes": {"a": {"driver_opts": {"device": "$D/x"}}}}, ("/given/x",), ("p_a",)),
+        (
+            {"configs": {"a": {"file": "./c"}, "b": {"content": "x"}}, "secrets": {"s": {"file": "/s"}}},
+            ("/f/c", "/s"),
+            (),
+        ),
     ],
 )
-def test_an_image_that_is_not_pinned_is_refused(compose: object) -> None:
-    with pytest.raises(RefusedError):
-        images(compose, {})
+def test_sources(compose: object, places: tuple[str, ...], volumes: tuple[str, ...]) -> None:
+    env = {"D": "/given", "N": "given"}
+    assert sources(compose, env, folder="/f", project="p") == Sources(places, volumes)

@@ -6,11 +6,14 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import (
     complete_env,
+    env_for_compose,
     env_values,
     missing_secrets,
     parse_env,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Secret, Stack
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(
@@ -64,12 +67,49 @@ def test_missing_secrets() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"A B": "x"}, {"A": "x y"}, {"A": "x\nB=y"}, {"A": "$(id)"}, {"A": None}, {"A": True}]
+    "values",
+    [{"A B": "x"}, {"A": "it's"}, {"A": "x\nB=y"}, {"A": "\x1b[2J"}, {"A": "x" * 4097}, {"A": None}, {"A": True}],
 )
-def test_values_that_would_need_quotes_are_refused(values: dict[str, object]) -> None:
+def test_values_that_no_line_can_hold_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(RefusedError):
         env_values(values)
 
 
 def test_env_values() -> None:
     assert env_values({"NGINX_IMAGE": "nginx:1.31.0", "PORT": 80}) == {"NGINX_IMAGE": "nginx:1.31.0", "PORT": "80"}
+
+
+_PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="'", include_characters=" "))
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "a$b", "${A}", "$$", "#", "x # y", '"', "\\", "a\\", '\\"\\', " x ", "é€", "! ? & ~"]
+)
+def test_a_value_is_read_as_it_was_set(value: str) -> None:
+    assert parse_env(complete_env(None, "", {"A": value})) == {"A": value}
+
+
+@given(_PRINTABLE)
+def test_any_printable_value_is_read_as_it_was_set(value: str) -> None:
+    assert parse_env(complete_env("B=1\n", "", env_values({"A": value}))) == {"A": value, "B": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("A=$B", "1"),
+        ('A="$B"', "1"),
+        ("A='$B'", "$B"),
+        ("A=x$$y", "x$y"),
+        ('A="x\\ny"', "x\ny"),
+        ("A='x\\ny'", "x\\ny"),
+    ],
+)
+def test_variables_in_a_value_are_filled_in_as_compose_does(text: str, value: str) -> None:
+    assert parse_env(f"B=1\n{text}\n")["A"] == value
+
+
+def test_the_variables_for_compose() -> None:
+    stack = Stack("app", "An application", "acme")
+    text = env_for_compose(stack, {".env": "A=1\nB=2\n"}, "B=3\n")
+    assert parse_env(text) == {"VSA_TENANT": "acme", "VSA_STACK": "app", "A": "1", "B": "3"}

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import (
     Directory,
+    Port,
     Secret,
     Stack,
     StackSite,
@@ -70,9 +71,19 @@ def test_a_whole_stack() -> None:
         ({**LEAST, "directories": [{"path": "a", "mode": 0o750}]}, "directories/0/mode"),
         ({**LEAST, "directories": [{"path": "a", "mode": "4755"}]}, "directories/0/mode"),
         ({**LEAST, "directories": [{"path": "a", "owner": -1}]}, "directories/0/owner"),
+        ({**LEAST, "directories": [{"path": "a", "group": (1 << 32) - 1}]}, "directories/0/group"),
+        ({**LEAST, "directories": [{"path": "a", "group_before": "x"}]}, "directories/0/group_before"),
         ({**LEAST, "sites": [{"container": "a", "port": 1}]}, "sites/0"),
         ({**LEAST, "sites": [{"domain": "a.test", "domain_from": "A", "container": "a", "port": 1}]}, "sites/0"),
         ({**LEAST, "sites": [{"domain": "a b", "container": "a", "port": 1}]}, "sites/0/domain"),
+        ({**LEAST, "sites": [{"domain": "a.test", "container": "a", "service": "a", "port": 1}]}, "sites/0"),
+        ({**LEAST, "sites": [{"domain": "a.test", "port": 1}]}, "sites/0"),
+        ({**LEAST, "sites": [{"domain": "a.test", "service": "a b", "port": 1}]}, "sites/0/service"),
+        ({**LEAST, "secrets": [{"name": "A", "rotatable": "yes"}]}, "secrets/0/rotatable"),
+        ({**LEAST, "unpinned": "web"}, "unpinned"),
+        ({**LEAST, "unpinned": ["web;"]}, "unpinned/0"),
+        ({**LEAST, "reload": [{"signal": "HUP"}]}, "reload/0/service"),
+        ({**LEAST, "reload": [{"service": "web", "signal": "KILL"}]}, "reload/0/signal"),
         ({**LEAST, "sites": [{"domain_from": "A;", "container": "a", "port": 1}]}, "sites/0/domain_from"),
     ],
 )
@@ -80,3 +91,65 @@ def test_a_bad_stack_is_refused_with_its_field(data: Any, field: str) -> None:
     with pytest.raises(RefusedError) as refused:
         parse_stack(data, name="app")
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("entry", "port"),
+    [
+        (25, Port(25)),
+        ("53/udp", Port(53, "udp")),
+        ({"port": 25, "reason": " mail\n of others "}, Port(25, "tcp", "mail of others")),
+    ],
+)
+def test_a_published_port(entry: object, port: Port) -> None:
+    data = {"schema": 1, "description": "x", "ports": [entry]}
+    assert parse_stack(data, name="app").ports == (port,)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (25, "ports"),
+        ([443], "ports/0/port"),
+        (["80/tcp"], "ports/0/port"),
+        (["25/x"], "ports/0/protocol"),
+        ([True], "ports/0/port"),
+        ([{"port": 25, "reason": 1}], "ports/0/reason"),
+        ([{"port": 25, "more": 1}], "ports/0/more"),
+        ([{}], "ports/0/port"),
+    ],
+)
+def test_a_published_port_that_is_refused(value: object, field: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_stack({"schema": 1, "description": "x", "ports": value}, name="app")
+    assert refused.value.field == field
+
+
+def test_the_ports_of_the_host_that_a_stack_reaches() -> None:
+    data = {"schema": 1, "description": "x", "host_ports": [9100, "53"]}
+    assert parse_stack(data, name="app").host_ports == (9100, 53)
+    for value, field in ((9100, "host_ports"), (["x"], "host_ports/0"), ([0], "host_ports/0")):
+        with pytest.raises(RefusedError) as refused:
+            parse_stack({**data, "host_ports": value}, name="app")
+        assert refused.value.field == field
+
+
+def test_what_services_of_a_stack_may_do() -> None:
+    data = {
+        "schema": 1,
+        "description": "x",
+        "unpinned": ["web"],
+        "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}],
+        "secrets": [{"name": "KEY", "rotatable": True}],
+        "sites": [{"domain": "a.test", "service": "web", "port": 3000}],
+    }
+    stack = parse_stack(data, name="app")
+    assert stack.unpinned == ("web",)
+    assert [(entry.service, entry.signal) for entry in stack.reload] == [("web", "HUP"), ("db", "USR1")]
+    assert stack.secrets[0].rotatable
+    assert (stack.sites[0].service, stack.sites[0].container) == ("web", None)
+
+
+@pytest.mark.parametrize(("tenant", "project"), [("acme", "acme-app"), ("platform", "app")])
+def test_the_project_of_a_stack(tenant: str, project: str) -> None:
+    assert parse_stack({"schema": 1, "description": "x", "tenant": tenant}, name="app").project == project

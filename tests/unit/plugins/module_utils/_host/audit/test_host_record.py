@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import (
     AuditRecord,
     RecordedActor,
@@ -76,6 +77,17 @@ def test_a_change_with_its_steps_and_numbers(trail: Trail) -> None:
 def test_a_change_that_did_not_last(trail: Trail, error: VsaError, status: str) -> None:
     found = recorded(trail, error=error)
     assert (found.status, found.error, found.changes) == (status, "nginx says no", ())
+
+
+def test_the_sites_of_a_change_with_the_host_s_name(trail: Trail) -> None:
+    context = RunContext(audit_id(4), Actor("root"), "vhost.rollback")
+    context.generations.append(GenerationChange(11, 12, removed=("bob.example",), diffs={"bob.example": "-x"}))
+    result = Result(changed=True, steps=(Step("proxy", CHANGED, "generation 11 → 12"),), diff="-x")
+    found = recorded(trail, context=context, target=None, result=result)
+    (change,) = found.generations
+    assert (change.host, change.before, change.after, change.removed) == (HOST, 11, 12, ("bob.example",))
+    assert change.diffs == {"bob.example": "-x"}
+    assert found.changes[0].diff is None, "the diff is in the record once"
 
 
 def test_a_run_by_nobody_known_is_this_machine_s(trail: Trail) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import TaskChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit import runs
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.runs import OpenRun
@@ -23,6 +24,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.runs impor
 from audit_records import record
 
 CHANGE = TaskChange("vps-01", "Write it", "copy", "+x")
+SITES = GenerationChange(1, 2, host="vps-01", added=("a.example",), diffs={"a.example": "+x"})
 
 
 def written(path: Path) -> OpenRun:
@@ -42,9 +44,10 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     for hosts in (["vps-01", "vps-02"], ["vps-02", "vps-03"]):
         runs.add_event(path, {"hosts": hosts})
     runs.add_event(path, runs.as_event(CHANGE))
+    runs.add_event(path, runs.as_event(SITES))
     found = written(path)
     assert (found.started, found.hosts, found.changes) == (True, ("vps-01", "vps-02", "vps-03"), (CHANGE,))
-    assert runs.progress(found) == {"hosts": found.hosts, "changes": (CHANGE,)}
+    assert runs.progress(found) == {"hosts": found.hosts, "changes": (CHANGE,), "generations": (SITES,)}
 
 
 def test_one_id_has_one_file(tmp_path: Path) -> None:

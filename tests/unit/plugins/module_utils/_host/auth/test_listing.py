@@ -14,6 +14,7 @@ from hosttree import HostTree
 
 SITE, OTHER = "shop.example.com", "blog.example.com"
 ROUTES = [{"path": "/", "container": "web-1", "port": 3000}]
+OTHER_ROUTES = [{"path": "/", "container": "web-2", "port": 3000}]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def tree(tmp_path: Path) -> HostTree:
     tree.paths.htpasswd.mkdir(parents=True)
     fields = {"routes": ROUTES, "ca": "selfsigned"}
     write_users_file(tree.paths, SITE, "/admin/", "bob:x\nalice:x\n# a comment\n")
-    tree.apply(Change(SITE, {**fields, "auth": ["/admin/"]}), Change(OTHER, fields))
+    tree.apply(Change(SITE, {**fields, "auth": ["/admin/"]}), Change(OTHER, {**fields, "routes": OTHER_ROUTES}))
     return tree
 
 
@@ -62,8 +63,8 @@ def test_a_manifest_that_was_edited_by_hand(tree: HostTree) -> None:
     assert states(tree) == {f"{OTHER}/new/": "pending", f"{SITE}/admin/": "pending"}
     problems = [entry["problem"] for entry in entries(tree)]
     assert problems == [
-        "not behind a password yet: vsa vhost sync",
-        "the manifest no longer says so: vsa vhost sync would open it",
+        "not behind a password yet: ansible-playbook flowbiz.vsa.vhost.sync",
+        "the manifest no longer protects it. To open it: ansible-playbook flowbiz.vsa.vhost.sync",
     ]
 
 

@@ -214,7 +214,7 @@ def test_open_every_path(site: Site) -> None:
     assert site.protected() == []
     assert site.file() is None
     assert site.proxy.files[-1] is not None, "the proxy opened the path before the file went"
-    assert "base" not in result.data, "nothing to undo: the users are gone"
+    assert "undo" not in result.data, "nothing to undo: the users are gone"
 
 
 def test_open_one_path(site: Site) -> None:
@@ -224,6 +224,15 @@ def test_open_one_path(site: Site) -> None:
     assert site.protected() == ["/"]
     assert site.file() is None
     assert site.file("/") is not None
+
+
+def test_issue_14_item_8_a_path_below_a_protected_one_is_not_called_open(site: Site) -> None:
+    site.add(route="/")
+    for route in ("/admin/", "/admin"):
+        step = site.remove(route=route).steps[0]
+        assert "is behind a password there" not in step.text
+        assert step.text == "nothing to open there: no path with users of its own"
+        assert any("is behind the password of /" in note for note in step.notes)
 
 
 def test_users_of_a_path_that_is_open_already(site: Site) -> None:
@@ -273,3 +282,11 @@ def test_a_host_without_a_proxy(tmp_path: Path) -> None:
     site.tree.paths.htpasswd.rmdir()
     with pytest.raises(RefusedError, match="this host has no reverse proxy yet"):
         site.add()
+
+
+def test_a_path_below_a_protected_one_is_told_which_password_closes_it(site: Site) -> None:
+    site.add(route="/")
+    result = site.remove(route="/reports/")
+    assert not result.changed
+    (note,) = result.steps[0].notes
+    assert note.startswith(f"{SITE}/reports/ is behind the password of /. To open that path: ")

@@ -15,6 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.bootstrap import
     EngineSource,
     Platform,
     Policy,
+    plan_daemon,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap import engine as module
@@ -156,10 +157,22 @@ def test_a_library_is_looked_for_and_not_loaded() -> None:
     assert "this" not in sys.modules
 
 
+def test_only_an_engine_that_runs_is_asked_for_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines(monkeypatch, None)
+    plan = plan_daemon(DAEMON, "", path="/x", engine_version="29.0.1")
+    assert module.read_log_warning(ExistingEngine("29.0.1", RUNNING), plan).endswith("until they are recreated: old")
+    assert module.read_log_warning(ExistingEngine("29.0.1", UnitState()), plan) == ""
+    monkeypatch.setattr(module, "can_import", lambda name: False)
+    assert module.read_log_warning(ExistingEngine("29.0.1", RUNNING), plan) == ""
+
+
 def engines(monkeypatch: pytest.MonkeyPatch, found: dict[str, Any] | None) -> None:
-    """Put an engine with one network in the place of the Docker SDK's."""
+    """Put an engine with one network and one container in the place of the Docker SDK's."""
 
     class Engine:
+        def inspections(self) -> list[dict[str, Any]]:
+            return [{"Name": "/old", "HostConfig": {"LogConfig": {"Type": "json-file", "Config": {}}}}]
+
         def network(self, name: str) -> dict[str, Any] | None:
             return found if name == "flowbiz_ext" else None
 

@@ -54,6 +54,7 @@ class Machine:
     engine: ExistingEngine = dataclasses.field(default_factory=ExistingEngine)
     network: EdgeNetwork = dataclasses.field(default_factory=lambda: EdgeNetwork(needed=True))
     libraries: set[str] = dataclasses.field(default_factory=set)
+    log_warning: str = ""
 
     def look(self, **changes: Any) -> dict[str, Any]:
         request = dataclasses.replace(REQUEST, **changes)
@@ -84,6 +85,7 @@ class Machine:
         (self.root / "etc/docker").mkdir()
         (self.root / "etc/docker/daemon.json").write_text(self.found()["daemon"]["text"])
         (self.root / "etc/vsa/vsa.yml").write_text(self.found()["settings"]["text"])
+        (self.root / "etc/vsa/vsa.yml").chmod(0o640)
 
 
 @pytest.fixture
@@ -94,6 +96,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     monkeypatch.setattr(module, "read_policy", lambda names: Policy(machine.installed, VERSIONS))
     monkeypatch.setattr(module, "read_engine", lambda paths: machine.engine)
     monkeypatch.setattr(module, "read_edge_network", lambda engine, ipv6, check: machine.network)
+    monkeypatch.setattr(module, "read_log_warning", lambda engine, plan: machine.log_warning)
     monkeypatch.setattr(module, "can_import", lambda name: name in machine.libraries)
     monkeypatch.setattr(engine_module, "journal_of", lambda name, program: "why it failed\n")
     return machine
@@ -211,6 +214,20 @@ def test_an_unfinished_change_of_daemon_json_starts_the_engine_by_itself(ready: 
     assert ready.found(concerns=only_engine)["engine"]["start"] is True
 
 
+def test_containers_that_keep_their_log_options_are_told(ready: Machine) -> None:
+    ready.log_warning = "warning: …"
+    daemon = ready.found()["daemon"]
+    assert (daemon["change"], daemon["warning"]) == (False, "warning: …")
+
+
+def test_a_host_without_its_data_disk_is_refused_also_if_no_disk_is_named(ready: Machine) -> None:
+    record = {"schema": 1, "disk": "/dev/disk/by-id/virtio-data", "uuid": "x", "phase": "ready"}
+    (ready.root / "var/lib/vsa").mkdir(exist_ok=True)
+    (ready.root / "var/lib/vsa/data-disk.json").write_text(json.dumps(record))
+    assert ready.refusal().startswith("refused: the data disk is not attached, so Docker does not start")
+    assert ready.found(concerns=Concerns())["data_disk"] == {"change": False}, "the look at the journal goes on"
+
+
 # Concerns that are switched off ---------------------------------------------------------------------------------------
 
 
@@ -219,7 +236,7 @@ def test_a_look_without_concerns_finds_the_last_words_alone(fresh: Machine) -> N
     found = fresh.found(concerns=Concerns())
     assert found["engine"]["words"] == "why it failed"
     assert (found["packages"], found["engine"]["missing"], found["engine"]["start"]) == ([], [], False)
-    assert found["daemon"] == {"change": False}
+    assert found["daemon"] == {"change": False, "warning": ""}
     assert found["network"] == {"needed": False, "known": False, "exists": False, "warning": ""}
     assert found["directories"] == []
     assert found["settings"] == {"known": True, "change": False, "text": "", "bundle": False}
@@ -228,7 +245,7 @@ def test_a_look_without_concerns_finds_the_last_words_alone(fresh: Machine) -> N
 def test_without_an_engine_there_is_no_daemon_json_and_no_network(fresh: Machine) -> None:
     off = dataclasses.replace(ALL, engine=False)
     found = fresh.found(concerns=off)
-    assert found["daemon"] == {"change": False}
+    assert found["daemon"] == {"change": False, "warning": ""}
     assert found["network"]["needed"] is False
     fresh.engine = ExistingEngine("20.10.24", RUNNING)
     found = fresh.found(concerns=off)
@@ -246,7 +263,7 @@ def test_all_wrong_settings_are_one_refusal(ready: Machine) -> None:
     assert lines[0] == "refused: this is not a setting of a host"
     assert [line for line in lines if line.startswith("field")] == [
         "field      bootstrap_email = nobody",
-        "field      bootstrap_ca = letsencrypt",
+        "field      bootstrap_ca = letsencrypt\\n",
         "field      bootstrap_unset = schema",
         "field      bootstrap_ca_bundle = ca.pem",
     ]
@@ -297,6 +314,7 @@ def test_a_bundle_is_written_once(ready: Machine) -> None:
     assert "ca_bundle: /etc/vsa/acme-ca.pem\n" in settings["text"]
     (ready.root / "etc/vsa/acme-ca.pem").write_text(BUNDLE)
     (ready.root / "etc/vsa/vsa.yml").write_text(settings["text"])
+    (ready.root / "etc/vsa/vsa.yml").chmod(0o640)
     settings = ready.found(**bundle)["settings"]
     assert (settings["bundle"], settings["change"]) == (False, False)
     assert "ca_bundle" not in ready.found(unset=("ca_bundle",))["settings"]["text"]

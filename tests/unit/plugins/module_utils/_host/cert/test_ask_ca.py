@@ -90,12 +90,14 @@ def test_a_rehearsal_that_fails_does_not_reach_the_real_ca(certbot: Certbot, eng
 
 def test_a_failure_is_counted_and_names_what_the_ca_answered(certbot: Certbot, engine: CertbotEngine) -> None:
     engine.failures["certonly"] = REFUSED
-    with pytest.raises(RefusedError, match="it could not validate www\\.shop\\.test: connection refused") as refused:
+    with pytest.raises(
+        RefusedError, match="it could not validate www\\.shop\\.test and says: connection refused"
+    ) as refused:
         ask_ca(certbot, WANTED, FIRST, Attempts(failures=2, last=NOW), FACTS)
     assert refused.value.value == "www.shop.test"
     assert refused.value.state == "the previous certificate is still served"
     found = certbot.attempts("shop.test")
-    assert (found.failures, found.error) == (3, "it could not validate www.shop.test: connection refused")
+    assert (found.failures, found.error) == (3, "it could not validate www.shop.test and says: connection refused")
     assert found.last is not None
     assert found.last > NOW - datetime.timedelta(days=3650)
 

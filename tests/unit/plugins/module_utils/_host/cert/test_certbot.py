@@ -32,8 +32,10 @@ def lineage(paths: Paths, domain: str = "shop.test", *, links: bool = True) -> P
     live, archive, renewal = top / "live" / domain, top / "archive" / domain, top / "renewal"
     for directory in (live, archive, renewal):
         directory.mkdir(parents=True, exist_ok=True)
-    (renewal / f"{domain}.conf").write_text("server = x\n", encoding="utf-8")
-    for name in ("cert", "chain", "fullchain", "privkey"):
+    names = ("cert", "chain", "fullchain", "privkey")
+    named = "".join(f"{name} = /etc/letsencrypt/live/{domain}/{name}.pem\n" for name in names)
+    (renewal / f"{domain}.conf").write_text(f"{named}server = x\n", encoding="utf-8")
+    for name in names:
         (archive / f"{name}1.pem").write_text(f"{name}\n-----END CERTIFICATE-----\n", encoding="utf-8")
         if links:
             (live / f"{name}.pem").symlink_to(f"../../archive/{domain}/{name}1.pem")

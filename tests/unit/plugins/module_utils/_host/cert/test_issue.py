@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import NotRolledBackError, RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import issue
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.issue import ensure_certificate, valid_certificate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.resolver import Names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.cert_options import read_options
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.certificates import wrong_rights
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
@@ -23,11 +26,18 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout imp
 
 from certbotengine import CertbotEngine
 from certs import make_pair as make_chain
+from dnsserver import serving_dns
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
 NOW = datetime.datetime.now(datetime.UTC)
 REQUEST = IssueRequest("shop.test", names=["shop.test"], ca="selfsigned")
+
+
+@pytest.fixture(autouse=True)
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for CAA records, unless a test says so."""
+    monkeypatch.setattr(issue, "resolver_names", lambda: None)
 
 
 @pytest.fixture
@@ -112,7 +122,7 @@ def test_further_names_are_saved_for_the_next_time(paths: Paths, engine: Certbot
 
 def test_options_are_saved_only_after_a_success(paths: Paths, engine: CertbotEngine) -> None:
     engine.failures["certonly"] = "An unexpected error occurred:\nthe CA says no"
-    with pytest.raises(RefusedError, match="it refused: the CA says no"):
+    with pytest.raises(RefusedError, match="it refused and says: the CA says no"):
         ensure(paths, engine, replace(ASKED, san=["api.shop.test"]))
     assert read_options(paths, "shop.test").san == ()
 
@@ -136,3 +146,46 @@ def test_a_wildcard_without_a_dns_plugin_is_refused_before_the_ca_is_asked(paths
     with pytest.raises(RefusedError, match="by DNS only"):
         ensure(paths, engine, replace(ASKED, san=["*.shop.test"]))
     assert engine.calls == []
+
+
+# CAA records
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    said: dict[str, Any] = {"shop.test": ['CAA 0 issue ";"'], "api.shop.test": ['CAA 0 issue ";"']}
+    with serving_dns({"127.0.0.1": said}) as port:
+        monkeypatch.setattr(issue, "resolver_names", lambda: Names(["127.0.0.1"], port=port, seconds=0.3))
+        yield said
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_finding_14_a_ca_that_caa_records_forbid_is_not_asked(
+    paths: Paths, engine: CertbotEngine, zone: dict[str, Any], check: bool
+) -> None:
+    wanted = replace(ASKED, san=["api.shop.test"])
+    with pytest.raises(RefusedError) as caught:
+        ensure(paths, engine, wanted, check=check)
+    error = caught.value
+    assert error.message == "the CAA records of shop.test do not let 127.0.0.1:1 issue for shop.test: they allow no CA"
+    assert error.details == [
+        "the CAA records of api.shop.test do not let 127.0.0.1:1 issue for api.shop.test: they allow no CA"
+    ]
+    assert error.state == "nothing was changed"
+    assert error.hint.fields == {"domain": "shop.test", "dns_check": False}  # type: ignore[union-attr]
+    assert engine.calls == []
+
+
+def test_finding_14_the_operator_may_know_better_than_the_resolver(
+    paths: Paths, engine: CertbotEngine, zone: dict[str, Any]
+) -> None:
+    made = ensure(paths, engine, replace(ASKED, dns_check=False))
+    assert made.changed
+    assert made.steps[0].notes[0].startswith("the CAA records of shop.test do not let")
+
+
+def test_names_that_the_verb_has_checked_are_not_looked_up_again(
+    paths: Paths, engine: CertbotEngine, zone: dict[str, Any]
+) -> None:
+    assert ensure(paths, engine, replace(ASKED, names_checked=True)).changed
+    assert not ensure(paths, engine).changed, "a certificate that is kept asks no CA, and so nobody is asked for CAA"

@@ -210,3 +210,17 @@ def test_the_last_run_of_the_renewal_loop(paths: Paths, text: str | None, renewa
         (paths.letsencrypt / "vsa-renew.state").write_text(text, encoding="utf-8")
     result = as_module_result(list_certificates(read_host(paths)))
     assert result == {"changed": False, "schema": 1, "certificates": [], "renewal": renewal}
+
+
+def test_pain_a_lineage_restored_as_plain_files_has_no_date_of_renewal(paths: Paths, ca: Pair) -> None:
+    put_site(paths, "shop.test")
+    live = put_lineage(paths, "shop.test", pair(ca, "shop.test"))
+    assert listed(paths)["shop.test"]["state"] == "ok"
+    for link in live.iterdir():
+        text = link.read_text()
+        link.unlink()
+        link.write_text(text)
+    entry = listed(paths)["shop.test"]
+    assert (entry["state"], entry["renews"], entry["renews_by"]) == ("cannot renew", None, None)
+    assert "live/shop.test/cert.pem is a plain file, not a link" in entry["problem"]
+    assert "cert_domain=shop.test" in entry["problem"] or "domain=shop.test" in entry["problem"]

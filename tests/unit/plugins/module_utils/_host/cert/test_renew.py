@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError, UsageError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import renew as renew_module
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.renew import RenewRequest, renew_certificates
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.resolver import Names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 from certbotengine import CertbotEngine, put_lineage
 from certs import Pair
 from certs import make_pair as make_chain
+from dnsserver import serving_dns
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
 NOW = datetime.datetime.now(datetime.UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for CAA records, unless a test says so."""
+    monkeypatch.setattr(renew_module, "resolver_names", lambda: None)
 
 
 @pytest.fixture
@@ -129,7 +140,7 @@ def test_what_could_not_be_renewed_is_named_and_remembered(acme: Paths, engine: 
     with pytest.raises(RolledBackError, match=r"1 of 3 certificates could not be renewed: b\.test: ") as failed:
         renew_acme(acme, engine)
     assert failed.value.state == "the previous certificate is still served; renewed: none"
-    assert failed.value.details == ["b.test: it refused: no such order"]
+    assert failed.value.details == ["b.test: it refused and says: no such order"]
     assert (Certbot(acme).attempts("a.test").failures, Certbot(acme).attempts("b.test").failures) == (0, 1)
     assert "exit=1" in (acme.letsencrypt / "vsa-renew.state").read_text(encoding="utf-8")
     with pytest.raises(RefusedError, match="gave no certificate for b"):
@@ -141,3 +152,39 @@ def test_a_failure_of_certbot_itself_is_that_of_all(acme: Paths, engine: Certbot
     with pytest.raises(RolledBackError, match="3 of 3"):
         renew_acme(acme, engine)
     assert Certbot(acme).attempts("a.test") == Attempts(), "no CA counted it"
+
+
+# CAA records
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    said: dict[str, Any] = {"a.test": ['CAA 0 issue ";"'], "young.test": ['CAA 0 issue ";"']}
+    with serving_dns({"127.0.0.1": said}) as port:
+        monkeypatch.setattr(renew_module, "resolver_names", lambda: Names(["127.0.0.1"], port=port, seconds=0.3))
+        yield said
+
+
+def test_finding_14_a_renewal_that_caa_records_forbid_asks_no_ca_and_holds_up_no_other(
+    acme: Paths, engine: CertbotEngine, zone: dict[str, Any]
+) -> None:
+    planned = renew(acme, check=True)
+    assert planned.data["renewed"] == ["b.test"]
+    assert planned.steps[0].notes[0].startswith("a.test would fail: it was not asked: the CAA records of a.test")
+    with pytest.raises(RolledBackError, match=r"1 of 3 .* could not be renewed: a\.test: it was not asked") as caught:
+        renew_acme(acme, engine)
+    assert "renewed: b.test" in caught.value.state
+    assert [call[call.index("--cert-name") + 1] for call in engine.calls] == ["b.test"]
+    assert Certbot(acme).attempts("a.test") == Attempts(), "the CA counted nothing"
+
+
+def test_finding_14_one_renewal_that_is_forbidden_says_the_way_out(
+    acme: Paths, engine: CertbotEngine, zone: dict[str, Any]
+) -> None:
+    with pytest.raises(RefusedError, match=r"it was not asked: the CAA records of a\.test") as caught:
+        renew_acme(acme, engine, "a.test")
+    hint = caught.value.hint
+    assert isinstance(hint, Hint)
+    assert hint.fields == {"domain": "a.test", "force": True, "dns_check": False}
+    assert engine.calls == []
+    assert renew_acme(acme, engine, "young.test").data["renewed"] == ["young.test"], "certbot decides what is not due"

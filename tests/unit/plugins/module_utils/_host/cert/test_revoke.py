@@ -16,6 +16,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import issue
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.revoke import RevokeRequest, revoke_certificate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
@@ -30,6 +31,12 @@ SERVER = "https://127.0.0.1:1/dir"
 REQUEST = RevokeRequest("shop.test", reason="keycompromise")
 REPLACE = replace(REQUEST, replacement=IssueRequest("shop.test", ca=SERVER, prove=False))
 DOWN = "requests.exceptions.ConnectionError: HTTPSConnectionPool(...): [Errno 111] Connection refused"
+
+
+@pytest.fixture(autouse=True)
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for CAA records, unless a test says so."""
+    monkeypatch.setattr(issue, "resolver_names", lambda: None)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +91,15 @@ def test_a_failure_leaves_the_lineage(paths: Paths, engine: CertbotEngine) -> No
     assert failed.value.state == "nothing was changed"
     assert failed.value.hint == Hint("cert.revoke", {"domain": "shop.test", "reason": "keycompromise"})
     assert len(lineage_remains(paths, "shop.test")) == 3
+
+
+def test_finding_12_a_lineage_that_the_ca_has_revoked_before_is_removed(paths: Paths, engine: CertbotEngine) -> None:
+    """The run before this one revoked it, and the disk did not let it remove the lineage."""
+    engine.failures["revoke"] = (
+        "An unexpected error occurred:\nurn:ietf:params:acme:error:alreadyRevoked :: Certificate already revoked"
+    )
+    assert revoke(paths, engine).changed
+    assert lineage_remains(paths, "shop.test") == []
 
 
 def test_a_certificate_that_a_site_uses_is_refused(paths: Paths, engine: CertbotEngine) -> None:

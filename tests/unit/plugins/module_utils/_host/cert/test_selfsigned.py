@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned import LIFETIME, make_pair
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import KEYS_GID, NGINX_GID
 from cryptography import x509
 
 from certs import NOW
@@ -19,8 +20,12 @@ def leaf(directory: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate((directory / "fullchain.pem").read_bytes())
 
 
-def test_a_pair_with_its_rights(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "group"), [(None, KEYS_GID), (NGINX_GID, NGINX_GID)], ids=["fresh", "of before"])
+def test_a_pair_with_its_rights(tmp_path: Path, before: int | None, group: int) -> None:
     top = tmp_path / "selfsigned"
+    if before is not None:
+        top.mkdir()
+        os.chown(top, 0, before)
     make_pair(top, ("shop.test", "www.shop.test"), now=NOW)
     link = top / "shop.test"
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(link / "fullchain.pem", link / "privkey.pem")
@@ -29,7 +34,7 @@ def test_a_pair_with_its_rights(tmp_path: Path) -> None:
     assert leaf(link).not_valid_after_utc == NOW + LIFETIME
     assert not link.readlink().is_absolute(), "the link has to lead on inside the container too"
     for path, mode in ((top, 0o750), (link, 0o750), (link / "privkey.pem", 0o640), (link / "fullchain.pem", 0o644)):
-        assert (path.stat().st_gid, path.stat().st_mode & 0o777) == (101, mode)
+        assert (path.stat().st_gid, path.stat().st_mode & 0o777) == (group, mode)
 
 
 def test_a_new_pair_replaces_the_old_whole(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker i
     Engine,
     ExecResult,
 )
+from docker import errors as docker_errors
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 VERSIONS = ["20.10.24", "26.1.5"]
@@ -131,3 +132,45 @@ def test_an_engine_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path
     with pytest.raises(RefusedError, match="does not answer") as caught:
         Engine(base_url=f"unix://{tmp_path}/nobody.sock")
     assert caught.value.hint == Hint("bootstrap")
+
+
+class _Stats:
+    """The engine's API as far as it tells the memory of a container."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def stats(self, name: str, *, stream: bool, one_shot: bool) -> object:
+        assert (name, stream, one_shot) == ("web", False, True)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "memory"),
+    [
+        ({"memory_stats": {"usage": 100, "stats": {"inactive_file": 30}}}, 70),
+        ({"memory_stats": {"usage": 100, "stats": {"total_inactive_file": 40}}}, 60),
+        ({"memory_stats": {"usage": 100}}, 100),
+        ({"memory_stats": {}}, None),
+        ({}, None),
+        (TypeError("no one_shot"), None),
+    ],
+)
+def test_the_memory_of_a_container_is_without_the_page_cache(answer: object, memory: int | None) -> None:
+    engine = Engine.__new__(Engine)
+    engine._api = _Stats(answer)  # type: ignore[assignment]
+    engine._errors = docker_errors  # type: ignore[assignment]
+    assert engine.memory("web") == memory
+
+
+def test_the_last_words_of_a_health_check_are_escaped() -> None:
+    attrs = {
+        "Id": "1",
+        "Name": "/web",
+        "Image": "sha256:1",
+        "Config": {"Image": "a:1"},
+        "State": {"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "new\x1b[2J\r\nline"}]}},
+    }
+    assert Engine.as_container(attrs).probe == "new\\x1b[2J\nline"

@@ -65,9 +65,16 @@ class Api:
     def remove_container(self, identity: str, **options: Any) -> None:
         self.calls.append(("remove", identity, options))
 
+    def volumes(self) -> dict[str, Any]:
+        return {"Volumes": [{"Name": "shop_data", "Options": None}, {"Name": "nfs", "Options": {"device": "/mnt"}}]}
+
     def inspect_volume(self, name: str) -> dict[str, Any]:
         self._look(name)
-        return {"Name": name, "Options": {"device": "/mnt/nfs"} if name == "elsewhere" else None}
+        return {
+            "Name": name,
+            "Mountpoint": f"/v/{name}",
+            "Options": {"device": "/mnt/nfs"} if name == "elsewhere" else None,
+        }
 
     def remove_volume(self, name: str) -> None:
         self._look(name)
@@ -139,6 +146,8 @@ def test_volumes() -> None:
     api.missing = {"gone"}
     asked = engine(api)
     assert [asked.volume(name) for name in ("shop_data", "elsewhere", "gone")] == [{}, {"device": "/mnt/nfs"}, None]
+    assert [asked.volume_directory(name) for name in ("shop_data", "gone")] == ["/v/shop_data", None]
+    assert asked.volumes() == {"shop_data": {}, "nfs": {"device": "/mnt"}}
     asked.remove_volume("shop_data")
     asked.remove_volume("gone")
     assert api.calls == [("remove volume", "shop_data")]
@@ -150,7 +159,7 @@ def test_a_refusal_of_the_engine_says_what_was_asked(monkeypatch: pytest.MonkeyP
 
     api = Api()
     monkeypatch.setattr(api, "remove_volume", refuse)
-    with pytest.raises(RolledBackError, match="Docker would not remove the volume shop_data: it is in use"):
+    with pytest.raises(RolledBackError, match="Docker would not remove the volume shop_data and says: it is in use"):
         engine(api).remove_volume("shop_data")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import files
+
+from failingdisk import failing_disk
 
 
 def mode(path: Path) -> int:
@@ -105,6 +108,40 @@ def read_while(write: Callable[[int], object], read: Callable[[], str], rounds: 
     return seen
 
 
+def fsync_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(files, "fsync_directory", broken)
+
+
+def test_finding_12_a_file_whose_directory_cannot_be_synced_is_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(0o640)
+    fsync_fails(monkeypatch)
+    with pytest.raises(OSError, match="Input/output"):
+        files.write_atomically(path, "new", mode=0o600)
+    assert (path.read_text(), path.stat().st_mode & 0o7777) == ("old", 0o640)
+    with pytest.raises(OSError, match="Input/output"):
+        files.write_atomically(tmp_path / "b", "new")
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_finding_12_a_link_whose_directory_cannot_be_synced_points_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.point_link(tmp_path / "link", "one")
+    fsync_fails(monkeypatch)
+    for link, target in (("link", "one"), ("fresh", None)):
+        with pytest.raises(OSError, match="Input/output"):
+            files.point_link(tmp_path / link, "two")
+        there = tmp_path / link
+        assert (str(there.readlink()) if there.is_symlink() else None) == target
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     path, texts = tmp_path / "file", [letter * 200_000 for letter in "ab"]
     path.write_text(texts[0])
@@ -125,6 +162,16 @@ def test_point_link_gets_over_what_a_killed_run_left(tmp_path: Path) -> None:
     files.point_link(tmp_path / "current", "generations/7")
     assert str((tmp_path / "current").readlink()) == "generations/7"
     assert [entry.name for entry in tmp_path.iterdir()] == ["current"]
+
+
+def test_a_tree_is_removed_for_sure_or_there_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/c").write_text("x")
+    with failing_disk(tmp_path, at=0, code=errno.EROFS, lasting=True), pytest.raises(OSError, match="Read-only"):
+        files.remove_tree(tmp_path / "a", sure=True)
+    for _time in range(2):
+        files.remove_tree(tmp_path / "a", sure=True)
+    assert not (tmp_path / "a").exists()
 
 
 def test_remove_tree(tmp_path: Path) -> None:

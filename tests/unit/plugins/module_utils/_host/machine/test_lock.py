@@ -48,12 +48,13 @@ def test_whoever_waits_too_long_is_told_who_holds_it_and_a_kill_gives_it_back(tm
     with start(HOLD, path) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(RefusedError, match=f"held by process {holder.pid}"), host_lock(path, timeout=0.1):
+        words = f"held by process {holder.pid} of .* \\(.*python"
+        with pytest.raises(RefusedError, match=words), host_lock(path, timeout=0.1):
             pass
         holder.kill()
         holder.wait()
         with host_lock(path, timeout=5):
-            assert path.read_text() == f"process {os.getpid()}\n"
+            assert path.read_text() == ""
 
 
 def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
@@ -61,3 +62,31 @@ def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
         raise KeyError
     with host_lock(tmp_path / ".lock", timeout=0.1):
         pass
+
+
+def test_a_lock_of_before_is_closed_for_others(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.write_text("process 1\n")
+    path.chmod(0o644)
+    with host_lock(path):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RefusedError, match="symbolic"), host_lock(tmp_path / ".lock"):
+        pass
+
+
+def test_a_shell_that_keeps_the_lock_of_a_program_is_named(tmp_path: Path) -> None:
+    """flock(1) takes the lock and ends; the descriptor of the shell holds the lock."""
+    path = tmp_path / ".lock"
+    script = f"exec 9>{path}; flock 9; echo held; read -r end"
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        words = f"held by process {holder.pid} of .*sh -c exec 9>"
+        with pytest.raises(RefusedError, match=words), host_lock(path, timeout=0.1):
+            pass
+        holder.communicate("\n")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.tls import (
     client_context,
+    made_when_needed,
     offer_one_key_exchange,
     unverified_context,
 )
@@ -61,3 +63,18 @@ def test_one_key_exchange_is_offered(tmp_path: Path, curve: str, accepted: bool)
         else:
             with pytest.raises(ssl.SSLError):
                 shake(port, offer_one_key_exchange(unverified_context()))
+
+
+def test_a_context_is_made_by_the_first_of_many_threads() -> None:
+    made = []
+
+    def make() -> ssl.SSLContext:
+        made.append(unverified_context())
+        return made[-1]
+
+    context = made_when_needed(make)
+    assert not made
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = list(pool.map(lambda _number: context(), range(40)))
+    assert len(made) == 1
+    assert {id(each) for each in found} == {id(made[0])}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    NOTHING_CHANGED,
     InternalError,
     NotRolledBackError,
     RefusedError,
@@ -17,11 +18,13 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import proving
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.commit import Commit
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.nginx import CONTAINER
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.staging import NginxRefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Outcome, Request
 
-from hosttree import HostTree, provide
+from hosttree import RUN, HostTree, provide
 
 A, B, NEW = "a.example", "b.example", "new.example"
 BASE = 2
@@ -96,7 +99,6 @@ FAILURES: dict[str, tuple[Callable[[HostTree], None], dict[str, Any], str]] = {
         {"auth": ["/"]},
         "new.example/ answers 200",
     ),
-    "backend gone": (lambda host: state(host, status={NEW: 502}), {}, "answers 502, though its container answered"),
     "network refused": (lambda host: state(host, broken=["ensure_network"]), {}, "Docker would not ensure_network"),
     "connection refused": (lambda host: state(host, broken=["connect"]), {}, "Docker would not connect"),
 }
@@ -119,6 +121,64 @@ def test_a_change_that_fails_is_rolled_back(
     if not message.startswith("Docker"):
         assert caught.value.state == f"rolled back: generation {base} is live"
         assert (caught.value.field, caught.value.value) == ("generation", base + 1)
+
+
+def test_finding_6_a_site_that_answered_before_must_answer(host: HostTree) -> None:
+    state(host, deaf=["web-b"])
+    before, base = remains(host), host.generations.live_number()
+    with pytest.raises(RolledBackError, match=r"https://a\.example/ answers 502, and it answered before") as caught:
+        commit(host, host.request(provide(A, "web-b:3000"), answering=(A,)))
+    assert caught.value.state == f"rolled back: generation {base} is live"
+    assert remains(host) == before
+
+
+def test_finding_6_a_site_that_did_not_answer_before_may_stay_so(host: HostTree) -> None:
+    state(host, deaf=["web-a", "web-new"])
+    outcome = commit(host, host.request(provide(A, "web-new:3000"), provide(NEW, "web-new:3000"), answering=(A, NEW)))
+    assert (outcome.proven, outcome.answers) == (True, {})
+
+
+def test_finding_6_a_site_is_asked_under_its_former_domain(host: HostTree) -> None:
+    state(host, deaf=["web-new"])
+    changes = (Change(A, absent=True), provide(NEW, "web-new:3000"))
+    with pytest.raises(RolledBackError, match=r"https://new\.example/ answers 502, and it answered before"):
+        commit(host, host.request(*changes, answering=(NEW,), formerly={NEW: A}))
+
+
+def test_finding_6_watched_sites_are_told_and_kept(host: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "_WATCH_SECONDS", 0)
+    state(host, deaf=["web-new"])
+    changes = (provide(A, "web-new:3000"), provide(B, "web-a:3000"), provide(NEW, "web-new:3000"))
+    outcome = commit(host, host.request(*changes, watch=True))
+    assert outcome.silent == [A], "a new site did not answer before"
+    assert f"{A} answered before the change and does not now" in outcome.notes
+    # Back to where it answered, and away again by a rollback of the whole host.
+    host.apply(provide(A, "web-a:3000"))
+    _prepared, back = host.proxy().rollback(outcome.number, RUN)
+    assert back is not None
+    assert back.silent == [A]
+
+
+def test_a_value_that_nginx_refuses_at_the_reload_is_named_with_its_line(host: HostTree) -> None:
+    """Templates and settings did not change, so nothing was tested before; NGINX took nothing of it."""
+    host.templates["site.conf.j2"] += "{% if site.timeout %}\nno_such_directive on;\n{% endif %}\n"
+    commit(host, host.request(provide(A, "web-a:3001")))
+    before, served = remains(host), host.state.read()["served"]
+    with pytest.raises(NginxRefusedError) as caught:
+        commit(host, host.request(provide(NEW, "web-new:3000", tenant="acme", timeout="7s")))
+    assert caught.value.message == f'NGINX refuses {NEW}: unknown directive "no_such_directive"'
+    assert str(caught.value.value).startswith(f"{site_file(NEW)}:")
+    assert caught.value.state == NOTHING_CHANGED
+    assert (remains(host), host.state.read()["served"]) == (before, served)
+    assert commit(host, host.request(CHANGE)).proven
+
+
+def test_a_killed_change_that_nginx_refuses_stops_no_later_run(host: HostTree) -> None:
+    host.templates["site.conf.j2"] += "{% if site.timeout %}\nno_such_directive on;\n{% endif %}\n"
+    commit(host, host.request(provide(A, "web-a:3001")))
+    host.kill("reload", provide(NEW, "web-new:3000", timeout="7s"))
+    assert commit(host, host.request(provide(B, "web-b:3001"))).proven
+    assert not host.file(site_file(NEW)).exists()
 
 
 def test_the_first_generation_of_a_host_is_rolled_back_to_none(tmp_path: Path) -> None:
@@ -177,7 +237,7 @@ def test_an_interrupt_after_the_proof_leaves_the_rest_to_the_next_run(host: Host
     assert host.generations.journal() is not None
     host.proxy().recover()
     assert host.generations.journal() is None
-    assert (host.live / site_file(NEW)).exists()
+    assert host.file(site_file(NEW)).exists()
     assert NEW in host.manifests()
 
 
@@ -277,7 +337,7 @@ def test_a_commit_writes_the_manifests_of_the_changed_sites_only(host: HostTree)
         path.write_text("{}")
     commit(host, host.request(CHANGE))
     assert host.manifests()[A] == "# edited by hand\n"
-    assert host.manifests()[NEW] == (host.live / f"manifests/{NEW}.yml").read_text()
+    assert host.manifests()[NEW] == host.file(f"manifests/{NEW}.yml").read_text()
     assert [path.exists() for path in journals] == [True, False], "a site that is live is not half removed"
     commit(host, host.request(Change(NEW, absent=True)))
     assert NEW not in host.manifests()
@@ -287,7 +347,7 @@ def test_without_the_record_of_the_base_all_manifests_are_written(host: HostTree
     host.break_open("generation.json", None)
     host.manifest(A, "# edited by hand\n")
     commit(host, host.request(CHANGE))
-    assert host.manifests()[A] == (host.live / f"manifests/{A}.yml").read_text()
+    assert host.manifests()[A] == host.file(f"manifests/{A}.yml").read_text()
 
 
 def test_a_site_without_a_certificate_is_not_proven_if_another_one_changes(host: HostTree) -> None:
@@ -303,7 +363,7 @@ def test_the_override_has_the_tenants_networks(host: HostTree) -> None:
     override = yaml.safe_load(host.paths.override.read_text())
     assert override["networks"] == {"flowbiz_ext_acme": {"external": True}}
     commit(host, host.request(Change(NEW, absent=True)))
-    assert not host.paths.override.exists()
+    assert host.paths.override.read_text().endswith("\nservices: {}\n")
 
 
 def test_a_generation_that_was_never_finished_is_an_internal_error(host: HostTree) -> None:

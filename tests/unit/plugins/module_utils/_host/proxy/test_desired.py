@@ -12,13 +12,14 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hin
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import PAGES, Renderer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import parse
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.manifests import read_manifest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.settings import read_settings
 
 from hosttree import HostTree, provide
 from nginx_text import meaning
 
+SYNC = "ansible-playbook flowbiz.vsa.vhost.sync"
 A, B, C = "a.example", "b.example", "c.example"
 
 
@@ -119,6 +120,18 @@ def test_a_manifest_that_means_the_same_is_left_as_somebody_wrote_it(host: HostT
     assert yaml.safe_load(host.manifests()[A]) == {"schema": 1, **least(A, "web-a:4000")}
 
 
+def test_comments_in_a_manifest_survive_a_change_by_words_and_by_a_declaration(host: HostTree) -> None:
+    routes = "routes:\n  - path: /\n    container: web-a\n    port: 3000  # http\n"
+    text = f"# the shop, ticket 77\nschema: 1\ndomain: '{A}'\n# one container\n{routes}"
+    host.manifest(A, text)
+    host.apply(sync=True)
+    host.apply(provide(A, "web-a:4000"))
+    assert host.manifests()[A] == text.replace("3000", "4000")
+    host.apply(Change(A, site=parse({"schema": 1, **least(A, "web-a:5000"), "tenant": "acme"})))
+    assert host.manifests()[A] == text.replace("3000", "5000") + "tenant: acme\n"
+    assert host.file(manifest_file(A)).read_text() == host.manifests()[A]
+
+
 def test_the_networks_are_those_of_every_site(host: HostTree) -> None:
     _plan, desired = host.desired(provide(C, tenant="acme"))
     assert desired.networks == ("flowbiz_ext", "flowbiz_ext_acme")
@@ -195,7 +208,7 @@ def test_an_edit_by_hand_waits_for_a_sync(host: HostTree) -> None:
     host.manifest(A, least(A, "web-a:4000"))
     plan, desired = host.desired(provide(B, None, email="ops@example.com"))
     assert {change.name for change in plan.changes} == {manifest_file(B)}
-    assert desired.warnings == (f"sites/{A}.yml is not what is live: vsa vhost sync would apply it",)
+    assert desired.warnings == (f"sites/{A}.yml is not what is live. To apply it: {SYNC}",)
     plan, desired = host.desired(sync=True)
     assert {change.name for change in plan.changes} == {site_file(A), manifest_file(A)}
     assert desired.warnings == ()
@@ -206,7 +219,7 @@ def test_a_new_manifest_waits_for_a_sync(host: HostTree) -> None:
     host.manifest(C, least(C))
     plan, desired = host.desired()
     assert not plan.changed
-    assert desired.warnings == (f"sites/{C}.yml is not what is live: vsa vhost sync would apply it",)
+    assert desired.warnings == (f"sites/{C}.yml is not what is live. To apply it: {SYNC}",)
     assert kinds(host, sync=True) == {site_file(C): "add", manifest_file(C): "add"}
 
 
@@ -391,14 +404,6 @@ def test_broken_settings_are_refused(host: HostTree) -> None:
     with pytest.raises(RefusedError) as caught:
         host.desired(sync=True)
     assert caught.value.field == "vsa.yml/ca"
-
-
-def test_read_manifest(host: HostTree) -> None:
-    assert read_manifest(host.paths, C) is None
-    assert read_manifest(host.paths, A) == {"schema": 1, **least(A, "web-a:3000")}
-    host.manifest(A, "routes: []\n")
-    with pytest.raises(RefusedError):
-        read_manifest(host.paths, A)
 
 
 # -- what is broken on the host itself -------------------------------------------------------------------------------

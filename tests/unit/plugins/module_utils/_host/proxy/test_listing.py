@@ -35,6 +35,8 @@ def test_vhosts(host: HostTree) -> None:
     assert listed["vhosts"][1]["names"] == [B, "www.b.example"]
     assert not any("text" in entry for entry in listed["vhosts"])
     assert listed["drift"] == []
+    assert "generations" not in listed, "nobody asked for them"
+    listed = vhosts(host, history=True)
     assert [(it["number"], it["live"], it["summary"]) for it in listed["generations"]] == [
         (2, True, "1 file added"),
         (1, False, "6 files added"),
@@ -44,7 +46,7 @@ def test_vhosts(host: HostTree) -> None:
 def test_one_vhost_with_its_text(host: HostTree) -> None:
     listed = vhosts(host, A)
     assert [entry["domain"] for entry in listed["vhosts"]] == [A]
-    assert listed["vhosts"][0]["text"] == (host.live / f"sites/{A}.conf").read_text()
+    assert listed["vhosts"][0]["text"] == host.file(f"sites/{A}.conf").read_text()
     with pytest.raises(RefusedError) as caught:
         vhosts(host, "c.example")
     assert caught.value.there_are == [A, B]
@@ -61,7 +63,7 @@ def test_drift_is_told(host: HostTree, name: str, drift: list[bool]) -> None:
 
 
 def test_vhosts_of_an_empty_host(tmp_path: Path) -> None:
-    listed = vhosts(HostTree(tmp_path))
+    listed = vhosts(HostTree(tmp_path), history=True)
     assert (listed["generation"], listed["vhosts"], listed["drift"], listed["generations"]) == (0, [], [], [])
 
 
@@ -84,4 +86,4 @@ def test_without_its_manifest_a_text_is_not_explained(host: HostTree) -> None:
 
 def test_the_history_is_listed_if_the_settings_are_broken(host: HostTree) -> None:
     host.settings("ca: nobody\n")
-    assert [entry["number"] for entry in vhosts(host)["generations"]] == [2, 1]
+    assert [entry["number"] for entry in vhosts(host, history=True)["generations"]] == [2, 1]

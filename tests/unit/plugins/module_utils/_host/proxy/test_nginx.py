@@ -212,20 +212,24 @@ def error_log(root: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-EMERG = "2026/11/24 10:58:14 [emerg] 12#12: bind() to [::]:443 failed (98: Address already in use)\n"
-WARN = '2026/11/24 10:58:14 [warn] 12#12: conflicting server name "a.example" on 0.0.0.0:80, ignored\n'
-ALERT = "2026/11/24 10:58:14 [alert] 12#12: worker process 44 exited on signal 9\n"
+EMERG = "2026/11/24 10:58:14 [emerg] 1#1: bind() to [::]:443 failed (98: Address already in use)\n"
+WARN = '2026/11/24 10:58:14 [warn] 1#1: conflicting server name "a.example" on 0.0.0.0:80, ignored\n'
+CLIENT = '2026/11/24 10:58:14 [error] 30#30: *5 no host, referrer: "[emerg] 1#1: the attacker\'s words"\n'
 
 
-def test_errors_since(root: Path) -> None:
+def master_status(root: Path, *, state: str = "S (sleeping)", blocked: int = 0, pending: int = 0) -> None:
+    """Write what the kernel says of the master: pid 1 in its container."""
+    place = root / "proc" / str(MASTER)
+    place.mkdir(parents=True, exist_ok=True)
+    masks = f"SigPnd:\t{0:016x}\nShdPnd:\t{pending:016x}\nSigBlk:\t{blocked:016x}\n"
+    (place / "status").write_text(f"Name:\tnginx\nState:\t{state}\nNSpid:\t{MASTER}\t1\n{masks}")
+
+
+def test_error_log_size(root: Path) -> None:
     it = nginx(root)
     assert it.error_log_size() == 0
-    assert it.errors_since(0) == []
     error_log(root, EMERG)
     assert it.error_log_size() == len(EMERG)
-    error_log(root, EMERG + WARN + ALERT)
-    assert it.errors_since(0) == [EMERG.strip(), ALERT.strip()]
-    assert it.errors_since(len(EMERG)) == [ALERT.strip()]
 
 
 @pytest.mark.parametrize(
@@ -311,15 +315,43 @@ def test_a_container_of_before_reads_current(root: Path) -> None:
     assert it.next_generation(MASTER) == 0
 
 
-def test_a_refused_reload_is_said_in_nginx_own_words_at_once(root: Path) -> None:
-    error_log(root, WARN + EMERG)
+def test_a_refused_reload_is_said_in_words_of_the_master_at_once(root: Path) -> None:
+    error_log(root, WARN + CLIENT + EMERG + CLIENT)
+    master_status(root)
     it = nginx(root, (101, WORKER, 100))
     (problem,) = it.wait_for_generation(MASTER, 8, before={101}, log_offset=len(WARN), timeout=60)
-    assert problem.endswith("bind() to [::]:443 failed (98: Address already in use)")
+    assert problem == "bind() to [::]:443 failed (98: Address already in use)"
 
 
-def test_what_stood_in_the_log_before_is_not_said_again(root: Path) -> None:
-    error_log(root, EMERG)
+@pytest.mark.parametrize("said", ["", CLIENT, EMERG.replace("1#1", "31#31")])
+def test_a_refused_reload_without_words_of_the_master(root: Path, said: str) -> None:
+    error_log(root, EMERG + said)
+    master_status(root)
+    status = Status(root, answer("7 1\n"))
+    it = nginx(root, (99, "/bin/sh /opt/vsa/nginx.sh", 90), (100, LEAVING, 50), (101, WORKER, 100))
+    problems = it.wait_for_generation(MASTER, 8, before={101}, log_offset=len(EMERG), timeout=60)
+    assert problems == ["its master refused it and goes on with generation 7"]
+    status.close()
+
+
+@pytest.mark.parametrize(
+    "of_master",
+    [{"state": "R (running)"}, {"blocked": 1}, {"pending": 1}, {"blocked": 0x4001}],
+    ids=["reads", "blocks the signal", "has not got the signal", "blocks more"],
+)
+def test_words_in_the_log_are_no_verdict(root: Path, of_master: dict[str, object]) -> None:
+    """While the master works nothing is decided, whatever anybody wrote into the log."""
+    error_log(root, EMERG + CLIENT)
+    master_status(root, **of_master)  # type: ignore[arg-type]
     it = nginx(root, (101, WORKER, 100))
-    (problem,) = it.wait_for_generation(MASTER, 8, before={101}, log_offset=len(EMERG), timeout=0.1)
+    (problem,) = it.wait_for_generation(MASTER, 8, before={101}, log_offset=0, timeout=0.1)
+    assert problem.startswith("after 0 s")
+
+
+@pytest.mark.parametrize("title", [WORKER, "nginx: master process nginx -c /run/vsa/nginx.conf"], ids=["ready", "born"])
+def test_a_master_with_new_workers_refused_nothing(root: Path, title: str) -> None:
+    error_log(root, EMERG + CLIENT)
+    master_status(root)
+    it = nginx(root, (99, "/bin/sh /opt/vsa/nginx.sh", 90), (101, WORKER, 100), (111, title, 900))
+    (problem,) = it.wait_for_generation(MASTER, 8, before={101}, log_offset=0, timeout=0.1)
     assert problem.startswith("after 0 s")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import InternalError, RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, Plan, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import LIST, MAIN, Plan, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.nginx import CONTAINER, ConfigTest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.staging import NginxRefusedError, Staging
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Desired
@@ -71,7 +71,7 @@ def test_a_staged_generation_is_finished_and_not_live(host: HostTree) -> None:
     assert (record.audit_id, record.actor, record.verb) == (RUN.audit_id, "tester@here", RUN.verb)
     assert datetime.datetime.fromisoformat(record.time).utcoffset() == datetime.timedelta()
     assert host.generations.verify(number, record.files) == []
-    assert set(record.files) == set(planned[0].files)
+    assert set(record.files) == {LIST, *planned[0].files}
     assert record.sites[NEW]["last_change"] == {
         "generation": 3,
         "time": record.time,
@@ -91,7 +91,16 @@ def test_a_removal_says_what_was_removed(host: HostTree) -> None:
 # -- what NGINX tests ------------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_tested_apart_if_only_values_of_sites_change(host: HostTree, tested: list[list[str]]) -> None:
+    """Templates and settings are those that NGINX took before, and the reload reads all before it takes any."""
+    record = host.generations.record(stage(host, host.desired(provide(NEW)), whole=False))
+    assert tested == []
+    assert record is not None
+    assert (record.whole, record.logs) == (False, [f"{NEW}.access.log"])
+
+
 def test_only_the_changed_sites_are_tested_if_nginx_runs(host: HostTree, tested: list[list[str]]) -> None:
+    add(host, "# new", NEW)
     record = host.generations.record(stage(host, host.desired(provide(NEW)), whole=False))
     assert tested == [["probe.conf", site_file(NEW)]]
     assert record is not None
@@ -182,7 +191,7 @@ def test_an_emptied_file_is_noticed_whatever_nginx_says(host: HostTree) -> None:
 
     def empty(step: str) -> None:
         if step == "test":
-            path = host.generations.directory(3) / site_file(NEW)
+            [path] = (host.paths.nginx / "store" / NEW).glob("*.conf")
             path.chmod(0o644)
             path.write_text("")
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import Generation, Plan, make_plan, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, undo_keys
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import (
+    Generation,
+    Plan,
+    make_plan,
+    manifest_file,
+    site_file,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Step
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.steps import (
     outcome_result,
     plan_result,
     site_step,
+    undo_of_site,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Answer, Desired, Outcome, Prepared
 
@@ -76,6 +85,56 @@ def test_a_commit_of_what_an_earlier_run_prepared() -> None:
     result = outcome_result(None, Outcome(number=9, base=7, proven=True), RUN, diff=False)
     assert result.steps[0].text == "generation 7 → 9: prepared before, tested, live, proven"
     assert (result.data["plan"], result.data["invalid"], result.diff) == (None, [], None)
+
+
+@pytest.mark.parametrize(
+    ("base", "served", "named", "undo"),
+    [
+        (7, True, True, "vhost.rollback"),
+        (7, True, False, None),
+        (7, False, True, None),
+        (0, True, True, None),
+        (0, False, True, None),
+    ],
+)
+def test_a_rollback_of_the_host_undoes_a_run_about_the_host_if_its_base_was_served(
+    base: int, served: bool, named: bool, undo: str | None
+) -> None:
+    result = outcome_result(None, Outcome(number=9, base=base, base_served=served), RUN, diff=False, named=named)
+    assert (result.data["undo_hint"]["verb"] if "undo_hint" in result.data else None) == undo
+
+
+BEFORE = Generation(7, {site_file(SHOP): "server {}\n", manifest_file(SHOP): "domain: x\n"})
+EDITED = {**BEFORE.files, manifest_file(SHOP): "domain: y\n"}
+RENDERED = {**BEFORE.files, site_file(SHOP): "server { }\n"}
+GONE, BACK = Hint("site.unprovision", {"domain": SHOP}), Hint("site.rollback", {"domain": SHOP, "generation": 7})
+UNDO: dict[str, tuple[Generation, Mapping[str, str], int | None, Hint | None]] = {
+    "a site that is new": (Generation(7), BEFORE.files, 7, GONE),
+    "a site that was there": (BEFORE, EDITED, 7, BACK),
+    "nothing went live": (BEFORE, EDITED, None, None),
+    "only its NGINX file": (BEFORE, RENDERED, 7, None),
+    "the first generation": (Generation(0), BEFORE.files, 0, GONE),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "base", "undo"), UNDO.values(), ids=UNDO)
+def test_what_undoes_the_change_of_one_site(
+    before: Generation, after: Mapping[str, str], base: int | None, undo: Hint | None
+) -> None:
+    plan = make_plan(before, after, inputs="", marker="")
+    outcome = None if base is None else Outcome(number=9, base=base, base_served=True)
+    assert undo_of_site(SHOP, plan, outcome) == (undo_keys(undo) if undo else {})
+
+
+def test_a_run_without_a_domain_names_its_sites() -> None:
+    live = Generation(7, {site_file("a.example"): "a", site_file("b.example"): "b"})
+    plan = make_plan(live, {site_file("b.example"): "B", site_file("c.example"): "c"}, inputs="", marker="")
+    result = plan_result(plan, desired(), diff=False, named=True)
+    assert result.steps[0].notes == ("new: c.example", "changed: b.example", "off the air: a.example")
+    affected = {"new": ["c.example"], "changed": ["b.example"], "off_the_air": ["a.example"]}
+    assert result.data["affected"] == affected
+    done = outcome_result(Prepared(plan, desired(), 9), Outcome(number=9, base=7), RUN, diff=False, named=True)
+    assert (done.data["affected"], done.steps[0].notes) == (affected, result.steps[0].notes)
 
 
 ENTRY: dict[str, Any] = {"ca": "letsencrypt", "path": "/api/", "served": f"www.{SHOP}"}

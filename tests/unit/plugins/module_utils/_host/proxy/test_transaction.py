@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +12,18 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import NotRolledBackError, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    NotRolledBackError,
+    RefusedError,
+    RolledBackError,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import manifest_file, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.nginx import AUTH_CONTAINER, CONTAINER
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.staging import NginxRefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change, Desired
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import documents
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import generations as store_generations
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import manifests as store_manifests
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.generations import Record
@@ -46,7 +55,7 @@ def served(host: HostTree) -> int:
 
 
 def is_live(host: HostTree, domain: str) -> bool:
-    return (host.live / site_file(domain)).exists()
+    return host.file(site_file(domain)).exists()
 
 
 def assert_whole(host: HostTree) -> None:
@@ -59,7 +68,7 @@ def assert_whole(host: HostTree) -> None:
     assert record is not None
     assert host.generations.verify(live, record.files) == []
     assert max(int(path.name) for path in host.paths.generations.iterdir()) == live
-    assert {domain: (host.live / manifest_file(domain)).read_text() for domain in record.sites} == host.manifests()
+    assert {domain: host.file(manifest_file(domain)).read_text() for domain in record.sites} == host.manifests()
     assert set(state["networks"]) - {"its-own"} == set(record.networks)
     assert set(state["containers"][CONTAINER]["networks"]) == set(record.networks)
     joined = ACME in state["containers"]["web-new"]["networks"]
@@ -151,6 +160,64 @@ def test_a_killed_change_that_cannot_be_proven_is_rolled_back_by_the_next_run(ho
     assert not is_live(host, NEW)
 
 
+# What may have happened to the site's container and to the proxy between a kill and the next run.
+MEANWHILE: dict[str, Callable[[HostTree], None]] = {
+    "nothing": lambda host: None,
+    "missing": lambda host: host.engine.remove("web-new"),
+    "on another network": lambda host: host.engine.run_container("web-new", "elsewhere"),
+    "renamed": lambda host: host.engine.rename("web-new", "web-old"),
+    "stopped": lambda host: host.engine.stop("web-new"),
+    "by Compose on the network": lambda host: host.engine.run_container("web-new", ACME),
+    "without the proxy": lambda host: host.engine.run_container(CONTAINER, "flowbiz_ext"),
+}
+# The changes of the engine in the step `effects`: make the network if it is new, connect the proxy and the container.
+EFFECTS = ("effects", 1, 2, 3)
+
+
+BLOCKS = [("there", at, happens) for at in (*EFFECTS, "switch", "keep") if at != 3 for happens in MEANWHILE]
+BLOCKS += [("new", at, happens) for at in EFFECTS for happens in ("nothing", "renamed", "by Compose on the network")]
+
+
+@pytest.mark.parametrize(("network", "at", "happens"), BLOCKS)
+def test_whatever_happens_to_a_container_after_a_kill_the_host_is_not_blocked(
+    host: HostTree, network: str, at: str | int, happens: str
+) -> None:
+    if network == "there":
+        host.engine.run_container("neighbour", ACME)
+    die_at = at if isinstance(at, int) else 0
+    host.kill("close" if die_at else str(at), CHANGE, die_at=die_at)
+    MEANWHILE[happens](host)
+    host.proxy().apply(host.request(provide(OTHER)))
+    live, state = host.generations.live_number(), host.state.read()
+    assert (state["served"], state["next"]) == (live, live)
+    assert host.generations.journal() is None
+    assert is_live(host, OTHER)
+    if not is_live(host, NEW):
+        by_vsa = [name for name, found in state["containers"].items() if found["networks"].get(ACME)]
+        assert by_vsa in ([], ["web-old"]), "VSA takes back its own connections, of a container that it can find"
+    if happens == "by Compose on the network":
+        assert state["containers"]["web-new"]["networks"] == {ACME: False}, "who connected it himself keeps that"
+
+
+@pytest.mark.parametrize("call", ["disconnect", "remove_network"])
+def test_an_undo_that_somebody_else_did_meanwhile_is_done(
+    host: HostTree, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """The engine refuses, because between the question and the undo somebody did the same."""
+    host.kill("switch", CHANGE)
+    real = getattr(type(host.engine), call)
+
+    def twice(self: object, *words: str) -> None:
+        real(self, *words)
+        real(self, *words)
+        if call == "remove_network":
+            raise RolledBackError("Docker would not: network is gone")
+
+    monkeypatch.setattr(type(host.engine), call, twice)
+    host.proxy().apply(host.request(provide(OTHER)))
+    assert_whole(host)
+
+
 # -- the host is read once -------------------------------------------------------------------------------------------
 
 _opened: list[str] | None = None
@@ -207,7 +274,7 @@ def test_a_run_that_changes_nothing_reads_and_parses_each_file_once(
 ) -> None:
     host.settings("ca: letsencrypt\n")
     changes = () if sync else (provide(A, "web-a:3000"),)
-    store_generations._read_record.cache_clear()
+    store_generations._records.clear()
     opened.clear()
     parsed.clear()
     known = read_host(host.paths) if handed_over else None
@@ -290,7 +357,7 @@ def test_a_stale_plan_is_refused(host: HostTree, meanwhile: str) -> None:
 
 def test_a_generation_that_was_edited_after_its_test_is_refused(host: HostTree) -> None:
     prepared = host.proxy().prepare(host.request(CHANGE))
-    edited = host.generations.directory(prepared.number) / site_file(NEW)
+    edited = host.file(site_file(NEW), prepared.number)
     edited.chmod(0o644)
     edited.write_text("")
     with pytest.raises(RefusedError, match="was changed after its test"):
@@ -391,7 +458,7 @@ def test_a_rollback_works_with_broken_settings_and_manifests(host: HostTree) -> 
 
 
 def edit_earlier(host: HostTree) -> None:
-    path = host.generations.directory(BASE) / site_file(A)
+    path = host.file(site_file(A), BASE)
     path.chmod(0o644)
     path.write_text("# by hand\n")
 
@@ -449,3 +516,108 @@ def test_an_error_of_the_rollback_after_a_kill_stops_the_next_run(host: HostTree
     host.proxy().apply(host.request(provide(OTHER)))
     assert_whole(host)
     assert not is_live(host, NEW)
+
+
+DAMAGE = {
+    "not UTF-8": b"\xff\xfe\x00",
+    "not JSON": b"{torn",
+    "empty": b"",
+    "a list": b"[]",
+    "of other types": b'{"schema": 1, "number": "7", "sites": [], "base": [], "to": {}, "files": 1}',
+    "deep": b"[" * 50_000,
+}
+
+
+@pytest.fixture
+def _no_notes() -> Iterator[None]:
+    documents.notes()
+    yield
+    documents.notes()
+
+
+@pytest.mark.usefixtures("_no_notes")
+@pytest.mark.parametrize("content", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("name", ["generation.json", "journal.json", "last.json"])
+def test_a_damaged_file_of_ours_stops_no_change(host: HostTree, name: str, content: bytes) -> None:
+    place = host.live / name if name == "generation.json" else host.paths.nginx / name
+    place.unlink(missing_ok=True)
+    place.write_bytes(content)
+    read_host(host.paths)
+    host.apply(CHANGE)
+    assert_whole(host)
+    assert [domain for domain in (A, B, NEW) if is_live(host, domain)] == [A, B, NEW]
+    assert host.generations.record(host.generations.live_number()) is not None
+    lines = documents.notes()
+    assert [line for line in lines if str(place) in line and "was damaged" in line]
+    if name != "last.json":
+        assert place.with_name(f"{name}.damaged").read_bytes() == content
+
+
+@pytest.mark.usefixtures("_no_notes")
+@pytest.mark.parametrize("step", STEPS[4:])
+def test_a_commit_whose_journal_is_damaged_is_finished_or_rolled_back(host: HostTree, step: str) -> None:
+    """A kill, and then the journal is lost: what NGINX reads and what is live say what was under way."""
+    host.kill(step, CHANGE)
+    host.paths.journal.write_bytes(b"\xff{")
+    host.apply(provide(OTHER, "web-a:3000"))
+    assert_whole(host)
+    assert is_live(host, NEW) == (step in STEPS[6:])
+    assert is_live(host, OTHER)
+    assert set(host.manifests()) == {A, B, OTHER, *([NEW] if step in STEPS[6:] else [])}
+
+
+@pytest.mark.usefixtures("_no_notes")
+def test_a_manifest_that_somebody_edited_stays_when_the_journal_is_damaged(host: HostTree) -> None:
+    host.apply(provide(A, "web-a:3001"))
+    host.manifest(A, "edited: by hand\n")
+    host.paths.journal.write_bytes(b"\xff{")
+    host.proxy().recover()
+    assert host.manifests()[A] == "edited: by hand\n"
+
+
+@pytest.mark.parametrize(("step", "words"), [("effects", "takes it back first"), ("reload", "finishes it first")])
+def test_finding_12_a_check_says_that_a_change_was_cut_off_and_plans_for_after_its_repair(
+    host: HostTree, step: str, words: str
+) -> None:
+    host.kill(step, CHANGE)
+    request = host.request(sync=True)
+    files = [path for place in (host.paths.nginx, host.paths.sites) for path in place.rglob("*")]
+    plan, desired = host.proxy().plan(request)
+    assert words in desired.warnings[0]
+    assert "was cut off" in desired.warnings[0]
+    assert files == [path for place in (host.paths.nginx, host.paths.sites) for path in place.rglob("*")]
+    with host.certificates(A, B, NEW):
+        done, _outcome = host.proxy().apply(request)
+    assert (done.plan.changed, done.plan.changes) == (plan.changed, plan.changes)
+    assert not any("was cut off" in note for note in host.proxy().plan(request)[1].warnings)
+
+
+# -- two operators at one site -----------------------------------------------------------------------------------------
+
+
+def notes_of_others(desired: Desired) -> list[str]:
+    """Return the notes about changes by others. How many seconds ago they were depends on the machine."""
+    notes = [note for note in desired.warnings if " changed " in note and " ago (" in note]
+    return [re.sub(r" \d+ s ago ", " some s ago ", note) for note in notes]
+
+
+def test_finding_17_two_operators_at_one_site_are_told_of_each_other(host: HostTree) -> None:
+    ana = RunContext(RUN.audit_id, Actor("ana", controller="ci"), "site.provision")
+    request = dataclasses.replace(host.request(provide(A, None, profile="sse")), run=ana)
+    seen = f"tester@here changed {A} some s ago (site.provision, generation {NUMBER}, audit {RUN.audit_id})"
+    # Ana's run has read the host and waits for the lock, while the tester's run changes another field of the site.
+    before = read_host(host.paths)
+    host.apply(provide(A, None, timeout="7s"))
+    assert notes_of_others(host.proxy().plan(request)[1]) == [seen], "a check says so too"
+    prepared, _outcome = host.proxy().apply(request, before)
+    assert notes_of_others(prepared.desired) == [seen]
+    assert "timeout: 7s" in host.manifests()[A], "what only one of them sets is kept"
+    again = dataclasses.replace(host.request(provide(A, None, timeout="9s")), run=ana)
+    assert notes_of_others(host.proxy().apply(again)[0].desired) == [], "the last change was her own"
+
+
+def test_a_run_that_changes_nothing_or_another_site_says_nothing_of_others(host: HostTree) -> None:
+    ana = RunContext(RUN.audit_id, Actor("ana", controller="ci"), "site.provision")
+    for change in (provide(A, "web-a:3000"), provide(NEW, "web-new:3000")):
+        plan = host.proxy().plan(dataclasses.replace(host.request(change), run=ana))
+        assert notes_of_others(plan[1]) == []

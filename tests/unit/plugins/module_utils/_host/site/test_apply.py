@@ -74,12 +74,21 @@ def test_many_sites_are_counted_at_the_end(host: SiteHost) -> None:
     with host.state.change() as known:
         known["status"] = {"site-3.test": 504}
     entries = [(f"site-{number}.test", manifest()) for number in range(7)]
-    with pytest.raises(VsaError, match="answers 504"):
-        host.declare(entries)
-    with host.state.change() as known:
-        known["status"] = {}
     result = host.declare(entries)
-    assert texts(result)["site"] == "7 of 7 new or changed sites answer well"
+    assert texts(result)["site"] == "6 of 7 new or changed sites answer well"
+    assert result.data["silent"] == ["site-3.test"]
+
+
+def test_finding_6_a_site_that_does_not_answer_any_more_is_told_and_the_rest_is_kept(host: SiteHost) -> None:
+    host.declare([(A, manifest()), (B, manifest())])
+    with host.state.change() as known:
+        known["deaf"] = ["web-2"]
+    changed = [(A, manifest(profile="llm")), (B, manifest("web-2"))]
+    result = host.declare(changed)
+    assert result.data["silent"] == [B]
+    [proxy] = [step for step in result.steps if step.name == "proxy"]
+    assert f"{B} answered before the change and does not now" in proxy.notes
+    assert "profile: llm" in host.manifests()[A]
 
 
 def test_undeclared_sites_are_left_alone_or_pruned(host: SiteHost) -> None:

@@ -73,10 +73,16 @@ def sites(*domains: str) -> list[Site]:
     return [make_site(domain) for domain in domains]
 
 
-def test_the_request_of_a_site() -> None:
-    request = issue_request(make_site(A, aliases=["www.a.example"], ca="staging"), SETTINGS)
+@pytest.mark.parametrize("checked", [True, False])
+def test_the_request_of_a_site(checked: bool) -> None:
+    request = issue_request(make_site(A, aliases=["www.a.example"], ca="staging"), SETTINGS, names_checked=checked)
     assert request == IssueRequest(
-        domain=A, names=(A, "www.a.example"), ca="staging", email="ops@example.com", prove=False
+        domain=A,
+        names=(A, "www.a.example"),
+        ca="staging",
+        email="ops@example.com",
+        names_checked=checked,
+        prove=False,
     )
 
 

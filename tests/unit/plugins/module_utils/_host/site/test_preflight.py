@@ -1,89 +1,78 @@
-"""The ports on which a container listens, as its network namespace shows them."""
+"""The parts of the preflight that stand alone; the verbs' own tests run all of it."""
 
 from __future__ import annotations
 
-import os
-import socket
+import dataclasses
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.preflight import listening_ports, within
-
-# Linux 6.1, cat /proc/PID/net/tcp of a container (one row of each kind).
-HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-TAIL = "00000000:00000000 00:00000000 00000000     0        0 {number} 1 0000000000000000 100 0 0 10 0\n"
-
-
-def table(*rows: tuple[str, str], six: bool = False) -> str:
-    """Return /proc/PID/net/tcp or tcp6 with sockets in (local address, state)."""
-    nothing = "0" * (32 if six else 8)
-    lines = [
-        f"{number:4}: {local} {nothing}:0000 {state} " + TAIL.format(number=40_000 + number)
-        for number, (local, state) in enumerate(rows)
-    ]
-    return HEAD + "".join(lines)
-
-
-LISTEN, ESTABLISHED = "0A", "01"
-ANY6, LOCAL6 = "0" * 32, "0" * 24 + "01000000"
-
-
-@pytest.mark.parametrize(
-    ("tcp", "tcp6", "ports"),
-    [
-        (None, None, {}),
-        ("", "", {}),
-        (table(), table(six=True), {}),
-        (table(("00000000:0BB8", LISTEN)), None, {3000: True}),
-        (table(("0100007F:0BB8", LISTEN)), None, {3000: False}),
-        (table(("3500007F:0035", LISTEN)), None, {53: False}),
-        (table(("0200A8C0:1F90", LISTEN)), None, {8080: True}),
-        (table(("00000000:0BB8", ESTABLISHED)), None, {}),
-        (None, table((f"{ANY6}:0BB8", LISTEN), six=True), {3000: True}),
-        (None, table((f"{LOCAL6}:0BB8", LISTEN), six=True), {3000: False}),
-        # What a Java or dual-stack program shows for 127.0.0.1, and for an address of the container.
-        (None, table(("0000000000000000FFFF00000100007F:0BB8", LISTEN), six=True), {3000: False}),
-        (None, table(("0000000000000000FFFF00000200A8C0:0BB8", LISTEN), six=True), {3000: True}),
-        (table(("0100007F:0BB8", LISTEN)), table((f"{LOCAL6}:0BB8", LISTEN), six=True), {3000: False}),
-        (table(("0100007F:0BB8", LISTEN)), table((f"{ANY6}:0BB8", LISTEN), six=True), {3000: True}),
-        (table(("00000000:0BB8", LISTEN), ("0100007F:0BB8", LISTEN)), None, {3000: True}),
-        (
-            table(("00000000:0050", LISTEN), ("0100007F:A2C8", ESTABLISHED), ("0B00007F:9C41", LISTEN)),
-            table((f"{ANY6}:0050", LISTEN), six=True),
-            {80: True, 40001: False},
-        ),
-    ],
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Advice, Hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, WARNING
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.names import Report
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.preflight import (
+    MOST_LISTED,
+    _of_site,
+    listed,
+    preflight_step,
 )
-def test_listening_ports(tmp_path: Path, tcp: str | None, tcp6: str | None, ports: dict[int, bool]) -> None:
-    net = tmp_path / "42/net"
-    net.mkdir(parents=True)
-    for name, text in (("tcp", tcp), ("tcp6", tcp6)):
-        if text is not None:
-            (net / name).write_text(text)
-    assert listening_ports(42, proc=tmp_path) == ports
+
+from sitehost import SiteHost
 
 
-@pytest.mark.parametrize(("address", "open_to_all"), [("127.0.0.1", False), ("0.0.0.0", True)])
-def test_of_this_very_process(address: str, open_to_all: bool) -> None:
-    with socket.create_server((address, 0)) as listener:
-        assert listening_ports(os.getpid())[listener.getsockname()[1]] is open_to_all
+@pytest.mark.parametrize(("lines", "more"), [(1, None), (MOST_LISTED, None), (MOST_LISTED + 3, "and 3 more")])
+def test_many_lines_are_counted(lines: int, more: str | None) -> None:
+    found = listed([str(number) for number in range(lines)])
+    assert found[:MOST_LISTED] == [str(number) for number in range(min(lines, MOST_LISTED))]
+    assert (found[MOST_LISTED] if len(found) > MOST_LISTED else None) == more
 
 
-def test_of_a_process_that_is_gone(tmp_path: Path) -> None:
-    assert listening_ports(42, proc=tmp_path) == {}
+def test_a_note_about_a_container_is_no_warning_and_one_about_a_name_is() -> None:
+    containers = Report(["web-1:3000 answers"], ["web-1 will be joined"])
+    step = preflight_step(containers, Report(["A 192.0.2.7 leads here"]), first=["port 80 is web-1"])
+    assert (step.state, step.text) == (OK, "port 80 is web-1 · web-1:3000 answers · A 192.0.2.7 leads here")
+    assert preflight_step(containers, Report(warnings=["a.test has no address"])).state == WARNING
 
 
-@pytest.mark.parametrize(
-    ("address", "networks", "found"),
-    [
-        ("198.51.100.7", (), False),
-        ("198.51.100.7", ("198.51.100.7",), True),
-        ("198.51.100.7", ("203.0.113.0/24", "198.51.100.0/24"), True),
-        ("198.51.101.7", ("198.51.100.0/24",), False),
-        ("2001:db8::7", ("198.51.100.0/24",), False),
-        ("2001:db8::7", ("198.51.100.0/24", "2001:db8::/32"), True),
-        ("fe80::1%eth0", ("fe80::/10",), True),
-    ],
-)
-def test_within(address: str, networks: tuple[str, ...], found: bool) -> None:
-    assert within(address, networks) is found
+def test_the_site_stands_before_a_note_and_its_command_stays() -> None:
+    assert _of_site("a.test", "web-1 will be joined") == "a.test: web-1 will be joined"
+    advice = _of_site("a.test", Advice("a stream", Hint("site.provision", {"profile": "sse"})))
+    assert isinstance(advice, Advice)
+    assert advice.sentence == "a.test: a stream"
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteHost:
+    """A host whose names lead here and whose containers answer."""
+    return SiteHost(tmp_path, monkeypatch)
+
+
+def refusal(host: SiteHost, container: str) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        host.provision("a.example", container=container, port=3000)
+    return caught.value
+
+
+def test_finding_18_a_mistyped_container_is_answered_with_what_it_may_mean(host: SiteHost) -> None:
+    # Finding 18.
+    assert refusal(host, "web1").message == "no container is named web1: did you mean web-1?"
+    assert refusal(host, "else").message == "no container is named else"
+    assert "on the host" in str(refusal(host, "web1").hint)
+
+
+@pytest.mark.parametrize(("policy", "told"), [("no", True), ("on-failure", True), ("always", False)])
+def test_finding_17_a_container_that_stays_down_after_a_reboot_is_told(
+    host: SiteHost, monkeypatch: pytest.MonkeyPatch, policy: str, told: bool
+) -> None:
+    # Finding 17: it was accepted without a word, and the site was 502 after the reboot.
+    ask = host.engine.container
+
+    def with_policy(name: str) -> Container | None:
+        found = ask(name)
+        return found and dataclasses.replace(found, restart=policy)
+
+    monkeypatch.setattr(host.engine, "container", with_policy)
+    result = host.provision("a.example", container="web-1", port=3000)
+    notes = next(step.notes for step in result.steps if step.name == "preflight")
+    assert any("no restart policy that survives a reboot" in note for note in notes) is told

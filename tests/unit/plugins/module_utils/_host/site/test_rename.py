@@ -47,11 +47,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SiteHost:
 
 def left_of(host: SiteHost, domain: str) -> list[str]:
     """Return the files that carry a name, but those of earlier generations and the lock."""
-    generations = host.paths.generations
+    history = (host.paths.generations, host.paths.nginx / "store")
     return [
         str(path)
         for path in sorted(host.root.rglob(f"*{domain}*"))
-        if generations not in path.parents or host.live in path.parents
+        if not {*history} & {path, *path.parents} or host.live in path.parents
     ]
 
 
@@ -100,6 +100,15 @@ def test_there_and_back_is_the_same_site(host: SiteHost) -> None:
     assert host.manifests()[OLD] == before
     assert read_users_file(host.paths, OLD, "/admin/") == USERS
     assert left_of(host, NEW) == []
+
+
+def test_comments_move_with_the_manifest(host: SiteHost) -> None:
+    path = host.paths.sites / f"{OLD}.yml"
+    path.write_text("# the shop, ticket 77\n" + path.read_text().replace("routes:\n", "routes:  # one\n"))
+    host.rename(OLD, NEW)
+    text = host.manifests()[NEW]
+    assert text.startswith("# the shop, ticket 77\n")
+    assert "routes:  # one\n" in text
 
 
 @pytest.mark.parametrize("redirect", [True, False])
@@ -185,7 +194,7 @@ def alias_of_another(host: SiteHost) -> None:
 
 
 def is_a_site(host: SiteHost) -> None:
-    host.provision(NEW, **WEB)
+    host.provision(NEW, container="web-2", port=3000)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +231,7 @@ def test_a_name_of_the_site_itself_may_become_its_domain(host: SiteHost) -> None
 def test_a_container_that_does_not_answer_is_a_warning(host: SiteHost) -> None:
     host.silent = {"web-1"}
     result = host.rename(OLD, NEW)
-    assert "web-1 does not answer on port 3000" in result.steps[0].notes
+    assert "web-1 does not answer on port 3000: it listens on no TCP port yet" in result.steps[0].notes
     assert_renamed(host)
 
 

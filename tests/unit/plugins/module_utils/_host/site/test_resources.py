@@ -127,7 +127,7 @@ def test_a_journal_carries_what_is_gone(tree: HostTree) -> None:
 def test_a_lineage_that_somebody_else_uses(tree: HostTree) -> None:
     tree.apply(provide("b.test", "web-2:80"))
     assert found(tree).certificate_users == ()
-    text = (tree.live / "sites/b.test.conf").read_text()
+    text = tree.file("sites/b.test.conf").read_text()
     text = text.replace("http2 on;", f"http2 on;\n    ssl_certificate $vsa_letsencrypt/{SHOP}/fullchain.pem;")
     tree.break_open("sites/b.test.conf", text)
     live = tree.paths.letsencrypt / "live"

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File, StackFile
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack, parse_stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import Folder, make_secrets
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import Version
 
 STACK = parse_stack(
     {
@@ -38,7 +41,7 @@ def folder(tmp_path: Path) -> Folder:
 
 def written(folder: Folder, files: dict[str, str] = FILES) -> str:
     env, _made = folder.wanted_env(files, {})
-    folder.write(files, env)
+    folder.write(Version(files, env))
     return env
 
 
@@ -47,14 +50,13 @@ def test_the_first_time(folder: Folder) -> None:
     assert made == ["DB_PASSWORD", "KEY"]
     assert folder.differing(FILES) == sorted(FILES)
     assert folder.directories() == ["data/up"]
-    folder.write(FILES, env)
+    folder.write(Version(FILES, env))
     assert folder.differing(FILES) == []
     assert folder.directories() == []
     assert {name: (folder.path / name).read_text(encoding="utf-8") for name in FILES} == FILES
     for name, mode in (
         ("env/.env", 0o640),
         ("env", 0o750),
-        (".vsa", 0o700),
         ("data/up", 0o750),
         ("compose.yml", 0o644),
     ):
@@ -94,29 +96,29 @@ def test_a_version_that_worked_can_be_had_again(folder: Folder) -> None:
     env = written(folder)
     assert folder.good() is None
     assert folder.verified() is None
-    folder.remember_good(folder.present(), env)
+    folder.remember_good()
     assert folder.verified() == folder.fingerprint(FILES, env)
     worse = {**FILES, "compose.yml": "services: {worse: {}}\n"}
-    folder.write(worse, env + "NEW=1\n")
+    folder.write(Version(worse, env + "NEW=1\n"))
     assert folder.verified() != folder.fingerprint(worse, env + "NEW=1\n")
     good = folder.good()
-    assert good == (FILES, env)
-    folder.keep_refused(folder.present(), folder.env() or "")
-    folder.write(*good)
-    assert folder.present() == FILES
+    assert good == Version(FILES, env)
+    folder.keep_refused(folder.version())
+    folder.write(good)
+    assert folder.version() == Version(FILES, env)
     assert folder.env() == env
-    assert "NEW=1" in (folder.path / ".vsa/refused.env").read_text(encoding="utf-8")
+    assert "NEW=1" in (folder.state.path / "refused.env").read_text(encoding="utf-8")
     for name in ("good.json", "refused.env", "stack.json"):
-        assert (folder.path / ".vsa" / name).stat().st_mode & 0o077 == 0, "it may hold secrets"
+        assert (folder.state.path / name).stat().st_mode & 0o077 == 0, "it may hold secrets"
 
 
 @pytest.mark.parametrize("spoilt", ["", "{", "[]", '{"schema": 2}'])
 def test_a_spoilt_record_is_none(folder: Folder, spoilt: str) -> None:
     written(folder)
-    for name in ("good.json", "stack.json"):
-        (folder.path / ".vsa" / name).write_text(spoilt, encoding="utf-8")
+    for name in ("good.json", "stack.json", "version.json"):
+        (folder.state.path / name).write_text(spoilt, encoding="utf-8")
     assert folder.good() is None
-    assert folder.present() == {}
+    assert folder.version() == Version({}, folder.env() or "")
     assert folder.verified() is None
 
 
@@ -128,8 +130,80 @@ def test_owners_and_modes_come_back(folder: Folder) -> None:
     assert folder.directories() == []
 
 
+def test_a_directory_keeps_the_group_that_an_earlier_version_gave_it(tmp_path: Path) -> None:
+    entry = {"path": "data/keys", "group": 80443, "group_before": 101, "mode": "0750"}
+    stack = parse_stack({"schema": 1, "description": "An application", "directories": [entry]}, name="app")
+    folder = Folder(Paths(str(tmp_path)), stack)
+    written(folder)
+    keys = folder.path / "data/keys"
+    assert keys.stat().st_gid == 80443
+    os.chown(keys, 0, 101)
+    assert folder.directories() == []
+    keys.chmod(0o700)
+    assert folder.directories() == ["data/keys"]
+    written(folder)
+    assert (keys.stat().st_gid, keys.stat().st_mode & 0o777) == (101, 0o750)
+    os.chown(keys, 0, 0)
+    written(folder)
+    assert keys.stat().st_gid == 80443
+
+
 def test_secrets_differ() -> None:
     stack: Stack = STACK
     made = [make_secrets(stack.secrets)["KEY"] for _time in range(50)]
     assert len(set(made)) == 50
     assert all(value.isalnum() for value in made)
+
+
+def test_only_a_rotatable_secret_is_made_anew(tmp_path: Path) -> None:
+    entries = [{"name": "API_KEY", "rotatable": True}, {"name": "DB_PASSWORD"}]
+    stack = parse_stack({"schema": 1, "description": "An application", "secrets": entries}, name="app")
+    folder = Folder(Paths(str(tmp_path)), stack)
+    before = parse_env(written(folder))
+    env, made = folder.wanted_env(FILES, {}, rotate=("API_KEY",))
+    after = parse_env(env)
+    assert made == ["API_KEY"]
+    assert after["API_KEY"] != before["API_KEY"]
+    assert after["DB_PASSWORD"] == before["DB_PASSWORD"]
+    with pytest.raises(RefusedError, match="DB_PASSWORD is no secret of the stack that can be rotated") as refused:
+        folder.wanted_env(FILES, {}, rotate=("DB_PASSWORD",))
+    assert refused.value.there_are == ["API_KEY"]
+
+
+def test_bytes_and_programs_are_written_as_they_are_and_kept(folder: Folder) -> None:
+    files: dict[str, File] = {
+        **FILES,
+        "logo.png": StackFile(b"\x89PNG\xff"),
+        "bin/run.sh": StackFile(b"exit 0\n", executable=True),
+    }
+    env, _made = folder.wanted_env(files, {})
+    folder.write(Version(files, env))
+    assert (folder.path / "logo.png").read_bytes() == b"\x89PNG\xff"
+    assert (folder.path / "bin/run.sh").stat().st_mode & 0o777 == 0o755
+    assert folder.version() == Version(files, env)
+    assert folder.differing(files) == []
+    assert folder.differing({**files, "bin/run.sh": "exit 0\n"}) == ["bin/run.sh"], "the mode counts"
+    folder.remember_good()
+    # The content of the version before stays as long as it is the good one.
+    folder.write(Version({**files, "logo.png": StackFile(b"\xfe")}, env))
+    assert folder.good() == Version(files, env)
+    contents = folder.state.path / "files"
+    assert len(list(contents.iterdir())) == 3
+    folder.remember_good()
+    folder.write(Version(FILES, env))
+    folder.remember_good()
+    folder.write(Version(FILES, env))
+    assert list(contents.iterdir()) == []
+
+
+def test_a_version_whose_content_is_gone_is_none(folder: Folder) -> None:
+    folder.write(Version({**FILES, "logo.png": StackFile(b"\xff")}, "A=1\n"))
+    folder.remember_good()
+    for content in (folder.state.path / "files").iterdir():
+        content.unlink()
+    assert folder.good() is None
+
+
+def test_the_diff_of_bytes_is_one_line(folder: Folder) -> None:
+    files = {**FILES, "logo.png": StackFile(b"\0\xff")}
+    assert "the file srv/acme/app/logo.png differs, and is no text" in folder.diff(files)

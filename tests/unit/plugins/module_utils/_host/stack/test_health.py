@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.config import Service
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.health import unhealthy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.health import may_settle, unhealthy
 
 
-def container(service: str, status: str = "running", health: str | None = "healthy") -> Container:
+def container(service: str, status: str = "running", health: str | None = "healthy", **more: Any) -> Container:
     return Container(
         name=f"vsa-{service}",
         id=service,
@@ -18,6 +21,7 @@ def container(service: str, status: str = "running", health: str | None = "healt
         pid=1,
         started_at="",
         labels={"com.docker.compose.service": service},
+        **more,
     )
 
 
@@ -37,4 +41,37 @@ def container(service: str, status: str = "running", health: str | None = "healt
     ],
 )
 def test_unhealthy(containers: list[Container], wrong: list[str]) -> None:
-    assert unhealthy(containers, ("nginx", "certbot")) == wrong
+    assert unhealthy(containers, (Service("nginx", "x:1"), Service("certbot", "x:1"))) == wrong
+
+
+ONE, TWO, ONCE = Service("web", "x:1"), Service("web", "x:1", replicas=2), Service("web", "x:1", once=True)
+
+
+@pytest.mark.parametrize(
+    ("containers", "service", "wrong"),
+    [
+        ([container("web"), container("web")], TWO, []),
+        ([container("web")], TWO, ["web has 1 of 2 containers"]),
+        ([container("web"), container("web", health="unhealthy")], TWO, ["vsa-web is unhealthy"]),
+        ([container("web", "exited", None)], ONCE, []),
+        ([container("web", "exited", None, exit_code=3)], ONCE, ["vsa-web is exited, exit code 3"]),
+        ([container("web", "exited", None)], ONE, ["vsa-web is exited"]),
+        ([], Service("web", "x:1", replicas=0), []),
+    ],
+)
+def test_replicas_and_services_that_run_once(containers: list[Container], service: Service, wrong: list[str]) -> None:
+    assert unhealthy(containers, [service]) == wrong
+
+
+@pytest.mark.parametrize(
+    ("found", "may"),
+    [
+        (container("web", health="unhealthy"), True),
+        (container("web", health="starting"), True),
+        (container("web"), False),
+        (container("web", "exited", "unhealthy"), False),
+        (container("web", "restarting", "starting"), False),
+    ],
+)
+def test_time_heals_only_a_health_check_that_fails(found: Container, may: bool) -> None:
+    assert may_settle([found]) is may

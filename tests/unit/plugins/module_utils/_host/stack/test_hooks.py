@@ -22,7 +22,9 @@ def test_a_stack_without_hooks(tmp_path: Path) -> None:
     host = StackHost(tmp_path)
     hooks = hooks_of("app")
     hooks.refuse_images(host.engine, host.paths, {"web": "app:2"}, [make_container("app", "web")])
+    hooks.refuse_host(host.paths)
     hooks.prepare(host.paths)
+    assert hooks.hand_over(host.engine, host.paths, check=False) == []
     assert hooks.answering_sites(host.engine, host.paths) == []
     assert (hooks.before_start, hooks.serves_sites) == (None, False)
     assert host.tree() == {}

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import StackListRequest, list_stacks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 
-from stackhost import StackHost, make_container
+from stackhost import STARTED, StackHost, fake_compose, make_container
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> StackHost:
     host = StackHost(tmp_path)
-    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"})
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine)
-    host.engine.running = [make_container("app", "web"), make_container("other", "web")]
+    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"}, own=True)
+    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.engine.running = [make_container("app", "web", project="acme-app"), make_container("other", "web")]
     return host
 
 
@@ -35,6 +35,7 @@ def test_a_stack(host: StackHost) -> None:
                 "state": "healthy",
                 "problem": None,
                 "tenant": "acme",
+                "project": "acme-app",
                 "description": "An application",
                 "folder": str(host.folder()),
                 "proxy": False,
@@ -45,7 +46,8 @@ def test_a_stack(host: StackHost) -> None:
                         "state": "running",
                         "health": "healthy",
                         "image": "app:1",
-                        "started_at": "",
+                        "started_at": STARTED,
+                        "restarts": 0,
                     }
                 ],
             }
@@ -57,10 +59,10 @@ def test_a_stack(host: StackHost) -> None:
     ("containers", "state", "problem"),
     [
         ([], "down", "web has no container"),
-        ([make_container("app", "web", status="exited", health=None)], "down", "app-web is exited"),
-        ([make_container("app", "web", health="starting")], "starting", "app-web is starting"),
-        ([make_container("app", "web", health="unhealthy")], "unhealthy", "app-web is unhealthy"),
-        ([make_container("app", "web", health=None)], "healthy", None),
+        ([make_container("app", "web", project="acme-app", status="exited", health=None)], "down", "app-web is exited"),
+        ([make_container("app", "web", project="acme-app", health="starting")], "starting", "app-web is starting"),
+        ([make_container("app", "web", project="acme-app", health="unhealthy")], "unhealthy", "app-web is unhealthy"),
+        ([make_container("app", "web", project="acme-app", health=None)], "healthy", None),
     ],
 )
 def test_the_state_of_a_stack(host: StackHost, containers: list[Container], state: str, problem: str | None) -> None:
@@ -70,7 +72,7 @@ def test_the_state_of_a_stack(host: StackHost, containers: list[Container], stat
 
 
 def test_a_folder_that_is_not_valid_is_listed_with_its_problem(host: StackHost) -> None:
-    (host.folder() / "stack.yml").write_text("schema: 2\n", encoding="utf-8")
+    (host.paths.stack_state("acme", "app") / "stack.yml").write_text("schema: 2\n", encoding="utf-8")
     (stack,) = listed(host)["stacks"]
     assert stack["state"] == "unhealthy"
     assert stack["problem"] == "this VSA does not know the schema of stack.yml"
@@ -95,3 +97,23 @@ def test_logs_of_a_service_that_the_stack_does_not_have(host: StackHost) -> None
 def test_a_number_of_lines_that_is_refused(host: StackHost, tail: int) -> None:
     with pytest.raises(RefusedError, match="this is not a number of lines"):
         listed(host, tail=tail)
+
+
+def test_the_memory_of_the_containers(host: StackHost) -> None:
+    (stack,) = listed(host, usage=True)["stacks"]
+    assert [entry["memory"] for entry in stack["containers"]] == [64 << 20]  # type: ignore[attr-defined]
+
+
+def test_logs_since_a_time(host: StackHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(host.engine, "logs", lambda _name, *, tail, since: asked.append((tail, since)) or "")
+    listed(host, name="app", tail=5, since="2026-01-01T00:00:00Z")
+    listed(host, name="app", tail=5)
+    assert asked == [(5, 1767225600.0), (5, None)]
+    with pytest.raises(UsageError, match="this is not a time"):
+        listed(host, name="app", tail=5, since="soon")
+
+
+def test_the_stacks_of_one_tenant(host: StackHost) -> None:
+    assert [stack["name"] for stack in listed(host, tenant="acme")["stacks"]] == ["app"]
+    assert listed(host, tenant="beta")["stacks"] == []

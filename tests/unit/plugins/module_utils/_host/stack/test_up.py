@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.shape import Object
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import text_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import parse_stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import up
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, verify
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import find_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks import Hooks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import documents
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.documents import read_document
 
-from stackhost import StackHost, make_container
+from stackhost import StackHost, fake_compose, make_container
 
 DOMAIN = {"APP_DOMAIN": "app.example.com"}
 Prepare = Callable[..., Result]
@@ -30,14 +39,14 @@ def host(tmp_path: Path) -> StackHost:
 def prepared(host: StackHost) -> Prepare:
     def run(*, check: bool = False, diff: bool = False, **env: str) -> Result:
         request = StackUpRequest("app", host.files, env)
-        return prepare(request, check=check, diff=diff, paths=host.paths, engine=host.engine)
+        return prepare(request, check=check, diff=diff, paths=host.paths, engine=host.engine, compose=fake_compose)
 
     return run
 
 
 def start(host: StackHost) -> None:
     """Do what Compose does, and verify it."""
-    host.engine.running = [make_container("app", "web")]
+    host.engine.running = [make_container("app", "web", project="acme-app")]
     verify(StackVerifyRequest("app"), paths=host.paths, engine=host.engine)
 
 
@@ -46,10 +55,16 @@ def test_the_first_time(host: StackHost, prepared: Prepare) -> None:
     assert result.changed
     assert result.data == {
         "stack": "app",
+        "tenant": "acme",
+        "project": "acme-app",
         "folder": str(host.folder()),
+        "compose_files": [str(host.paths.stack_state("acme", "app") / "compose.yml")],
+        "env_file": str(host.paths.stack_state("acme", "app") / ".env"),
         "before_start": None,
         "timeout": 120,
         "up_needed": True,
+        "builds": False,
+        "fresh": True,
         "proven": [],
         "sites": [
             {
@@ -103,7 +118,7 @@ def test_check_mode_writes_nothing(host: StackHost, prepared: Prepare) -> None:
         ({}, "stack.yml/sites/0/domain_from", "the variable APP_DOMAIN is not set"),
         ({"APP_DOMAIN": ""}, "stack.yml/sites/0/domain_from", "the variable APP_DOMAIN is not set"),
         ({"APP_DOMAIN": "nonsense"}, "env/.env/APP_DOMAIN", "this is not a domain name"),
-        ({"APP_DOMAIN": "a b"}, "env/APP_DOMAIN", "this is not a plain value"),
+        ({"APP_DOMAIN": "it's"}, "env/APP_DOMAIN", "this is not a value for an environment file"),
         ({"A-B": "x"}, "env/A-B", "this is not a variable's name"),
         ({**DOMAIN, "APP_IMAGE": "app:latest"}, "compose.yml/services/web/image", "an image is not pinned"),
         ({**DOMAIN, "APP_IMAGE": "app:2"}, None, "the image app:2 is neither on this host nor to be had"),
@@ -138,11 +153,108 @@ def test_a_domain_that_is_written_out_needs_no_variable(host: StackHost, prepare
     assert prepared().data["sites"][0]["domain"] == "app.example.com"
 
 
-@pytest.mark.parametrize("missing", ["stack.yml", "compose.yml"])
-def test_a_folder_without_its_files_is_refused(host: StackHost, prepared: Prepare, missing: str) -> None:
-    del host.files[missing]
-    with pytest.raises(RefusedError, match=f"the stack has no {missing}"):
+def test_a_folder_without_its_compose_file_is_refused(host: StackHost, prepared: Prepare) -> None:
+    del host.files["compose.yml"]
+    with pytest.raises(RefusedError, match=r"the stack has no compose\.yml"):
         prepared(**DOMAIN)
+
+
+def test_a_folder_with_its_compose_file_alone(host: StackHost, prepared: Prepare) -> None:
+    host.files = {"compose.yml": "services: {web: {image: 'app:1'}}\n"}
+    result = prepared()
+    assert (result.data["tenant"], result.data["project"], result.data["sites"]) == ("platform", "app", [])
+    assert parse_stack(yaml.safe_load((host.folder(tenant="platform") / "stack.yml").read_text()), name="app")
+
+
+def test_the_environment_of_the_host_is_no_file_of_a_stack(host: StackHost, prepared: Prepare) -> None:
+    host.files["env/.env"] = "A=1\n"
+    with pytest.raises(RefusedError, match=r"the stack brings env/\.env, which is the host's own file"):
+        prepared(**DOMAIN)
+
+
+def test_an_image_that_stack_yml_lets_pass(host: StackHost, prepared: Prepare) -> None:
+    host.engine.images.add("app:latest")
+    host.files["stack.yml"] = f"{text_of(host.files['stack.yml'])}unpinned: [web]\n"
+    result = prepared(**DOMAIN, APP_IMAGE="app:latest")
+    assert "the image app:latest of web is not pinned: stack.yml allows that" in result.steps[-1].notes
+
+
+# Whose it is
+
+
+def tenant_of(host: StackHost, tenant: str | None) -> Result:
+    host.files["compose.yml"] = "services: {web: {image: 'app:1'}}\n"
+    host.files["stack.yml"] = "schema: 1\ndescription: An application\ntenant: acme\n"
+    request = StackUpRequest("app", host.files, tenant=tenant)
+    return prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+
+
+@pytest.mark.parametrize(("tenant", "expected"), [(None, "acme"), ("beta", "beta")])
+def test_the_tenant_that_is_said_counts(host: StackHost, tenant: str | None, expected: str) -> None:
+    result = tenant_of(host, tenant)
+    assert result.data["project"] == f"{expected}-app"
+    assert (host.folder(tenant=expected) / "compose.yml").exists()
+    _folder, stack = find_stack(host.paths, "app")
+    assert (stack.tenant, stack.project) == (expected, f"{expected}-app")
+
+
+def test_a_name_that_two_tenants_have_is_refused_without_the_tenant(host: StackHost) -> None:
+    tenant_of(host, "acme")
+    tenant_of(host, "beta")
+    with pytest.raises(RefusedError, match="several tenants have a stack app") as refused:
+        find_stack(host.paths, "app")
+    assert refused.value.there_are == ["acme", "beta"]
+    assert find_stack(host.paths, "app", tenant="beta")[1].tenant == "beta"
+
+
+def test_a_stack_of_an_earlier_release_keeps_its_bare_project(host: StackHost) -> None:
+    tenant_of(host, None)
+    record = host.paths.stack_state("acme", "app") / "stack.json"
+    before = json.loads(record.read_text())
+    del before["project"]
+    record.write_text(json.dumps(before))
+    host.engine.running = [make_container("app", "web")]
+    assert tenant_of(host, None).data["project"] == "app"
+    assert json.loads(record.read_text())["project"] == "app", "it is noted down"
+    assert find_stack(host.paths, "app")[1].project == "app"
+
+
+def test_containers_by_hand_in_the_stacks_folder_are_taken_over(host: StackHost) -> None:
+    host.engine.running = [make_container("app", "web")]
+    result = tenant_of(host, None)
+    assert (result.data["project"], result.data["fresh"]) == ("app", False)
+    host.engine.running = [make_container("app", "web", project="other")]
+    with pytest.raises(RefusedError, match="runs as the Compose project other, and not as app"):
+        tenant_of(host, None)
+
+
+# Sites
+
+
+def with_edge(host: StackHost, networks: str, site: str) -> None:
+    web = f"image: 'app:1', container_name: app-web, networks: {networks}"
+    edge = "networks: {edge: {external: true, name: flowbiz_ext_acme}, default: {}}"
+    host.files["compose.yml"] = f"services: {{web: {{{web}}}}}\n{edge}\n"
+    start = "schema: 1\ndescription: An application\ntenant: acme\n"
+    host.files["stack.yml"] = f"{start}sites: [{{domain: a.test, {site}, port: 3000}}]\n"
+
+
+@pytest.mark.parametrize("site", ["service: web", "container: app-web"])
+def test_the_container_of_a_site_is_on_the_network_that_the_compose_file_names(
+    host: StackHost, prepared: Prepare, site: str
+) -> None:
+    with_edge(host, "{edge: {}}", site)
+    assert prepared().data["sites"][0]["container"] == "app-web"
+    with_edge(host, "{default: {}}", site)
+    with pytest.raises(RefusedError, match="the service web has a site, and is not on the network flowbiz_ext_acme"):
+        prepared()
+
+
+def test_a_site_of_a_service_that_is_not_there(host: StackHost, prepared: Prepare) -> None:
+    with_edge(host, "{edge: {}}", "service: nobody")
+    with pytest.raises(RefusedError, match="the Compose file has no such service") as refused:
+        prepared()
+    assert refused.value.there_are == ["web"]
 
 
 @pytest.mark.parametrize(("kilobytes", "refused"), [(1 << 20, False), ((1 << 20) - 1, True)])
@@ -174,19 +286,19 @@ def test_an_image_is_pulled_before_the_folder_is_written(host: StackHost, prepar
 
 
 def stopped(host: StackHost) -> None:
-    host.engine.running = [make_container("app", "web", status="exited", health=None)]
+    host.engine.running = [make_container("app", "web", project="acme-app", status="exited", health=None)]
 
 
 def superfluous(host: StackHost) -> None:
-    host.engine.running.append(make_container("app", "old"))
+    host.engine.running.append(make_container("app", "old", project="acme-app"))
 
 
 def other_image(host: StackHost) -> None:
-    host.engine.running = [make_container("app", "web", image="app:0")]
+    host.engine.running = [make_container("app", "web", project="acme-app", image="app:0")]
 
 
 def never_verified(host: StackHost) -> None:
-    record = host.folder() / ".vsa/stack.json"
+    record = host.paths.stack_state("acme", "app") / "stack.json"
     record.write_text(record.read_text(encoding="utf-8").replace('"verified": "', '"verified": "0'), encoding="utf-8")
 
 
@@ -231,9 +343,54 @@ def without_engine() -> Any:
 
 def test_without_an_engine(host: StackHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "Engine", without_engine)
-    request = StackUpRequest("app", host.files, DOMAIN)
-    checked = prepare(request, check=True, diff=False, paths=host.paths)
+    request = StackUpRequest("app", host.files, DOMAIN, own=True)
+    checked = prepare(request, check=True, diff=False, paths=host.paths, compose=fake_compose)
     assert "does not answer: images and containers could not be looked at" in checked.steps[0].notes[1]
     with pytest.raises(RefusedError, match="does not answer"):
-        prepare(request, check=False, diff=False, paths=host.paths)
+        prepare(request, check=False, diff=False, paths=host.paths, compose=fake_compose)
     assert host.tree() == {}
+
+
+class Interrupted(Hooks):
+    """A stack of which an earlier run changed only a part after its start was proven."""
+
+    def hand_over(self, *_host: object, check: bool) -> list[str]:
+        del check
+        return ["letsencrypt"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_a_killed_run_left_after_a_proven_start_is_finished(
+    host: StackHost, prepared: Prepare, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    monkeypatch.setattr(up, "hooks_of", lambda _name: Interrupted())
+    assert prepared(**DOMAIN).data["up_needed"], "not before the start is proven"
+    assert "letsencrypt" not in str(prepared(**DOMAIN).steps)
+    start(host)
+    result = prepared(check=check)
+    assert result.changed
+    assert not result.data["up_needed"]
+
+
+class Serving(Hooks):
+    """A stack that reads a file of VSA's own, which the tasks before its start read and repair too."""
+
+    before_start = "x.yml"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def answering_sites(self, *_host: object) -> list[str]:
+        assert read_document(self.path, Object({}, {})) is None
+        return []
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_damaged_file_is_named_once_by_the_task_that_repairs_it(
+    host: StackHost, prepared: Prepare, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    documents.notes()
+    (host.root / "damaged.json").write_text("torn")
+    monkeypatch.setattr(up, "hooks_of", lambda _name: Serving(host.root / "damaged.json"))
+    assert prepared(check=check, **DOMAIN).changed
+    assert documents.notes() == []

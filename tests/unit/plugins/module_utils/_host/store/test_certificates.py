@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import certificates
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.certificates import (
     certificate_directory,
     certificate_problem,
@@ -121,3 +124,27 @@ def test_a_chain_that_does_not_lead_on_is_a_problem(tmp_path: Path, good: Pair) 
         key=good.key_pem,
     )
     assert "chain" in (certificate_problem(paths, SHOP, "letsencrypt", now=NOW) or "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to groups: needs root")
+def test_a_link_that_comes_between_look_and_change_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certbot's container can exchange a directory for a link at any time."""
+    paths = Paths(str(tmp_path))
+    live = paths.letsencrypt / "live/shop.test"
+    live.mkdir(parents=True)
+    victim = tmp_path / "etc"
+    victim.mkdir(mode=0o755)
+    before = victim.stat()
+
+    def swap(*words: str, **more: str) -> list[tuple[Path, int]]:
+        del words, more
+        live.rmdir()
+        live.symlink_to(victim)
+        return [(live, 0o750)]
+
+    monkeypatch.setattr(certificates, "wrong_rights", swap)
+    with pytest.raises(RefusedError, match="leads out of"):
+        certificates.set_rights(paths, "shop.test", "letsencrypt")
+    assert victim.stat() == before

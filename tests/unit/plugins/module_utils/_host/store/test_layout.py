@@ -11,6 +11,7 @@ PROXY = "srv/platform/reverse-proxy"
 PLACES = {
     "vsa_yml": "etc/vsa/vsa.yml",
     "sites": "etc/vsa/sites",
+    "stacks": "var/lib/vsa/stacks",
     "proxy": PROXY,
     "nginx": f"{PROXY}/data/nginx",
     "generations": f"{PROXY}/data/nginx/generations",
@@ -32,3 +33,7 @@ PLACES = {
 def test_place(name: str, place: str) -> None:
     assert getattr(Paths(), name) == Path("/", place)
     assert getattr(Paths("/elsewhere"), name) == Path("/elsewhere", place)
+
+
+def test_the_state_of_a_stack() -> None:
+    assert Paths().stack_state("acme", "shop") == Path("/var/lib/vsa/stacks/acme/shop")

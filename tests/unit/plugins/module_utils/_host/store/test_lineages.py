@@ -6,6 +6,7 @@ import fcntl
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.lineages import (
     Lineages,
@@ -71,3 +72,19 @@ def test_the_lock_is_that_of_certbots_script(paths: Paths) -> None:
 def test_a_host_on_which_certbot_never_ran_stays_without_a_lock_file(paths: Paths) -> None:
     with certbot_lock(paths):
         assert not paths.letsencrypt.exists()
+
+
+@pytest.mark.parametrize("place", ["live", "archive", "renewal"])
+def test_a_link_that_certbots_container_made_is_not_followed(paths: Paths, tmp_path: Path, place: str) -> None:
+    victim = tmp_path / "elsewhere"
+    for name in ("shop.test", "shop.test.conf"):
+        (victim / name).mkdir(parents=True)
+        (victim / name / "kept").write_text("kept")
+    paths.letsencrypt.mkdir(parents=True, exist_ok=True)
+    if (paths.letsencrypt / place).exists():
+        (paths.letsencrypt / place).rename(paths.letsencrypt / "moved")
+    (paths.letsencrypt / place).symlink_to(victim)
+    with pytest.raises(RefusedError, match="is a link"):
+        remove_lineage(paths, "shop.test")
+    assert (victim / "shop.test/kept").exists()
+    assert (victim / "shop.test.conf/kept").exists()

@@ -45,6 +45,7 @@ def test_written_and_rolled_back(
 ) -> None:
     if before is not None:
         paths.vsa_yml.write_text(before)
+        paths.vsa_yml.chmod(0o640)
     change = plan_settings(paths, said)
     assert (change.words, change.settings) == (words, settings)
     write_settings(paths, change)
@@ -74,6 +75,7 @@ def test_unset_goes_back_to_the_built_in_value(
     paths: Paths, unset: tuple[str, ...], said: dict[str, object], words: tuple[str, ...], left: str
 ) -> None:
     paths.vsa_yml.write_text(BEFORE)
+    paths.vsa_yml.chmod(0o640)
     change = plan_settings(paths, said, unset=unset)
     assert change.words == words
     write_settings(paths, change)
@@ -87,11 +89,13 @@ def test_a_file_without_a_setting_is_made_only_on_demand(paths: Paths) -> None:
     assert made.after is not None
     assert made.after.endswith("\nschema: 1\n")
     paths.vsa_yml.write_text(BEFORE)
+    paths.vsa_yml.chmod(0o640)
     assert plan_settings(paths, {}, create=True).after == BEFORE
 
 
 def test_a_wrong_value_can_be_replaced_or_unset(paths: Paths) -> None:
     paths.vsa_yml.write_text("ca: nobody\nemail: ops@example.com\n")
+    paths.vsa_yml.chmod(0o640)
     with pytest.raises(RefusedError) as caught:
         plan_settings(paths, {"email": "me@example.com"})
     assert caught.value.field == "vsa.yml/ca"
@@ -111,6 +115,18 @@ def test_a_wrong_value_can_be_replaced_or_unset(paths: Paths) -> None:
 def test_what_is_no_setting_is_refused(paths: Paths, before: str | None, said: dict[str, object], field: str) -> None:
     if before is not None:
         paths.vsa_yml.write_text(before)
+        paths.vsa_yml.chmod(0o640)
     with pytest.raises(RefusedError) as caught:
         plan_settings(paths, said)
     assert caught.value.field == field
+
+
+def test_a_file_of_before_that_others_could_read_is_closed(paths: Paths) -> None:
+    paths.vsa_yml.write_text(BEFORE)
+    paths.vsa_yml.chmod(0o644)
+    change = plan_settings(paths, {})
+    assert change.words == ("mode: 0644 → 0640",)
+    write_settings(paths, change)
+    assert paths.vsa_yml.read_text() == BEFORE
+    assert paths.vsa_yml.stat().st_mode & 0o777 == 0o640
+    assert plan_settings(paths, {}).words == ()

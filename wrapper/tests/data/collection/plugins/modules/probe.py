@@ -89,6 +89,22 @@ def main() -> None:
         "told": module.params["told"],
         "sites": _sites(module.params["count"]),
     }
+    if result["generation"] != result["base"]:
+        result["undo"] = "ansible-playbook flowbiz.vsa.vhost.rollback -e vhost_to=41"
+        result["undo_hint"] = {"verb": "vhost.rollback", "fields": {"to": 41}}
+    if label == "never":
+        result = {**result, "changed": False, "presence": "never", "candidates": [], "sites": []}
+        result["steps"] = [_step("site", "warning", "it was never on this host")]
+    if label == "container":
+        found = {"name": "web-1", "origin": "Compose project one in /opt/one"}
+        result["containers"] = [{**found, "image": "web:1", "created": 0, "written_bytes": 0, "written_paths": 0}]
+    if label == "sites":
+        diffs = {"bob.example.com": "-domain: bob.example.com\n-# password: cAnArY-0a1b2c3d"}
+        result["generation_changes"] = [
+            {"before": 41, "after": 42, "outcome": "live", "removed": ["bob.example.com"], "diffs": diffs}
+        ]
+    if label == "has":
+        result["sites"] = [{"domain": module.params["behave"].removeprefix("has.")}]
     if module._diff and not same:
         result["diff"] = {"prepared": "--- a/site.conf\n+++ b/site.conf\n@@ -1 +1 @@\n-old\n+new\n"}
     module.exit_json(**json.loads(json.dumps(result)))

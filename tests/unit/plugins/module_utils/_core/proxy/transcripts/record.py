@@ -20,7 +20,8 @@ from making import generation_files, make_renderer, make_site  # noqa: E402  fou
 
 GENERATION = 7
 SHOP = "sites/shop.example.com.conf"
-MARK = "    access_log /var/log/nginx/shop.example.com.access.log vsa;\n"  # a place inside each server block
+# A place inside each server block.
+MARK = "    access_log /var/log/nginx/shop.example.com.access.log vsa if=$vsa_logged;\n"
 
 # Each case: the file, what is replaced in it (the first occurrence), and by what.
 CASES: dict[str, tuple[str, str | None, str | None]] = {

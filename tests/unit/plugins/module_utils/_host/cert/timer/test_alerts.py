@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import http.server
 import json
+import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
     command.write_text("#!/bin/sh\necho first >&2; echo 'no mail server' >&2; exit 3\n", encoding="utf-8")
     command.chmod(0o755)
     lines = Alerts(Settings(alert_command=str(command)), tmp_path / "alerts.json", now=NOW).send(late())
-    assert lines[-1] == "alert_command failed: it ended with 3: no mail server"
+    assert lines[-1] == "alert_command failed: it ended with 3 and says: no mail server"
     assert not (tmp_path / "alerts.json").exists(), "nobody got it, so the next run sends it again"
 
 
@@ -143,3 +144,23 @@ def test_a_webhook_that_refuses_gets_it_again(webhook: Webhook, tmp_path: Path) 
     webhook.status = 204
     assert Alerts(hook, tmp_path / "alerts.json", now=NOW).send(late())[-1] == "alert sent for shop.test"
     assert len(webhook.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda command: command.chmod(0o777), "others than root may change"),
+        (lambda command: os.chown(command, 65534, 65534), "others than root may change"),
+        (lambda command: command.parent.chmod(0o777), "others than root may change"),
+        (lambda command: command.unlink(), "No such file or directory"),
+    ],
+    ids=["anybody writes it", "somebody owns it", "anybody replaces it", "it is gone"],
+)
+def test_a_program_that_others_could_change_is_not_run(sent: Path, spoil: Callable[[Path], object], said: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a file to somebody else")
+    command = sent.parent / "alert"
+    spoil(command)
+    lines = Alerts(Settings(alert_command=str(command)), sent.parent / "state.json", now=NOW).send(late())
+    assert said in lines[-1]
+    assert not sent.exists()

@@ -130,7 +130,7 @@ def test_a_host_without_systemd_is_refused(paths: Paths, monkeypatch: pytest.Mon
 def test_a_timer_that_does_not_start_is_an_error(paths: Paths) -> None:
     program = Path(paths.root).parent / "bin/systemctl"
     program.write_text("#!/bin/sh\ntest $1 != enable || { echo 'unit is masked' >&2; exit 1; }\n", encoding="utf-8")
-    with pytest.raises(RolledBackError, match="the timer does not start: unit is masked"):
+    with pytest.raises(RolledBackError, match="the timer does not start: systemctl says: unit is masked"):
         install(paths, TIMER)
 
 

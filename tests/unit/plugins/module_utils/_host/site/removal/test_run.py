@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.generations import GenerationChange
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     NotRolledBackError,
     RefusedError,
@@ -18,9 +21,11 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.removal import ContainerInfo
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker_site import Written
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.host_record import record_change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.places import Places
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.transaction import Proxy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal import run as run_module
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.journal import Journal
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run import (
     RemovalRequest,
@@ -28,6 +33,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run
 )
 
 from hosttree import AUDIT_ID, HostTree, provide
+from removing import RemovalEngine as Engine
+from removing import container_info as info
 
 SHOP = "shop.test"
 RUN = RunContext(AUDIT_ID, Actor("tester", controller="here"), "site.unprovision")
@@ -39,54 +46,8 @@ MANIFEST = {
 }
 
 
-class Engine:
-    """The containers and networks of a host, in memory."""
-
-    def __init__(self, *infos: ContainerInfo) -> None:
-        self.infos = list(infos)
-        self.networks = {"flowbiz_ext": {}, "flowbiz_ext_acme": {"Labels": {"vsa.edge": "1"}}}
-        self.joins: set[tuple[str, str]] = set()
-
-    def container_infos(self) -> list[ContainerInfo]:
-        return self.infos
-
-    def remove_container(self, identity: str) -> None:
-        self.infos = [info for info in self.infos if info.id != identity]
-
-    def written(self, _info: ContainerInfo) -> Written:
-        return Written(2048, 4, ("/data/db",))
-
-    def members(self, network: str) -> list[str]:
-        return [info.name for info in self.infos if network in info.networks]
-
-    def network(self, name: str) -> dict[str, Any] | None:
-        return self.networks.get(name)
-
-    def remove_edge(self, name: str) -> list[str] | None:
-        if self.members(name):
-            return self.members(name)
-        del self.networks[name]
-        return None
-
-    def project_networks(self, project: str) -> list[str]:
-        return [name for name in self.networks if name.startswith(f"{project}_")]
-
-    def remove_network(self, name: str) -> None:
-        del self.networks[name]
-
-    def joined(self, name: str, network: str) -> bool:
-        return (name, network) in self.joins
-
-    def disconnect(self, network: str, name: str) -> None:
-        self.joins.remove((name, network))
-
-
-def info(name: str, **more: Any) -> ContainerInfo:
-    return ContainerInfo(name, f"id-{name}", image="web:1", networks=("flowbiz_ext_acme",), **more)
-
-
-def request(**more: Any) -> RemovalRequest:
-    return RemovalRequest(RUN, SHOP, {}, **more)
+def request(*, domain: str = SHOP, **more: Any) -> RemovalRequest:
+    return RemovalRequest(RUN, domain, {}, **more)
 
 
 def remove(tree: HostTree, engine: Engine, *, check: bool = False, **more: Any) -> Result:
@@ -133,14 +94,11 @@ def test_everything_goes_and_the_proof_says_so(tree: HostTree) -> None:
         "proxy", "auth", "certificate", "containers", "logs", "manifest", "proof",
     ]  # fmt: skip
     assert texts(result)["proxy"] == "not served"
-    assert texts(result)["containers"] == "web-1 stopped and removed"
+    assert texts(result)["containers"] == "web-1 (docker run) stopped and removed"
     assert texts(result)["proof"] == f"nothing named {SHOP} remains"
     assert named_after_it(tree) == []
     assert [one.name for one in engine.infos] == ["other"]
     assert "container web-1" in result.data["removed"]
-    again = remove(tree, engine)
-    assert not again.changed
-    assert texts(again)["manifest"] == "none"
 
 
 def test_a_check_names_what_would_go_and_touches_nothing(tree: HostTree) -> None:
@@ -149,7 +107,14 @@ def test_a_check_names_what_would_go_and_touches_nothing(tree: HostTree) -> None
     assert result.changed
     assert {step.state for step in result.steps} == {"ok", "would_change"}
     assert result.data["containers"] == [
-        {"name": "web-1", "image": "web:1", "created": 0, "written_bytes": 2048, "written_paths": 4}
+        {
+            "name": "web-1",
+            "origin": "docker run",
+            "image": "web:1",
+            "created": 0,
+            "written_bytes": 2048,
+            "written_paths": 4,
+        }
     ]
     assert named_after_it(tree) == before
 
@@ -173,6 +138,65 @@ def test_a_shared_container_stays(tree: HostTree) -> None:
     assert result.data["shared"] == {"web-1": ["the site b.test routes to it"]}
     assert [one.name for one in engine.infos] == ["web-1"]
     assert "network flowbiz_ext_acme, while a container is on it" in result.data["kept"]
+
+
+def test_finding_16_each_container_is_named_with_its_origin(tree: HostTree) -> None:
+    engine = Engine(info("web-1", project="one", folder="/opt/one"))
+    (containers,) = [step for step in remove(tree, engine, check=True).steps if step.name == "containers"]
+    assert containers.text == "web-1 would be stopped and removed"
+    assert containers.notes[0].startswith("web-1 (Compose project one in /opt/one, web:1, ")
+    assert containers.notes[-1] == "to keep them: the same with -e site_keep_container=true"
+    (containers,) = [step for step in remove(tree, engine).steps if step.name == "containers"]
+    assert containers.text == "web-1 (Compose project one in /opt/one) stopped and removed"
+    assert "web-1 can be started again by Compose, in /opt/one" in containers.notes
+
+
+def test_finding_8_a_site_that_was_never_here_is_said_to_be_so(tree: HostTree) -> None:
+    tree.manifest("cdn.example.test", {**MANIFEST, "domain": "cdn.example.test"})
+    for check in (True, False):
+        result = remove(tree, Engine(info("web-1")), check=check, domain="cdn.exmaple.test")
+        assert not result.changed
+        (step,) = result.steps
+        assert (step.name, step.state) == ("site", "warning")
+        assert step.text == "cdn.exmaple.test was never on this host"
+        assert step.notes[-1] == "did you mean cdn.example.test?"
+        assert (result.data["presence"], result.data["candidates"]) == ("never", ["cdn.example.test"])
+    nothing = remove(tree, Engine(), domain="quite.other.invalid")
+    assert nothing.data["candidates"] == []
+
+
+def record_removal(tree: HostTree, result: Result, *, context: RunContext = RUN) -> None:
+    """Leave the record that the module leaves."""
+    places = Places.of_host(str(tree.root))
+    record_change(context, action="flowbiz.vsa.site", target=SHOP, took=1.0, result=result, places=places)
+
+
+def test_finding_8_a_second_removal_says_when_the_site_was_removed(tree: HostTree) -> None:
+    record_removal(tree, remove(tree, Engine(info("web-1"))))
+    again = remove(tree, Engine())
+    assert not again.changed
+    assert [step.name for step in again.steps] == ["site", "proof"]
+    said = texts(again)["site"]
+    assert said.startswith(f"{SHOP} is not on this host any more: removed 20")
+    assert said.endswith(f" by tester@here (site.unprovision, audit {AUDIT_ID})")
+    assert again.data["presence"] == "removed"
+    assert again.data["removed_before"]["audit_id"] == AUDIT_ID
+
+
+def test_without_the_trail_the_generations_remember_a_removal(tree: HostTree) -> None:
+    other = HostTree(tree.root / "other")
+    other.apply(provide(SHOP), provide("b.test"))
+    other.apply(Change(SHOP, absent=True))
+    result = remove(other, Engine())
+    assert result.data["presence"] == "removed"
+    assert result.data["removed_before"]["verb"] == "site.provision", "the verb of the generation"
+
+
+def test_a_site_whose_provision_was_rolled_back_was_never_here(tree: HostTree) -> None:
+    run = RunContext(AUDIT_ID, RUN.actor, "site.provision")
+    run.generations.append(GenerationChange(1, 2, added=("new.test",), outcome="put_back"))
+    record_removal(tree, Result(changed=True), context=run)
+    assert remove(tree, Engine(), domain="new.test").data["presence"] == "never"
 
 
 def test_networks_of_a_compose_project_go_with_its_last_container(tree: HostTree) -> None:
@@ -206,7 +230,50 @@ def test_a_failure_after_the_proxy_says_what_is_done(tree: HostTree) -> None:
 
     with pytest.raises(NotRolledBackError) as caught:
         remove(tree, Engine(), on_step=fail)
-    assert "proxy, auth, certificate, containers done" in caught.value.state
+    assert caught.value.state == (
+        f"{SHOP} is half removed. Done: proxy, auth, certificate, containers. Left: logs, manifest"
+    )
+
+
+def certbot_runs(tree: HostTree, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> TextIO:
+    """Let another process hold certbot's lock; the removal waits so long for it."""
+    monkeypatch.setattr(run_module, "_CERTBOT_SECONDS", seconds)
+    stream = tree.paths.certbot_lock.open("w", encoding="utf-8")
+    fcntl.flock(stream, fcntl.LOCK_EX)
+    return stream
+
+
+def test_a_certbot_that_runs_is_waited_for_and_the_rest_goes_on(
+    tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(info("web-1"))
+    with certbot_runs(tree, monkeypatch, seconds=0.1), pytest.raises(NotRolledBackError) as caught:
+        remove(tree, engine)
+    assert "certbot's lock is held" in caught.value.message
+    assert caught.value.state == (
+        f"{SHOP} is half removed. Done: proxy, auth, containers, logs, manifest. Left: certificate"
+    )
+    assert engine.infos == []
+    assert Journal.read(tree.paths, SHOP) is not None
+    result = remove(tree, engine)
+    assert texts(result)["certificate"] == "lineage, keys and renewal configuration removed"
+    assert named_after_it(tree) == []
+
+
+def test_a_certbot_that_ends_in_time_is_no_failure(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = certbot_runs(tree, monkeypatch, seconds=20)
+    free: list[bool] = []
+
+    def on_step(name: str) -> None:
+        if name == "certificate later":
+            threading.Timer(0.3, lock.close).start()
+        if name == "manifest":
+            free.append(True)
+
+    result = remove(tree, Engine(), on_step=on_step)
+    assert free == [True]
+    assert [step.name for step in result.steps][-2:] == ["certificate", "proof"]
+    assert named_after_it(tree) == []
 
 
 def test_a_transaction_that_fails_leaves_everything(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ``docker compose config --format json`` says of a stack, as values. Nothing else reads a Compose file.
+
+A mapping in, values out; Compose is asked elsewhere.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RefusedError
+from .policy import unescaped
+
+__all__ = ("Project", "Service", "read_project", "refuse_unpinned")
+
+_COMPLETED = "service_completed_successfully"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that Compose runs: of the profiles that are active.
+
+    * ``image``: what its containers run; Compose names the image itself if the service only has a ``build``.
+    * ``replicas``: how many containers it has. ``once``: whether its container ends, and others wait for that.
+    * ``containers``: the names of its containers. ``networks``: the names of its networks.
+    """
+
+    name: str
+    image: str
+    builds: bool = False
+    replicas: int = 1
+    once: bool = False
+    containers: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Project:
+    """The Compose project of a stack: its services by name, and its networks as Compose writes them."""
+
+    services: Mapping[str, Service]
+    networks: Mapping[str, Any]
+
+    def of_container(self, name: str) -> Service | None:
+        """Return the service that has a container of this name, None if none has."""
+        return next((service for service in self.services.values() if name in service.containers), None)
+
+
+def read_project(text: str) -> Project:
+    """Return what Compose says of a stack. ``text`` is Compose's own JSON, in which a dollar is written twice."""
+    config = unescaped(json.loads(text)) if text else {}
+    project = str(config.get("name") or "")
+    services = {str(name): entry or {} for name, entry in (config.get("services") or {}).items()}
+    networks = config.get("networks") or {}
+    once = {
+        str(other)
+        for entry in services.values()
+        for other, wait in _dependencies(entry).items()
+        if (wait or {}).get("condition") == _COMPLETED
+    }
+    return Project(
+        {name: _service(name, entry, project, networks, once=name in once) for name, entry in services.items()},
+        networks,
+    )
+
+
+def _dependencies(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = service.get("depends_on")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _service(name: str, entry: Mapping[str, Any], project: str, networks: Mapping[str, Any], *, once: bool) -> Service:
+    replicas = _replicas(entry)
+    given = entry.get("container_name")
+    numbered = tuple(f"{project}-{name}-{number}" for number in range(1, replicas + 1))
+    return Service(
+        name=name,
+        image=str(entry.get("image") or f"{project}-{name}"),
+        builds=bool(entry.get("build")),
+        replicas=replicas,
+        once=once,
+        containers=(str(given),) if given else numbered,
+        networks=tuple(str((networks.get(key) or {}).get("name") or key) for key in entry.get("networks") or ()),
+    )
+
+
+def _replicas(entry: Mapping[str, Any]) -> int:
+    for found in (entry.get("scale"), (entry.get("deploy") or {}).get("replicas")):
+        if isinstance(found, int):
+            return found
+    return 1
+
+
+def refuse_unpinned(project: Project, *, known: Collection[str] = ()) -> list[str]:
+    """Refuse a service whose image may be another one tomorrow. The notes name the ``known`` services that have one.
+
+    RefusedError if the tag is missing or ``latest``: the host must run what was tested. What is built is pinned by its
+    files.
+    """
+    notes = []
+    for service in project.services.values():
+        if service.builds or _is_pinned(service.image):
+            continue
+        if service.name not in known:
+            raise RefusedError(
+                "an image is not pinned",
+                field=f"compose.yml/services/{service.name}/image",
+                value=service.image,
+                expected="a tag other than latest",
+            )
+        notes.append(f"the image {service.image} of {service.name} is not pinned: stack.yml allows that")
+    return notes
+
+
+def _is_pinned(image: str) -> bool:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "@" in image or tag not in ("", "latest")

@@ -1,0 +1,113 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files of a stack its services mount, and how a service gets a changed one: by a new container, or by a signal.
+
+A file is replaced by rename, so a mounted file keeps its old text in a container that runs; and where the new text is
+visible nobody tells the process. So the hash of its mounted files is a label of a service, and Compose recreates the
+container whose label differs. Mappings are as ``docker compose config --format json`` writes them.
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import RefusedError
+from .files import File, sha256_of
+from .manifest import Reload
+
+__all__ = ("LABEL", "label_services", "mounted_hashes", "refuse_reloads")
+
+LABEL = "vsa.files"
+"""The label of a container with the hash of the stack's files that it mounts."""
+
+Config = Mapping[str, Any]
+
+
+def mounted_hashes(
+    config: Config, files: Mapping[str, File], variables: Mapping[str, str], *, folder: str
+) -> dict[str, str]:
+    """Return a hash over the stack's files, configs and secrets of each service that has any, by service."""
+    found = {}
+    for name, service in _services(config).items():
+        parts = sorted(_parts(config, service, files, variables, folder))
+        if parts:
+            found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return found
+
+
+def label_services(config: dict[str, Any], hashes: Mapping[str, str], *, reload: tuple[Reload, ...]) -> dict[str, Any]:
+    """Add the hash of its mounted files to each service, unless the service is told of changes by a signal."""
+    told = {entry.service for entry in reload}
+    for name, value in hashes.items():
+        if name not in told:
+            service = config["services"][name]
+            service["labels"] = {**(service.get("labels") or {}), LABEL: value}
+    return config
+
+
+def refuse_reloads(
+    config: Config, files: Mapping[str, File], *, folder: str, reload: tuple[Reload, ...], where: str
+) -> None:
+    """Raise RefusedError if a signal cannot tell a service of a change: there is no such service, or it mounts a file.
+
+    A container goes on with the file that it mounted, whatever took the file's name since.
+    """
+    services = _services(config)
+    for number, entry in enumerate(reload):
+        field = f"{where}/{number}/service"
+        if entry.service not in services:
+            raise RefusedError(
+                "the Compose file has no such service", field=field, value=entry.service, there_are=sorted(services)
+            )
+        for source in _sources(config, services[entry.service], folder):
+            if source in files:
+                raise RefusedError(
+                    f"{entry.service} mounts the single file {source}, and cannot read it again",
+                    field=field,
+                    value=entry.service,
+                    expected="a mount of the directory, or no reload: then the container is recreated",
+                )
+
+
+def _services(config: Config) -> dict[str, Mapping[str, Any]]:
+    return {str(name): entry or {} for name, entry in (config.get("services") or {}).items()}
+
+
+def _sources(config: Config, service: Mapping[str, Any], folder: str) -> Iterator[str]:
+    """Yield what a service mounts of the stack's folder, as paths below the folder; "" is the folder itself."""
+    places = [str(mount.get("source") or "") for mount in service.get("volumes") or () if mount.get("type") == "bind"]
+    places += [str(entry.get("file") or "") for _kind, entry in _entries(config, service)]
+    for place in places:
+        if place == folder:
+            yield ""
+        elif place.startswith(f"{folder}/"):
+            yield place[len(folder) + 1 :]
+
+
+def _entries(config: Config, service: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the configs and secrets of a service, as the file defines them."""
+    for kind in ("configs", "secrets"):
+        known = config.get(kind) or {}
+        for used in service.get(kind) or ():
+            source = used.get("source") if isinstance(used, Mapping) else used
+            yield kind, known.get(source) or {}
+
+
+def _parts(
+    config: Config, service: Mapping[str, Any], files: Mapping[str, File], variables: Mapping[str, str], folder: str
+) -> Iterator[tuple[str, str]]:
+    for source in _sources(config, service, folder):
+        for name, file in files.items():
+            if source == "" or name == source or name.startswith(f"{source}/"):
+                yield name, sha256_of(file)
+    for kind, entry in _entries(config, service):
+        if "content" in entry:
+            yield kind, sha256_of(str(entry["content"]))
+        elif entry.get("environment"):
+            name = str(entry["environment"])
+            yield f"{kind} {name}", sha256_of(variables.get(name, ""))

@@ -1,0 +1,106 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the module stack as the request of its verb, and what the module does in each state.
+
+Note that this module is **private** to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.result import Result
+from .._core.run_context import RunContext
+from .._core.stack.files import File
+from .._host.stack import down, finish, received, up
+from .._host.stack.down import StackDownRequest
+from .._host.stack.finish import StackVerifyRequest
+from .._host.stack.received import Archive
+from .._host.stack.up import StackUpRequest
+from .._host.store.layout import Paths
+
+__all__ = ("act", "archive_of", "down_request", "needed", "up_request", "verify_request")
+
+
+def act(params: Mapping[str, Any], *, run: RunContext, check: bool, diff: bool) -> Result:
+    """Do what the module's state says. ``run`` says who runs the verb."""
+    name, tenant, state = params["name"], params["tenant"], params["state"]
+    if state == "present":
+        return _prepare(params, run, check=check, diff=diff)
+    if state == "leaving":
+        return finish.leave_networks(name, tenant=tenant)
+    if state == "restored":
+        return finish.restore(name, tenant=tenant)
+    if state == "found":
+        return down.find_folder(name, tenant=tenant, service=params["service"])
+    if state == "stopped":
+        return down.report_down(down_request(params), check=check)
+    return finish.verify(verify_request(params))
+
+
+def _prepare(params: Mapping[str, Any], run: RunContext, *, check: bool, diff: bool) -> Result:
+    """Prepare the version that the controller sent, or that the host kept. The result may ask for the archive."""
+    if params["kept"]:
+        kept, tenant, own = received.kept_files(params["name"], tenant=params["tenant"], paths=Paths())
+        request = up_request({**params, "tenant": tenant, "own": own}, kept, run)
+        return up.prepare(request, check=check, diff=diff)
+    files = received.files_of(params["name"], archive_of(params), paths=Paths(), check=check)
+    return needed() if files is None else up.prepare(up_request(params, files, run), check=check, diff=diff)
+
+
+def archive_of(params: Mapping[str, Any]) -> Archive:
+    """Return the archive of the stack's folder that the controller means."""
+    return Archive(params["archive_sha256"] or "", params["archive"])
+
+
+def needed() -> Result:
+    """Return the result that asks the controller for the archive."""
+    return Result(data={"archive_needed": True})
+
+
+def up_request(params: Mapping[str, Any], files: Mapping[str, File], run: RunContext) -> StackUpRequest:
+    """Return the request of ``stack up``; ``run`` says who allows a finding."""
+    return StackUpRequest(
+        name=params["name"],
+        files=files,
+        tenant=params["tenant"],
+        env=params["env"] or {},
+        own=params["own"],
+        pull=params["pull"],
+        allow=tuple(params["allow"]),
+        rotate=tuple(params["rotate"]),
+        run=run,
+    )
+
+
+def verify_request(params: Mapping[str, Any]) -> StackVerifyRequest:
+    """Return the request to verify a start by Compose."""
+    return StackVerifyRequest(
+        params["name"],
+        tenant=params["tenant"],
+        proven=tuple(params["proven"] or ()),
+        started=params["started"],
+        complaint=_words(params["complaint"]),
+        failure=_words(params["failure"]),
+        restored=params["restored"],
+        removed=params["removed"],
+        details=tuple(_lines(params["details"])),
+    )
+
+
+def down_request(params: Mapping[str, Any]) -> StackDownRequest:
+    """Return what Compose did to a stack that was stopped."""
+    return StackDownRequest(
+        params["name"], removed=params["started"], failure=_words(params["failure"]), tenant=params["tenant"]
+    )
+
+
+def _words(text: str | None) -> str | None:
+    return None if text is None else str(json.loads(text))
+
+
+def _lines(text: str | None) -> list[str]:
+    return [] if text is None else [str(line) for line in json.loads(text)]
