@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ("distance", "nearest")
+__all__ = ("distance", "nearest", "there_are")
 
 _LONGEST = 300  # letters; a longer text is no mistyped name
 _SHORT = 6  # letters; in a shorter name two wrong letters make another word
 _MOST_SHOWN = 3
+_MOST_THERE = 20
 
 
 def nearest(word: str, names: Iterable[str]) -> list[str]:
@@ -30,6 +31,16 @@ def nearest(word: str, names: Iterable[str]) -> list[str]:
             found.append((away, name))
     least = min(found, default=(0, ""))[0]
     return sorted(name for away, name in found if away == least)[:_MOST_SHOWN]
+
+
+def there_are(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names that an error lists for an unknown name: the meant ones first, then the others, at most twenty.
+
+    On a host with many sites the name that somebody mistyped would otherwise be among those that are cut off.
+    """
+    known = sorted(set(names))
+    meant = nearest(word, known)
+    return [*meant, *(name for name in known if name not in meant)][:_MOST_THERE]
 
 
 def distance(first: str, second: str, *, most: int) -> int:

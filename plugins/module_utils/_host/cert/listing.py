@@ -32,6 +32,7 @@ from ..._core.cert.status import (
 from ..._core.errors import RefusedError, VsaError
 from ..._core.forms import LETSENCRYPT, SELFSIGNED
 from ..._core.hints import Hint
+from ..._core.nearest import there_are
 from ..._core.result import Result
 from ..._core.settings import Settings
 from ..._core.site.manifest import certificate_authority
@@ -116,7 +117,7 @@ def _chosen(host: Host, domain: str | None) -> list[_Lineage]:
             "this host has neither a site nor a certificate of this name",
             field="domain",
             value=domain,
-            there_are=sorted({entry.domain for entry in lineages})[:20],
+            there_are=there_are(domain, (entry.domain for entry in lineages)),
             hint=Hint("cert.status"),
         )
     return chosen

@@ -24,6 +24,7 @@ from ..._core.contradictions import refuse_force_for_all
 from ..._core.errors import RefusedError, RolledBackError, VsaError
 from ..._core.forms import LETSENCRYPT, SELFSIGNED
 from ..._core.hints import Hint
+from ..._core.nearest import there_are
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.times import rfc3339, time_left
 from ..machine.clock import time_now
@@ -161,7 +162,7 @@ def _chosen(host: Host, domain: str | None) -> _Chosen:
                 "this host has no certificate of this name",
                 field="domain",
                 value=domain,
-                there_are=sorted(lineages.domains)[:20],
+                there_are=there_are(domain, lineages.domains),
                 hint=Hint("cert.issue", {"domain": domain}),
             )
     return _Chosen(tuple(sorted(acme)), tuple(sorted(selfsigned)))

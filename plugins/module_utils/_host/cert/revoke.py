@@ -20,6 +20,7 @@ from ..._core.cert.status import Facts
 from ..._core.errors import NOTHING_CHANGED, NotRolledBackError, RefusedError, RolledBackError, VsaError
 from ..._core.forms import LETSENCRYPT
 from ..._core.hints import Hint
+from ..._core.nearest import there_are
 from ..._core.result import CHANGED, WOULD_CHANGE, Result, Step
 from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
@@ -136,7 +137,7 @@ def _revocable(paths: Paths, domain: str) -> Facts:
             "this host has no certificate of this name",
             field="domain",
             value=domain,
-            there_are=sorted(lineages.acme)[:20],
+            there_are=there_are(domain, lineages.acme),
             hint=Hint("cert.status"),
         )
     reading = read_pair(paths, domain, LETSENCRYPT)

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
+from ..._core.nearest import there_are
 from ..._core.proxy.plan import Generation, manifest_file, site_of
 from ..._core.settings import Settings
 from ..._core.site.manifest import Site
@@ -28,7 +29,6 @@ from .settings import read_settings
 __all__ = ("Host", "no_proxy", "read_host")
 
 # An error names at most this many sites.
-_NAMED_SITES = 20
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,11 @@ class Host:
                 expected=owner,
                 hint=Hint("site.show", {"domain": owner}),
             )
-        known = sorted({*self.manifests, *self.index})
         return RefusedError(
             "this host has no such site",
             field="domain",
             value=domain,
-            there_are=known[:_NAMED_SITES],
+            there_are=there_are(domain, (*self.manifests, *self.index)),
             hint=Hint("site.list"),
         )
 

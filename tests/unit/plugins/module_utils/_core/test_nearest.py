@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.nearest import distance, nearest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.nearest import distance, nearest, there_are
 
 NAMES = ("web-1", "web-2", "blog-app", "site_keep_container", "domain", "upstream", "apply")
 
@@ -30,6 +30,13 @@ def test_names_that_are_near(word: str, found: list[str]) -> None:
 
 def test_at_most_three_are_named() -> None:
     assert nearest("vps-0", [f"vps-{number}" for number in range(1, 9)]) == ["vps-1", "vps-2", "vps-3"]
+
+
+def test_the_meant_name_comes_first_and_at_most_twenty_are_listed() -> None:
+    many = [f"site-{number:02}.test" for number in range(40)] + ["renew.test"]
+    listed = there_are("renwe.test", many)
+    assert (listed[0], listed[1], len(listed)) == ("renew.test", "site-00.test", 20)
+    assert there_are("other", ["b", "a", "b"]) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
