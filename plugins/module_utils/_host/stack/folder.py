@@ -11,18 +11,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import secrets
+import stat
 import string
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.forms import stack_name
 from ..._core.hints import Hint
 from ..._core.stack.env import ENV, ENV_EXAMPLE, complete_env, missing_secrets
-from ..._core.stack.files import File, content_of, is_executable, mode_of, sha256_of, text_of
+from ..._core.stack.files import File, content_of, mode_of, sha256_of, text_of
 from ..._core.stack.manifest import Directory as StackDirectory
 from ..._core.stack.manifest import Secret, Stack, parse_stack
 from ..machine.files import load_yaml
@@ -36,6 +38,8 @@ MANIFEST = "stack.yml"
 
 _LETTERS = string.ascii_letters + string.digits
 _ENV_MODE = 0o640
+# The bits that a directory needs so that every user can read what is in it.
+_OPEN = 0o755
 
 
 def stack_names(paths: Paths) -> list[str]:
@@ -202,7 +206,7 @@ class Folder:
     def differing(self, files: Mapping[str, File]) -> list[str]:
         """Return the names of the files that differ on the host, or that are missing."""
         with self._opened() as folder:
-            return sorted(name for name, file in files.items() if not _is_same(folder, name, file))
+            return sorted(name for name, file in files.items() if not self._is_same(folder, name, file))
 
     def directories(self) -> list[str]:
         """Return the directories that are missing, or have another owner, group or mode. RefusedError at a link."""
@@ -274,10 +278,36 @@ class Folder:
         for name in stale:
             folder.unlink(name)
         for name, file in files.items():
-            if not _is_same(folder, name, file):
-                folder.write(name, content_of(file), mode=mode_of(file))
+            self._put(folder, name, file)
         if self.env() != env:
             folder.write(ENV, env.encode(), mode=_ENV_MODE)
+
+    def _is_same(self, folder: Directory | None, name: str, file: File) -> bool:
+        if folder is None or _content(folder, name) != content_of(file) or self._closed(folder, name):
+            return False
+        found = folder.state(name)
+        return found is not None and found.st_mode & 0o777 == mode_of(file)
+
+    def _put(self, folder: Directory, name: str, file: File) -> None:
+        """Write a file if its content differs. If only modes differ, set them: containers may have mounted the file."""
+        if _content(folder, name) != content_of(file):
+            folder.write(name, content_of(file), mode=mode_of(file))
+        for path, state in self._closed(folder, name).items():
+            folder.give(path, owner=state.st_uid, group=state.st_gid, mode=stat.S_IMODE(state.st_mode) | _OPEN)
+        found = folder.state(name)
+        if found is not None and found.st_mode & 0o777 != mode_of(file):
+            folder.give(name, owner=found.st_uid, group=found.st_gid, mode=mode_of(file))
+
+    def _closed(self, folder: Directory, name: str) -> dict[str, os.stat_result]:
+        """Return the directories above a file that a container's user cannot enter.
+
+        Under a strict umask an earlier release made them so, and so does a copy by hand. The stack's own folder, and
+        what its manifest gives a mode, are as somebody wants them.
+        """
+        declared = {"env", *(entry.path for entry in self._stack.directories)}
+        above = [str(path) for path in PurePosixPath(name).parents if path.parts]
+        states = {path: folder.state(path) for path in above if path not in declared}
+        return {path: state for path, state in states.items() if state and state.st_mode & _OPEN != _OPEN}
 
     def _note(self, **values: object) -> None:
         self.state.write_record({**self.record(), **values})
@@ -335,10 +365,3 @@ def _content(folder: Directory | None, name: str) -> bytes | None:
         return folder.read(name) if folder else None
     except RefusedError:
         return None
-
-
-def _is_same(folder: Directory | None, name: str, file: File) -> bool:
-    if folder is None or _content(folder, name) != content_of(file):
-        return False
-    found = folder.state(name)
-    return found is not None and bool(found.st_mode & 0o100) == is_executable(file)

@@ -207,3 +207,28 @@ def test_a_version_whose_content_is_gone_is_none(folder: Folder) -> None:
 def test_the_diff_of_bytes_is_one_line(folder: Folder) -> None:
     files = {**FILES, "logo.png": StackFile(b"\0\xff")}
     assert "the file srv/acme/app/logo.png differs, and is no text" in folder.diff(files)
+
+
+def test_issue_14_item_1_a_folder_that_was_written_under_a_strict_umask_is_repaired(folder: Folder) -> None:
+    """An earlier release, or a copy by hand, left `bin/run.sh` so that only root could read the file."""
+    written(folder)
+    folder.path.chmod(0o750)
+    (folder.path / "bin").chmod(0o700)
+    (folder.path / "bin/run.sh").chmod(0o600)
+    (folder.path / "compose.yml").chmod(0o777)
+    inode = (folder.path / "bin/run.sh").stat().st_ino
+    assert folder.differing(FILES) == ["bin/run.sh", "compose.yml"]
+    written(folder)
+    found = {name: (folder.path / name).stat().st_mode & 0o777 for name in (".", "bin", "bin/run.sh", "compose.yml")}
+    # The stack's own folder is the operator's: bootstrap or another hand may have closed it.
+    assert found == {".": 0o750, "bin": 0o755, "bin/run.sh": 0o644, "compose.yml": 0o644}
+    assert (folder.path / "bin/run.sh").stat().st_ino == inode, "a container may have mounted the file itself"
+    assert folder.differing(FILES) == []
+
+
+def test_issue_14_item_1_a_directory_that_is_open_further_or_declared_stays_so(folder: Folder) -> None:
+    files = {**FILES, "data/up/first.txt": "", "env/more.txt": ""}
+    written(folder, files)
+    (folder.path / "bin").chmod(0o2775)
+    assert folder.differing(files) == []
+    assert folder.directories() == []
