@@ -15,6 +15,8 @@ description:
   - Extra variables are refused if nobody reads them, because Ansible would ignore a mistyped name. Variables of the
     inventory are not judged.
   - A verb that removes something asks for C(-e yes=true), unless the run is a check.
+  - A verb that runs C(community.docker) is refused if this collection is missing. Ansible itself would find out in the
+    middle of the verb.
 options:
   _terms:
     description: The verb, e.g. C(site.list).
@@ -36,7 +38,10 @@ _raw:
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ansible import context
@@ -48,6 +53,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.extra_vars impor
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import set_refusal
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._payload.kept import keep_payloads
 
+_DOCKER = "community.docker"
+_ROLES = Path(__file__).parents[2] / "roles"
 # Nothing runs with these options, so nothing is to be refused.
 _NOTHING_RUNS = ("syntax", "listhosts", "listtasks", "listtags")
 
@@ -66,6 +73,7 @@ class LookupModule(LookupBase):
                 raise UsageError("the inventory has no hosts", expected="a host in the inventory (-i)")
             typed = load_extra_vars(self._loader)
             judge_extra_vars(typed, verb=terms[0], defined=known, check=bool(context.CLIARGS.get("check")))
+            _require_collections(terms[0])
         except UsageError as error:
             set_refusal(error)
             expected = f"; expected: {error.expected}" if error.expected else ""
@@ -73,3 +81,23 @@ class LookupModule(LookupBase):
             raise AnsibleError(f"{error.message}{more}{expected}; {error.state}") from None
         keep_payloads(os.environ, noun=terms[0].partition(".")[0])
         return ["all"]
+
+
+def _require_collections(verb: str) -> None:
+    """UsageError if the role of a verb needs a collection that is missing on the controller."""
+    noun, _dot, name = verb.partition(".")
+    # A verb of a stack that only reads has no task in the role.
+    runs_compose = noun == "stack" and (_ROLES / f"stack/tasks/{name}.yml").is_file()
+    if (runs_compose or noun == "bootstrap") and not _is_installed(_DOCKER):
+        raise UsageError(
+            f"the collection {_DOCKER} is missing on the controller",
+            expected=f"{_DOCKER} >= 5.0.6",
+            details=[f"{sys.executable} -m pip install ansible brings it"],
+        )
+
+
+def _is_installed(collection: str) -> bool:
+    try:
+        return find_spec(f"ansible_collections.{collection}") is not None
+    except ModuleNotFoundError:  # there is no collection of this namespace
+        return False

@@ -59,6 +59,10 @@ def test_the_command_of_the_wheel_adds_a_user(wheel: Door, this_machine: Path) -
 def test_ansible_core_alone_is_told_which_library_is_missing(
     core_alone: Door, this_machine: Path, password: Path
 ) -> None:
+    words = ("--check", "-e", "stack_name=reverse-proxy")
+    done = core_alone.run("ansible-playbook", "-i", str(this_machine), "flowbiz.vsa.stack.up", *words, check=False)
+    assert "the collection community.docker is missing on the controller" in done.stdout, done.stdout
+    assert "-m pip install ansible" in done.stdout
     said = run_verb(core_alone, this_machine, "auth.add", password)
     assert "the library passlib is missing on the controller" in said
     assert re.search(r"-m pip install '?libpass>=1\.9'? '?bcrypt>=4\.2", said)

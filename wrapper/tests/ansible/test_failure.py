@@ -241,6 +241,17 @@ UNDECRYPTABLE = (
 )
 
 
+def test_issue_14_item_11_a_missing_collection_is_no_fault_of_vsa() -> None:
+    said = "[ERROR]: couldn't resolve module/action 'community.docker.docker_compose_v2'. This often indicates"
+    error, code = ansible_broke(said, 4)
+    assert (error["message"], code) == ("the collection community.docker is missing on this workstation", 2)
+    assert error["try"].endswith("-m pip install ansible")
+    error, code = ansible_broke(said.replace("community.docker", "flowbiz.vsa"), 4)
+    assert code == 1, "a module of our own that is missing is our fault"
+    error, code = ansible_broke(said, 4, started=True)
+    assert "is not known" in error["state"]
+
+
 @pytest.mark.parametrize("action", ["flowbiz.vsa.site_info", "ansible.builtin.raw"])
 def test_finding_11_a_missing_vault_password_is_usage(action: str) -> None:
     error, code = task_failed({"msg": UNDECRYPTABLE}, task="Read the sites", action=action)

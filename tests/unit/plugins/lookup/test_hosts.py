@@ -13,6 +13,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
+from ansible_collections.flowbiz.vsa.plugins.lookup import hosts as hosts_module
 from ansible_collections.flowbiz.vsa.plugins.lookup.hosts import LookupModule
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.attribution import refusal, set_refusal
 
@@ -54,6 +55,32 @@ def test_a_refusal_says_why_and_is_kept_for_the_record(
 ) -> None:
     with pytest.raises(AnsibleError, match=said.replace("?", r"\?").replace("(", r"\(")):
         hosts(monkeypatch, verb, *typed, variables=variables)
+    kept = refusal()
+    assert kept is not None
+    assert kept.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("verb", "refused"),
+    [
+        ("stack.up", True),
+        ("stack.down", True),
+        ("bootstrap.bootstrap", True),
+        ("stack.ps", False),
+        ("site.list", False),
+    ],
+)
+def test_issue_14_item_11_a_missing_collection_is_told_before_a_host_is_changed(
+    monkeypatch: pytest.MonkeyPatch, verb: str, refused: bool
+) -> None:
+    """`stack up` failed after the folder was written, and `bootstrap` after the engine was installed."""
+    monkeypatch.setattr(hosts_module, "find_spec", lambda name: None)
+    variables = GROUPS
+    if not refused:
+        assert hosts(monkeypatch, verb, variables=variables, check=True) == ["all"]
+        return
+    with pytest.raises(AnsibleError, match=r"community\.docker is missing on the controller.*pip install ansible"):
+        hosts(monkeypatch, verb, variables=variables, check=True)
     kept = refusal()
     assert kept is not None
     assert kept.exit_code == 2

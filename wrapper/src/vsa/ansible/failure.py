@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,8 @@ _USAGE = (
     "could not match supplied host pattern",
     "lookup plugin 'flowbiz.vsa.hosts' failed",
 )
+# Ansible's words if a collection of others is not installed. Our own collection is where this wrapper is.
+_MISSING = re.compile(r"couldn't resolve module/action '((?!flowbiz\.vsa\.)\w+\.\w+)\.\w+'")
 _DETAIL_LINES = 20
 _VAULTED = {
     "message": "a vaulted value of the inventory could not be decrypted",
@@ -165,6 +168,14 @@ def ansible_broke(output: str, code: int | None, *, started: bool = False) -> Fa
     vault = vault_obstacle("\n".join(errors))
     if vault is not None and not started:
         return {**_VAULTED, "details": errors[-1:], "state": NOTHING_CHANGED, "try": vault.way_out}, EXIT_USAGE
+    collection = _MISSING.search("\n".join(errors))
+    if collection is not None and not started:
+        return {
+            "message": f"the collection {collection[1]} is missing on this workstation",
+            "details": errors[-1:],
+            "state": NOTHING_CHANGED,
+            "try": f"{sys.executable} -m pip install ansible",
+        }, EXIT_USAGE
     message = _PREFIXES.sub("", (errors or lines or [f"Ansible ended with code {code} and said nothing"])[-1])
     if any(sign in line for sign in _USAGE for line in lines):
         return {"message": message, "details": lines[:-1][-_DETAIL_LINES:], "state": NOTHING_CHANGED}, EXIT_USAGE
