@@ -271,6 +271,38 @@ def test_a_status_in_the_log_is_a_json_number(status: str, logged: str) -> None:
     assert (found[int(group[1:])] if found else table["default"]) == logged
 
 
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("text/event-stream", "1"),
+        ("TEXT/Event-Stream", "1"),
+        ("application/json, text/event-stream", "1"),  # MCP clients
+        ("text/html;q=0.9,text/event-stream;q=0.8,*/*;q=0.1", "1"),
+        ("text/event-stream; charset=utf-8; q=0.5", "1"),
+        ("text/event-stream ;q=0.001", "1"),
+        ("text/event-stream;q=1.000", "1"),
+        # The client says that it takes anything but a stream.
+        ("text/event-stream;q=0, text/html", "0"),
+        ("text/html, text/event-stream; Q=0.000", "0"),
+        ("text/event-stream;q=0;level=1", "0"),
+        # Other types with a like name.
+        ("application/x-text/event-stream-log", "0"),
+        ("text/event-streams", "0"),
+        ("x-text/event-stream", "0"),
+        ("", "0"),
+        ("*/*", "0"),
+        ("text/*", "0"),
+    ],
+)
+def test_issue_14_item_7_who_wants_a_stream(accept: str, wanted: str) -> None:
+    table = dict(variables(http())["$vsa_wants_stream"])
+    default = table.pop("default")
+    ((pattern, value),) = table.items()
+    assert pattern.startswith("~*")
+    found = pcre(pattern.removeprefix("~*"), flags=re.IGNORECASE).search(accept)
+    assert (value if found else default) == wanted
+
+
 def test_a_client_invents_no_label() -> None:
     table = variables(http())["$vsa_method"]
     assert table == {
