@@ -96,3 +96,31 @@ def test_no_text_of_the_collection_has_a_command_of_the_wrapper() -> None:
     ]
     allowed = [entry for entry in found if any(path in entry for path in _WRITTEN_ON_THE_HOST)]
     assert sorted(found) == sorted(allowed), "use a Hint, or an Advice"
+
+
+def _texts(path: Path) -> list[tuple[int, str]]:
+    """Return the texts of a file that are no docstrings, with their lines. A placeholder is its code in braces."""
+    tree = ast.parse(vsa_tree.text(path))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and _has_doc(node)}
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    inside = {id(value) for node in formatted for value in node.values}
+    plain = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    found = [(node.lineno, ast.unparse(node)) for node in formatted]
+    return found + [(node.lineno, node.value) for node in plain if id(node) not in docstrings | inside]
+
+
+def _has_doc(node: ast.AST) -> bool:
+    return ast.get_docstring(node, clean=False) is not None
+
+
+def test_finding_18_a_page_is_named_by_an_address_that_every_installation_can_open() -> None:
+    """`try docs/howto/wildcards.md` does not exist for who installed the wheel."""
+    pages = [
+        (path, line, text)
+        for path in (*vsa_tree.below("plugins", ".py"), *vsa_tree.below("wrapper/src", ".py"))
+        for line, text in _texts(path)
+        if re.search(r"docs/(howto|runbooks|reference)/", text)
+    ]
+    assert len(pages) > 1, "the search finds what it is for"
+    assert not [f"{path}:{line}: {text}" for path, line, text in pages if "{REPOSITORY}/blob/main/docs/" not in text]
