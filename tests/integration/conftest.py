@@ -22,10 +22,12 @@ import pytest
 
 import rig
 from stackrun import Stacks
+from tidying import forget_sites
 
 _KEEP = os.environ.get("VSA_RIG_KEEP", "")
 _SCOPE = f"keep-{_KEEP}" if _KEEP else f"it{os.getpid()}"
 _numbers = itertools.count(1)
+_shared: list[rig.Vps] = []
 
 
 def _remove_orphans() -> None:
@@ -60,7 +62,17 @@ def services(_rig: None) -> rig.Services:
 @pytest.fixture(scope="session")
 def proxy_vps(services: rig.Services) -> rig.Vps:
     """One VPS for the session: bootstrapped, with the reverse proxy, and with web-1 and web-2 on flowbiz_ext."""
-    return rig.proxy_host(f"{_SCOPE}-proxy")
+    vps = rig.proxy_host(f"{_SCOPE}-proxy")
+    _shared.append(vps)
+    return vps
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_file_leaves(_rig: None) -> Iterator[None]:
+    """Remove what a file of tests left on the shared host, so that no test depends on the files before its own."""
+    yield
+    for vps in _shared:
+        forget_sites(vps)
 
 
 @pytest.fixture

@@ -56,7 +56,9 @@ import hashlib, json, os, re
 proxy = "/srv/platform/reverse-proxy"
 nginx = f"{proxy}/data/nginx"
 history = rf"{proxy}/logs/certbot|{nginx}/(generations/|store|last.json|.lock|current)"
-apart = re.compile(rf"/var/lib/vsa/audit|/var/log/vsa|{history}")
+# The renewal loop may write these files at any moment, the first time half a minute after the proxy came up.
+loop = rf"{proxy}/data/letsencrypt/(vsa-renew\.state|vsa-reload|vsa-ari\.json|\.certbot\.lock)"
+apart = re.compile(rf"/var/lib/vsa/audit|/var/log/vsa|{history}|{loop}")
 busy = re.compile(rf"{proxy}/logs/|{proxy}/data/letsencrypt/vsa-")
 found = {}
 def note(path, name):
