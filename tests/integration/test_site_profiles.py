@@ -51,6 +51,30 @@ def test_p20_what_is_streamed_is_here_at_once(host: ProxyHost, path: str) -> Non
     assert min(delays) >= 0
 
 
+@pytest.mark.parametrize(
+    ("accept", "query", "at_once"),
+    [
+        ("application/json, Text/Event-Stream;q=0.9", "", True),
+        # Two lines of one header are one list.
+        ("text/html\r\nAccept: text/event-stream", "", True),
+        # fetch() names no type, and the backend says how its answer is to be treated.
+        ("*/*", "&accel=no", True),
+        ("*/*", "&accel=NO", True),
+        ("text/event-stream", "&accel=yes", True),
+        # The counter-check: who asks for no stream gets a buffered answer at its end.
+        ("*/*", "", False),
+        ("text/event-stream;q=0, */*", "", False),
+    ],
+)
+def test_issue_14_item_7_whose_stream_is_held_back_by_the_profile_web(
+    host: ProxyHost, accept: str, query: str, at_once: bool
+) -> None:
+    delays = list(events(host.vps.ip, SITE, f"/web/stream?count=4&ms=100{query}", accept=accept))
+    assert len(delays) == 4
+    assert (delays[0] <= 0.2) is at_once, delays
+    assert delays[0] >= 0.3 or at_once, delays
+
+
 def test_p20_a_websocket_outlives_silence_and_a_reload(host: ProxyHost) -> None:
     idle = WebSocket(host.vps.ip, SITE, "/websocket/ws")
     short = WebSocket(host.vps.ip, SHORT, "/websocket/ws")

@@ -44,10 +44,10 @@ def ask(address: str, domain: str, path: str, *, timeout: float = 30) -> tuple[i
         return answer.status, time.monotonic() - began
 
 
-def events(address: str, domain: str, path: str) -> Iterator[float]:
+def events(address: str, domain: str, path: str, *, accept: str = "text/event-stream") -> Iterator[float]:
     """Yield, for each event of a stream, the seconds between the write of the backend and the arrival."""
     with connect(address, domain) as tls:
-        tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {domain}\r\nAccept: text/event-stream\r\n\r\n".encode("ascii"))
+        tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {domain}\r\nAccept: {accept}\r\n\r\n".encode("ascii"))
         answer = _answer(tls)
         assert answer.status == 200
         while line := answer.readline():

@@ -2,8 +2,8 @@
 
 Answers JSON that tells what arrived: ``{"app", "hostname", "method", "path", "headers", "client", "body_bytes",
 "body_began", "body_ended"}``, the path byte for byte, times in seconds of the epoch.
-Also: /healthz, /status/<code>, /slow?ms=N, /stream?count=N&ms=N (server-sent events that tell when they were written,
-one every 0.2 s), /ws (WebSocket echo).
+Also: /healthz, /status/<code>, /slow?ms=N, /stream?count=N&ms=N&accel=WORD (server-sent events that tell when they were
+written, one every 0.2 s, perhaps with the header X-Accel-Buffering), /ws (WebSocket echo).
 """
 
 from __future__ import annotations
@@ -75,10 +75,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and status not in (204, 304):
             self.wfile.write(data)
 
-    def _stream(self, count: int, pause: float) -> None:
+    def _stream(self, count: int, pause: float, accel: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
+        if accel:
+            self.send_header("X-Accel-Buffering", accel)
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
@@ -138,7 +140,8 @@ class Handler(BaseHTTPRequestHandler):
             self._websocket()
         elif words[-1] == "stream":
             pause = min(int(query.get("ms", ["200"])[0]), 60_000) / 1000
-            self._stream(min(int(query.get("count", ["25"])[0]), 3000), pause)
+            accel = "".join(filter(str.isalpha, query.get("accel", [""])[0]))
+            self._stream(min(int(query.get("count", ["25"])[0]), 3000), pause, accel)
         elif words[-1] == "slow":
             time.sleep(min(int(query.get("ms", ["1000"])[0]), 600_000) / 1000)
             self._answer()
