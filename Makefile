@@ -11,6 +11,8 @@ REPORTS := build/reports
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The links below collections/ are the collection. A collection that a user has installed at home must not shadow it.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+# Without bytecode on disk, each of the thousand processes that the tests start compiles Ansible and our own sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lint format unit contracts packaging sanity rig integration molecule test test-long bench demo demo-down rig-down docs lock clean
 
