@@ -185,8 +185,20 @@ def test_a_stack_down_and_up_is_in_the_host_s_trail(both: Both, vsa: Run) -> Non
     assert {record.id for record in up} == {finished["stack.up"]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-@pytest.mark.parametrize("after", [0.15, 0.9, 2.0])
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
+MOMENTS = (0.15, 0.9, 2.0)
+# Each signal and each moment once; `make test-long` takes all of them.
+OFTEN = {(signal.SIGINT, 0.15), (signal.SIGTERM, 2.0), (signal.SIGHUP, 0.9), (signal.SIGKILL, 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("number", "after"),
+    [
+        pytest.param(number, after, marks=() if (number, after) in OFTEN else pytest.mark.long)
+        for number in SIGNALS
+        for after in MOMENTS
+    ],
+)
 def test_the_wrapper_is_ended_at_any_moment(both: Both, vsa: Run, number: signal.Signals, after: float) -> None:
     both.vps.add_dns("audit.test")
     inventory = both.state / "hosts.yml"

@@ -240,8 +240,8 @@ def test_a_terminal_asks_twice_and_shows_no_password(host: ProxyHost, tmp_path: 
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
-        ([INTERRUPT], 130, "interrupted"),
-        (["cAnArY", INTERRUPT], 130, "interrupted"),
+        pytest.param([INTERRUPT], 130, "interrupted", marks=pytest.mark.long),
+        pytest.param(["cAnArY", INTERRUPT], 130, "interrupted", marks=pytest.mark.long),
         (["cAnArY-1\n", INTERRUPT], 130, "interrupted"),
         (["\x04"], 3, "not confirmed"),
         (["cAnArY" + "x" * 67 + "\n"] * 2, 2, "72 bytes"),

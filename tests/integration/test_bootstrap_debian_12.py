@@ -65,6 +65,7 @@ def test_without_a_source_of_compose_the_host_is_refused_and_stays_as_it_is(host
     assert not {"docker.io", "docker-compose", "python3-docker"} & installed(host)
 
 
+@pytest.mark.long
 def test_the_distributions_own_compose_is_refused(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_docker_source": "distro"})
     assert outcome.code == 2
@@ -128,6 +129,7 @@ def test_from_then_on_the_source_need_not_be_said(host: rig.Vps) -> None:
     assert watched(host) == before
 
 
+@pytest.mark.long
 def test_an_engine_from_docker_is_not_replaced_by_the_distributions(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_docker_source": "distro"})
     assert outcome.code == 2

@@ -17,7 +17,8 @@ import pytest
 import rig
 from bootstrapping import ROOT, Outcome, outcome_of
 
-pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
+# Short siblings: wrapper/tests (`vsa bootstrap --local`), and the same role over SSH in test_bootstrap.py.
+pytestmark = [pytest.mark.rig, pytest.mark.long, pytest.mark.timeout(600)]
 
 _PACKAGES = ("ansible-core", "jinja2", "markupsafe", "packaging", "pyyaml", "resolvelib")
 _COLLECTIONS = (

@@ -88,8 +88,12 @@ def test_renew_says_what_it_did(host: CertHost) -> None:
 
 @pytest.mark.parametrize(
     ("life", "age", "due"),
-    [(6, 2.5, False), (6, 3.5, True), (45, 25, False), (45, 31, True)],
-    ids=["6 days, young", "6 days, past half", "45 days, young", "45 days, past two thirds"],
+    [
+        pytest.param(6, 2.5, False, id="6 days, young", marks=pytest.mark.long),
+        pytest.param(6, 3.5, True, id="6 days, past half"),
+        pytest.param(45, 25, False, id="45 days, young"),
+        pytest.param(45, 31, True, id="45 days, past two thirds", marks=pytest.mark.long),
+    ],
 )
 def test_p6_no_fixed_day_counts(host: CertHost, old_ca: Pair, life: float, age: float, due: bool) -> None:
     """P6: shorter certificates break fixed schedules. A certificate that is due is renewed; any other is not."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from proxyhost import NGINX, TEMPLATES, ProxyHost
+from rows import rows
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 NEIGHBOUR = "neighbour.vsa.test"
@@ -75,7 +76,7 @@ def test_the_culprit_is_found_where_nginx_does_not_name_its_file(host: ProxyHost
     assert "broken.vsa.test" in result["msg"]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", rows(STEPS, often=("finish", "journal", "switch", "reload", "keep", "close")))
 def test_killed_before_a_step_the_rerun_converges(host: ProxyHost, step: str) -> None:
     with host.asking(NEIGHBOUR) as seen:
         assert host.provision(SITE, kill=step) == {"killed": True}
@@ -91,7 +92,7 @@ def test_killed_before_a_step_the_rerun_converges(host: ProxyHost, step: str) ->
     assert seen["good"] > 0
 
 
-@pytest.mark.parametrize("step", ["switch", "reload", "prove", "keep", "manifests", "close"])
+@pytest.mark.parametrize("step", rows(STEPS[5:], often=("switch", "keep", "manifests")))
 def test_killed_before_a_step_another_sites_run_converges_too(host: ProxyHost, step: str) -> None:
     assert host.provision(SITE, kill=step) == {"killed": True}
     other = host.provision("other.vsa.test")

@@ -15,6 +15,7 @@ import pytest
 
 import rig
 from proxyhost import TEMPLATES, ProxyHost
+from rows import rows
 from terminal import INTERRUPT, on_a_terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,9 +24,10 @@ SITE = "leaving.vsa.test"
 ALIAS = "www.leaving.vsa.test"
 CERTS = "/srv/platform/reverse-proxy/data"
 STEPS = (
-    *("note", "switch", "reload", "close", "certificate", "container leaving-1", "logs", "data", "end"),
-    *(pytest.param(step, marks=pytest.mark.long) for step in ("journal", "manifests", "auth", "manifest", "proof")),
+    *("note", "journal", "switch", "reload", "close", "manifests", "auth", "certificate", "manifest"),
+    *("container leaving-1", "logs", "data", "proof", "end"),
 )
+OFTEN = ("note", "switch", "certificate", "container leaving-1", "data")
 
 # The renewal loop may change the lineages of other tests on the host at any moment.
 _OTHERS_LINEAGE = re.compile(rf"/letsencrypt/(?:renewal|live|archive)/(?!(?:www\.)?{re.escape(SITE)})")
@@ -208,7 +210,7 @@ def test_a_container_that_others_use_is_never_touched(host: ProxyHost, reason: s
     host.run("sh", "-c", "docker rm -f leaving-1 other-1 2>/dev/null; docker network rm apart 2>/dev/null; true")
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", rows(STEPS, often=OFTEN))
 def test_killed_before_a_step_the_same_again_goes_on(host: ProxyHost, step: str) -> None:
     start(host, "-v", "leaving_data:/data")
     host.provision(SITE, "leaving-1")
@@ -315,8 +317,8 @@ def test_what_is_written_in_the_container_is_said_and_check_touches_nothing(vsa:
     ("words", "typed", "code", "gone"),
     [
         ((), "n\n", 3, False),
-        ((), INTERRUPT, 130, False),
-        (("--purge",), "y\n", 3, False),
+        pytest.param((), INTERRUPT, 130, False, marks=pytest.mark.long),
+        pytest.param(("--purge",), "y\n", 3, False, marks=pytest.mark.long),
         (("--purge",), INTERRUPT, 130, False),
         (("--purge",), f"{SITE}\n", 0, True),
     ],

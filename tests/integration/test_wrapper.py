@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 import rig
+from terminal import on_a_terminal
 
 pytestmark = pytest.mark.rig
 
@@ -105,23 +106,43 @@ def test_ping_says_as_what_the_host_is_reached(vsa: Vsa) -> None:
     assert (unknown.returncode, "no host of the inventory matches nobody" in unknown.stderr) == (2, True)
 
 
+def test_finding_11_the_sudo_password_is_asked_for(site: str, vsa: Vsa, proxy_vps: rig.Vps, tmp_path: Path) -> None:
+    """The user of an ordinary VPS: sudo wants a password. How to give one stood nowhere."""
+    rule = "/etc/sudoers.d/90-ops"
+    proxy_vps.run(f"echo 'ops:let me in' | chpasswd && cp -a {rule} /root/ && sed -i s/NOPASSWD:// {rule}")
+    try:
+        without = vsa("site", "list", user="ops")
+        nobody = vsa("site", "list", "-K", user="ops")
+        with on_a_terminal(proxy_vps, ("site", "list", "-K"), folder=tmp_path, user="ops") as terminal:
+            terminal.wait_for("Sudo password: ")
+            terminal.type("let me in\n")
+            code = terminal.ended()
+    finally:
+        proxy_vps.run(f"mv /root/90-ops {rule}")
+    assert without.returncode == 5, without.stderr
+    for way in ("-K", "ANSIBLE_BECOME_PASSWORD_FILE", "ansible_become_password"):
+        assert way in without.stderr
+    assert (nobody.returncode, "there is no terminal" in nobody.stderr) == (2, True), nobody.stderr
+    assert (code, DOMAIN in terminal.shown, "let me in" in terminal.shown) == (0, True, False), terminal.shown
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        ("site", "list"),
+        pytest.param(("site", "list"), marks=pytest.mark.long),
         ("site", "show", DOMAIN),
-        ("site", "show", "nowhere.demo.test"),
+        pytest.param(("site", "show", "nowhere.demo.test"), marks=pytest.mark.long),
         (*PROVISION, "--check", "--diff"),
-        ("vhost", "list"),
+        pytest.param(("vhost", "list"), marks=pytest.mark.long),
         ("vhost", "show", DOMAIN),
-        ("vhost", "history"),
+        pytest.param(("vhost", "history"), marks=pytest.mark.long),
         ("vhost", "sync"),
         ("cert", "status"),
-        ("cert", "issue", "--domain", DOMAIN),
-        ("host", "ping"),
-        ("stack", "list"),
+        pytest.param(("cert", "issue", "--domain", DOMAIN), marks=pytest.mark.long),
+        pytest.param(("host", "ping"), marks=pytest.mark.long),
+        pytest.param(("stack", "list"), marks=pytest.mark.long),
         ("stack", "ps", "reverse-proxy"),
-        ("stack", "logs", "reverse-proxy", "--lines", "3"),
+        pytest.param(("stack", "logs", "reverse-proxy", "--lines", "3"), marks=pytest.mark.long),
     ],
     ids=" ".join,
 )

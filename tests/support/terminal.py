@@ -51,9 +51,9 @@ class Terminal:
 
 
 @contextmanager
-def on_a_terminal(vps: rig.Vps, words: tuple[str, ...], *, folder: Path) -> Iterator[Terminal]:
+def on_a_terminal(vps: rig.Vps, words: tuple[str, ...], *, folder: Path, user: str = "root") -> Iterator[Terminal]:
     """Run ``vsa`` against a VPS on a terminal 200 columns wide; ``folder`` takes the inventory."""
-    inventory = vps.inventory(folder / "terminal.yml")
+    inventory = vps.inventory(folder / "terminal.yml", user=user)
     child = pexpect.spawn(
         rig.command("vsa"),
         ["-i", str(inventory), *words],

@@ -15,6 +15,7 @@ import pytest
 
 import rig
 from proxyhost import ProxyHost
+from rows import rows
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SITE, OTHER, NEIGHBOUR = "fault.vsa.test", "other-fault.vsa.test", "neighbour-fault.vsa.test"
@@ -52,8 +53,8 @@ MEANWHILE: dict[str, Callable[[ProxyHost], object]] = {
 }
 
 
-@pytest.mark.parametrize("happens", MEANWHILE)
-@pytest.mark.parametrize("step", ["effects", "switch", pytest.param("prove", marks=pytest.mark.long)])
+@pytest.mark.parametrize("happens", rows(MEANWHILE, often=("missing", "on another network", "Docker restarted")))
+@pytest.mark.parametrize("step", rows(("effects", "switch", "prove"), often=("switch",)))
 def test_a_kill_never_blocks_the_host(host: ProxyHost, step: str, happens: str) -> None:
     assert host.provision(SITE, "fault-1", said=SAID, kill=step) == {"killed": True}
     MEANWHILE[happens](host)
