@@ -10,6 +10,8 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..._core.cert.attempts import Attempts
@@ -33,8 +35,9 @@ from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result
 from ..machine.clock import time_now
 from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
+from ..machine.files import require_room
 from ..machine.tls import client_context
-from ..store.cert_options import write_options
+from ..store.cert_options import options_secured, write_options
 from ..store.certificates import certificate_directory, set_rights, wrong_rights
 from ..store.host import Host
 from ..store.layout import Paths
@@ -49,6 +52,9 @@ from .wanted import IssueRequest, WantedCertificate, refuse_missing_credentials,
 from .words import certificate_result, issued_text, state_after_failure, trust_notes, wait_error
 
 __all__ = ("ensure_certificate", "valid_certificate")
+
+# A lineage has four files of a few KiB, each in a directory that may be new, and certbot writes a log of the order.
+_ROOM = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -101,14 +107,29 @@ def ensure_certificate(host: Host, request: IssueRequest, *, check: bool, engine
     if check:
         text = f"would be issued by {authority_label(wanted.authority)}: {decision.reason}"
         return certificate_result(wanted, facts, WOULD_CHANGE, text, notes)
-    notes += _issue(paths, wanted, certbot, present)
-    issued = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
-    new = f"the new certificate of {wanted.domain} is in place"
-    with disk_errors_told(f"{new}, and NGINX may not be able to read it"):
-        result = _deploy(host, wanted, facts, issued, notes=notes, prove=request.prove)
-    with disk_errors_told(f"{new}; its options are not saved for renewals"):
-        write_options(paths, wanted.domain, wanted.options)
+    with _secured(paths, wanted) as save_options:
+        notes += _issue(paths, wanted, certbot, present)
+        issued = read_lineage(paths, wanted.domain, wanted.authority, client=client).facts
+        new = f"the new certificate of {wanted.domain} is in place"
+        with disk_errors_told(f"{new}, and NGINX may not be able to read it"):
+            result = _deploy(host, wanted, facts, issued, notes=notes, prove=request.prove)
+        with disk_errors_told(f"{new}; its options are not saved for renewals"):
+            save_options()
     return result
+
+
+@contextmanager
+def _secured(paths: Paths, wanted: WantedCertificate) -> Iterator[Callable[[], None]]:
+    """Make sure of the room for a certificate and its options before the CA is asked: an order costs a limited number.
+
+    RefusedError if there is none. Yields the function that saves the options.
+    """
+    with ExitStack() as stack:
+        with disk_errors_refused():
+            if paths.letsencrypt.is_dir() and wanted.authority != SELFSIGNED:
+                require_room(paths.letsencrypt, _ROOM)
+            save_options = stack.enter_context(options_secured(paths, wanted.domain, wanted.options))
+        yield save_options
 
 
 def _present(

@@ -32,8 +32,10 @@ __all__ = (
     "read_json",
     "read_text",
     "remove_tree",
+    "require_room",
     "write_all",
     "write_atomically",
+    "write_draft",
     "write_new",
 )
 
@@ -164,6 +166,21 @@ def write_new(path: Path | str, content: bytes, *, mode: int = 0o444) -> None:
         os.close(handle)
 
 
+def require_room(directory: Path, size: int) -> None:
+    """Raise OSError if a directory takes no file of ``size`` bytes. The file that tries it is removed again."""
+    path = directory / ".room"
+    try:
+        draft = write_draft(path, "\0" * size)
+        try:
+            draft.unlink()
+        except OSError:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _at(directory, error) from error
+
+
 def write_all(handle: int, content: bytes) -> None:
     """Write all of a content to a descriptor: write(2) may take a part of it."""
     rest = memoryview(content)
@@ -186,19 +203,12 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | N
             return False
     except FileNotFoundError:
         pass
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    draft = write_draft(path, text, mode=mode, group=group)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            if group is not None:
-                os.fchown(stream.fileno(), -1, group)
-            os.fchmod(stream.fileno(), mode)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
+        os.replace(draft, path)
     except BaseException as error:
         with suppress(OSError):
-            Path(name).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _at(path, error) from error
         raise
@@ -208,6 +218,29 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, group: int | N
         _put_back(path, before, there if before is not None else None)
         raise _at(path, error) from error
     return True
+
+
+def write_draft(path: Path, text: str, *, mode: int = 0o644, group: int | None = None) -> Path:
+    """Write a text to a new file beside ``path``, fsync the new file, and return its path.
+
+    The caller renames or removes the new file. After an OSError the new file is gone.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            if group is not None:
+                os.fchown(stream.fileno(), -1, group)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException as error:
+        with suppress(OSError):
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _at(path, error) from error
+        raise
+    return Path(name)
 
 
 def _at(path: Path, error: OSError) -> OSError:

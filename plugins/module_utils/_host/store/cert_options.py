@@ -8,13 +8,24 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..._core.cert.options import CertificateOptions, options_record, parse_options
-from ..machine.files import dump_yaml, load_yaml, make_directory, read_text, write_atomically
+from ..machine.files import (
+    dump_yaml,
+    fsync_directory,
+    load_yaml,
+    make_directory,
+    read_text,
+    write_atomically,
+    write_draft,
+)
 from .layout import Paths
 
-__all__ = ("read_options", "write_options")
+__all__ = ("options_secured", "read_options", "write_options")
 
 
 def _file(paths: Paths, domain: str) -> Path:
@@ -40,3 +51,30 @@ def write_options(paths: Paths, domain: str, options: CertificateOptions) -> boo
         return True
     make_directory(path.parent, mode=0o755)
     return write_atomically(path, dump_yaml(options_record(domain, options)))
+
+
+@contextmanager
+def options_secured(paths: Paths, domain: str, options: CertificateOptions) -> Iterator[Callable[[], None]]:
+    """Write the options beside the present ones, and yield the function that puts them in place by a rename.
+
+    So a disk that is full or read-only is met before a CA is asked. Without a call of the function nothing changes.
+    """
+    if read_options(paths, domain) == options:
+        yield lambda: None
+        return
+    path = _file(paths, domain)
+    if options == CertificateOptions():
+        yield lambda: path.unlink(missing_ok=True)
+        return
+    make_directory(path.parent, mode=0o755)
+    draft = write_draft(path, dump_yaml(options_record(domain, options)))
+
+    def put_in_place() -> None:
+        os.replace(draft, path)
+        fsync_directory(path.parent)
+
+    try:
+        yield put_in_place
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout imp
 from certbotengine import CertbotEngine
 from certs import make_pair as make_chain
 from dnsserver import serving_dns
+from failingdisk import failing_disk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
@@ -125,6 +128,39 @@ def test_options_are_saved_only_after_a_success(paths: Paths, engine: CertbotEng
     with pytest.raises(RefusedError, match="it refused and says: the CA says no"):
         ensure(paths, engine, replace(ASKED, san=["api.shop.test"]))
     assert read_options(paths, "shop.test").san == ()
+
+
+@pytest.mark.parametrize("place", ["certs", "letsencrypt"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_issue_13_the_ca_is_not_asked_if_the_certificate_or_its_options_have_no_room(
+    paths: Paths, engine: CertbotEngine, place: str, code: int
+) -> None:
+    wanted = replace(ASKED, san=["api.shop.test"])
+    full: Path = getattr(paths, place)
+    full.mkdir(parents=True, exist_ok=True)
+    with failing_disk(full, at=0, code=code, lasting=True), pytest.raises(RefusedError) as refused:
+        ensure(paths, engine, wanted)
+    assert str(refused.value.value).startswith(str(full))
+    assert (refused.value.state, engine.calls) == ("nothing was changed", [])
+    assert not [*full.iterdir()]
+    assert ensure(paths, engine, wanted).changed
+    assert [path.name for path in paths.certs.iterdir()] == ["shop.test.yml"]
+
+
+def test_a_disk_that_is_full_after_the_order_still_takes_the_options(paths: Paths, engine: CertbotEngine) -> None:
+    paths.certs.mkdir(parents=True)
+    real = engine.exec
+    with ExitStack() as stack:
+
+        def fill(*words: Any, **named: Any) -> Any:
+            done = real(*words, **named)
+            stack.enter_context(failing_disk(paths.certs, at=0, code=errno.ENOSPC, lasting=True, calls=("write",)))
+            return done
+
+        engine.exec = fill  # type: ignore[method-assign]
+        made = ensure(paths, engine, replace(ASKED, san=["api.shop.test"]))
+    assert made.changed
+    assert read_options(paths, "shop.test").san == ("api.shop.test",)
 
 
 def test_a_ca_that_named_a_time_is_not_asked_before(paths: Paths, engine: CertbotEngine) -> None:
