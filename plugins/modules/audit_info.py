@@ -16,6 +16,7 @@ requirements:
   - Python 3.10 or newer on the host
   - python3-idna on the host
   - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 options:

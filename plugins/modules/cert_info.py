@@ -20,6 +20,7 @@ requirements:
   - python3-idna on the host
   - python3-requests on the host
   - python3-yaml on the host
+  - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 options:

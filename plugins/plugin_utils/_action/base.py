@@ -22,6 +22,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.placement import Place, choose_host
 
 from .attribution import run_options
+from .shown import show_result
 from .templates import read_templates
 
 __all__ = ("VsaAction",)
@@ -48,11 +49,13 @@ class VsaAction(ActionBase):
         self._vars = task_vars or {}
         try:
             elsewhere = self._elsewhere() if self.needs_one_host() else None
-            return elsewhere or _with_warnings(self.act(), self._vars)
+            result = elsewhere or self.act()
         except MissingLibraryError as error:
             return {"failed": True, "changed": False, **error.on_controller(sys.executable).as_result()}
         except VsaError as error:
             return {"failed": True, "changed": False, **error.as_result()}
+        # What is shown names the remarks too.
+        return result if show_result(result, self._vars) else _with_warnings(result, self._vars)
 
     def act(self) -> dict[str, Any]:
         """Do what the task wants: one call of the module. A plugin that needs more than one call overrides this."""
