@@ -355,6 +355,30 @@ SCENARIOS: dict[str, Scenario] = {
         Ask("https://alias.peer.test/form", words=(*SENT, "-L"), told={"method": "POST", "body_bytes": 3}),
         Ask("https://paths.peer.test/strip", words=(*SENT, "-L"), told={"method": "POST", "body_bytes": 3}),
     ),
+    "siblings of issue 14, item 5: every redirect, method and protocol": scenario(
+        Ask("https://alias.peer.test/a?b", 308, words=(*SENT, "--http2"), headers={"Location": f"{ONE}/a?b"}),
+        Ask("http://alias.peer.test/a%2Fb", 308, words=("-X", "PATCH"), headers={"Location": f"{ONE}/a%2Fb"}),
+        Ask("http://alias.peer.test/", words=(*SENT, "-L"), told={"method": "POST", "body_bytes": 3}),
+        Ask(
+            "https://paths.peer.test/strip?a=b",
+            308,
+            words=("-X", "PUT", *SENT, "--http2"),
+            headers={"Location": "https://paths.peer.test/strip/?a=b"},
+        ),
+        Ask(
+            "https://paths.peer.test/strip", 301, words=("-I",), headers={"Location": "https://paths.peer.test/strip/"}
+        ),
+        # A method that nobody knows may have a body too.
+        Ask(f"{HTTP_ONE}/", 308, words=("-X", "BREW")),
+        # Larger than every buffer, without a length, and larger than the site takes.
+        Ask(f"{HTTP_ONE}/", words=("-d", "x" * 100_000, "-L"), told={"method": "POST", "body_bytes": 100_000}),
+        Ask(f"{HTTP_ONE}/", 308, words=(*SENT, "-H", "Transfer-Encoding: chunked")),
+        Ask("http://small.peer.test/", 308, words=("-d", "x" * 1025)),
+        Ask("http://locked.peer.test/", 308, words=SENT, headers={"Location": "https://locked.peer.test/"}),
+        Ask("http://inside.peer.test/", 308, words=SENT, headers={"Location": "https://inside.peer.test/"}),
+        # The last path of the proxy's own redirects: a challenge is none.
+        Ask(f"{HTTP_ONE}/.well-known/acme-challenge", 308, words=SENT),
+    ),
     "ssl/hsts": scenario(
         Ask("https://secure.peer.test/", headers={"Strict-Transport-Security": "max-age=31536000"}),
         Ask("https://secure.peer.test/status/500", 500, headers={"Strict-Transport-Security": "max-age=31536000"}),
