@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.fields import (
+    HEADERS,
     LIST,
     NAMES,
     NUMBER,
@@ -45,6 +46,7 @@ _MANIFEST = {
     SWITCH: {"type": "bool"},
     LIST: {"type": "list", "elements": "str"},
     ROUTES: {"type": "list", "elements": "dict"},
+    HEADERS: {"type": "dict"},
 }
 
 
@@ -52,6 +54,8 @@ def sample(field: Option) -> str | None:
     """Return a sample as one would write it, or None if the description shows one."""
     if field.kind in (SWITCH, ROUTES):
         return None
+    if isinstance(field.sample, Mapping):
+        return ", ".join(f"{name}: {value}" for name, value in field.sample.items())
     entries = field.sample if isinstance(field.sample, tuple) else (field.sample,)
     text = ", ".join(str(entry) for entry in entries)
     return None if f"V({text})" in field.description else text

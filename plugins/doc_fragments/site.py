@@ -33,8 +33,8 @@ options:
     elements: str
   routes:
     description: Which container answers below which path. Each route is V(PATH=NAME:PORT[:PROFILE]), or
-      a mapping of C(path), C(container), C(port), C(profile) and C(strip_prefix). The list replaces the
-      present one.
+      a mapping of C(path), C(container), C(port), C(profile), C(strip_prefix) and C(headers). The list
+      replaces the present one.
     type: list
     elements: raw
   aliases:
@@ -122,6 +122,12 @@ options:
   allow_unprotected:
     description: The paths that stay open although they lead to the same container as a protected path.
       The list replaces the present one. For example V(/api/admin/).
+    type: list
+    elements: raw
+  auth_open:
+    description: The paths below a path behind basic auth that everybody can open, such as the webhooks
+      of an application. Below them the container gets the C(Authorization) header. The list replaces the
+      present one. For example V(/admin/hooks/).
     type: list
     elements: raw
   auth_pass:

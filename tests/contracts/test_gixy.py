@@ -25,6 +25,7 @@ GIXY = Path(sys.executable).parent / "gixy"
 
 # A value for every field of a manifest and of a route. A test fails if a new field has no value here.
 SAID: dict[str, Any] = {
+    "auth_open": ["/admin/hooks/"],
     "aliases": ["www.example.net", "shop.example.net"],
     "tenant": "acme",
     "email": "ops@example.com",
@@ -49,7 +50,14 @@ SAID: dict[str, Any] = {
     "allow_unprotected": ["/x/"],
     "auth_pass": True,
 }
-ROUTE = {"path": "/a.b+c/", "container": "api-1", "port": 8000, "profile": "sse", "strip_prefix": True}
+ROUTE = {
+    "path": "/a.b+c/",
+    "container": "api-1",
+    "port": 8000,
+    "profile": "sse",
+    "strip_prefix": True,
+    "headers": {"Hook-Url": "$scheme://$host$request_uri", "Hook-Client": "$remote_addr"},
+}
 WEB = {"path": "/", "container": "web-1", "port": 3000}
 
 

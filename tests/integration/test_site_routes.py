@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import DROPPED_HEADERS
 
 import rig
 from proxyhost import ProxyHost
@@ -30,6 +31,9 @@ ROUTES = [
     _route("/admin/", "web-2"),
     _route("/strip/", "web-2", strip_prefix=True),
     _route("/strip/a.b+c/", "web-1", strip_prefix=True),
+    _route(
+        "/hook/", "web-2", headers={"Dify-Hook-Url": "$scheme://$host$request_uri", "X-Hook-Method": "$request_method"}
+    ),
 ]
 
 
@@ -152,6 +156,26 @@ def test_a_backend_is_told_which_prefix_was_stripped(host: ProxyHost) -> None:
     status, body = host.get(SITE, "/api/x", "-H", "X-Forwarded-Prefix: /forged")
     assert status == 200
     assert "X-Forwarded-Prefix" not in json.loads(body)["headers"]
+
+
+def _lower(body: str) -> dict[str, str]:
+    """Return the headers that a container got. A client writes their names in lower case by HTTP/2."""
+    return {name.lower(): value for name, value in json.loads(body)["headers"].items()}
+
+
+def test_a_route_adds_headers_and_loses_none(host: ProxyHost) -> None:
+    """NGINX inherits the proxy's headers only where a location sets none, so this location has to say them again."""
+    forged = ["Dify-Hook-Url", "X-Hook-Method", "X-Real-IP", "Forwarded", *DROPPED_HEADERS]
+    lies = [word for name in forged for word in ("-H", f"{name}: forged")]
+    plain = _lower(host.get(SITE, "/api/", *lies)[1])
+    assert (plain["dify-hook-url"], plain["x-hook-method"]) == ("forged", "forged")
+    status, body = host.get(SITE, "/hook/a%20b%0d%0aX-Evil:%201?c=%2F", *lies)
+    seen = _lower(body)
+    assert status == 200
+    assert seen.pop("dify-hook-url") == f"https://{SITE}/hook/a%20b%0d%0aX-Evil:%201?c=%2F"
+    assert seen.pop("x-hook-method") == "GET"
+    assert "forged" not in json.dumps(seen)
+    assert set(seen) == set(plain) - {"dify-hook-url", "x-hook-method"}
 
 
 def test_the_body_and_the_method_pass_a_stripped_route(host: ProxyHost) -> None:

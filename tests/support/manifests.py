@@ -18,7 +18,10 @@ FULL: dict[str, Any] = {
     "schema": 1,
     "domain": "shop.example.com",
     **{name: list(row.sample) if isinstance(row.sample, tuple) else row.sample for name, row in FIELDS.items()},
-    "routes": [WEB, {**API, "profile": "sse", "strip_prefix": True}],
+    "routes": [
+        WEB,
+        {**API, "profile": "sse", "strip_prefix": True, "headers": {"X-Url": "$scheme://$host$request_uri"}},
+    ],
 }
 
 _NAMES = st.sampled_from(["a.example", "b.example", "xn--mnchen-3ya.de", "c.d.example"])

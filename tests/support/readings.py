@@ -74,7 +74,12 @@ def protecting(prefixes: Iterable[str], path: str) -> str | None:
     return max(holding, key=len, default=None)
 
 
-def is_refused(raw: str, prefixes: Iterable[str], *, asked: str | None = None) -> bool:
+def is_opened(path: str, opened: Iterable[str], protected: str | None) -> bool:
+    """Say whether an open prefix lets everybody pass at a path below a protected one, as it is spelled."""
+    return any(path.startswith(prefix) and len(prefix) > len(protected or "") for prefix in opened)
+
+
+def is_refused(raw: str, prefixes: Iterable[str], *, asked: str | None = None, opened: Iterable[str] = ()) -> bool:
     """Say whether some reading of a request target is behind another password than the one that NGINX asks for.
 
     ``asked`` is the protected prefix of NGINX's location. If it is not given, each prefix has a location of its own.
@@ -83,5 +88,7 @@ def is_refused(raw: str, prefixes: Iterable[str], *, asked: str | None = None) -
     uri = nginx_uri(raw)
     if asked is None and uri is not None:
         asked = protecting(prefixes, uri)
-    wanted = {protecting(lower, read.lower()) for read in readings(raw)}
+        asked = None if is_opened(uri, opened, asked) else asked
+    found = {read: protecting(lower, read.lower()) for read in readings(raw)}
+    wanted = {prefix for read, prefix in found.items() if not is_opened(read, opened, prefix)}
     return bool(wanted - {None, asked.lower() if asked else None})

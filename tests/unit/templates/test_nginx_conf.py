@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import numbered
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.render import DROPPED_HEADERS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import DROPPED_HEADERS
 
 from making import LAYOUT, MARKER, generation_files, make_renderer, make_site
 from nginx_text import Block, pcre, read_text, read_tree

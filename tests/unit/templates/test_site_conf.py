@@ -376,6 +376,23 @@ def test_a_stripped_route_takes_its_rest_from_the_raw_path() -> None:
     assert "$" not in routes(own)[0].value("proxy_pass")[0]
 
 
+@pytest.mark.parametrize("auth", [[], ["/hook/"]])
+def test_a_route_with_headers_says_all_of_the_proxys_headers_again(auth: list[str]) -> None:
+    """NGINX inherits them only where a location has none: without them a client could say who it is."""
+    own = {"Dify-Hook-Url": "$scheme://$host$request_uri"}
+    text = make_renderer().main(any_http3=False, any_auth=bool(auth))
+    everywhere = [it.args for it in read_text(text).one("http").all("proxy_set_header")]
+    main = tree(routes=[route("/"), route("/hook/", headers=own)], auth=auth)
+    there = [block for block in main.walk() if block.name == "location" and block.all("proxy_set_header")]
+    there = [block for block in there if "vsa_auth" not in block.value("proxy_pass")[0]]
+    # The location itself, and the one that serves its streams.
+    assert [block.args[-1][:5] for block in there] == ["/hook", "@vsa_"]
+    for block in there:
+        found = [it.args for it in block.all("proxy_set_header")]
+        assert sorted(found) == sorted([*everywhere, *own.items()])
+        assert len({name.lower() for name, _value in found}) == len(found)
+
+
 def test_sites_and_routes_never_share_a_variable() -> None:
     renderer = make_renderer()
     paths = ("/a/", "/b/", "/a/b/")

@@ -152,6 +152,9 @@ class Route(TypedDict):
     strip_prefix: NotRequired[
         Annotated[bool, Field(description="Whether the path is stripped before the request reaches the container.")]
     ]
+    headers: NotRequired[
+        Annotated[dict[str, str], Field(description="Headers that the container gets besides those of the proxy.")]
+    ]
     state: NotRequired[
         Annotated[
             str | None,
@@ -265,7 +268,7 @@ class Protected(TypedDict):
     domain: str
     path: str
     users: Annotated[list[str], Field(description="The users who may pass.")]
-    state: Literal["ok", "locked", "missing", "pending", "unused"]
+    state: Literal["ok", "locked", "missing", "open", "pending", "unused"]
     problem: NotRequired[str | None]
 
 

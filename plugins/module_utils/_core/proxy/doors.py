@@ -79,9 +79,20 @@ def open_doors(site: Site, owner: Site) -> list[Door]:
     doors = {}
     for path, protected in _ways(site, owner):
         route = serving_route(site, path)
-        if route is not None and not _is_listed(path, closed):
-            doors[path] = Door(site.domain, path, owner.domain, protected, route.container, route.port)
+        if route is None:
+            continue
+        # What a site opens below its own protected paths was said for the site itself, and not for another one.
+        shown = [] if owner.domain == site.domain else _opened_below(site, path, route)
+        shown += [] if _is_listed(path, closed) else [path]
+        for door in shown:
+            doors[door] = Door(site.domain, door, owner.domain, protected, route.container, route.port)
     return [door for door in doors.values() if not _is_listed(door.path, [path for path in doors if path != door.path])]
+
+
+def _opened_below(site: Site, path: str, route: Route) -> list[str]:
+    """Return the open paths of a site that show a part of what the path shows, which its route serves."""
+    found = [opened for opened in site.auth_open if is_below(path, opened) and serving_route(site, opened) == route]
+    return [opened for opened in found if not _is_listed(opened, site.allow_unprotected)]
 
 
 def _ways(site: Site, owner: Site) -> Iterator[tuple[str, str]]:

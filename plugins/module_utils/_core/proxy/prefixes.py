@@ -12,12 +12,20 @@ from collections.abc import Iterable
 
 from ..site.manifest import Route, Site
 
-__all__ = ("is_bare", "is_below", "longest", "protects", "serving_route")
+__all__ = ("is_bare", "is_below", "longest", "opens", "protects", "serving_route")
 
 
 def protects(prefix: str, path: str) -> bool:
     """Say whether a protected prefix includes a path, in any case. ``/admin/`` includes ``/admin`` too."""
     return is_below(prefix, path) or is_bare(prefix, path)
+
+
+def opens(prefix: str, path: str, *, within: str | None) -> bool:
+    """Say whether an open prefix lets everybody pass at a path that the protected prefix ``within`` includes.
+
+    The open prefix counts as it is spelled, and only if it is longer: in doubt a path is closed.
+    """
+    return path.startswith(prefix) and len(prefix) > len(within or "")
 
 
 def is_below(prefix: str, path: str) -> bool:

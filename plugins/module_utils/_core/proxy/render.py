@@ -25,6 +25,7 @@ from ..cert.status import DIRECTORIES
 from ..errors import InternalError, RefusedError, VsaError
 from ..libraries import MissingLibraryError
 from ..settings import Settings
+from ..site.headers import DROPPED_HEADERS, SENT_HEADERS
 from ..site.manifest import Route, Site, certificate_authority
 from ..version import VERSION
 from .doors import protected_paths
@@ -39,7 +40,6 @@ except ImportError:  # ansible-test imports every module_util without its librar
     ImmutableSandboxedEnvironment = None  # type: ignore[assignment,misc]
 
 __all__ = (
-    "DROPPED_HEADERS",
     "PAGES",
     "TEMPLATES",
     "Layout",
@@ -78,84 +78,6 @@ _NEVER_HSTS = ("selfsigned", "staging", DIRECTORIES["staging"])
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;{}\"'\\$#`]")
 
 
-# Request headers by which backends learn the client's address, the scheme, the path, the user or a program to run. The
-# proxy sets its own (X-Real-IP, X-Forwarded-…). Whatever a client sends under these names is dropped.
-DROPPED_HEADERS = (
-    # httpoxy: CGI programs read it as the variable HTTP_PROXY (https://httpoxy.org).
-    "Proxy",
-    # The client's address and the server's name.
-    "X-Client-IP",
-    "X-Cluster-Client-IP",
-    "X-Forwarded-By",
-    "X-Forwarded-For-Original",
-    "X-Forwarded-Server",
-    "X-Envoy-External-Address",
-    "X-Host",
-    "X-Original-Forwarded-For",
-    "X-Original-Host",
-    "X-Originating-IP",
-    "X-ProxyUser-Ip",
-    "X-Remote-Addr",
-    "X-Remote-IP",
-    "CF-Connecting-IP",
-    "Client-IP",
-    "Fastly-Client-IP",
-    "True-Client-IP",
-    # The scheme.
-    "Front-End-Https",
-    "Https",
-    "X-Arr-SSL",
-    "X-Forwarded-HTTPS",
-    "X-Forwarded-Protocol",
-    "X-Scheme",
-    "X-Url-Scheme",
-    # The path: Symfony, Zend and IIS take these instead of the request line.
-    "X-Envoy-Original-Path",
-    "X-Original-URI",
-    "X-Original-URL",
-    "X-Rewrite-URL",
-    "X-Forwarded-Context",
-    "X-Forwarded-Method",
-    "X-Original-Method",
-    "X-Script-Name",
-    "X-Forwarded-Path",
-    "X-Forwarded-Uri",
-    # Files that Rack would let the proxy send.
-    "X-Accel-Mapping",
-    "X-Sendfile-Type",
-    # The user, as an authenticating proxy would say.
-    "Client-Cert",
-    "Client-Cert-Chain",
-    "Remote-Email",
-    "Remote-Groups",
-    "Remote-Name",
-    "Remote-User",
-    "SSL-Client-Cert",
-    "X-Auth-Request-Email",
-    "X-Auth-Request-Groups",
-    "X-Auth-Request-Preferred-Username",
-    "X-Auth-Request-User",
-    "X-Auth-User",
-    "X-Authenticated-User",
-    "X-Authentik-Email",
-    "X-Authentik-Groups",
-    "X-Authentik-Username",
-    "X-Client-Cert",
-    "X-Forwarded-Access-Token",
-    "X-Forwarded-Client-Cert",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Preferred-Username",
-    "X-Forwarded-User",
-    "X-Remote-Group",
-    "X-Remote-User",
-    "X-SSL-Client-Cert",
-    "X-SSL-Client-DN",
-    "X-SSL-Client-Verify",
-    "X-Webauth-User",
-)
-
-
 @dataclass(frozen=True)
 class Layout:
     """Where things lie inside the proxy's container."""
@@ -173,6 +95,12 @@ class _Literal(str):
     __slots__ = ()
 
 
+# What nginx.conf sets for every container. A location with a header of its own says all of it again: NGINX inherits
+# these lines only where a location has none.
+_PASSED_HEADERS = [(name, _Literal(value)) for name, value in SENT_HEADERS.items()]
+_PASSED_HEADERS += [(name, _Literal('""')) for name in DROPPED_HEADERS]
+
+
 def _zone_size(upstreams: int) -> str:
     """Return the size of the zone for a number of upstreams: 16 KiB for each, rounded up to a power of two.
 
@@ -187,12 +115,17 @@ def _zone_size(upstreams: int) -> str:
 def _protections(places: Sequence[Location]) -> list[str]:
     """Return which users each location asks for, as auth.js reads it; nothing if all of them ask for the same users.
 
-    An entry is ``<path>=<protected prefix>``, or ``=<path>=…`` for an exact location. No prefix stands for everybody.
-    No path of a manifest has a blank or an equals sign.
+    An entry is ``<path>=<protected prefix>``, or ``=<path>=…`` for an exact location. No prefix stands for everybody,
+    and ``!`` for everybody although a protected prefix includes the path. No path of a manifest has a blank, an equals
+    sign or an exclamation mark.
     """
     if len({place.protected for place in places}) == 1:
         return []
-    return [f"{'=' if place.exact else ''}{place.path}={place.protected or ''}" for place in places]
+    return [f"{'=' if place.exact else ''}{place.path}={_users_of(place)}" for place in places]
+
+
+def _users_of(place: Location) -> str:
+    return "!" if place.opened else place.protected or ""
 
 
 def _near_protected(places: Sequence[Location]) -> list[str]:
@@ -346,7 +279,7 @@ class Renderer:
                 "marker": self._marker,
                 "any_http3": any_http3,
                 "any_auth": any_auth,
-                "dropped_headers": DROPPED_HEADERS,
+                "headers": _PASSED_HEADERS,
                 **_AUTH_ZONES,
                 **_LIMIT_ZONES,
                 "upstreams_zone": _zone_size(upstreams),
@@ -455,7 +388,14 @@ class Renderer:
             "read_timeout": site.timeout or profile.read_timeout,
             "send_timeout": site.timeout or profile.send_timeout,
             "strip": self._strip(site, route) if route.strip_prefix else None,
+            "headers": self._headers(route),
         }
+
+    @staticmethod
+    def _headers(route: Route) -> list[tuple[str, _Literal]]:
+        """Return every header that the container of a route gets, empty if nginx.conf says them all."""
+        own = [(name, _Literal(value)) for name, value in route.headers]
+        return [*_PASSED_HEADERS, *own] if own else []
 
     @staticmethod
     def _strip(site: Site, route: Route) -> dict[str, str]:

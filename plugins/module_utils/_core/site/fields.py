@@ -20,6 +20,7 @@ from .. import forms
 from ..errors import RefusedError
 
 __all__ = (
+    "HEADERS",
     "LIST",
     "NAMES",
     "NUMBER",
@@ -43,6 +44,8 @@ NUMBER = "number"
 SWITCH = "switch"
 LIST = "list"
 ROUTES = "routes"
+# Names of headers with their values.
+HEADERS = "headers"
 # The names of other fields.
 NAMES = "names"
 
@@ -54,7 +57,7 @@ Reader = Callable[[object, str], Any]
 class Option:
     """What the options of a module or role show of one row.
 
-    * ``kind``: TEXT, NUMBER, SWITCH, LIST, ROUTES or NAMES.
+    * ``kind``: TEXT, NUMBER, SWITCH, LIST, ROUTES, HEADERS or NAMES.
     * ``description``: what it means, in plain sentences and Ansible's markup.
     * ``sample``: a value as a manifest has it. Tests use it, and the documentation shows it.
     """

@@ -18,7 +18,8 @@ from .. import forms
 from ..errors import RefusedError
 from ..hints import Hint
 from ..networks import edge_network
-from .fields import LIST, NUMBER, ROUTES, SWITCH, TEXT, list_of, number, row, rows_of, switch, text
+from .fields import HEADERS, LIST, NUMBER, ROUTES, SWITCH, TEXT, list_of, number, row, rows_of, switch, text
+from .headers import route_headers
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -69,6 +70,16 @@ class Route:
         default=None,
         metadata=row(SWITCH, switch, "Whether the container gets requests without the path.", sample=True),
     )
+    headers: tuple[tuple[str, str], ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            HEADERS,
+            route_headers,
+            "Headers that the container gets besides those of the proxy. A value is made of C($scheme), C($host), "
+            "C($request_uri), C($request_method), C($remote_addr), C($server_port), C($request_id) and C(://).",
+            sample={"Dify-Hook-Url": "$scheme://$host$request_uri"},
+        ),
+    )
 
     def __str__(self) -> str:
         profile = f":{self.profile}" if self.profile else ""
@@ -85,7 +96,7 @@ def _route(value: object, *, field: str) -> Route:
     if unknown:
         expected = ", ".join(ROUTE_FIELDS)
         raise RefusedError("a route has no such field", field=field, value=unknown[0], expected=expected)
-    optional = ("profile", "strip_prefix")
+    optional = ("profile", "strip_prefix", "headers")
     values = {
         name: entry.read(value.get(name), f"{field}/{name}")
         for name, entry in ROUTE_FIELDS.items()
@@ -115,6 +126,20 @@ def _routes(value: object, field: str) -> tuple[Route, ...]:
 _networks = list_of(forms.cidr, most=1000)
 
 
+def _open_paths(value: object, field: str) -> tuple[str, ...]:
+    """Return paths that stay open below a protected one; ``/`` would open all of them."""
+    found: tuple[str, ...] = list_of(forms.path, most=100)(value, field)
+    for position, path in enumerate(found):
+        if path == "/":
+            raise RefusedError(
+                "this opens the whole site",
+                field=f"{field}/{position}",
+                value=path,
+                expected="a path below a protected one",
+            )
+    return found
+
+
 @dataclass(frozen=True)
 class Site:
     """One valid manifest. A field is None or empty if the manifest does not name it: its default then applies."""
@@ -126,7 +151,7 @@ class Site:
             _routes,
             "Which container answers below which path.",
             when_requested="Each route is V(PATH=NAME:PORT[:PROFILE]), or a mapping of C(path), C(container), C(port), "
-            "C(profile) and C(strip_prefix).",
+            "C(profile), C(strip_prefix) and C(headers).",
             sample=({"path": "/", "container": "web-1", "port": 3000},),
             may_be_unset=False,
         )
@@ -320,6 +345,16 @@ class Site:
             sample=("/api/admin/",),
         ),
     )
+    auth_open: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata=row(
+            LIST,
+            _open_paths,
+            "The paths below a path behind basic auth that everybody can open, such as the webhooks of an application. "
+            "Below them the container gets the C(Authorization) header.",
+            sample=("/admin/hooks/",),
+        ),
+    )
     auth_pass: bool | None = dataclasses.field(
         default=None,
         metadata=row(
@@ -408,6 +443,11 @@ def _known_fields(data: object, where: str) -> Mapping[str, Any]:
 
 def _refuse_contradictions(site: Site, where: str) -> None:
     """Raise RefusedError if two fields of a site contradict each other."""
+    both = sorted({path.lower() for path in site.auth} & {path.lower() for path in site.auth_open})
+    if both:
+        raise RefusedError(
+            "a path is behind basic auth and open", field=f"{where}auth_open", value=both[0], expected="one of the two"
+        )
     if site.domain in site.aliases:
         raise RefusedError("an alias is the site's own domain", field=f"{where}aliases", value=site.domain)
     if site.www and site.domain.startswith("www."):
@@ -440,7 +480,8 @@ def to_manifest(site: Site) -> dict[str, object]:
 
 
 def _route_mapping(route: Route) -> dict[str, object]:
-    return {name: value for name, value in dataclasses.asdict(route).items() if value is not None}
+    values = {**dataclasses.asdict(route), "headers": dict(route.headers) or None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def certificate_authority(site: Site, settings: Settings) -> str:

@@ -245,6 +245,8 @@ def _typed(route: Mapping[str, Any]) -> str:
         text += f":{route['profile']}"
     if route.get("strip_prefix"):
         text += " (its prefix is stripped)"
+    if route.get("headers"):
+        text += f" (it sets {', '.join(map(str, route['headers']))})"
     return text
 
 

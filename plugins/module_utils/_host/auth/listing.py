@@ -14,6 +14,7 @@ from ..._core import forms
 from ..._core.auth import htpasswd
 from ..._core.errors import VsaError
 from ..._core.hints import Advice, Hint
+from ..._core.proxy.prefixes import is_below
 from ..._core.result import Result
 from ..store.host import Host, read_host
 from ..store.layout import Paths
@@ -23,7 +24,10 @@ __all__ = ("list_auth",)
 
 
 def list_auth(domain: object, *, paths: Paths | None = None) -> Result:
-    """Return an entry for each protected path, sorted by domain and path. RefusedError if there is no such site."""
+    """Return an entry for each protected path, and for each path that is open below one, sorted by domain.
+
+    RefusedError if there is no such site.
+    """
     host = read_host(paths or Paths(), stamped=False)
     wanted = None if domain is None else forms.domain(domain)
     files = protected_on_disk(host.paths)
@@ -35,7 +39,7 @@ def list_auth(domain: object, *, paths: Paths | None = None) -> Result:
         raise host.no_such_site(wanted)
     entries = []
     for name in domains:
-        entries += _entries(host, name, files.get(name, []))
+        entries += [*_entries(host, name, files.get(name, [])), *_opened(host, name)]
     return Result(data={"auth": entries})
 
 
@@ -44,6 +48,16 @@ def _entries(host: Host, domain: str, files: list[str]) -> list[dict[str, Any]]:
     live = host.index.get(domain, {}).get("auth") or []
     paths = sorted({*requested, *files, *live})
     return [_entry(host, domain, path, requested=path in requested, live=path in live) for path in paths]
+
+
+def _opened(host: Host, domain: str) -> list[dict[str, Any]]:
+    """Return an entry for each path that is open below a protected one."""
+    try:
+        site = host.site(domain)
+    except VsaError:
+        return []
+    paths = [path for path in site.auth_open if any(is_below(closed, path) for closed in site.auth)] if site else []
+    return [{"domain": domain, "path": path, "users": [], "state": "open", "problem": None} for path in sorted(paths)]
 
 
 def _requested(host: Host, domain: str) -> tuple[str, ...]:

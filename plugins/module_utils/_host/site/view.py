@@ -40,4 +40,5 @@ def _route_view(site: Site, route: Route) -> dict[str, Any]:
         "port": route.port,
         "profile": route.profile or site.profile,
         "strip_prefix": bool(route.strip_prefix),
+        "headers": dict(route.headers),
     }

@@ -106,6 +106,13 @@ OWNER = site("/=web", domain="owner.example", auth=["/admin/"])
         (site("/=web", domain="b.example", auth=["/"]), []),
         (site("/=web", domain="b.example", allow_unprotected=["/admin/"]), []),
         (site("/=web", "/admin/=other", domain="b.example"), []),
+        # What the other site opens below its own password is open for the owner's visitors too.
+        (site("/=web", domain="b.example", auth=["/"], auth_open=["/admin/hooks/"]), ["/admin/hooks/"]),
+        (site("/=web", domain="b.example", auth=["/"], auth_open=["/hooks/"]), []),
+        (
+            site("/=web", domain="b.example", auth=["/"], auth_open=["/admin/x/"], allow_unprotected=["/admin/x/"]),
+            [],
+        ),
     ],
 )
 def test_the_doors_of_another_site(other: Site, paths: list[str]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.locations import (
     Location,
     locations,
@@ -20,10 +21,10 @@ import readings
 from making import make_site
 
 
-def site(routes: list[str], auth: list[str]) -> Site:
+def site(routes: list[str], auth: list[str], opened: list[str] | None = None) -> Site:
     """Return a site whose routes lead to containers named after their place."""
     made = [{"path": path, "container": f"c{number}", "port": 1} for number, path in enumerate(routes)]
-    return make_site(routes=made, auth=auth)
+    return make_site(routes=made, auth=auth, auth_open=opened or [])
 
 
 def shape(place: Location) -> tuple[str, str, str | None]:
@@ -71,6 +72,38 @@ def test_locations(routes: list[str], auth: list[str], expected: list[tuple[str,
 
 
 @pytest.mark.parametrize(
+    ("routes", "auth", "opened", "expected"),
+    [
+        (["/"], ["/"], ["/h/"], [("/", "/"), ("/h/", "open"), ("= /h", "/")]),
+        (["/"], ["/"], ["/h"], [("/", "/"), ("/h", "open")]),
+        (["/", "/h/"], ["/"], ["/h/"], [("/", "/"), ("/h/", "open"), ("= /h", "/")]),
+        (["/", "/h/x/"], ["/"], ["/h/"], [("/", "/"), ("/h/x/", "open"), ("/h/", "open"), ("= /h", "/")]),
+        # A protected path below the open one stays closed.
+        (["/"], ["/", "/h/x/"], ["/h/"],
+         [("/", "/"), ("/h/x/", "/h/x/"), ("/h/", "open"), ("= /h/x", "/h/x/"), ("= /h", "/")]),
+        # Letters count as they are spelled, and what is below no protected path is not opened by this.
+        (["/", "/H/"], ["/"], ["/h/"], [("/", "/"), ("/H/", "/"), ("/h/", "open"), ("= /h", "/")]),
+        (["/"], ["/a/"], ["/h/"], [("/", None), ("/a/", "/a/"), ("/h/", None), ("= /a", "/a/"), ("= /h", None)]),
+        (["/a/"], ["/"], ["/h/"], [("/a/", "/")]),
+    ],
+)  # fmt: skip
+def test_open_paths_below_a_protected_one(
+    routes: list[str], auth: list[str], opened: list[str], expected: list[tuple[str, str | None]]
+) -> None:
+    places = locations(site(routes, auth, opened))
+    found = [(shape(place)[0], "open" if place.opened else place.protected) for place in places]
+    assert found == expected
+
+
+def test_a_path_whose_container_gets_another_one_is_not_opened() -> None:
+    routes = [{"path": "/", "container": "a", "port": 1}, {"path": "/x/", "container": "b", "port": 1}]
+    made = make_site(routes=[routes[0], {**routes[1], "strip_prefix": True}], auth=["/"], auth_open=["/ok/", "/x/h/"])
+    with pytest.raises(RefusedError, match="strips its prefix") as caught:
+        locations(made)
+    assert (caught.value.field, caught.value.value) == ("auth_open/1", "/x/h/")
+
+
+@pytest.mark.parametrize(
     ("routes", "path", "expected"),
     [(["/"], "/x/", True), (["/api/"], "/", True), (["/api/"], "/api/v1", True), (["/api/"], "/x", False)],
 )
@@ -97,7 +130,8 @@ def chosen(made: Site, asked: str) -> Location | None:
 def is_refused(made: Site, path: str) -> bool:
     """Say what auth.js says of a path; tests/integration/hostile compares it with readings.is_refused."""
     place = chosen(made, path)
-    return readings.is_refused(path, made.auth, asked=place.protected or "" if place else "")
+    asked = place.protected or "" if place else ""
+    return readings.is_refused(path, made.auth, asked=asked, opened=made.auth_open)
 
 
 def assert_right_users(made: Site, asked: str, read: str) -> None:
@@ -107,6 +141,8 @@ def assert_right_users(made: Site, asked: str, read: str) -> None:
     if place is None or not wanted or is_refused(made, asked):
         return
     most = max(map(len, wanted))
+    if any(read.startswith(prefix) and len(prefix) > most for prefix in made.auth_open):
+        return
     assert place.protected in [prefix for prefix in wanted if len(prefix) == most]
 
 
@@ -136,7 +172,27 @@ def test_another_spelling_is_refused_or_asks_the_same_users(
     assert_right_users(site(routes, auth), asked, read)
 
 
-@given(routes=ROUTES, auth=AUTH)
-def test_no_location_stands_twice(routes: list[str], auth: list[str]) -> None:
-    places = [(place.path, place.exact) for place in locations(site(routes, auth))]
+OPENED = st.lists(PATH.filter(lambda path: path != "/"), min_size=1, max_size=3, unique=True)
+
+
+@given(routes=ROUTES, auth=AUTH, opened=OPENED, spelled=MEANT)
+@example(routes=["/"], auth=["/"], opened=["/a/"], spelled=("/a", "/;/b", False))
+@example(routes=["/"], auth=["/", "/a/b"], opened=["/a/"], spelled=("/a/B", "", False))
+@example(routes=["/"], auth=["/"], opened=["/a"], spelled=("/A", "", False))
+def test_nothing_but_an_open_path_is_open(
+    routes: list[str], auth: list[str], opened: list[str], spelled: tuple[str, str, bool]
+) -> None:
+    opened = [path for path in opened if path.lower() not in {other.lower() for other in auth}]
+    path, rest, upper = spelled
+    asked = (path.upper() if upper else path) + rest
+    read = re.sub(r"[/\\]+", "/", re.sub(r";[^/\\]*", "", asked))
+    made = site(routes, auth, opened)
+    assert_right_users(made, asked, read)
+    assert_right_users(made, path, path)
+
+
+@given(routes=ROUTES, auth=AUTH, opened=OPENED)
+def test_no_location_stands_twice(routes: list[str], auth: list[str], opened: list[str]) -> None:
+    opened = [path for path in opened if path.lower() not in {other.lower() for other in auth}]
+    places = [(place.path, place.exact) for place in locations(site(routes, auth, opened))]
     assert len(places) == len(set(places))

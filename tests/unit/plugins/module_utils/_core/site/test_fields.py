@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.fields import (
+    HEADERS,
     LIST,
     NAMES,
     NUMBER,
@@ -37,7 +38,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest im
 
 from manifests import FULL
 
-TYPES = {TEXT: str, NUMBER: int, SWITCH: bool, LIST: tuple, ROUTES: tuple}
+TYPES = {TEXT: str, NUMBER: int, SWITCH: bool, LIST: tuple, ROUTES: tuple, HEADERS: dict}
 ROWS: dict[str, Option] = {**REQUEST_ONLY, **FIELDS, **{f"routes/{name}": row for name, row in ROUTE_FIELDS.items()}}
 
 

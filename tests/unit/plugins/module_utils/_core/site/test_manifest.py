@@ -24,6 +24,9 @@ def test_the_full_manifest_has_every_field() -> None:
     assert list(FULL) == ["schema", "domain", *FIELDS]
 
 
+HEADERS = (("X-Url", "$scheme://$host$request_uri"),)
+
+
 @pytest.mark.parametrize(
     ("data", "site"),
     [
@@ -45,7 +48,10 @@ def test_the_full_manifest_has_every_field() -> None:
             FULL,
             Site(
                 domain="shop.example.com",
-                routes=(Route("/", "web-1", 3000), Route("/api/", "api-1", 8000, "sse", strip_prefix=True)),
+                routes=(
+                    Route("/", "web-1", 3000),
+                    Route("/api/", "api-1", 8000, "sse", strip_prefix=True, headers=HEADERS),
+                ),
                 aliases=("shop.example.net",),
                 tenant="acme",
                 email="ops@example.com",
@@ -68,6 +74,7 @@ def test_the_full_manifest_has_every_field() -> None:
                 maintenance_allow=("203.0.113.7",),
                 auth=("/admin/",),
                 allow_unprotected=("/api/admin/",),
+                auth_open=("/admin/hooks/",),
                 auth_pass=True,
             ),
         ),

@@ -178,7 +178,7 @@ def test_merge_says_which_routes_there_are() -> None:
         merge(FULL, {"port": 4000})
     assert caught.value.there_are == [
         "/=web-1:3000",
-        "/api/=api-1:8000:sse (its prefix is stripped)",
+        "/api/=api-1:8000:sse (its prefix is stripped) (it sets X-Url)",
     ]
 
 

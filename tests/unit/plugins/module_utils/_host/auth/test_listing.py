@@ -96,3 +96,9 @@ def test_one_site_in_every_state(tree: HostTree) -> None:
         ("/removed/", [], "locked"),
         ("/unused/", [], "unused"),
     ]
+
+
+def test_a_path_that_is_open_below_a_protected_one_is_listed(tree: HostTree) -> None:
+    tree.manifest(SITE, {"domain": SITE, "routes": ROUTES, "auth": ["/admin/"], "auth_open": ["/admin/hooks/", "/x/"]})
+    found = [entry for entry in list_auth(SITE, paths=tree.paths).data["auth"] if entry["state"] == "open"]
+    assert found == [{"domain": SITE, "path": "/admin/hooks/", "users": [], "state": "open", "problem": None}]
