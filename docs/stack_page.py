@@ -72,6 +72,9 @@ def _kind(field: Mapping[str, Any], *, is_list: bool, inner: Mapping[str, Any]) 
         return f"list of {'mappings' if inner else said['items']['type']}"
     if inner:
         return "mapping"
+    if "anyOf" in said:
+        kinds = [_kind(entry, is_list=entry.get("type") == "array", inner={}) for entry in said["anyOf"]]
+        return " or ".join(kind for kind in kinds if kind != "null")
     if "enum" in said:
         return ", ".join(f"`{value}`" for value in said["enum"])
     if "const" in said:

@@ -87,6 +87,11 @@ options:
     type: list
     elements: str
     default: []
+  password:
+    description:
+      - For O(state=present), whether the controller has a password for the first user of paths behind basic auth.
+    type: bool
+    default: false
   service:
     description: For O(state=found), a service that the stack must have.
     type: str
@@ -198,7 +203,13 @@ proven:
   elements: str
 sites:
   description:
-    - The sites to provision after the start, with C(domain), C(container), C(port), C(profile) and C(tenant).
+    - The sites to provision after the start, each with options of M(flowbiz.vsa.site).
+  returned: O(state=present)
+  type: list
+  elements: dict
+admins:
+  description:
+    - The users to add after that, with C(user), C(domain) and C(route). Without them nobody could open these paths.
   returned: O(state=present)
   type: list
   elements: dict
@@ -242,6 +253,8 @@ SPEC = {
     "allow": {"type": "list", "elements": "str", "default": []},
     "kept": {"type": "bool", "default": False},
     "rotate": {"type": "list", "elements": "str", "default": []},
+    # Says whether there is one, and is none.
+    "password": {"type": "bool", "default": False, "no_log": False},
     "service": {"type": "str"},
     "proven": {"type": "list", "elements": "str"},
     "started": {"type": "bool", "default": False},

@@ -44,6 +44,7 @@ EXEMPT = {
     "completion": "prints a shell script",
     "help": "prints help",
     "init": "writes an example into a new directory, and concerns no host",
+    "stack new": "writes an example into a new directory, and concerns no host",
     "audit list": "the trail itself",
     "audit show": "the trail itself",
     "audit verify": "the trail itself",

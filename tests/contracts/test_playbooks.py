@@ -26,6 +26,7 @@ WITHOUT_PLAYBOOK = {
     "completion": "prints a shell script",
     "help": "prints help",
     "init": "writes an example inventory on the workstation",
+    "stack new": "writes a folder on the workstation",
     "audit verify": "reads the trail of this machine",
     "audit rebuild": "rebuilds the index of the trail",
     "audit ship": "pushes the trail of this machine",

@@ -77,7 +77,7 @@ def modules() -> list[str]:
 
 def stacks() -> list[str]:
     """Return the names of the stacks."""
-    return sorted({path.parts[1] for path in below("stacks") if len(path.parts) > 2})
+    return sorted(path.parts[1] for path in below("stacks") if len(path.parts) == 3 and path.name == "compose.yml")
 
 
 # The door for `ansible-playbook site.yml`.

@@ -1,8 +1,9 @@
-"""The runbooks `provision` and `restore`: each command of the page, block by block, on real hosts."""
+"""The runbooks `provision` and `restore`, and a how-to: each command of the page, block by block, on real hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,25 @@ def test_every_block_of_provision_runs(proxy_vps: rig.Vps, app: str) -> None:
     assert printed["7. Prove"].splitlines()[-1] == "200"
     assert "unchanged in" in printed["8. Do it again"]
     assert DOMAIN not in rig.vsa("site", "list", vps=proxy_vps).stdout
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_every_block_of_your_own_stack_runs(proxy_vps: rig.Vps, tmp_path: Path) -> None:
+    domain = "own.vsa.test"
+    proxy_vps.add_dns(domain)
+    values = {"host": proxy_vps.name, "domain": domain, "stacks": str(tmp_path)}
+    book = Runbook("howto/your-own-stack.md", proxy_vps, **values)
+    try:
+        printed = {heading: book.run(heading) for heading in book.headings()}
+    finally:
+        proxy_vps.run("docker rm -f acme-shop-web-1; rm -rf /srv/acme/shop /var/lib/vsa/stacks/acme/shop", check=False)
+    assert "healthy" in printed["3. Bring it up"]
+    assert printed["4. Give it a site"].splitlines()[-1] == "200"
+    assert "2 secret(s) made on the host" in printed["5. Add a secret"]
+    assert printed["6. Ask for a password"].splitlines()[-1] == "401"
+    assert (tmp_path / "shop-admin").stat().st_mode & 0o777 == 0o600
+    assert "unchanged in" in printed["7. Do it again"]
 
 
 @pytest.mark.long

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import complete_env, parse_env
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.bcrypt import fits
 
 import rig
 from stackrun import HEALTHY, SERVICE, Stacks, service
@@ -38,6 +39,7 @@ def started(vps: rig.Vps, *containers: str) -> list[str]:
     return str(vps.run(["docker", "inspect", "--format", form, *containers]).stdout).splitlines()
 
 
+EDGE = {"edge": {"external": True, "name": "flowbiz_ext_${VSA_TENANT}"}}
 ORDINARY = """\
 include:
   - more/included.yml
@@ -359,6 +361,86 @@ def test_compose_reads_each_value_of_the_environment_as_vsa_does(stacks: Stacks)
     wrong = {name: (value, seen.get(name), seen.get(f"I{name}")) for name, value in values.items()
              if {seen.get(name), seen.get(f"I{name}")} != {value}}  # fmt: skip
     assert wrong == {}
+
+
+def test_a_site_behind_a_password_and_secrets_of_every_form(stacks: Stacks, vsa: Playbook) -> None:
+    vps, domain = stacks.vps, "first.vsa.test"
+    vps.add_dns(domain)
+    secrets = [
+        {"name": "HEX", "format": "hex", "length": 16, "prefix": "sk-", "rotatable": True},
+        {"name": "URL", "format": "base64url"},
+        {"name": "HEX_HASH", "format": "bcrypt-of", "of": "HEX"},
+    ]
+    hook = {"path": "/hooks/", "service": "web", "port": 3000, "headers": {"Hook-Url": "$scheme://$host$request_uri"}}
+    routes = [{"path": "/", "service": "web", "port": 3000}, hook]
+    site = {"domain": domain, "routes": routes, "auth": ["/"], "auth_open": ["/hooks/"]}
+    compose = {**service(networks=["edge"], env_file="env/.env"), "networks": EDGE}
+    stacks.write("first", compose, tenant="acme", sites=[site], secrets=secrets)
+    stacks.used("first")
+    words = ("stack", "up", "first", "--source", str(stacks.folder))
+    ask = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {domain}:443:127.0.0.1 https://{domain}"
+    try:
+        done = vsa(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        [password] = re.findall(r"(?m)^password  (\S{24})$", done.stdout)
+        codes = [vps.run(f"{ask}{rest}").stdout for rest in ("/", f"/ -u admin:{password}", "/hooks/x", "/HOOKS/x")]
+        assert codes == ["401", "200", "200", "401"]
+        told = vps.run(f"curl -sk --resolve {domain}:443:127.0.0.1 https://{domain}/hooks/x?y").stdout
+        assert json.loads(told)["headers"]["Hook-Url"] == f"https://{domain}/hooks/x?y"
+        made = parse_env(vps.run("cat /srv/acme/first/env/.env").stdout)
+        assert re.fullmatch(r"sk-[0-9a-f]{32}", made["HEX"])
+        assert re.fullmatch(r"[A-Za-z0-9_-]{43}", made["URL"])
+        assert fits(made["HEX"], made["HEX_HASH"])
+        inside = vps.run(["docker", "exec", "acme-first-web-1", "printenv", "HEX", "HEX_HASH"]).stdout
+        assert inside.split() == [made["HEX"], made["HEX_HASH"]]
+        again = vsa(*words)
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert "unchanged in" in again.stdout
+        for secret in (password, made["HEX"], made["URL"], made["HEX_HASH"]):
+            assert secret not in again.stdout + again.stderr
+            assert secret not in done.stdout.replace(f"password  {password}", "")
+            found = vps.run(["grep", "-rlF", secret, "/var/log/vsa", "/etc/vsa"], check=False).stdout
+            assert found == ""
+    finally:
+        vsa("site", "unprovision", "--domain", domain, "--keep-container", "--yes")
+
+
+# Whether an address of another network answers, and whether a name of another network has an address.
+_REACHES = """\
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 53), timeout=3).close()
+    print("reached")
+except OSError:
+    print("nothing")
+try:
+    print(socket.getaddrinfo(sys.argv[2], 80)[0][4][0] and "named")
+except OSError:
+    print("no name")
+"""
+
+
+def test_a_stack_without_egress_reaches_nothing_outside(stacks: Stacks, services: rig.Services) -> None:
+    name = "outside.vsa.test"
+    services.add_dns(name, ipv4=services.dns_ip)
+    inside = {"networks": {"inside": {"internal": True}, "way-out": {}}}
+    compose = {"services": {"web": {**SERVICE, "networks": ["inside", "way-out"]}}, **inside}
+    stacks.write("shut", compose, tenant="acme", egress=False)
+    done = stacks.up("shut")
+    assert exit_code(done) == 3, done.stdout
+    assert "web has a way out by acme-shut_way-out, and stack.yml allows none" in done.stdout
+    compose["services"] = {
+        "web": {**SERVICE, "networks": ["inside"]},
+        "door": {**SERVICE, "networks": ["inside", "way-out"]},
+    }
+    stacks.write("shut", compose, tenant="acme", egress=["door"])
+    done = stacks.up("shut")
+    assert done.returncode == 0, done.stdout
+    seen = {}
+    for which in ("web", "door"):
+        words = ["docker", "exec", f"acme-shut-{which}-1", "python3", "-c", _REACHES, services.dns_ip, name]
+        seen[which] = stacks.vps.run(words).stdout.split("\n")[:2]
+    assert seen == {"web": ["nothing", "no name"], "door": ["reached", "named"]}
 
 
 def test_a_folder_with_compose_alone(stacks: Stacks) -> None:

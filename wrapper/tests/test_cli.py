@@ -42,6 +42,18 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
     return seen
 
 
+class Private(str):
+    """The path of a private file of this run, whose name nobody knows before."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and bool(re.fullmatch(r"/\S+/vsa-\d+-\d+-\w+/secret", other))
+
+    __hash__ = str.__hash__
+
+
+PRIVATE = Private("a private file")
 WORDS = [
     ("site unprovision --domain a.example -y", {"site_domain": "a.example"}),
     (
@@ -131,14 +143,23 @@ WORDS = [
     ("vhost rollback --to 41 -y", {"vhost_to": 41, "vhost_removal": "allow"}),
     ("vhost sync -y", {"vhost_invalid_fails": False, "vhost_removal": "allow"}),
     ("vhost restore", {}),
-    ("stack up reverse-proxy", {"stack_name": "reverse-proxy"}),
+    ("stack up reverse-proxy", {"stack_name": "reverse-proxy", "stack_password_file": PRIVATE}),
     (
         "stack up hello --set HELLO_DOMAIN=hello.example.com --set A=1 --set EMPTY= --set A=b=c",
-        {"stack_name": "hello", "stack_env": {"HELLO_DOMAIN": "hello.example.com", "A": "b=c", "EMPTY": ""}},
+        {
+            "stack_name": "hello",
+            "stack_env": {"HELLO_DOMAIN": "hello.example.com", "A": "b=c", "EMPTY": ""},
+            "stack_password_file": PRIVATE,
+        },
     ),
     (
         "stack up shop --source /stacks --allow device --allow capability --typed capability --typed device",
-        {"stack_name": "shop", "stack_source": "/stacks", "stack_allow": ("device", "capability")},
+        {
+            "stack_name": "shop",
+            "stack_source": "/stacks",
+            "stack_allow": ("device", "capability"),
+            "stack_password_file": PRIVATE,
+        },
     ),
     ("stack down reverse-proxy -y", {"stack_name": "reverse-proxy"}),
     ("stack list", {}),

@@ -13,13 +13,15 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import parse_stack
 from pydantic import ValidationError
 
-from vsa.stack_file import Directory, Health, Port, Reload, Secret, Site, StackFile, stack_schema
+from vsa.stack_file import Directory, Health, Port, Reload, Route, Secret, Site, StackFile, stack_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs/reference/stack.schema.json").read_text(encoding="utf-8"))
 LEAST: dict[str, Any] = {"schema": 1, "description": "An application"}
 SITE = {"domain_from": "APP_DOMAIN", "container": "app", "port": 3000}
 UNKNOWN = {"nonsense": 1}
+ROUTE = {"path": "/", "service": "web", "port": 3000}
+HOOK = {"path": "/e/", "strip_prefix": True, "profile": "sse", "headers": {"Hook-Url": "$scheme://$host$request_uri"}}
 
 
 def the_host_accepts(data: Any) -> bool:
@@ -49,6 +51,7 @@ PLACES = [
     ({"secrets": [UNKNOWN]}, Secret),
     ({"directories": [UNKNOWN]}, Directory),
     ({"sites": [UNKNOWN]}, Site),
+    ({"sites": [{"domain": "a.example.com", "routes": [UNKNOWN]}]}, Route),
     ({"ports": [UNKNOWN]}, Port),
     ({"reload": [UNKNOWN]}, Reload),
 ]
@@ -79,6 +82,21 @@ GOOD: list[dict[str, Any]] = [
     },
     {"unpinned": ["web"], "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}]},
     {"unpinned": None, "reload": None},
+    {"egress": False},
+    {"egress": True},
+    {"egress": ["door"]},
+    {"egress": None},
+    {
+        "secrets": [
+            {"name": "A", "format": "hex", "prefix": "sk-", "length": 24},
+            {"name": "B", "format": "base64url", "rotatable": True},
+            {"name": "A_HASH", "format": "bcrypt-of", "of": "A"},
+            {"name": "C_HASH", "format": "bcrypt-of", "of": "TYPED"},
+        ]
+    },
+    {"sites": [{"domain": "a.example.com", "routes": [ROUTE, {**ROUTE, **HOOK}], "profile": "web"}]},
+    {"sites": [{**SITE, "aliases": ["b.example.com"], "auth": ["/"], "auth_open": ["/hooks/"]}]},
+    {"sites": [{**SITE, "aliases": [], "auth": [], "auth_open": []}]},
 ]
 BAD: list[dict[str, Any]] = [
     {"schema": True},
@@ -125,6 +143,21 @@ BAD: list[dict[str, Any]] = [
     {"host_ports": 9100},
     {"host_ports": [0]},
     {"host_ports": ["x"]},
+    {"egress": "no"},
+    {"egress": 0},
+    {"egress": ["a b"]},
+    {"egress": {"door": True}},
+    {"secrets": [{"name": "A", "format": "md5"}]},
+    {"secrets": [{"name": "A", "prefix": "a b"}]},
+    {"secrets": [{"name": "A", "prefix": 5}]},
+    {"secrets": [{"name": "A", "format": "bcrypt-of", "of": "a-b"}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "path": "x"}]}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "headers": ["X"]}]}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "headers": {"X-A": "text"}}]}]},
+    {"sites": [{"domain": "a.example.com", "routes": {"/": "web"}}]},
+    {"sites": [{**SITE, "aliases": "b.example.com"}]},
+    {"sites": [{**SITE, "auth": ["admin"]}]},
+    {"sites": [{**SITE, "auth_open": "/"}]},
 ]
 # What a schema cannot say, or does not say in a way that an editor shows well: the host and the type refuse it.
 BEYOND_A_SCHEMA: list[dict[str, Any]] = [
@@ -137,6 +170,23 @@ BEYOND_A_SCHEMA: list[dict[str, Any]] = [
     {"sites": [{**SITE, "container": "x.flowbiz_ext"}]},
     {"ports": [443]},
     {"ports": ["80/tcp"]},
+    {"secrets": [{"name": "A", "of": "B"}]},
+    {"secrets": [{"name": "A", "format": "bcrypt-of"}]},
+    {"secrets": [{"name": "A", "format": "bcrypt-of", "of": "A"}]},
+    {"secrets": [{"name": "A", "format": "bcrypt-of", "of": "B", "length": 20}]},
+    {"secrets": [{"name": "A", "format": "bcrypt-of", "of": "B", "rotatable": True}]},
+    {"secrets": [{"name": "B", "format": "hex", "length": 37}, {"name": "A", "format": "bcrypt-of", "of": "B"}]},
+    {"secrets": [{"name": f"H{n}", "format": "bcrypt-of", "of": f"H{n + 1}"} for n in range(2)]},
+    {"sites": [{**SITE, "routes": [ROUTE]}]},
+    {"sites": [{"domain": "a.example.com", "port": 80, "routes": [ROUTE]}]},
+    {"sites": [{"domain": "a.example.com", "service": "web"}]},
+    {"sites": [{"domain": "a.example.com", "routes": []}]},
+    {"sites": [{"domain": "a.example.com", "routes": [ROUTE, ROUTE]}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "container": "web-1"}]}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "strip_prefix": True}]}]},
+    {"sites": [{"domain": "a.example.com", "routes": [{**ROUTE, "headers": {"Host": "$host"}}]}]},
+    {"sites": [{**SITE, "auth_open": ["/"]}]},
+    {"sites": [{**SITE, "auth": ["/a/"], "auth_open": ["/A/"]}]},
 ]
 # YAML that quotes a number: the host accepts it, an editor asks for the plain number.
 QUOTED: list[dict[str, Any]] = [

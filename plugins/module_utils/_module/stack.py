@@ -72,6 +72,7 @@ def up_request(params: Mapping[str, Any], files: Mapping[str, File], run: RunCon
         pull=params["pull"],
         allow=tuple(params["allow"]),
         rotate=tuple(params["rotate"]),
+        password=params["password"],
         run=run,
     )
 

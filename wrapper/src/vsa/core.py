@@ -50,8 +50,11 @@ if TYPE_CHECKING:
         refuse_set_and_unset,
     )
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import route_headers
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.rules.catalogue import NAMES as FINDINGS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import FORMATS as SECRET_FORMATS
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import secrets as read_secrets
 
 __all__ = (
     "COMMAND",
@@ -71,6 +74,7 @@ __all__ = (
     "PROFILES",
     "REVOCATION_REASONS",
     "RUN_STATES",
+    "SECRET_FORMATS",
     "STATUS",
     "Hint",
     "InternalError",
@@ -86,10 +90,12 @@ __all__ = (
     "escaped_lines",
     "moment",
     "parse_hint",
+    "read_secrets",
     "refuse_contradictions",
     "refuse_force_for_all",
     "refuse_purge_with_kept_container",
     "refuse_set_and_unset",
+    "route_headers",
     "setting",
     "site_fields",
     "version",
@@ -108,6 +114,9 @@ _LATER = {
     "RUN_STATES": ("audit.query", "STATES"),
     "RunQuery": ("audit.query", "Query"),
     "moment": ("audit.query", "moment"),
+    "read_secrets": ("stack.secrets", "secrets"),
+    "route_headers": ("site.headers", "route_headers"),
+    "SECRET_FORMATS": ("stack.secrets", "FORMATS"),
     "REVOCATION_REASONS": ("cert.options", "REVOCATION_REASONS"),
     "refuse_contradictions": ("site.requested", "refuse_contradictions"),
     "refuse_force_for_all": ("contradictions", "refuse_force_for_all"),

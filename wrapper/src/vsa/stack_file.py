@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from vsa.core import PROFILES, checked
+from vsa.core import PROFILES, SECRET_FORMATS, checked, read_secrets, route_headers
 
-__all__ = ("Directory", "Health", "Port", "Reload", "Secret", "Site", "StackFile", "stack_schema")
+__all__ = ("Directory", "Health", "Port", "Reload", "Route", "Secret", "Site", "StackFile", "stack_schema")
 
 _MOST_ID = (1 << 32) - 2
 
@@ -55,6 +55,16 @@ def _first_schema(value: Any) -> Any:
     return value
 
 
+def _known_format(value: Any) -> Any:
+    if value not in SECRET_FORMATS:
+        raise ValueError(", ".join(SECRET_FORMATS))
+    return value
+
+
+def _checked_headers(value: Any) -> Any:
+    return dict(route_headers(value, "headers"))
+
+
 def _editor(**schema: object) -> WithJsonSchema:
     """Return what an editor can check of a value: a part of what the core checks."""
     return WithJsonSchema(dict(schema))
@@ -79,6 +89,17 @@ _PortNumber = Annotated[Any, _form("port"), _integer(1, 65535)]
 _Id = Annotated[Any, _number(0, _MOST_ID), _integer(0, _MOST_ID)]
 _Timeout = Annotated[Any, _number(5, 3600), _integer(5, 3600)]
 _Length = Annotated[Any, _number(16, 128), _integer(16, 128)]
+_Format = Annotated[Any, AfterValidator(_known_format), _editor(enum=list(SECRET_FORMATS))]
+_Prefix = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9._-]{0,32}$")]
+_RoutePath = Annotated[
+    Any, _form("path"), _editor(type="string", maxLength=200, pattern=r"^/([A-Za-z0-9._~@:+-]+/)*[A-Za-z0-9._~@:+-]*$")
+]
+_HEADER = r"^(\$(scheme|host|request_uri|request_method|remote_addr|server_port|request_id)|://){1,8}$"
+_Headers = Annotated[
+    Any,
+    AfterValidator(_checked_headers),
+    _editor(type="object", maxProperties=10, additionalProperties={"type": "string", "pattern": _HEADER}),
+]
 _Mode = Annotated[str, Field(strict=True, pattern=r"^0[0-7]{3}$")]
 _Text = Annotated[str, Field(strict=True)]
 _OneLine = Annotated[
@@ -100,14 +121,34 @@ class Health(_Closed):
 
 
 class Secret(_Closed):
-    """A variable of `env/.env`. If the file lacks the variable, the host makes random letters and digits."""
+    """A variable of `env/.env`. If the file lacks the variable, the host makes it. No text of VSA shows it."""
 
     name: _Variable = Field(description="The variable.")
-    length: _Length = Field(default=32, description="How many letters and digits.")
+    format: _Format = Field(
+        default="alnum",
+        description="`alnum`: letters and digits. `hex`, `base64url` (without padding): random bytes. "
+        "`bcrypt-of`: the hash of the variable `of`, made again if that variable changes.",
+    )
+    length: _Length = Field(
+        default=32, description="How many letters and digits; with `hex` and `base64url` how many bytes."
+    )
+    prefix: _Prefix = Field(default="", description="What stands before the random part, such as `sk-`.")
+    of: _Variable = Field(default=None, description="With `bcrypt-of`: the variable that is hashed.")
     rotatable: _Switch = Field(
         default=False,
         description="Whether `vsa stack rotate` may make another one: nothing is encrypted by it.",
     )
+
+    @model_validator(mode="after")
+    def _hash(self) -> Secret:
+        said = self.model_fields_set
+        if self.format != "bcrypt-of":
+            if "of" in said:
+                raise ValueError("only a hash is of another variable")
+            return self
+        if self.of is None or self.of == self.name or {"length", "prefix", "rotatable"} & said:
+            raise ValueError("a hash is of another variable, and has nothing else")
+        return self
 
 
 class Directory(_Closed):
@@ -123,25 +164,71 @@ class Directory(_Closed):
     )
 
 
+class Route(_Closed):
+    """A path of a site, and where it leads: either to a `container` or to a `service`."""
+
+    path: _RoutePath = Field(description="The path prefix. The route with the longest one wins.")
+    container: _Container = Field(default=None, description="The container that answers.")
+    service: _Service = Field(default=None, description="The service that answers, if Compose names its container.")
+    port: _PortNumber = Field(description="Its port.")
+    profile: _Profile = Field(default=None, description="The profile below this path, instead of the site's.")
+    strip_prefix: _Switch = Field(default=False, description="Whether the container gets requests without the path.")
+    headers: _Headers = Field(
+        default=None,
+        description="Headers that the container gets, such as `Hook-Url: $scheme://$host$request_uri`. A value is made "
+        "of variables only: `$scheme`, `$host`, `$request_uri`, `$request_method`, `$remote_addr`, `$server_port`, "
+        "`$request_id`.",
+    )
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Route:
+        if len({"container", "service"} & self.model_fields_set) != 1:
+            raise ValueError("a route says either its container or the service that has the container")
+        if self.strip_prefix and (self.path == "/" or not self.path.endswith("/")):
+            raise ValueError("this prefix cannot be stripped")
+        return self
+
+
 class Site(_Closed):
     """A site that `up` provisions. It belongs to the tenant of the stack.
 
-    Either `domain` or `domain_from` is set, and either `container` or `service`.
+    Either `domain` or `domain_from` is set. A site says either its `routes`, or its `port` with either `container` or
+    `service`.
     """
 
     domain: _Domain = Field(default=None, description="The domain.")
     domain_from: _Variable = Field(default=None, description="The variable of `env/.env` that holds the domain.")
     container: _Container = Field(default=None, description="The container that answers.")
     service: _Service = Field(default=None, description="The service that answers, if Compose names its container.")
-    port: _PortNumber = Field(description="Its port.")
+    port: _PortNumber = Field(default=None, description="Its port.")
+    routes: list[Route] = Field(
+        default=[], description="Which service answers below which path, instead of `service` and `port`."
+    )
     profile: _Profile = Field(default=None, description="The profile of the site, as of `vsa site provision`.")
+    aliases: list[_Domain] = Field(default=[], description="Further names, which are redirected to the domain.")
+    auth: list[_RoutePath] = Field(
+        default=[],
+        description="Paths behind basic auth. The first `up` makes the user `admin` and shows the password once, or "
+        "writes it to `--password-file`.",
+    )
+    auth_open: list[_RoutePath] = Field(
+        default=[], description="Paths below those of `auth` that everybody can open, such as webhooks."
+    )
 
     @model_validator(mode="after")
-    def _one_domain(self) -> Site:
-        if len({"domain", "domain_from"} & self.model_fields_set) != 1:
+    def _one_of_each(self) -> Site:
+        said = self.model_fields_set
+        if len({"domain", "domain_from"} & said) != 1:
             raise ValueError("a site says either its domain or the variable that has it")
-        if len({"container", "service"} & self.model_fields_set) != 1:
-            raise ValueError("a site says either its container or the service that has the container")
+        if "/" in self.auth_open or {path.lower() for path in self.auth} & {path.lower() for path in self.auth_open}:
+            raise ValueError("an open path lies below a protected one")
+        if "routes" in said:
+            paths = [route.path for route in self.routes]
+            if {"container", "service", "port"} & said or not paths or len(set(paths)) != len(paths):
+                raise ValueError("a site with routes says everything at each of them, and each path once")
+            return self
+        if len({"container", "service"} & said) != 1 or "port" not in said:
+            raise ValueError("a site says its port, and either its container or the service that has the container")
         return self
 
 
@@ -184,6 +271,12 @@ _ShortPort = Annotated[
 ]
 
 
+def _hashable(found: list[Secret]) -> list[Secret]:
+    """Refuse a hash of a hash, and the hash of what is longer than bcrypt reads. The host knows these rules too."""
+    read_secrets([entry.model_dump(exclude_unset=True) for entry in found], "secrets")
+    return found
+
+
 class StackFile(_Closed):
     """The manifest of a stack, `stack.yml`, beside its `compose.yml`."""
 
@@ -192,7 +285,9 @@ class StackFile(_Closed):
     tenant: _Tenant | None = Field(default="platform", description="Who owns the stack: its folder, network and sites.")
     memory: _Size | None = Field(default=0, description="What the host must have at least, such as `512m`.")
     health: Health | None = Field(default=None, description="How long `up` waits for the containers.")
-    secrets: list[Secret] | None = Field(default=None, description="Secrets that the host generates at the first `up`.")
+    secrets: Annotated[list[Secret], AfterValidator(_hashable)] | None = Field(
+        default=None, description="Secrets that the host generates at the first `up`."
+    )
     directories: list[Directory] | None = Field(default=None, description="Directories with owner, group and mode.")
     sites: list[Site] | None = Field(default=None, description="Sites that `up` provisions.")
     ports: list[Port | _ShortPort] | None = Field(
@@ -203,6 +298,11 @@ class StackFile(_Closed):
     )
     unpinned: list[_Service] | None = Field(
         default=None, description="Services whose image may have no tag, or `latest`; `up` warns."
+    )
+    egress: Annotated[bool, Field(strict=True)] | list[_Service] | None = Field(
+        default=True,
+        description="Whether the containers have a way out. `false`: every network is `internal`; `up` refuses any "
+        "other. A list names the services that may have one.",
     )
     reload: list[Reload] | None = Field(
         default=None, description="Services that are told of changed files by a signal, and not recreated."

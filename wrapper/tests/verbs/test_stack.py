@@ -25,8 +25,8 @@ CASES = [
         run("stack.up", stack_name="shop", stack_source="/stacks", stack_pull=True, stack_allow=("device", "oom")),
     ),
     (
-        stack.up(HERE, name="shop", tenant="acme"),
-        run("stack.up", stack_name="shop", stack_tenant="acme"),
+        stack.up(HERE, name="shop", tenant="acme", password_file="/run/first"),
+        run("stack.up", stack_name="shop", stack_tenant="acme", stack_password_file="/run/first"),
     ),
     (
         stack.set_variables(HERE, name="shop", env={"TAG": "2"}, tenant="acme"),

@@ -97,6 +97,7 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
     "stack": (
         "stack_allow",
         "stack_name",
+        "stack_password_file",
         "stack_pull",
         "stack_rotate",
         "stack_service",

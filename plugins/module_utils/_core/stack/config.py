@@ -29,6 +29,8 @@ class Service:
     * ``image``: what its containers run; Compose names the image itself if the service only has a ``build``.
     * ``replicas``: how many containers it has. ``once``: whether its container ends, and others wait for that.
     * ``containers``: the names of its containers. ``networks``: the names of its networks.
+    * ``exits``: by which of its networks it reaches what is outside of the stack. ``shares``: the service whose network
+      it uses, None if it has its own.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Service:
     once: bool = False
     containers: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    exits: tuple[str, ...] = ()
+    shares: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,27 @@ def _service(name: str, entry: Mapping[str, Any], project: str, networks: Mappin
         once=once,
         containers=(str(given),) if given else numbered,
         networks=tuple(str((networks.get(key) or {}).get("name") or key) for key in entry.get("networks") or ()),
+        exits=tuple(_exits(entry, networks)),
+        shares=_shared(entry),
     )
+
+
+def _shared(entry: Mapping[str, Any]) -> str | None:
+    kind, _colon, name = str(entry.get("network_mode") or "").partition(":")
+    return name if kind == "service" else None
+
+
+def _exits(entry: Mapping[str, Any], networks: Mapping[str, Any]) -> list[str]:
+    """Return the networks of a service that lead out of the stack: all but its own that are internal."""
+    mode = str(entry.get("network_mode") or "")
+    if mode:
+        return [] if mode == "none" or mode.startswith("service:") else [mode]
+    found = []
+    for key in entry.get("networks") or {"default": None}:
+        network = networks.get(key) or {}
+        if network.get("external") or not network.get("internal"):
+            found.append(str(network.get("name") or key))
+    return found
 
 
 def _replicas(entry: Mapping[str, Any]) -> int:

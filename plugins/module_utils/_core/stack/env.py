@@ -14,9 +14,11 @@ from collections.abc import Mapping
 
 from .. import forms
 from ..errors import RefusedError
+from ..hints import Hint
 from .compose import interpolate
 from .files import File, text_of
-from .manifest import Secret, Stack
+from .manifest import Stack
+from .secrets import BCRYPT_OF, Secret
 
 __all__ = (
     "ENV",
@@ -25,6 +27,7 @@ __all__ = (
     "env_for_compose",
     "env_value",
     "env_values",
+    "hashed_variables",
     "missing_secrets",
     "parse_env",
     "stack_variables",
@@ -145,9 +148,29 @@ def env_values(data: Mapping[str, object], *, field: str = "env") -> dict[str, s
 
 
 def missing_secrets(stack: Stack, env: str | None) -> tuple[Secret, ...]:
-    """Return the secrets of the stack that its environment file lacks or leaves empty."""
+    """Return the random secrets of the stack that its environment file lacks or leaves empty."""
     present = parse_env(env or "")
-    return tuple(secret for secret in stack.secrets if not present.get(secret.name))
+    random = [secret for secret in stack.secrets if secret.format != BCRYPT_OF]
+    return tuple(secret for secret in random if not present.get(secret.name))
+
+
+def hashed_variables(stack: Stack, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the text to hash for each hash among the secrets. RefusedError if the variable of a hash is not set."""
+    found = {}
+    for secret in stack.secrets:
+        if secret.format != BCRYPT_OF or secret.of is None:
+            continue
+        value = variables.get(secret.of)
+        if not value:
+            raise RefusedError(
+                f"the variable {secret.of} is not set, and {secret.name} is its hash",
+                field=f"env/{secret.of}",
+                value="(not set)",
+                expected=f"a value for {secret.of}, or a secret of this name in stack.yml",
+                hint=Hint("stack.up", {"name": stack.name, "env": {secret.of: "-"}}),
+            )
+        found[secret.name] = value
+    return found
 
 
 def complete_env(env: str | None, example: str, values: Mapping[str, str]) -> str:

@@ -15,31 +15,21 @@ from dataclasses import dataclass
 
 from .. import forms
 from ..errors import RefusedError
+from .entries import entries, refuse_unknown, service_name
 from .identity import compose_project
+from .secrets import Secret, secrets
+from .sites import StackSite, sites
 
-__all__ = ("Directory", "Port", "Reload", "Secret", "Stack", "StackSite", "parse_stack")
+__all__ = ("Directory", "Port", "Reload", "Stack", "parse_stack")
 
 _SCHEMA = 1
 
-_SERVICE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _MODE = re.compile(r"0[0-7]{3}")
 _MOST_ID = (1 << 32) - 2  # the number above means "no group" to chown(2)
 _SITE_PORTS = (80, 443)
 # Signals that programs take as "read your files again". Every other one may end the program.
 _SIGNALS = ("HUP", "USR1", "USR2", "WINCH")
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A variable of env/.env. If env/.env lacks the variable, the host makes ``length`` random letters and digits.
-
-    ``rotatable`` says that the stack goes on with another value: nothing is encrypted by it, and no database keeps it.
-    """
-
-    name: str
-    length: int = 32
-    rotatable: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,22 +60,6 @@ class Port:
 
 
 @dataclass(frozen=True)
-class StackSite:
-    """A site that the stack provisions; exactly one of ``domain`` and ``domain_from`` is set.
-
-    ``domain_from`` names the variable of env/.env whose value is the domain. ``container`` names the container to which
-    the site leads, or ``service`` names the service that has the container.
-    """
-
-    container: str | None
-    port: int
-    service: str | None = None
-    domain: str | None = None
-    domain_from: str | None = None
-    profile: str | None = None
-
-
-@dataclass(frozen=True)
 class Reload:
     """The signal by which the main process of a service reads its mounted files again, so that it is not recreated."""
 
@@ -100,6 +74,7 @@ class Stack:
     * ``memory``: what the host must have at least, in bytes; 0 means any host. ``timeout``: how long the containers may
       take to become healthy, in seconds. ``host_ports``: ports of the host itself that the containers reach.
     * ``unpinned``: services whose image may have no tag. ``reload``: services that are told of changed files.
+    * ``egress``: the services that may have a way out, None if all may.
     * ``project``: the Compose project. VSA notes it down on the host, so a stack keeps the project of its first start.
     """
 
@@ -115,6 +90,7 @@ class Stack:
     host_ports: tuple[int, ...] = ()
     unpinned: tuple[str, ...] = ()
     reload: tuple[Reload, ...] = ()
+    egress: tuple[str, ...] | None = None
     project: str = ""
 
     def __post_init__(self) -> None:
@@ -136,7 +112,7 @@ def parse_stack(data: object, *, name: str, where: str = "") -> Stack:
     """
     if not isinstance(data, Mapping):
         raise RefusedError("stack.yml is not a mapping", field=where or "stack.yml", value=type(data).__name__)
-    _refuse_unknown(data, where.rstrip("/"), ("schema", "description", *_FIELDS))
+    refuse_unknown(data, where.rstrip("/"), ("schema", "description", *_FIELDS))
     if data.get("schema") != _SCHEMA or isinstance(data["schema"], bool):
         raise RefusedError(
             "this VSA does not know the schema of stack.yml",
@@ -159,42 +135,6 @@ def _description(value: object, field: str) -> str:
     return text
 
 
-def _entries(value: object, field: str, keys: tuple[str, ...]) -> list[tuple[Mapping[str, object], str]]:
-    """Return the mappings of a list, each with its place for an error. RefusedError if a mapping has another key."""
-    if not isinstance(value, list):
-        raise RefusedError("this is not a list", field=field, value=value, expected="a list")
-    found = []
-    for number, entry in enumerate(value):
-        place = f"{field}/{number}"
-        if not isinstance(entry, Mapping):
-            raise RefusedError("this is not a mapping", field=place, value=entry, expected=", ".join(keys))
-        _refuse_unknown(entry, place, keys)
-        found.append((entry, place))
-    return found
-
-
-def _refuse_unknown(data: Mapping[str, object], field: str, keys: tuple[str, ...]) -> None:
-    for key in data:
-        if key not in keys:
-            raise RefusedError(
-                "there is no such field",
-                field=f"{field}/{key}" if field else str(key),
-                value=key,
-                expected=", ".join(keys),
-            )
-
-
-def _secrets(value: object, field: str) -> tuple[Secret, ...]:
-    return tuple(
-        Secret(
-            name=forms.variable(entry.get("name"), field=f"{place}/name"),
-            length=forms.whole_number(entry.get("length", 32), field=f"{place}/length", least=16, most=128),
-            rotatable=forms.boolean(entry.get("rotatable", False), field=f"{place}/rotatable"),
-        )
-        for entry, place in _entries(value, field, ("name", "length", "rotatable"))
-    )
-
-
 def _directories(value: object, field: str) -> tuple[Directory, ...]:
     return tuple(
         Directory(
@@ -204,7 +144,7 @@ def _directories(value: object, field: str) -> tuple[Directory, ...]:
             mode=_mode(entry.get("mode", "0755"), f"{place}/mode"),
             group_before=_group_before(entry, f"{place}/group_before"),
         )
-        for entry, place in _entries(value, field, ("path", "owner", "group", "mode", "group_before"))
+        for entry, place in entries(value, field, ("path", "owner", "group", "mode", "group_before"))
     )
 
 
@@ -219,43 +159,6 @@ def _mode(value: object, field: str) -> int:
     if not isinstance(value, str) or not _MODE.fullmatch(value):
         raise RefusedError("this is not a mode", field=field, value=value, expected='"0750", in quotes')
     return int(value, 8)
-
-
-def _sites(value: object, field: str) -> tuple[StackSite, ...]:
-    keys = ("domain", "domain_from", "container", "service", "port", "profile")
-    return tuple(_site(entry, place) for entry, place in _entries(value, field, keys))
-
-
-def _site(entry: Mapping[str, object], place: str) -> StackSite:
-    if ("domain" in entry) == ("domain_from" in entry):
-        raise RefusedError(
-            "a stack's site says either its domain or the variable that has it", field=place, expected="domain_from"
-        )
-    if ("container" in entry) == ("service" in entry):
-        raise RefusedError(
-            "a stack's site says either its container or the service that has the container",
-            field=place,
-            expected="service",
-        )
-    domain = variable = profile = container = service = None
-    if "container" in entry:
-        container = forms.container(entry["container"], field=f"{place}/container")
-    else:
-        service = _service_name(entry["service"], f"{place}/service")
-    if "domain" in entry:
-        domain = forms.domain(entry["domain"], field=f"{place}/domain")
-    else:
-        variable = forms.variable(entry["domain_from"], field=f"{place}/domain_from")
-    if "profile" in entry:
-        profile = forms.profile(entry["profile"], field=f"{place}/profile")
-    return StackSite(
-        domain=domain,
-        domain_from=variable,
-        container=container,
-        service=service,
-        port=forms.port(entry.get("port"), field=f"{place}/port"),
-        profile=profile,
-    )
 
 
 def _ports(value: object, field: str) -> tuple[Port, ...]:
@@ -273,21 +176,25 @@ def _host_ports(value: object, field: str) -> tuple[int, ...]:
 def _unpinned(value: object, field: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise RefusedError("this is not a list", field=field, value=value, expected="a list of services")
-    return tuple(_service_name(entry, f"{field}/{number}") for number, entry in enumerate(value))
-
-
-def _service_name(value: object, field: str) -> str:
-    """Return the name of a service of the Compose file. Source: the Compose specification, services."""
-    if not isinstance(value, str) or not _SERVICE.fullmatch(value):
-        raise RefusedError("this is not the name of a service", field=field, value=value, expected="web")
-    return value
+    return tuple(service_name(entry, f"{field}/{number}") for number, entry in enumerate(value))
 
 
 def _reload(value: object, field: str) -> tuple[Reload, ...]:
     return tuple(
-        Reload(_service_name(entry.get("service"), f"{place}/service"), _signal(entry.get("signal", "HUP"), place))
-        for entry, place in _entries(value, field, ("service", "signal"))
+        Reload(service_name(entry.get("service"), f"{place}/service"), _signal(entry.get("signal", "HUP"), place))
+        for entry, place in entries(value, field, ("service", "signal"))
     )
+
+
+def _egress(value: object, field: str) -> tuple[str, ...] | None:
+    """Return the services that may have a way out: none for false, all (None) for true."""
+    if isinstance(value, bool):
+        return None if value else ()
+    if not isinstance(value, list):
+        raise RefusedError(
+            "this says not who has a way out", field=field, value=value, expected="true, false, or a list of services"
+        )
+    return tuple(service_name(entry, f"{field}/{number}") for number, entry in enumerate(value))
 
 
 def _signal(value: object, place: str) -> str:
@@ -301,7 +208,7 @@ def _signal(value: object, place: str) -> str:
 def _port(entry: object, place: str) -> Port:
     """Return a published port: ``25``, ``53/udp``, or a mapping with port, protocol and reason."""
     if isinstance(entry, Mapping):
-        _refuse_unknown(entry, place, ("port", "protocol", "reason"))
+        refuse_unknown(entry, place, ("port", "protocol", "reason"))
         found: Mapping[str, object] = entry
     else:
         number, _slash, protocol = str(entry).partition("/")
@@ -334,7 +241,7 @@ def _memory(value: object, field: str) -> int:
 def _timeout(value: object, field: str) -> int:
     if not isinstance(value, Mapping):
         raise RefusedError("this is not a mapping", field=field, value=value, expected="timeout")
-    _refuse_unknown(value, field, ("timeout",))
+    refuse_unknown(value, field, ("timeout",))
     return forms.whole_number(value.get("timeout", 120), field=f"{field}/timeout", least=5, most=3600)
 
 
@@ -343,11 +250,12 @@ _FIELDS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "tenant": ("tenant", lambda value, field: forms.tenant(value, field=field)),
     "memory": ("memory", _memory),
     "health": ("timeout", _timeout),
-    "secrets": ("secrets", _secrets),
+    "secrets": ("secrets", secrets),
     "directories": ("directories", _directories),
-    "sites": ("sites", _sites),
+    "sites": ("sites", sites),
     "ports": ("ports", _ports),
     "host_ports": ("host_ports", _host_ports),
     "unpinned": ("unpinned", _unpinned),
     "reload": ("reload", _reload),
+    "egress": ("egress", _egress),
 }

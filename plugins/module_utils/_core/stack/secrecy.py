@@ -69,8 +69,8 @@ class Secrets:
 
     def _add(self, value: str, *, least: int) -> None:
         if len(value) >= least:
-            # As text of JSON too: that is how Go and Compose quote a value.
-            self._known |= {value, json.dumps(value)[1:-1]}
+            # As text of JSON too: that is how Go and Compose quote a value. Compose writes a dollar twice.
+            self._known |= {value, json.dumps(value)[1:-1], value.replace("$", "$$")}
 
     def text(self, value: str) -> str:
         """Return a text without secrets. The longest goes first: it may contain another one."""

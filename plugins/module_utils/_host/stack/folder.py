@@ -23,10 +23,19 @@ from typing import Any
 from ..._core.errors import RefusedError
 from ..._core.forms import stack_name
 from ..._core.hints import Hint
-from ..._core.stack.env import ENV, ENV_EXAMPLE, complete_env, missing_secrets
+from ..._core.stack.env import (
+    ENV,
+    ENV_EXAMPLE,
+    complete_env,
+    hashed_variables,
+    missing_secrets,
+    parse_env,
+    stack_variables,
+)
 from ..._core.stack.files import File, content_of, mode_of, sha256_of, text_of
 from ..._core.stack.manifest import Directory as StackDirectory
-from ..._core.stack.manifest import Secret, Stack, parse_stack
+from ..._core.stack.manifest import Stack, parse_stack
+from ..._core.stack.secrets import BASE64URL, HEX, Secret
 from ..machine.files import load_yaml
 from ..machine.walk import Directory, walk
 from ..store.layout import Paths
@@ -88,12 +97,30 @@ def _owner(paths: Paths, name: str, tenant: str | None) -> str | None:
 
 
 def make_secrets(wanted: tuple[Secret, ...]) -> dict[str, str]:
-    """Return a random value for each secret, of letters and digits, so that no shell or file needs quotes."""
-    return {secret.name: _random_text(secret.length) for secret in wanted}
+    """Return a random value for each secret in its format. Its letters need no quotes in a shell or a file."""
+    return {secret.name: f"{secret.prefix}{_random_text(secret)}" for secret in wanted}
 
 
-def _random_text(length: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _position in range(length))
+def _random_text(secret: Secret) -> str:
+    if secret.format == HEX:
+        return secrets.token_hex(secret.length)
+    if secret.format == BASE64URL:
+        return secrets.token_urlsafe(secret.length)
+    return "".join(secrets.choice(_LETTERS) for _position in range(secret.length))
+
+
+def _new_hashes(stack: Stack, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return a new value for each hash among the secrets that does not fit its variable."""
+    wanted = hashed_variables(stack, variables)
+    if not wanted:
+        return {}
+    from ..machine.bcrypt import fits, hash_password  # a verb that reads, and most stacks, need no hash
+
+    return {
+        name: hash_password(text, field=f"env/{name}")
+        for name, text in wanted.items()
+        if not fits(text, variables.get(name, ""))
+    }
 
 
 class Folder:
@@ -160,7 +187,9 @@ class Folder:
         """
         current = self.env()
         made = make_secrets((*missing_secrets(self._stack, current), *self._rotated(rotate)))
-        return complete_env(current, text_of(files.get(ENV_EXAMPLE)), {**made, **values}), sorted(made)
+        env = complete_env(current, text_of(files.get(ENV_EXAMPLE)), {**made, **values})
+        hashes = _new_hashes(self._stack, parse_env(stack_variables(files, env)))
+        return complete_env(env, "", hashes), sorted({*made, *hashes})
 
     def _rotated(self, names: Collection[str]) -> list[Secret]:
         known = {secret.name: secret for secret in self._stack.secrets if secret.rotatable}

@@ -17,16 +17,16 @@ from typing import Any
 
 from ..._core import forms
 from ..._core.errors import RefusedError
-from ..._core.hints import Hint
-from ..._core.networks import edge_network, is_edge_network, ula_subnet
+from ..._core.networks import is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..._core.stack.compose import COMPOSE
 from ..._core.stack.config import Project, refuse_unpinned
+from ..._core.stack.egress import refuse_egress
 from ..._core.stack.env import ENV, env_values, parse_env, stack_variables
 from ..._core.stack.files import File, file_path, text_of
 from ..._core.stack.identity import choose_project
-from ..._core.stack.manifest import Stack, StackSite, parse_stack
+from ..._core.stack.manifest import Stack, parse_stack
 from ..._core.stack.secrecy import Secrets
 from ..machine.compose import compose_config
 from ..machine.disk import disk_errors_refused, disk_errors_told
@@ -41,6 +41,7 @@ from .hooks import hooks_of
 from .images import StackImages
 from .reading import ComposeReader
 from .secrecy import learn_folder, learn_version
+from .sites import missing_admins, site_options, with_containers
 from .verdict import Question, Verdict, keep_allowed, pass_judgement
 
 __all__ = ("StackUpRequest", "prepare")
@@ -61,6 +62,7 @@ class StackUpRequest:
     * ``pull``: pull every image again, and trust the image that a tag names now.
     * ``rotate``: names of secrets to make anew.
     * ``allow``: names of findings of the policy that the operator allows for this stack. ``run`` says who that is.
+    * ``password``: whether the controller has a password for the first user of paths behind basic auth.
     """
 
     name: str
@@ -71,6 +73,7 @@ class StackUpRequest:
     pull: bool = False
     allow: tuple[str, ...] = ()
     rotate: tuple[str, ...] = ()
+    password: bool = False
     run: RunContext | None = None
 
 
@@ -137,7 +140,9 @@ class _Prepared:
             verdict = pass_judgement(question, paths=paths, engine=engine, check=check, compose=self.compose)
         project = verdict.project
         unpinned = refuse_unpinned(project, known=() if request.own else version.stack.unpinned)
-        sites = _with_containers(version, project)
+        refuse_egress(project, version.stack.egress, where=f"{MANIFEST}/egress")
+        sites = with_containers(version.stack, version.sites, project)
+        admins = missing_admins(paths, sites, password=request.password or check)
         notes = [*_secret_notes(version), *_override_notes(version), *unpinned, *problems]
         running: list[Container] = []
         proven: list[str] = []
@@ -172,6 +177,8 @@ class _Prepared:
             notes += hooks.forecast(engine, paths, text_of(version.files[COMPOSE]), version.env)
         if check and reason is not None:
             notes += [f"{site['domain']} would be provisioned after the start" for site in sites]
+        if check:
+            notes += [f"{entry['user']} would be added at {entry['domain']}{entry['route']}" for entry in admins]
         if not check and reason is not None:
             with disk_errors_told(_half_written(version, running)):
                 version.folder.note_down(False)
@@ -193,6 +200,7 @@ class _Prepared:
                 "fresh": not running,
                 "proven": proven,
                 "sites": sites,
+                "admins": admins,
             },
             diff=shown,
         )
@@ -240,7 +248,7 @@ def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, 
         files=files,
         env=env,
         new_secrets=tuple(new_secrets),
-        sites=tuple(_site(stack, number, variables) for number in range(len(stack.sites))),
+        sites=site_options(paths, stack, variables),
     )
 
 
@@ -262,63 +270,6 @@ def _with_identity(stack: Stack, tenant: str | None, paths: Paths, engine: Engin
         running=running,
     )
     return dataclasses.replace(stack, project=project)
-
-
-def _site(stack: Stack, number: int, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options with which the module ``site`` provisions a site of the stack, as far as its files say."""
-    site = stack.sites[number]
-    return {
-        "domain": _domain(stack, site, f"{MANIFEST}/sites/{number}/domain_from", variables),
-        "container": site.container or f"{stack.project}-{site.service}-1",
-        "port": site.port,
-        "profile": site.profile,
-        "tenant": stack.tenant,
-    }
-
-
-def _with_containers(version: _Version, project: Project) -> list[dict[str, Any]]:
-    """Return the options of the sites with the containers that Compose makes.
-
-    RefusedError if there is no such service, or if it is not on its tenant's edge network by the Compose file: VSA
-    would have to connect the container to a network that the file does not name.
-    """
-    edge = edge_network(version.stack.tenant)
-    sites = []
-    for number, (site, options) in enumerate(zip(version.stack.sites, version.sites, strict=True)):
-        service = project.services.get(site.service) if site.service else project.of_container(str(site.container))
-        if project.services and site.service and (service is None or not service.containers):
-            raise RefusedError(
-                "the Compose file has no such service",
-                field=f"{MANIFEST}/sites/{number}/service",
-                value=site.service,
-                there_are=sorted(project.services),
-            )
-        if service is not None and edge not in service.networks:
-            raise RefusedError(
-                f"the service {service.name} has a site, and is not on the network {edge}",
-                field=f"{MANIFEST}/sites/{number}",
-                value=service.name,
-                expected=f"the external network {edge} at the service {service.name} of {COMPOSE}",
-            )
-        named = service.containers[0] if service is not None and site.service else options["container"]
-        sites.append({**options, "container": forms.container(named)})
-    return sites
-
-
-def _domain(stack: Stack, site: StackSite, place: str, variables: Mapping[str, str]) -> str:
-    """Return the domain of a site. RefusedError if its variable is missing in env/.env, or is no domain."""
-    if site.domain_from is None:
-        return str(site.domain)
-    value = variables.get(site.domain_from)
-    if not value:
-        raise RefusedError(
-            f"the variable {site.domain_from} is not set, and a site of the stack needs it as its domain",
-            field=place,
-            value=site.domain_from,
-            expected=f"{site.domain_from}=shop.example.com in {ENV}",
-            hint=Hint("stack.up", {"name": stack.name, "env": {site.domain_from: "DOMAIN"}}),
-        )
-    return forms.domain(value, field=f"{ENV}/{site.domain_from}")
 
 
 def _refuse_small_host(paths: Paths, stack: Stack) -> None:

@@ -17,7 +17,7 @@ from ..._core.site.manifest import Site, parse
 from ..machine.files import load_yaml, read_text
 from .layout import Paths
 
-__all__ = ("manifest_domains", "manifest_files", "parse_manifest", "read_manifests")
+__all__ = ("manifest_domains", "manifest_files", "parse_manifest", "read_manifest", "read_manifests")
 
 _SUFFIX = ".yml"
 # A file that cannot be read is no YAML either: it is reported as invalid when its text is parsed.
@@ -28,6 +28,11 @@ def read_manifests(paths: Paths) -> dict[str, str]:
     """Return the text of every manifest, by the domain in its file name."""
     directory = str(paths.sites)
     return {domain: _read(f"{directory}/{domain}{_SUFFIX}") for domain in manifest_domains(paths)}
+
+
+def read_manifest(paths: Paths, domain: str) -> str | None:
+    """Return the text of a site's manifest, None if there is none. The domain must be validated already."""
+    return _read(f"{paths.sites}/{domain}{_SUFFIX}") or None
 
 
 def manifest_domains(paths: Paths) -> list[str]:

@@ -196,7 +196,8 @@ def _conclude(
 ) -> None:
     """Print the end of the output: the document, or the table, the errors, the summary and the last line."""
     took = time.monotonic() - began
-    revealed = spec.reveals if report.exit_code == EXIT_OK and not run.check else {}
+    kept = report.exit_code == EXIT_OK if spec.reveals_if is None else spec.reveals_if(report)
+    revealed = spec.reveals if kept and not run.check else {}
     if screen.json:
         from vsa.output.document import document
 

@@ -41,7 +41,8 @@ class Spec:
     * ``shows``: makes the output from the hosts' payloads. None for a verb that changes something.
     * ``due``: says whether a payload has something that is due. None if ``--exit-code`` was not given, for a verb that
       reads.
-    * ``reveals``: secrets by name that were made here. They are printed once, if the run succeeds.
+    * ``reveals``: secrets by name that were made here. They are printed once, if the run succeeds, or if
+      ``reveals_if`` says of the report that a host has them now.
     * ``names``: returns the names in a payload that a shell can complete, by kind.
     * ``recorded``: whether the run leaves a record. A verb that reads a trail leaves none.
     * ``after``: looks at the report before its end is printed. It may add to the payloads, and print a line.
@@ -54,6 +55,7 @@ class Spec:
     shows: Shown | None = None
     due: Callable[[Mapping[str, Any]], bool] | None = None
     reveals: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reveals_if: Callable[[Report], bool] | None = None
     names: Callable[[Mapping[str, Any]], Mapping[str, list[str]]] | None = None
     recorded: bool = True
     after: Callable[[Report, Screen], None] | None = None

@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from vsa.ansible.run import Run, Where
+from vsa.command.first_password import added, first_password
 from vsa.command.options import Checked, Group, StackName, Variable, WholeNumber, global_options, option
 from vsa.command.perform import ask_then_perform, perform
 from vsa.command.verb import Spec, confirm, confirm_typed, counted, must_ask, silent, where
-from vsa.core import FINDINGS, UsageError
+from vsa.core import EXIT_OK, FINDINGS, UsageError
+from vsa.stack_template import TEMPLATES, default_folder, write_stack
 
 __all__ = ("down", "group", "list_stacks", "logs", "ps", "restart", "rotate", "set_variables", "up")
 
@@ -27,14 +29,25 @@ def up(
     source: str | None = None,
     pull: bool | None = None,
     allow: Sequence[str] = (),
+    password_file: str | None = None,
 ) -> Run:
     """Return the run that brings a stack up and waits until it is healthy.
 
     ``tenant`` is whose stack it is, None if its stack.yml says so. ``env`` are variables to set in the stack's env/.env
     before the start. ``source`` is the directory with the stack's folder, None for the collection's own stacks.
     ``pull`` pulls every image again. ``allow`` are findings of the policy that are allowed for the stack.
+    ``password_file`` has the password of the first user of paths behind basic auth.
     """
-    return to.verb("stack.up", name=name, tenant=tenant, env=env, source=source, pull=pull, allow=tuple(allow))
+    return to.verb(
+        "stack.up",
+        name=name,
+        tenant=tenant,
+        env=env,
+        source=source,
+        pull=pull,
+        allow=tuple(allow),
+        password_file=password_file,
+    )
 
 
 def down(to: Where, *, name: str, tenant: str | None = None) -> Run:
@@ -111,6 +124,12 @@ def group() -> None:
 @option("--source", type=click.Path(path_type=str), metavar="DIR", help="The directory with the folder of the stack.")
 @option("--pull", is_flag=True, help="Pull every image again, also if its tag names another image now.")
 @option(
+    "--password-file",
+    type=click.Path(path_type=str),
+    metavar="FILE",
+    help="The password of a site's first user, admin; a new file is made with mode 0600. Default: show it once.",
+)
+@option(
     "--allow",
     type=click.Choice(FINDINGS),
     metavar="FINDING",
@@ -130,17 +149,26 @@ def group() -> None:
 def _up(context: click.Context, /, **given: Any) -> int:
     """Bring a stack up, or change it to what its files say, and wait until it is healthy."""
     name, allow = given["name"], given["allow"]
-    run = up(
-        where(context),
-        name=name,
-        tenant=given["tenant"],
-        env=dict(given["env"]),
-        source=_absolute(given["source"]),
-        pull=given["pull"],
-        allow=allow,
-    )
+    to = where(context)
     _confirm_allowed(context, name, allow, typed=given["typed"])
-    return perform(context, Spec(name="stack.up", due=silent), run, subject=name)
+    with first_password(given["password_file"], check=to.check) as password:
+        run = up(
+            to,
+            name=name,
+            tenant=given["tenant"],
+            env=dict(given["env"]),
+            source=_absolute(given["source"]),
+            pull=given["pull"],
+            allow=allow,
+            password_file=password.path,
+        )
+
+        def after(report: Any, _screen: Any) -> None:
+            password.used = added(report)
+
+        reveals = {"password": password.shown} if password.shown else {}
+        spec = Spec(name="stack.up", due=silent, reveals=reveals, reveals_if=added, after=after)
+        return perform(context, spec, run, subject=name)
 
 
 def _absolute(source: str | None) -> str | None:
@@ -165,6 +193,29 @@ def _confirm_allowed(context: click.Context, name: str, allow: Sequence[str], *,
                 expected=f"--typed {finding}",
             )
         confirm_typed(f"{name} will be able to reach beyond its tenant. Type {finding} to allow it", finding)
+
+
+@group.command(
+    "new",
+    examples=("vsa stack new shop --template web-postgres", "vsa stack new shop --template static --to ./stacks"),
+)
+@_NAME
+@option("--template", type=click.Choice(TEMPLATES), required=True, help="What the stack is made of.")
+@option("--tenant", type=Checked("tenant", "TENANT"), help="Whose stack it is; default: platform.")
+@option(
+    "--to",
+    type=click.Path(path_type=str),
+    metavar="DIR",
+    help="The directory of your stacks; default: stacks/ beside the inventory.",
+)
+@click.pass_context
+def _new(context: click.Context, name: str, template: str, tenant: str | None, to: str | None) -> int:
+    """Write the folder of a new stack from a template. No host is asked, and nothing is overwritten."""
+    folder = Path(to).expanduser() if to else default_folder(where(context).inventory, here=Path.cwd())
+    files = write_stack(template, name=name, to=folder, tenant=tenant)
+    lines = [f"wrote {file}" for file in files]
+    click.echo("\n".join([*lines, f"next: edit them, then vsa stack up {name} --source {folder} --check"]))
+    return EXIT_OK
 
 
 @group.command("down", examples=("vsa stack down reverse-proxy --limit vps-01", "vsa stack down reverse-proxy -y"))

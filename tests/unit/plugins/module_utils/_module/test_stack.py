@@ -32,6 +32,7 @@ PARAMS: dict[str, Any] = {
     "pull": True,
     "allow": ["device"],
     "rotate": ["KEY"],
+    "password": True,
     "proven": None,
     "started": True,
     "complaint": None,
@@ -53,6 +54,7 @@ def test_a_request() -> None:
         pull=True,
         allow=("device",),
         rotate=("KEY",),
+        password=True,
         run=run,
     )
 

@@ -28,6 +28,7 @@ def test_a_service() -> None:
             "nginx:1.30.7",
             containers=("acme-shop-web-1",),
             networks=("acme-shop_default", "flowbiz_ext_acme"),
+            exits=("acme-shop_default", "flowbiz_ext_acme"),
         )
     }
     assert project.of_container("acme-shop-web-1") == project.services["web"]

@@ -9,11 +9,11 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import (
     Directory,
     Port,
-    Secret,
     Stack,
-    StackSite,
     parse_stack,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import Secret
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.sites import StackSite
 
 LEAST = {"schema": 1, "description": "An application"}
 
@@ -153,3 +153,17 @@ def test_what_services_of_a_stack_may_do() -> None:
 @pytest.mark.parametrize(("tenant", "project"), [("acme", "acme-app"), ("platform", "app")])
 def test_the_project_of_a_stack(tenant: str, project: str) -> None:
     assert parse_stack({"schema": 1, "description": "x", "tenant": tenant}, name="app").project == project
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(True, None), (False, ()), ([], ()), (["door", "a.b"], ("door", "a.b"))]
+)
+def test_who_has_a_way_out(value: object, expected: tuple[str, ...] | None) -> None:
+    assert parse_stack({**LEAST, "egress": value}, name="app").egress == expected
+
+
+@pytest.mark.parametrize("value", ["no", 0, {"door": True}, ["a b"], [True]])
+def test_what_says_not_who_has_a_way_out(value: object) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_stack({**LEAST, "egress": value}, name="app")
+    assert str(refused.value.field).startswith("egress")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, Result, Step
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Secret, Stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrecy import Secrets
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import Secret
 
-STACK = Stack("shop", "A shop", "acme", secrets=(Secret("GENERATED"),))
+HASH = Secret("HASH", format="bcrypt-of", of="GENERATED")
+STACK = Stack("shop", "A shop", "acme", secrets=(Secret("GENERATED"), HASH))
 ENV = """\
 GENERATED=Abcdefghijklmnop
+HASH='$2b$10$abcdefghijkl'
 MAIL_PASSWORD=by-the-operator
 PIN=4711x
 SHORT=true
@@ -36,6 +39,8 @@ def secrets() -> Secrets:
     ("text", "shown"),
     [
         pytest.param("a Abcdefghijklmnop b", "a *** b", id="a generated secret"),
+        pytest.param("a $2b$10$abcdefghijkl b", "a *** b", id="a hash"),
+        pytest.param("a $$2b$$10$$abcdefghijkl b", "a *** b", id="a hash as Compose writes it"),
         pytest.param("by-the-operator", "***", id="a value of the operator"),
         pytest.param("4711x", "***", id="a secret of the Compose file"),
         pytest.param("true 3000", "true 3000", id="short values"),

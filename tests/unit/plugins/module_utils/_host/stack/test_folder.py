@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File, StackFile
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack, parse_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.bcrypt import fits
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import Folder, make_secrets
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import Version
@@ -39,8 +42,8 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(Paths(str(tmp_path)), STACK)
 
 
-def written(folder: Folder, files: dict[str, str] = FILES) -> str:
-    env, _made = folder.wanted_env(files, {})
+def written(folder: Folder, files: dict[str, str] = FILES, *, env: str | None = None) -> str:
+    env = folder.wanted_env(files, {})[0] if env is None else env
     folder.write(Version(files, env))
     return env
 
@@ -153,6 +156,50 @@ def test_secrets_differ() -> None:
     made = [make_secrets(stack.secrets)["KEY"] for _time in range(50)]
     assert len(set(made)) == 50
     assert all(value.isalnum() for value in made)
+
+
+@pytest.mark.parametrize(
+    ("entry", "form"),
+    [
+        ({"length": 20}, r"[A-Za-z0-9]{20}"),
+        ({"format": "hex", "length": 16, "prefix": "sk-"}, r"sk-[0-9a-f]{32}"),
+        ({"format": "base64url"}, r"[A-Za-z0-9_-]{43}"),
+    ],
+)
+def test_a_secret_has_its_format_and_stays(tmp_path: Path, entry: dict[str, Any], form: str) -> None:
+    stack = parse_stack({"schema": 1, "description": "x", "secrets": [{"name": "KEY", **entry}]}, name="app")
+    folder = Folder(Paths(str(tmp_path)), stack)
+    env = written(folder)
+    assert re.fullmatch(form, parse_env(env)["KEY"])
+    assert folder.wanted_env(FILES, {}) == (env, [])
+
+
+def test_a_hash_follows_its_variable(tmp_path: Path) -> None:
+    entries = [
+        {"name": "OWNER_HASH", "format": "bcrypt-of", "of": "OWNER"},
+        {"name": "OWNER", "prefix": "p-", "rotatable": True},
+        {"name": "TYPED_HASH", "format": "bcrypt-of", "of": "TYPED"},
+    ]
+    stack = parse_stack({"schema": 1, "description": "x", "secrets": entries}, name="app")
+    folder = Folder(Paths(str(tmp_path)), stack)
+    with pytest.raises(RefusedError, match="the variable TYPED is not set, and TYPED_HASH is its hash") as refused:
+        folder.wanted_env(FILES, {})
+    assert refused.value.field == "env/TYPED"
+    env, made = folder.wanted_env(FILES, {"TYPED": "by the operator"})
+    first = parse_env(env)
+    assert made == ["OWNER", "OWNER_HASH", "TYPED_HASH"]
+    assert fits(first["OWNER"], first["OWNER_HASH"])
+    assert fits("by the operator", first["TYPED_HASH"])
+    written(folder, env=env)
+    assert folder.wanted_env(FILES, {}) == (env, [])
+    env, made = folder.wanted_env(FILES, {"TYPED": "another"}, rotate=("OWNER",))
+    second = parse_env(env)
+    assert made == ["OWNER", "OWNER_HASH", "TYPED_HASH"]
+    assert first["OWNER"] != second["OWNER"]
+    assert fits(second["OWNER"], second["OWNER_HASH"])
+    assert fits("another", second["TYPED_HASH"])
+    with pytest.raises(RefusedError, match="too long to be hashed"):
+        folder.wanted_env(FILES, {"TYPED": "x" * 73})
 
 
 def test_only_a_rotatable_secret_is_made_anew(tmp_path: Path) -> None:

@@ -44,6 +44,28 @@ def prepared(host: StackHost) -> Prepare:
     return run
 
 
+def test_a_path_behind_a_password_needs_its_first_user(host: StackHost) -> None:
+    """Nothing is written before the controller has a password for the user, because nobody could open the site."""
+    protected = "profile: llm, aliases: [b.example.com], auth: [/], auth_open: [/hooks/]"
+    host.files["stack.yml"] = str(host.files["stack.yml"]).replace("profile: llm", protected)
+    before = host.tree()
+
+    def run(*, check: bool = False, **more: Any) -> Result:
+        request = StackUpRequest("app", host.files, DOMAIN, **more)
+        return prepare(request, check=check, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+
+    with pytest.raises(RefusedError, match="asks for a password, and has no user yet") as refused:
+        run()
+    assert refused.value.field == "password_file"
+    assert host.tree() == before
+    [step] = run(check=True).steps[-1:]
+    assert "admin would be added at app.example.com/" in step.notes
+    result = run(password=True)
+    assert result.data["admins"] == [{"user": "admin", "domain": "app.example.com", "route": "/"}]
+    [site] = result.data["sites"]
+    assert (site["aliases"], site["auth"], site["auth_open"]) == (["b.example.com"], ["/"], ["/hooks/"])
+
+
 def start(host: StackHost) -> None:
     """Do what Compose does, and verify it."""
     host.engine.running = [make_container("app", "web", project="acme-app")]
@@ -73,8 +95,13 @@ def test_the_first_time(host: StackHost, prepared: Prepare) -> None:
                 "port": 3000,
                 "profile": "llm",
                 "tenant": "acme",
+                "routes": None,
+                "aliases": None,
+                "auth": None,
+                "auth_open": None,
             }
         ],
+        "admins": [],
     }
     (step,) = result.steps
     assert (step.name, step.state) == ("stack", "changed")

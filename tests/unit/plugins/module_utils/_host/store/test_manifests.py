@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.manifests import parse_manifest, read_manifests
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.manifests import (
+    parse_manifest,
+    read_manifest,
+    read_manifests,
+)
 
 TEXT = "schema: 1\ndomain: a.example\nroutes: [{path: /, container: web, port: 80}]\n"
 
@@ -33,3 +37,14 @@ def test_a_manifest_belongs_to_the_domain_of_its_file() -> None:
     with pytest.raises(RefusedError) as refused:
         parse_manifest("b.example", TEXT)
     assert (refused.value.field, refused.value.expected) == ("sites/b.example/domain", "b.example")
+
+
+def test_one_manifest_is_read_by_its_domain(tmp_path: Path) -> None:
+    paths = Paths(str(tmp_path))
+    assert read_manifest(paths, "a.example") is None
+    paths.sites.mkdir(parents=True)
+    (paths.sites / "a.example.yml").write_text(TEXT)
+    (paths.sites / "latin.example.yml").write_bytes(b"\xff\xfe")
+    assert read_manifest(paths, "a.example") == TEXT
+    with pytest.raises(RefusedError):
+        parse_manifest("latin.example", read_manifest(paths, "latin.example") or "")

@@ -1,0 +1,70 @@
+# Copyright (c) 2026 flowbiz
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which services have a way out, and who may have one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.config import Project, read_project
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.egress import refuse_egress
+
+NETWORKS = {
+    "default": {"name": "app_default"},
+    "inside": {"name": "app_inside", "internal": True},
+    "edge": {"name": "flowbiz_ext_acme", "external": True},
+    "others": {"name": "others_inside", "external": True, "internal": True},
+}
+INSIDE = {"networks": {"inside": None}}
+
+
+def project(**services: dict[str, Any]) -> Project:
+    return read_project(json.dumps({"name": "app", "services": services, "networks": NETWORKS}))
+
+
+@pytest.mark.parametrize(
+    ("services", "allowed"),
+    [
+        ({"web": INSIDE}, ()),
+        ({"web": {"network_mode": "none"}}, ()),
+        ({"web": INSIDE, "side": {"network_mode": "service:web"}}, ()),
+        ({"web": INSIDE, "door": {"networks": {"inside": None, "edge": None}}}, ("door",)),
+        ({"web": {"network_mode": "host"}}, None),
+        ({"web": {}}, None),
+    ],
+)
+def test_what_fits(services: dict[str, Any], allowed: tuple[str, ...] | None) -> None:
+    refuse_egress(project(**services), allowed, where="egress")
+
+
+@pytest.mark.parametrize(
+    ("services", "allowed", "words"),
+    [
+        ({"web": {}}, (), "web has a way out by app_default"),
+        ({"web": {"networks": {"inside": None, "edge": None}}}, (), "web has a way out by flowbiz_ext_acme"),
+        ({"web": INSIDE, "job": {"networks": {"default": None}}}, ("web",), "job has a way out by app_default"),
+        # VSA does not know what a network of others is.
+        ({"web": {"networks": {"others": None}}}, (), "others_inside"),
+        ({"web": {"networks": {"unknown": None}}}, (), "unknown"),
+        ({"web": {"network_mode": "host"}}, (), "by host"),
+        ({"web": {"network_mode": "container:other"}}, (), "by container:other"),
+        ({"web": {"network_mode": "bridge"}}, (), "by bridge"),
+        # Who shares the network of a service has its way out too.
+        ({"side": {"network_mode": "service:door"}, "door": {}}, ("door",), "side has a way out by app_default"),
+        ({"side": {"network_mode": "service:gone"}}, (), "the network of gone"),
+    ],
+)
+def test_what_is_refused(services: dict[str, Any], allowed: tuple[str, ...], words: str) -> None:
+    with pytest.raises(RefusedError, match=words) as refused:
+        refuse_egress(project(**services), allowed, where="stack.yml/egress")
+    assert refused.value.field == "stack.yml/egress"
+
+
+def test_an_allowed_service_exists() -> None:
+    with pytest.raises(RefusedError, match="no such service") as refused:
+        refuse_egress(project(web=INSIDE), ("door",), where="egress")
+    assert refused.value.there_are == ["web"]
