@@ -26,10 +26,18 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files impo
     file_path,
     pack,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source import (
+    COLLECTION,
+    INVENTORY,
+    NAMED,
+    Source,
+    choose_source,
+)
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
 
-# The collection's own stacks. The option `source` names another directory of stacks.
+# The collection's own stacks. Others lie beside the inventory, or in the directory that the option `source` names.
 _OWN = Path(__file__).resolve().parents[2] / "stacks"
+_BESIDE = "stacks"
 _NEEDED = "compose.yml"
 # What version control keeps beside the files is no part of a stack.
 _LEFT_OUT = (".git",)
@@ -42,11 +50,13 @@ def _stacks(source: Path) -> list[str]:
         return []
 
 
+def _has(source: Source, name: str) -> bool:
+    return os.path.isfile(Path(source.place, name, _NEEDED))  # noqa: PTH113 (pathlib raises for a name that is too long)
+
+
 def _read_folder(source: Path, name: str) -> dict[str, File]:
     """Return each file of a stack's folder by its path, hidden files too."""
     folder = source / name
-    if not os.path.isfile(folder / _NEEDED):  # noqa: PTH113 (pathlib raises for a name that is too long)
-        raise RefusedError("there is no such stack", field="stack", value=name, there_are=_stacks(source))
     files: dict[str, File] = {}
     total = 0
     for above, directories, names in os.walk(folder):
@@ -86,21 +96,53 @@ class ActionModule(VsaAction):
         """Call the module. It says if it needs the archive of the folder; then send that, and call the module again."""
         if not self._sends():
             return self.execute()
-        archive = pack(_read_folder(self._source(), stack_name(self._task.args.get("name"))))
+        name = stack_name(self._task.args.get("name"))
+        source, others = self._source(name)
+        archive = pack(_read_folder(Path(source.place), name))
         sha256 = hashlib.sha256(archive).hexdigest()
-        result = self.execute(archive_sha256=sha256)
+        # Never taken from the task: only this plugin knows where the collection lies.
+        added = {
+            "archive_sha256": sha256,
+            "own": source.kind == COLLECTION,
+            "origin": {**source.as_dict(), "typed": source.typed},
+            "also": [other.words for other in others],
+        }
+        result = self.execute(**added)
         if not result.get("archive_needed"):
             return result
-        return self.execute(archive_sha256=sha256, archive=self._sent(archive))
+        return self.execute(**added, archive=self._sent(archive))
 
     def _sends(self) -> bool:
         """Say whether this task takes the files from this controller."""
         task = self._task.args
         return task.get("state", "present") == "present" and not boolean(task.get("kept", False))
 
-    def _source(self) -> Path:
-        source = self._task.args.get("source")
-        return Path(source).expanduser() if source else _OWN
+    def _source(self, name: str) -> tuple[Source, tuple[Source, ...]]:
+        """Return the source that the stack is taken from, and the others that have a stack of this name.
+
+        RefusedError if none has.
+        """
+        sources = self._sources()
+        chosen, others = choose_source(sources, {source.place: _has(source, name) for source in sources})
+        if chosen is None:
+            there_are = sorted({found for source in sources for found in _stacks(Path(source.place))})
+            raise RefusedError("there is no such stack", field="stack", value=name, there_are=there_are)
+        return chosen, others
+
+    def _sources(self) -> list[Source]:
+        """Return where stacks may lie. A directory that the task names is the only one."""
+        beside = self._beside_inventory()
+        named = self._task.args.get("source")
+        if not named:
+            return [Source(COLLECTION, str(_OWN)), *([beside] if beside else [])]
+        place = Path(named).expanduser()
+        kinds = {_OWN.resolve(): COLLECTION, **({Path(beside.place).resolve(): INVENTORY} if beside else {})}
+        return [Source(kinds.get(place.resolve(), NAMED), str(place), typed=True)]
+
+    def _beside_inventory(self) -> Source | None:
+        """Return the folder of stacks beside the inventory; None if the inventory is no file."""
+        directory = getattr(self, "_vars", {}).get("inventory_dir")
+        return Source(INVENTORY, str(Path(directory, _BESIDE))) if directory else None
 
     def _sent(self, archive: bytes) -> str:
         """Send the archive to the task's temporary directory on the host, which Ansible removes after the task."""
@@ -116,7 +158,7 @@ class ActionModule(VsaAction):
         return place
 
     def arguments(self) -> dict[str, Any]:
-        """Return whether the stack is one of the collection, the variables to set, and the words of Compose.
+        """Return the variables to set, and the words of Compose.
 
         The variables are handed over as one text: Ansible would hide each value of a mapping by itself, and so blank a
         value "1" everywhere in the result.
@@ -124,10 +166,10 @@ class ActionModule(VsaAction):
         task = self._task.args
         variables = task.get("env")
         added: dict[str, Any] = {"env": json.dumps(variables) if variables else None}
-        for name in {"complaint", "failure", "details"} & set(task):
+        for name in {"complaint", "failure", "details", "command"} & set(task):
             # As one text too: these words may contain secrets, and may stand in the module's own error.
             added[name] = json.dumps(task[name]) if task[name] else None
-        if self._sends():
-            # Never taken from the task: only this plugin knows where the collection lies.
-            added["own"] = self._source().resolve() == _OWN.resolve()
+        if task.get("stdin") is not None:
+            # An empty one is not none: the command reads its end.
+            added["stdin"] = json.dumps(str(task["stdin"]))
         return added

@@ -37,9 +37,12 @@ options:
       - V(verified) waits until every container is healthy, and keeps this version as the last good one.
       - V(restored) writes the files of the last good version again.
       - V(found) returns the folder of the stack and changes nothing.
-      - V(stopped) reports and records that Compose removed the containers.
+      - V(stopping) returns the folder too, and what goes with the stack; it notes which sites are about to be closed.
+      - V(stopped) reports and records that Compose removed the containers, and deletes O(volumes).
+      - V(executed) runs O(command) in a container of the stack.
+      - V(opened) notes that the sites that were closed are open again.
     type: str
-    choices: [present, leaving, verified, restored, found, stopped]
+    choices: [present, leaving, verified, restored, found, stopping, stopped, opened, executed]
     default: present
   tenant:
     description:
@@ -47,8 +50,32 @@ options:
         several tenants have a stack of this name.
     type: str
   source:
-    description: The directory on the controller that contains the folder of the stack. The action plugin reads it.
+    description:
+      - The directory on the controller that contains the folder of the stack. The action plugin reads it.
+      - Without it, the stack is one of the collection, or lies in the folder C(stacks) beside the inventory.
     type: path
+  origin:
+    description: Where the files come from. The action plugin fills it in.
+    type: dict
+    suboptions:
+      kind:
+        description: Whether they come from the collection, from beside the inventory, or from a named directory.
+        type: str
+        choices: [collection, inventory, named]
+        required: true
+      place:
+        description: The directory on the controller.
+        type: str
+        required: true
+      typed:
+        description: Whether the operator named the directory.
+        type: bool
+        required: true
+  also:
+    description: The other sources that have a stack of this name, in words. The action plugin fills it in.
+    type: list
+    elements: str
+    default: []
   archive_sha256:
     description: The hash of the archive of the folder. The action plugin fills it in.
     type: str
@@ -59,6 +86,13 @@ options:
   env:
     description: Variables to set in C(env/.env) of the stack; other variables stay as they are.
     type: dict
+  env_typed:
+    description:
+      - Names of those variables of O(env) whose values stood on a command line, which others can see. A secret of
+        C(stack.yml) is refused then.
+    type: list
+    elements: str
+    default: []
   own:
     description:
       - Whether the stack is one of the collection. The policy judges the Compose file of every other stack. The action
@@ -69,6 +103,10 @@ options:
     description:
       - Pull every image again. Without it, an image is pulled if the host lacks the image, and a tag that names another
         image than the one that was pulled for this stack is refused.
+    type: bool
+    default: false
+  build:
+    description: Build the images of the services that are built on the host again, also if no file changed.
     type: bool
     default: false
   allow:
@@ -93,8 +131,33 @@ options:
     type: bool
     default: false
   service:
-    description: For O(state=found), a service that the stack must have.
+    description:
+      - For O(state=found), a service that the stack must have.
+      - For O(state=executed), the service that runs the command.
     type: str
+  command:
+    description:
+      - For O(state=executed), the command with its arguments. They may contain secrets, so the action plugin hands them
+        over as JSON, which is not logged.
+    type: str
+  stdin:
+    description: For O(state=executed), the standard input of the command. The action plugin hands it over as JSON.
+    type: str
+  remove_sites:
+    description: For O(state=stopping), whether the sites of the stack are to be unprovisioned instead of closed.
+    type: bool
+    default: false
+  remove_volumes:
+    description: For O(state=stopping), whether the volumes of the stack are to be deleted.
+    type: bool
+    default: false
+  typed:
+    description: For O(state=stopping) with O(remove_volumes), the name of the stack, as the operator typed it.
+    type: str
+  volumes:
+    description: For O(state=stopped), the volumes to delete, as O(state=stopping) returned them.
+    type: list
+    elements: dict
   proven:
     description: For O(state=verified), the sites that answered before the start and must answer after it.
     type: list
@@ -213,6 +276,59 @@ admins:
   returned: O(state=present)
   type: list
   elements: dict
+closed:
+  description: The sites that were closed when the stack was taken down, to be opened after the start.
+  returned: O(state=present)
+  type: list
+  elements: str
+serves:
+  description: The live sites that need the containers of the stack.
+  returned: O(state=found) and O(state=stopping)
+  type: list
+  elements: str
+close:
+  description: The sites to close for maintenance before the containers are removed.
+  returned: O(state=stopping)
+  type: list
+  elements: str
+unprovision:
+  description: The sites to unprovision before the containers are removed.
+  returned: O(state=stopping)
+  type: list
+  elements: str
+volumes:
+  description: The volumes to delete, each with C(name) and C(size) in bytes, null if the engine does not say.
+  returned: O(state=stopping)
+  type: list
+  elements: dict
+volumes_in_use:
+  description: The volumes of the stack that stay, each with the other containers that mount it.
+  returned: O(state=stopping)
+  type: dict
+service:
+  description: The service whose container ran the command.
+  returned: O(state=executed)
+  type: str
+container:
+  description: The container that ran the command.
+  returned: O(state=executed)
+  type: str
+command_exit_code:
+  description: The exit code of the command.
+  returned: O(state=executed), but not in check mode
+  type: int
+stdout:
+  description: What the command wrote, at most 256 KiB of both streams together, without the secrets of the stack.
+  returned: O(state=executed), but not in check mode
+  type: str
+stderr:
+  description: The same of its standard error.
+  returned: O(state=executed), but not in check mode
+  type: str
+left_out_bytes:
+  description: How many bytes of the output did not fit.
+  returned: O(state=executed), but not in check mode
+  type: int
 restored:
   description: Whether the files of another version were restored.
   returned: O(state=restored)
@@ -232,30 +348,40 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import act
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import ORIGIN, act
 
 SPEC = {
     **RUN_SPEC,
     "name": {"type": "str", "required": True},
     "state": {
         "type": "str",
-        "choices": ["present", "leaving", "verified", "restored", "found", "stopped"],
+        "choices": ["present", "leaving", "verified", "restored", "found", "stopping", "stopped", "opened", "executed"],
         "default": "present",
     },
     "tenant": {"type": "str"},
     "source": {"type": "path"},
+    "origin": {"type": "dict", "options": ORIGIN},
+    "also": {"type": "list", "elements": "str", "default": []},
     "archive_sha256": {"type": "str"},
     "archive": {"type": "path"},
     # A module's options are written to the host's journal, and these may contain secrets.
     "env": {"type": "dict", "no_log": True},
+    "env_typed": {"type": "list", "elements": "str", "default": []},
     "own": {"type": "bool", "default": False},
     "pull": {"type": "bool", "default": False},
+    "build": {"type": "bool", "default": False},
     "allow": {"type": "list", "elements": "str", "default": []},
     "kept": {"type": "bool", "default": False},
     "rotate": {"type": "list", "elements": "str", "default": []},
     # Says whether there is one, and is none.
     "password": {"type": "bool", "default": False, "no_log": False},
     "service": {"type": "str"},
+    "command": {"type": "str", "no_log": True},
+    "stdin": {"type": "str", "no_log": True},
+    "remove_sites": {"type": "bool", "default": False},
+    "remove_volumes": {"type": "bool", "default": False},
+    "typed": {"type": "str"},
+    "volumes": {"type": "list", "elements": "dict"},
     "proven": {"type": "list", "elements": "str"},
     "started": {"type": "bool", "default": False},
     # Words of Compose and of containers; the action plugin hands them over as JSON.

@@ -37,6 +37,17 @@ options:
   since:
     description: Return only log lines since this time, such as V(2h), V(2026-11-24) or a time in RFC 3339.
     type: str
+  follow:
+    description:
+      - Follow the logs of the stack O(name). The module waits at most so many seconds for a new line, and returns the
+        new lines with a C(cursor). It returns no C(stacks) then.
+      - Without O(cursor) it returns the last O(tail) lines at once.
+    type: int
+    default: 0
+  cursor:
+    description: With O(follow), the C(cursor) that the call before returned.
+    type: str
+    default: ""
   usage:
     description: Whether to ask the engine for the memory of each container.
     type: bool
@@ -64,8 +75,9 @@ RETURN = r"""
 stacks:
   description:
     - One entry per stack, by name, with C(name), C(state) (V(healthy), V(starting), V(unhealthy) or V(down)),
-      C(problem), C(tenant), C(project), C(description), C(folder), C(proxy) and C(containers), each with C(name),
-      C(service), C(state), C(health), C(image), C(started_at), C(restarts) and, with O(usage), C(memory) in bytes.
+      C(problem), C(tenant), C(project), C(description), C(folder), C(source), C(proxy) and C(containers), each with
+      C(name), C(service), C(state), C(health), C(image), C(started_at), C(restarts) and, with O(usage), C(memory) in
+      bytes.
   returned: success
   type: list
   elements: dict
@@ -74,12 +86,16 @@ logs:
   returned: if O(tail) is not 0
   type: list
   elements: dict
+cursor:
+  description: Where the next call goes on.
+  returned: with O(follow)
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import StackListRequest, list_stacks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_with
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack_info import read_stacks
 
 
 def main() -> None:
@@ -91,10 +107,12 @@ def main() -> None:
             "service": {"type": "str"},
             "since": {"type": "str"},
             "usage": {"type": "bool", "default": False},
+            "follow": {"type": "int", "default": 0},
+            "cursor": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    exit_with(module, lambda: list_stacks(StackListRequest(**module.params)))
+    exit_with(module, lambda: read_stacks(module.params))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.audit.trail impo
 from click.testing import CliRunner
 
 import vsa_tree
+from vsa.ansible.report import Report
 from vsa.ansible.run import Run
 from vsa.cli import cli
 
@@ -111,8 +112,14 @@ def handed_over(verb: str) -> Mapping[str, Any]:
         performed.append(run)
         return 0
 
+    def keep_report(_context: Any, _spec: Any, run: Run, **_subject: Any) -> Report:
+        performed.append(run)
+        return Report()
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "perform", keep)
+        if hasattr(module, "performed"):
+            patch.setattr(module, "performed", keep_report)
         CliRunner().invoke(cli, [*verb.split(), "--local", *typed(verb)], catch_exceptions=False)
     assert performed, f"`vsa {verb} {shlex.join(typed(verb))}` makes no run: give the verb a row in WORDS or EXTRA"
     return performed[0].extravars

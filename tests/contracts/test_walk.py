@@ -54,6 +54,7 @@ WALKED = {"folder", "tenant", "top"}
 ELSEWHERE = {
     ("stack/boot_install.py", "make_directory"): "/usr/local/lib/vsa and /etc/systemd",
     ("stack/boot_install.py", "write_atomically"): "/usr/local/lib/vsa and /etc/systemd",
+    ("stack/down.py", "read_text"): "/etc/vsa/sites",
     ("stack/images.py", "mkdir"): "/var/lib/vsa",
     ("stack/images.py", "write_atomically"): "/var/lib/vsa",
     ("stack/inspect.py", "realpath"): "asks what a running container mounts; nothing is changed",

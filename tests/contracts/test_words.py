@@ -29,6 +29,7 @@ PARSERS = {
     "machine/docker.py": "makes Words",
     "machine/firewall.py": "makes Words",
     "machine/programs.py": "returns it for a parser",
+    "stack/execute.py": "returns what a command wrote to who ran it, without the secrets of the stack",
     "proxy/commit.py": "hands it to culprit_line",
     "proxy/nginx.py": "makes a ConfigTest of it",
     "proxy/staging.py": "hands it to culprit_line",

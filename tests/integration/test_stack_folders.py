@@ -377,7 +377,7 @@ def test_a_site_behind_a_password_and_secrets_of_every_form(stacks: Stacks, vsa:
     compose = {**service(networks=["edge"], env_file="env/.env"), "networks": EDGE}
     stacks.write("first", compose, tenant="acme", sites=[site], secrets=secrets)
     stacks.used("first")
-    words = ("stack", "up", "first", "--source", str(stacks.folder))
+    words = ("stack", "up", "first", "--from", str(stacks.folder))
     ask = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {domain}:443:127.0.0.1 https://{domain}"
     try:
         done = vsa(*words)

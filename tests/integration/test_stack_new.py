@@ -29,7 +29,7 @@ def _new_comes_up(vsa: Vsa, stacks: Stacks, template: str, *words: str) -> None:
     assert written.returncode == 0, written.stdout + written.stderr
     stacks.used("fresh")
     for last in ("changed in", "unchanged in"):
-        done = vsa("stack", "up", "fresh", "--source", folder, *words)
+        done = vsa("stack", "up", "fresh", "--from", folder, *words)
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.splitlines()[-1].startswith(last)
 

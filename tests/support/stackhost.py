@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.compose import interpolate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, ExecResult
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker_stack import Done
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
-__all__ = ("STARTED", "FakeEngine", "StackHost", "fake_compose", "make_container")
+__all__ = ("COMPOSE", "STARTED", "FakeEngine", "StackHost", "fake_compose", "make_container")
 
 STARTED = "2026-01-01T00:00:00Z"
 COMPOSE = """\
@@ -71,6 +74,9 @@ class FakeEngine:
         self.folder = ""
         self.digests: dict[str, str] = {}
         self.running: list[Container] = []
+        self.done_in = Done(0, "", "")
+        self.kept: list[Volume] = []
+        self.in_volumes: dict[str, dict[str, bytes]] = {}
         self.log = "2026-01-01T00:00:00Z out of order\n"
         self.answer = ExecResult(0, "", "")
         self.done: list[str] = []
@@ -116,7 +122,30 @@ class FakeEngine:
         return dict.fromkeys(self.networks, "")
 
     def volume_projects(self) -> dict[str, str]:
-        return {}
+        return {**dict.fromkeys(self.in_volumes, ""), **{volume.name: volume.project for volume in self.kept}}
+
+    def files_in_volume(self, volume: str, paths: Iterable[str], *, image: str) -> dict[str, bytes]:
+        self.done.append(f"look into {volume} from {image}")
+        found = self.in_volumes[volume]
+        return {path: found[path] for path in paths if path in found}
+
+    def exec_fed(self, container: str, argv: list[str], *, stdin: str | None, most: int) -> Done:
+        assert most > 0
+        self.done.append(f"exec {container} {argv} {stdin}")
+        return self.done_in
+
+    def kept_volumes(self, *, measured: bool = False) -> list[Volume]:
+        return [volume if measured else dataclasses.replace(volume, size=None) for volume in self.kept]
+
+    def mounts(self) -> dict[str, set[str]]:
+        return {found.name: set(found.volumes) for found in self.running}
+
+    def remove_volume(self, name: str) -> bool:
+        if any(name in mounted for mounted in self.mounts().values()):
+            return False
+        self.done.append(f"volume {name}")
+        self.kept = [volume for volume in self.kept if volume.name != name]
+        return True
 
     def ensure_network(self, name: str, **more: Any) -> bool:
         del more

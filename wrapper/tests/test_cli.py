@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -35,7 +36,8 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
 
     for noun in (auth, bootstrap, cert, host, site, stack, vhost):
         monkeypatch.setattr(noun, "perform", keep)
-    monkeypatch.setattr(vhost, "performed", keep_report)
+    for noun in (stack, vhost):
+        monkeypatch.setattr(noun, "performed", keep_report)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VSA_INVENTORY", raising=False)
     (tmp_path / "hosts.yml").write_text(INVENTORY)
@@ -149,11 +151,12 @@ WORDS = [
         {
             "stack_name": "hello",
             "stack_env": {"HELLO_DOMAIN": "hello.example.com", "A": "b=c", "EMPTY": ""},
+            "stack_env_typed": ("HELLO_DOMAIN", "A"),
             "stack_password_file": PRIVATE,
         },
     ),
     (
-        "stack up shop --source /stacks --allow device --allow capability --typed capability --typed device",
+        "stack up shop --from /stacks --allow device --allow capability --typed capability --typed device",
         {
             "stack_name": "shop",
             "stack_source": "/stacks",
@@ -162,9 +165,29 @@ WORDS = [
         },
     ),
     ("stack down reverse-proxy -y", {"stack_name": "reverse-proxy"}),
+    ("stack down shop --sites -y", {"stack_name": "shop", "stack_sites": True}),
+    (
+        "stack down shop --volumes --typed shop",
+        {"stack_name": "shop", "stack_volumes": True, "stack_typed": "shop"},
+    ),
+    (
+        "stack exec shop -- psql -U x --tenant y",
+        {"stack_name": "shop", "stack_command": ("psql", "-U", "x", "--tenant", "y")},
+    ),
+    (
+        "stack exec shop db --tenant acme -- ls -- -l",
+        {"stack_name": "shop", "stack_service": "db", "stack_tenant": "acme", "stack_command": ("ls", "--", "-l")},
+    ),
     ("stack list", {}),
     ("stack down shop --tenant acme -y", {"stack_name": "shop", "stack_tenant": "acme"}),
-    ("stack set shop A=1 B=x", {"stack_name": "shop", "stack_env": {"A": "1", "B": "x"}}),
+    (
+        "stack set shop A=1 B=x API_KEY=",
+        {"stack_name": "shop", "stack_env": {"A": "1", "B": "x", "API_KEY": ""}, "stack_env_typed": ("A", "B")},
+    ),
+    (
+        "stack up shop --build --pull",
+        {"stack_name": "shop", "stack_build": True, "stack_pull": True, "stack_password_file": PRIVATE},
+    ),
     ("stack rotate shop KEY", {"stack_name": "shop", "stack_rotate": ("KEY",)}),
     ("stack restart shop web", {"stack_name": "shop", "stack_service": "web"}),
     ("stack logs shop --since 2h --tail 5", {"stack_name": "shop", "stack_since": "2h", "stack_tail": 5}),
@@ -220,9 +243,62 @@ def test_a_finding_is_allowed_by_its_name_alone(
     assert said in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--volumes", "to delete the volumes of shop its name has to be typed, and nobody can be asked"),
+        ("--volumes -y", "to delete the volumes of shop its name has to be typed, and nobody can be asked"),
+        ("--volumes -y --json", "to delete the volumes of shop its name has to be typed, and nobody can be asked"),
+        ("--volumes --typed shap -y", "this is not the name of what is deleted"),
+        ("--typed shop -y", "this is not the name of what is deleted"),
+    ],
+)
+def test_volumes_are_deleted_by_the_name_of_the_stack_alone(
+    runs: list[Run], capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    assert cli.main(["-i", "hosts.yml", "stack", "down", "shop", *words.split()]) == 2
+    assert runs == []
+    printed = capsys.readouterr()
+    assert said in " ".join((printed.err + printed.out).split())
+
+
 def test_a_check_allows_nothing_and_asks_nothing(runs: list[Run]) -> None:
     assert cli.main(["-i", "hosts.yml", "stack", "up", "shop", "--allow", "device", "--check"]) == 0
     assert runs[0].check
+
+
+@pytest.mark.parametrize(
+    "words", ["stack exec shop", "stack exec shop --", "stack exec shop db ls", "stack exec -- ls"]
+)
+def test_a_command_stands_after_two_dashes(runs: list[Run], words: str) -> None:
+    assert cli.main(["-i", "hosts.yml", *words.split()]) == 2
+    assert runs == []
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"select 1;\n", 0), (b"", 0), (b"\xff\xfe", 2), (b"x" * ((1 << 20) + 1), 2)]
+)
+def test_the_standard_input_of_a_command_is_text(
+    runs: list[Run], monkeypatch: pytest.MonkeyPatch, content: bytes, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert cli.main(["-i", "hosts.yml", "stack", "exec", "shop", "--stdin", "--", "sh"]) == code
+    assert [run.extravars["stack_stdin"] for run in runs] == ([content.decode()] if code == 0 else [])
+
+
+@pytest.mark.parametrize("words", ["stack up shop --set", "stack set shop"])
+def test_a_secret_is_not_typed(
+    runs: list[Run], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    assert cli.main(["-i", "hosts.yml", *words.split(), "SMTP_PASSWORD=hunter2"]) == 3
+    printed = capsys.readouterr().err
+    assert "hunter" not in printed
+    assert "SMTP_PASSWORD=-, and the value on standard input" in printed
+    assert runs == []
+    monkeypatch.setattr("sys.stdin", io.StringIO("hunter2\n"))
+    assert cli.main(["-i", "hosts.yml", *words.split(), "SMTP_PASSWORD=-"]) == 0
+    assert runs[0].extravars["stack_env"] == {"SMTP_PASSWORD": "hunter2"}
+    assert "stack_env_typed" not in runs[0].extravars
 
 
 GLOBALS = ["-i", "hosts.yml", "-l", "vps-01", "--check", "--diff", "-v"]

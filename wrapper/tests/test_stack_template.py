@@ -68,6 +68,6 @@ def test_the_verb_says_what_it_wrote_and_what_is_next(tmp_path: Path, capsys: py
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert f"wrote {tmp_path}/stacks/shop/compose.yml" in out
-    assert f"vsa stack up shop --source {tmp_path}/stacks --check" in out
+    assert f"vsa stack up shop --from {tmp_path}/stacks --check" in out
     assert cli.main(words) == 2
     assert "this would overwrite what is there" in capsys.readouterr().err

@@ -15,14 +15,35 @@ from typing import Any
 from .._core.result import Result
 from .._core.run_context import RunContext
 from .._core.stack.files import File
-from .._host.stack import down, finish, received, up
-from .._host.stack.down import StackDownRequest
+from .._core.stack.removal import Volume
+from .._core.stack.source import Source
+from .._host.stack import down, execute, finish, received, up
+from .._host.stack.down import StackDownRequest, StackStopRequest
+from .._host.stack.execute import StackExecRequest
 from .._host.stack.finish import StackVerifyRequest
 from .._host.stack.received import Archive
 from .._host.stack.up import StackUpRequest
 from .._host.store.layout import Paths
 
-__all__ = ("act", "archive_of", "down_request", "needed", "up_request", "verify_request")
+__all__ = (
+    "ORIGIN",
+    "act",
+    "archive_of",
+    "down_request",
+    "exec_request",
+    "needed",
+    "stop_request",
+    "up_request",
+    "verify_request",
+)
+
+
+ORIGIN = {
+    "kind": {"type": "str", "choices": ["collection", "inventory", "named"], "required": True},
+    "place": {"type": "str", "required": True},
+    "typed": {"type": "bool", "required": True},
+}
+"""The suboptions of the module's option about the source of a stack."""
 
 
 def act(params: Mapping[str, Any], *, run: RunContext, check: bool, diff: bool) -> Result:
@@ -36,6 +57,12 @@ def act(params: Mapping[str, Any], *, run: RunContext, check: bool, diff: bool) 
         return finish.restore(name, tenant=tenant)
     if state == "found":
         return down.find_folder(name, tenant=tenant, service=params["service"])
+    if state == "executed":
+        return execute.execute(exec_request(params), check=check)
+    if state == "opened":
+        return finish.forget_closed(name, tenant=tenant)
+    if state == "stopping":
+        return down.begin_down(stop_request(params), check=check)
     if state == "stopped":
         return down.report_down(down_request(params), check=check)
     return finish.verify(verify_request(params))
@@ -68,8 +95,12 @@ def up_request(params: Mapping[str, Any], files: Mapping[str, File], run: RunCon
         files=files,
         tenant=params["tenant"],
         env=params["env"] or {},
+        source=_source(params["origin"]),
+        also=tuple(params["also"]),
         own=params["own"],
+        typed=tuple(params["env_typed"]),
         pull=params["pull"],
+        build=params["build"],
         allow=tuple(params["allow"]),
         rotate=tuple(params["rotate"]),
         password=params["password"],
@@ -92,11 +123,41 @@ def verify_request(params: Mapping[str, Any]) -> StackVerifyRequest:
     )
 
 
+def stop_request(params: Mapping[str, Any]) -> StackStopRequest:
+    """Return how a stack is to be stopped."""
+    return StackStopRequest(
+        params["name"],
+        tenant=params["tenant"],
+        sites=params["remove_sites"],
+        volumes=params["remove_volumes"],
+        typed=params["typed"],
+    )
+
+
+def exec_request(params: Mapping[str, Any]) -> StackExecRequest:
+    """Return the command to run in a container of the stack."""
+    return StackExecRequest(
+        params["name"],
+        tuple(_lines(params["command"])),
+        tenant=params["tenant"],
+        service=params["service"],
+        stdin=_words(params["stdin"]),
+    )
+
+
 def down_request(params: Mapping[str, Any]) -> StackDownRequest:
     """Return what Compose did to a stack that was stopped."""
     return StackDownRequest(
-        params["name"], removed=params["started"], failure=_words(params["failure"]), tenant=params["tenant"]
+        params["name"],
+        removed=params["started"],
+        failure=_words(params["failure"]),
+        tenant=params["tenant"],
+        volumes=tuple(Volume(entry["name"], size=entry["size"]) for entry in params["volumes"] or ()),
     )
+
+
+def _source(origin: Mapping[str, Any] | None) -> Source | None:
+    return None if origin is None else Source(origin["kind"], origin["place"], typed=origin["typed"])
 
 
 def _words(text: str | None) -> str | None:

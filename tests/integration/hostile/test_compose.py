@@ -340,7 +340,7 @@ def test_a_tag_whose_digest_moved_is_refused(stacks: Stacks, registry: Callable[
 
 def test_a_finding_is_allowed_by_its_name_for_one_object(stacks: Stacks, vsa: Playbook) -> None:
     def up(*words: str) -> CompletedProcess[str]:
-        return vsa("stack", "up", "shop", "--source", str(stacks.folder), *words, vps=stacks.vps)
+        return vsa("stack", "up", "shop", "--from", str(stacks.folder), *words, vps=stacks.vps)
 
     stacks.used("shop")
     stacks.write("shop", service(volumes=["/var/log:/logs:ro"]), tenant="acme")

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import route_headers
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import is_secret_name, typed_secret
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import size_words
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.rules.catalogue import NAMES as FINDINGS
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import FORMATS as SECRET_FORMATS
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import secrets as read_secrets
@@ -88,6 +90,7 @@ __all__ = (
     "collections_root",
     "escaped_json",
     "escaped_lines",
+    "is_secret_name",
     "moment",
     "parse_hint",
     "read_secrets",
@@ -98,6 +101,8 @@ __all__ = (
     "route_headers",
     "setting",
     "site_fields",
+    "size_words",
+    "typed_secret",
     "version",
     "word",
     "worst_exit",
@@ -122,6 +127,9 @@ _LATER = {
     "refuse_force_for_all": ("contradictions", "refuse_force_for_all"),
     "refuse_purge_with_kept_container": ("contradictions", "refuse_purge_with_kept_container"),
     "refuse_set_and_unset": ("contradictions", "refuse_set_and_unset"),
+    "is_secret_name": ("stack.env", "is_secret_name"),
+    "size_words": ("stack.removal", "size_words"),
+    "typed_secret": ("stack.env", "typed_secret"),
 }
 _SETTINGS = ("alert_command", "alert_url", "dns_plugin", "loki_url")
 

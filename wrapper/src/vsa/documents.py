@@ -338,6 +338,9 @@ class Stack(TypedDict):
     project: NotRequired[Annotated[str, Field(description="The Compose project.")]]
     description: NotRequired[str | None]
     folder: NotRequired[str]
+    source: NotRequired[
+        Annotated[str | None, Field(description="Where its files came from; null if an earlier release wrote them.")]
+    ]
     proxy: NotRequired[bool]
     containers: NotRequired[list[Container]]
 
@@ -347,6 +350,12 @@ class Log(TypedDict):
     container: str
     service: NotRequired[str | None]
     lines: list[str]
+
+
+@with_config(_CLOSED)
+class StackVolume(TypedDict):
+    name: str
+    size: Annotated[int | None, Field(description="In bytes; null if the engine does not say.")]
 
 
 @with_config(_CLOSED)
@@ -435,6 +444,27 @@ class Host(TypedDict):
     ]
     site: NotRequired[Annotated[Site, Field(description="site.provision")]]
     serves: NotRequired[Annotated[list[str], Field(description="stack.down: the sites that need its containers.")]]
+    service: NotRequired[Annotated[str, Field(description="stack.exec: the service that ran the command.")]]
+    container: NotRequired[Annotated[str, Field(description="stack.exec: the container that ran the command.")]]
+    command_exit_code: NotRequired[
+        Annotated[int, Field(description="stack.exec: the exit code of the command, and of vsa if VSA did not fail.")]
+    ]
+    stdout: NotRequired[Annotated[str, Field(description="stack.exec: what the command wrote, without secrets.")]]
+    stderr: NotRequired[Annotated[str, Field(description="stack.exec: the same of its standard error.")]]
+    left_out_bytes: NotRequired[
+        Annotated[Count, Field(description="stack.exec: how many bytes of the output did not fit.")]
+    ]
+    close: NotRequired[Annotated[list[str], Field(description="stack.down: the sites that it closes for maintenance.")]]
+    unprovision: NotRequired[Annotated[list[str], Field(description="stack.down --sites: the sites that it removes.")]]
+    volumes: NotRequired[
+        Annotated[list[StackVolume], Field(description="stack.down --volumes: the volumes that it deletes.")]
+    ]
+    volumes_in_use: NotRequired[
+        Annotated[
+            dict[str, list[str]],
+            Field(description="stack.down --volumes: the volumes that stay, each with the others that mount it."),
+        ]
+    ]
     certificate: NotRequired[Annotated[Validity, Field(description="site.provision, cert.issue")]]
     runs: NotRequired[
         Annotated[
@@ -524,6 +554,9 @@ class Host(TypedDict):
         ]
     ]
     logs: NotRequired[Annotated[list[Log], Field(description="stack.logs")]]
+    cursor: NotRequired[
+        Annotated[str, Field(description="stack.logs, if a log is followed: where the next slice begins.")]
+    ]
 
 
 @with_config(_CLOSED)

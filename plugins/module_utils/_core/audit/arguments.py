@@ -96,14 +96,20 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "stack": (
         "stack_allow",
+        "stack_build",
+        "stack_command",
+        "stack_env_typed",
         "stack_name",
         "stack_password_file",
         "stack_pull",
         "stack_rotate",
         "stack_service",
+        "stack_sites",
         "stack_source",
         "stack_tenant",
+        "stack_typed",
         "stack_vhost_templates_dir",
+        "stack_volumes",
     ),
     "vhost": (
         "vhost_invalid_fails",
@@ -120,7 +126,10 @@ MASKED_OPTIONS: dict[str, tuple[str, ...]] = {
         "bootstrap_alert_url",  # the address of a webhook is often its only secret
         "bootstrap_daemon_options",  # any key of daemon.json: credentials of log drivers and of proxies are among them
     ),
-    "stack": ("stack_env",),  # passwords of the stack's services
+    "stack": (
+        "stack_env",  # passwords of the stack's services
+        "stack_stdin",  # what a command reads
+    ),
 }
 """By role: options whose values may be secrets. A record shows only that they were given."""
 
@@ -144,6 +153,8 @@ OTHER_SHOWN_ARGUMENTS = (
     "maintenance",
     "site_fresh",
     "site_probe",
+    "stack_cursor",
+    "stack_follow",
     "stack_since",
     "stack_tail",
     "upstream",

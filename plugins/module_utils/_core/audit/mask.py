@@ -12,12 +12,12 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .arguments import SHOWN_ARGUMENTS
 
-__all__ = ("MASK", "Masker", "masked_arguments", "target_of")
+__all__ = ("MASK", "Masker", "masked_arguments", "masked_command", "target_of")
 
 MASK = "***"
 
@@ -36,6 +36,9 @@ _LONGEST_NUMBER = 64  # bits
 
 _NAMES = r"[\w.-]*(?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential|authorization)[\w.-]*"
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+# A word of a command: the next word, or the rest of this one, is a secret.
+_SECRET_FLAG = re.compile(rf"--?{_NAMES}", re.IGNORECASE)
+_SECRET_WORD = re.compile(rf"(-{{0,2}}{_NAMES}=).+", re.IGNORECASE | re.DOTALL)
 _PATTERNS = tuple(
     (re.compile(pattern, flags), replacement)
     for pattern, flags, replacement in (
@@ -105,8 +108,17 @@ def _bounded(value: Any, masker: Masker, *, depth: int = 0) -> Any:
         entries = list(value.items())[:_MOST_ENTRIES]
         return {masker.text(str(key))[:80]: _entry(str(key), entry, masker, depth=depth) for key, entry in entries}
     if depth < 3 and isinstance(value, (list, tuple)):
-        return [_bounded(entry, masker, depth=depth + 1) for entry in value[:_MOST_ENTRIES]]
+        return [_bounded(entry, masker, depth=depth + 1) for entry in masked_command(value[:_MOST_ENTRIES])]
     return MASK
+
+
+def masked_command(words: Sequence[Any]) -> list[Any]:
+    """Return the words of a command without what follows a flag or a name like ``--password``."""
+    masked = [_SECRET_WORD.sub(rf"\1{MASK}", word) if isinstance(word, str) else word for word in words]
+    for place, flag in enumerate(words[:-1]):
+        if isinstance(flag, str) and _SECRET_FLAG.fullmatch(flag) and isinstance(words[place + 1], str):
+            masked[place + 1] = MASK
+    return masked
 
 
 def _entry(key: str, value: Any, masker: Masker, *, depth: int) -> Any:

@@ -10,7 +10,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from .. import forms
 from ..errors import RefusedError
@@ -28,9 +28,12 @@ __all__ = (
     "env_value",
     "env_values",
     "hashed_variables",
+    "is_secret_name",
     "missing_secrets",
     "parse_env",
+    "refuse_typed_secrets",
     "stack_variables",
+    "typed_secret",
 )
 
 ENV = "env/.env"
@@ -44,6 +47,12 @@ _ESCAPES = dict(zip("abfnrtv$\\", ("\a", "\b", "\f", "\n", "\r", "\t", "\v", "$$
 # What needs no quotes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 _MOST_LETTERS = 4096
+# The words of a variable's name that say that its value is a secret.
+_SECRET_WORDS = frozenset(
+    "PASS PASSWD PASSWORD PASSPHRASE PWD SECRET SECRETS TOKEN KEY APIKEY CREDENTIAL CREDENTIALS".split()
+)
+# The value is then the place of a secret, and no secret.
+_PLACES = ("FILE", "PATH")
 
 
 def parse_env(text: str, *, where: str = ENV) -> dict[str, str]:
@@ -145,6 +154,32 @@ def env_values(data: Mapping[str, object], *, field: str = "env") -> dict[str, s
         place = f"{field}/{name}"
         found[forms.variable(name, field=place)] = env_value(value, field=place)
     return found
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether the value of a variable is a secret, as far as its name says: ``SMTP_PASSWORD``, ``API_KEY``."""
+    words = name.upper().split("_")
+    return words[-1] not in _PLACES and not _SECRET_WORDS.isdisjoint(words)
+
+
+def refuse_typed_secrets(typed: Collection[str], stack: Stack) -> None:
+    """Refuse variables whose values were ``typed`` on a command line if stack.yml says that they are secrets.
+
+    RefusedError names the variable, and not its value.
+    """
+    secrets = {secret.name for secret in stack.secrets}
+    for name in sorted(secrets.intersection(typed)):
+        raise typed_secret(name, field="env")
+
+
+def typed_secret(name: str, *, field: str) -> RefusedError:
+    """Return the refusal of a secret that was typed on a command line."""
+    return RefusedError(
+        f"{name} is a secret, and others can see what is typed on a command line",
+        field=field,
+        value=f"{name}=***",
+        expected=f"{name}=-, and the value on standard input",
+    )
 
 
 def missing_secrets(stack: Stack, env: str | None) -> tuple[Secret, ...]:

@@ -27,6 +27,7 @@ STACKS = Listing(
         ("STACK", lambda stack: stack.get("name")),
         ("STATE", lambda stack: stack.get("state")),
         ("TENANT", lambda stack: stack.get("tenant")),
+        ("SOURCE", lambda stack: stack.get("source")),
         ("CONTAINERS", lambda stack: [container.get("name") for container in stack.get("containers") or ()]),
     ),
 )

@@ -35,7 +35,7 @@ from .reading import project_of
 from .reloading import services_to_reload
 from .secrecy import learn_folder
 
-__all__ = ("StackVerifyRequest", "leave_networks", "restore", "verify")
+__all__ = ("StackVerifyRequest", "forget_closed", "leave_networks", "restore", "verify")
 
 # Compose sees a container healthy a moment before the engine reports it, and a site answers a moment later still.
 _SETTLE_SECONDS = 15.0
@@ -108,7 +108,7 @@ def _verify(request: StackVerifyRequest, folder: Folder, stack: Stack, *, paths:
     if request.gave_up and not problems:
         problems = _of_before(folder, stack, containers_of(engine, stack))
     if request.failure:
-        _raise_failure(request, problems)
+        _raise_failure(request, problems, folder)
     complaint = request.words()
     if problems:
         raise NotRolledBackError(
@@ -214,7 +214,15 @@ def _seconds_left(stack: Stack, containers: list[Container]) -> float:
     return stack.timeout - min(ages, default=0.0)
 
 
-def _raise_failure(request: StackVerifyRequest, problems: list[str]) -> NoReturn:
+def forget_closed(name: str, *, tenant: str | None = None, paths: Paths | None = None) -> Result:
+    """Note that the sites that ``stack down`` closed are open again."""
+    folder, stack = find_stack(paths or Paths(), name, tenant=tenant)
+    with disk_errors_told(f"the sites of {stack.name} are open; that is not noted"):
+        folder.note_closed(())
+    return Result(data={"stack": stack.name})
+
+
+def _raise_failure(request: StackVerifyRequest, problems: list[str], folder: Folder) -> NoReturn:
     rolled_back = request.restored and not problems
     if rolled_back:
         error: type[RolledBackError | NotRolledBackError] = RolledBackError
@@ -222,6 +230,9 @@ def _raise_failure(request: StackVerifyRequest, problems: list[str]) -> NoReturn
     else:
         error = NotRolledBackError
         state = f"its containers are as the failed start left them: {'; '.join(problems) or 'running'}"
+    closed = folder.closed()
+    if closed:
+        state += f"; still closed for maintenance: {', '.join(closed)}"
     raise error(
         f"{request.name} did not become healthy: {request.why()}",
         field="stack",

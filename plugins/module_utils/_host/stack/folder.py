@@ -18,7 +18,7 @@ import string
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._core.errors import RefusedError
 from ..._core.forms import stack_name
@@ -40,6 +40,9 @@ from ..machine.files import load_yaml
 from ..machine.walk import Directory, walk
 from ..store.layout import Paths
 from ..store.stacks import StackState, Version, known_stacks
+
+if TYPE_CHECKING:
+    from ..._core.stack.source import Source
 
 __all__ = ("MANIFEST", "Folder", "find_stack", "make_secrets", "stack_names")
 
@@ -178,6 +181,14 @@ class Folder:
             content = _content(folder, name)
         return None if content is None else content.decode(errors="replace")
 
+    def content(self, name: str) -> bytes | None:
+        """Return the content of a file in the folder; None if there is no plain file, or a link on the way."""
+        with self._opened() as folder:
+            try:
+                return _content(folder, name)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
     def wanted_env(
         self, files: Mapping[str, File], values: Mapping[str, str], *, rotate: Collection[str] = ()
     ) -> tuple[str, list[str]]:
@@ -269,14 +280,17 @@ class Folder:
 
     # Write
 
-    def write(self, version: Version) -> None:
+    def write(self, version: Version, *, source: Source | None = None) -> None:
         """Write a version of the stack: what VSA keeps, then directories, files and environment in the folder.
+
+        ``source`` is where it comes from, None if that is as before.
 
         The record of another version has no ``verified``: if this run is killed, the next one starts the containers.
         """
         files, env = version.files, version.env
         stale = self.stale(files)
         verified = self.verified()
+        source = source or self.source()
         self.state.write(
             version,
             {
@@ -289,6 +303,8 @@ class Folder:
                 "files": {**dict.fromkeys(stale, ""), **{name: sha256_of(file) for name, file in files.items()}},
                 # The same version again needs no other start.
                 "verified": verified if verified == self.fingerprint(files, env) else None,
+                **({"closed": self.closed()} if self.closed() else {}),
+                **({"source": source.as_dict()} if source else {}),
             },
         )
         with self._opened(make=True) as folder:
@@ -351,6 +367,26 @@ class Folder:
         """Note that the stack was taken down, or is brought up again. After a boot only the latter is started."""
         if self.state.is_here() and self.should_run() is down:
             self._note(down=down)
+
+    def source(self) -> Source | None:
+        """Return where the stack comes from; None if an earlier release wrote it."""
+        from ..._core.stack.source import kept_source  # imported here: most readers of a folder do not ask
+
+        return kept_source(self.record().get("source"))
+
+    def note_source(self, source: Source) -> None:
+        """Note where the stack comes from."""
+        if self.state.is_here() and self.source() != source:
+            self._note(source=source.as_dict())
+
+    def closed(self) -> list[str]:
+        """Return the sites that ``stack down`` closed for maintenance, and that the next ``stack up`` opens."""
+        return list(self.record().get("closed") or ())
+
+    def note_closed(self, domains: Collection[str]) -> None:
+        """Note the sites that ``stack down`` closes, before it closes the first one; none if all are open again."""
+        if self.state.is_here() and self.closed() != sorted(domains):
+            self._note(closed=sorted(domains))
 
     # The last good version
 

@@ -27,9 +27,10 @@ from .hooks import hooks_of
 from .reading import project_of
 from .secrecy import learn_folder
 
-__all__ = ("StackListRequest", "list_stacks")
+__all__ = ("MOST_LINES", "StackListRequest", "list_stacks", "since_moment")
 
-_MOST_LINES = 10_000
+MOST_LINES = 10_000
+"""So many lines of each log are shown at most."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine
     A stack whose folder is not valid is listed with its problem; RefusedError if it is the only one requested.
     """
     paths = paths or Paths()
-    if not 0 <= request.tail <= _MOST_LINES:
+    if not 0 <= request.tail <= MOST_LINES:
         raise RefusedError(
-            "this is not a number of lines", field="tail", value=request.tail, expected=f"0 to {_MOST_LINES}"
+            "this is not a number of lines", field="tail", value=request.tail, expected=f"0 to {MOST_LINES}"
         )
     engine = engine or Engine()
     stacks: list[dict[str, Any]] = []
@@ -101,11 +102,17 @@ def _view(engine: Engine, paths: Paths, folder: Folder, stack: Stack, *, usage: 
         "project": stack.project,
         "description": stack.description,
         "folder": str(folder.path),
+        "source": _source_words(folder),
         "proxy": hooks_of(stack.name).serves_sites,
         "containers": [
             {**_container_view(container), **(_usage(engine, container) if usage else {})} for container in containers
         ],
     }
+
+
+def _source_words(folder: Folder) -> str | None:
+    source = folder.source()
+    return source.words if source else None
 
 
 def _state(containers: list[Container], problems: list[str]) -> str:
@@ -139,7 +146,7 @@ def _logs(engine: Engine, stack: Stack, request: StackListRequest, secrets: Secr
     RefusedError if the requested service has no container.
     """
     containers = containers_of(engine, stack)
-    since = _moment(request.since)
+    since = since_moment(request.since)
     chosen = [container for container in containers if request.service in (None, service_of(container))]
     if request.service is not None and not chosen:
         raise RefusedError(
@@ -158,7 +165,7 @@ def _logs(engine: Engine, stack: Stack, request: StackListRequest, secrets: Secr
     ]
 
 
-def _moment(since: str | None) -> float | None:
+def since_moment(since: str | None) -> float | None:
     """Return a time in seconds of the epoch. RefusedError if the text is no time."""
     found = parse_time(moment(since, now=time_now())) if since else None
     return None if found is None else found.timestamp()

@@ -23,22 +23,26 @@ from ..._core.run_context import RunContext
 from ..._core.stack.compose import COMPOSE
 from ..._core.stack.config import Project, refuse_unpinned
 from ..._core.stack.egress import refuse_egress
-from ..._core.stack.env import ENV, env_values, parse_env, stack_variables
+from ..._core.stack.env import ENV, env_values, parse_env, refuse_typed_secrets, stack_variables
 from ..._core.stack.files import File, file_path, text_of
 from ..._core.stack.identity import choose_project
 from ..._core.stack.manifest import Stack, parse_stack
 from ..._core.stack.secrecy import Secrets
+from ..._core.stack.source import Source, refuse_other_source
 from ..machine.compose import compose_config
 from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Container, Engine
+from ..machine.docker_stack import StackEngine
 from ..machine.files import load_yaml, read_text
 from ..store.documents import left_to_a_later_step
 from ..store.layout import Paths
+from ..store.manifests import manifest_domains
 from ..store.stacks import OVERRIDES, StackState, Version
 from .folder import MANIFEST, Folder
 from .health import containers_of, service_of, unhealthy
 from .hooks import hooks_of
 from .images import StackImages
+from .postgres import refuse_other_postgres
 from .reading import ComposeReader
 from .secrecy import learn_folder, learn_version
 from .sites import missing_admins, site_options, with_containers
@@ -58,8 +62,11 @@ class StackUpRequest:
 
     * ``files``: the files of the stack's folder by relative path. ``env``: variables to set in env/.env.
     * ``tenant``: whose stack it is, None if its stack.yml says so.
+    * ``source``: where the files come from, None for those that the host has. ``also``: the other sources in words that
+      have a stack of this name.
     * ``own``: whether the stack is one of the collection. All others are judged by the policy.
-    * ``pull``: pull every image again, and trust the image that a tag names now.
+    * ``typed``: names of those variables whose values stood on a command line, which no secret may.
+    * ``pull``: pull every image again, and trust the image that a tag names now. ``build``: build the images again.
     * ``rotate``: names of secrets to make anew.
     * ``allow``: names of findings of the policy that the operator allows for this stack. ``run`` says who that is.
     * ``password``: whether the controller has a password for the first user of paths behind basic auth.
@@ -69,8 +76,12 @@ class StackUpRequest:
     files: Mapping[str, File]
     env: Mapping[str, object] = field(default_factory=dict)
     tenant: str | None = None
+    source: Source | None = None
+    also: tuple[str, ...] = ()
     own: bool = False
+    typed: tuple[str, ...] = ()
     pull: bool = False
+    build: bool = False
     allow: tuple[str, ...] = ()
     rotate: tuple[str, ...] = ()
     password: bool = False
@@ -95,7 +106,7 @@ def prepare(
     check: bool,
     diff: bool,
     paths: Paths | None = None,
-    engine: Engine | None = None,
+    engine: StackEngine | None = None,
     compose: ComposeReader = compose_config,
 ) -> Result:
     """Validate the stack, pull its images and write its folder, so that Compose can start it.
@@ -123,7 +134,7 @@ class _Prepared:
     request: StackUpRequest
     version: _Version
     paths: Paths
-    engine: Engine | None
+    engine: StackEngine | None
     compose: ComposeReader
 
     def prepare(self, problems: list[str], *, check: bool, diff: bool) -> Result:
@@ -133,6 +144,7 @@ class _Prepared:
         hooks = hooks_of(version.stack.name)
         hooks.refuse_host(paths)
         changes = _changes(version)
+        problems += _source_notes(request, version)
         question = Question(
             version.stack, version.files, version.env, own=request.own, allow=request.allow, run=request.run
         )
@@ -151,6 +163,8 @@ class _Prepared:
         if engine is not None:
             running = containers_of(engine, version.stack)
             hooks.refuse_taken_ports(engine, paths)
+            if changes or not _is_verified(version):
+                notes += refuse_other_postgres(verdict.text, folder=version.folder, engine=engine)
             if not check:
                 hooks.make_networks(engine, paths)
             _ensure_networks(engine, project.networks, check)
@@ -163,6 +177,10 @@ class _Prepared:
         shown = version.folder.diff(version.files) if diff else None
         moved = _moved(version)
         reason = "its files are new" if changes else _reason_to_start(engine, version, project, running)
+        if request.build:
+            builds = [service.name for service in project.services.values() if service.builds]
+            notes += [] if builds else ["no service of the stack is built, so nothing was built"]
+            reason = reason or (f"{', '.join(builds)} is to be built again" if builds else None)
         if not check:
             with disk_errors_told(_half_written(version, running)):
                 self._write(verdict, changed=bool(changes))
@@ -175,8 +193,10 @@ class _Prepared:
             moved += hooks.hand_over(engine, paths, check=check)
         if check and reason is not None and engine is not None:
             notes += hooks.forecast(engine, paths, text_of(version.files[COMPOSE]), version.env)
+        closed = _closed_sites(version, paths)
         if check and reason is not None:
             notes += [f"{site['domain']} would be provisioned after the start" for site in sites]
+            notes += [f"{domain} would be opened again after the start" for domain in closed]
         if check:
             notes += [f"{entry['user']} would be added at {entry['domain']}{entry['route']}" for entry in admins]
         if not check and reason is not None:
@@ -201,6 +221,7 @@ class _Prepared:
                 "proven": proven,
                 "sites": sites,
                 "admins": admins,
+                "closed": closed,
             },
             diff=shown,
         )
@@ -211,7 +232,26 @@ class _Prepared:
         said = verdict.text if self.request.own else ""
         fresh = Version(version.files, version.env, judged="" if said else verdict.text, said=said)
         if changed or not version.folder.is_kept(fresh):
-            version.folder.write(fresh)
+            version.folder.write(fresh, source=self.request.source)
+        elif self.request.source is not None:
+            version.folder.note_source(self.request.source)
+
+
+def _source_notes(request: StackUpRequest, version: _Version) -> list[str]:
+    """Return notes about where the stack comes from. RefusedError if it runs from elsewhere and nobody said so."""
+    source, folder = request.source, version.folder
+    if source is None:
+        return []
+    notes = [f"taken from {source.words}; {other} has a stack {request.name} too" for other in request.also]
+    kept = folder.source() if folder.should_run() else None
+    note = refuse_other_source(request.name, source, kept)
+    return [*notes, *([note] if note else [])]
+
+
+def _closed_sites(version: _Version, paths: Paths) -> list[str]:
+    """Return the sites of this host that ``stack down`` closed, and that nobody removed since."""
+    known = manifest_domains(paths)
+    return [domain for domain in version.folder.closed() if domain in known]
 
 
 def _half_written(version: _Version, running: Sequence[Container]) -> str:
@@ -237,6 +277,7 @@ def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, 
         )
     files.setdefault(MANIFEST, f"schema: 1\ndescription: {name}\n")
     stack = parse_stack(load_yaml(text_of(files[MANIFEST]), where=MANIFEST), name=name, where=f"{MANIFEST}/")
+    refuse_typed_secrets(request.typed, stack)
     stack = _with_identity(stack, request.tenant, paths, engine)
     folder = Folder(paths, stack)
     env, new_secrets = folder.wanted_env(files, env_values(request.env), rotate=request.rotate)
@@ -293,10 +334,10 @@ def _memory_of(paths: Paths) -> int | None:
 # The engine: networks and images
 
 
-def _connect(check: bool, notes: list[str]) -> Engine | None:
+def _connect(check: bool, notes: list[str]) -> StackEngine | None:
     """Return the engine. In check mode a host without an engine gets a note, and None is returned."""
     try:
-        return Engine()
+        return StackEngine()
     except RefusedError as error:
         if not check:
             raise
@@ -337,13 +378,18 @@ def _moved(version: _Version) -> list[str]:
     return [f".vsa (moved to {state.path})"] if state.is_old() else []
 
 
+def _is_verified(version: _Version) -> bool:
+    """Say whether this version was healthy last."""
+    return version.folder.verified() == version.folder.fingerprint(version.files, version.env)
+
+
 def _reason_to_start(
     engine: Engine | None, version: _Version, project: Project, running: list[Container]
 ) -> str | None:
     """Return why Compose must run although no file differs, None if the last good version runs unchanged."""
     if engine is None:
         return "the engine does not answer yet"
-    if version.folder.verified() != version.folder.fingerprint(version.files, version.env):
+    if not _is_verified(version):
         return "its files are new"
     problems = unhealthy(running, project.services.values())
     if problems:

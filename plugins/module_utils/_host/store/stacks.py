@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..._core.errors import RefusedError
-from ..._core.shape import MapOf, Maybe, Object, misfit
+from ..._core.shape import ListOf, MapOf, Maybe, Object, misfit
 from ..._core.stack.env import stack_variables
 from ..._core.stack.files import File, StackFile, content_of, is_executable, sha256_of, text_of
 from ..._core.stack.identity import compose_project
@@ -42,7 +42,17 @@ _ENV = ".env"
 _MODE = 0o600
 # Where earlier releases kept them, in the stack's folder.
 _OLD = ".vsa"
-_RECORD_SHAPE = Object({"schema": int}, {"files": MapOf(str), "verified": Maybe(str), "down": bool, "project": str})
+_RECORD_SHAPE = Object(
+    {"schema": int},
+    {
+        "files": MapOf(str),
+        "verified": Maybe(str),
+        "down": bool,
+        "project": str,
+        "closed": ListOf(str),
+        "source": MapOf(str),
+    },
+)
 _OTHER_SHAPE = Object({"sha256": str, "executable": bool}, {})
 _VERSION_SHAPE = Object(
     {"schema": int, "files": MapOf(str), "env": str}, {"judged": str, "said": str, "others": MapOf(_OTHER_SHAPE)}

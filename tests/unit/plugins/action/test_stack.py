@@ -41,8 +41,9 @@ def source(tmp_path: Path) -> Path:
 class Plugin(ActionModule):
     """The plugin with a host that has an archive or not; ``calls`` are the options of each call of the module."""
 
-    def __init__(self, task: dict[str, Any], *, has: bool = False) -> None:
+    def __init__(self, task: dict[str, Any], *, has: bool = False, inventory: Path | None = None) -> None:
         self._task = SimpleNamespace(args=task)
+        self._vars = {"inventory_dir": str(inventory)} if inventory else {}
         self.calls: list[dict[str, Any]] = []
         self.has = has
         self.archive = b""
@@ -113,6 +114,13 @@ def test_a_folder_with_a_compose_file_alone(source: Path) -> None:
     assert "compose.yml" in sent(name="app", source=str(source))
 
 
+def called(task: dict[str, Any], inventory: Path | None = None) -> dict[str, Any]:
+    """Return the options of the last call of the module."""
+    plugin = Plugin(task, inventory=inventory)
+    plugin.act()
+    return plugin.calls[-1]
+
+
 def test_only_the_collections_own_stacks_are_its_own(source: Path) -> None:
     own = Path(__file__).resolve().parents[4] / "stacks"
     for task, expected in (
@@ -120,7 +128,34 @@ def test_only_the_collections_own_stacks_are_its_own(source: Path) -> None:
         ({"name": "reverse-proxy", "source": str(own / "../stacks")}, True),
         ({"name": "app", "source": str(source), "own": True}, False),
     ):
-        assert Plugin(task).arguments()["own"] is expected
+        assert called(task)["own"] is expected
+
+
+def test_a_stack_beside_the_inventory(source: Path, tmp_path: Path) -> None:
+    inventory = tmp_path / "fleet"
+    inventory.mkdir()
+    (source / "app").rename(inventory / "app")
+    (inventory / "stacks").mkdir()
+    (inventory / "app").rename(inventory / "stacks/app")
+    for task, typed in (({"name": "app"}, False), ({"name": "app", "source": str(inventory / "stacks")}, True)):
+        found = called(task, inventory)
+        assert found["origin"] == {"kind": "inventory", "place": str(inventory / "stacks"), "typed": typed}
+        assert (found["own"], found["also"]) == (False, [])
+    with pytest.raises(RefusedError) as refused:
+        called({"name": "other"}, inventory)
+    assert refused.value.there_are is not None
+    assert {"app", "reverse-proxy"} <= set(refused.value.there_are)
+
+
+def test_the_collection_comes_first_and_the_other_one_is_named(source: Path, tmp_path: Path) -> None:
+    inventory = tmp_path / "fleet"
+    (inventory / "stacks").mkdir(parents=True)
+    (source / "app").rename(inventory / "stacks/reverse-proxy")
+    found = called({"name": "reverse-proxy"}, inventory)
+    assert (found["own"], found["origin"]["kind"]) == (True, "collection")
+    assert found["also"] == [f"{inventory}/stacks beside the inventory"]
+    named = called({"name": "reverse-proxy", "source": str(inventory / "stacks")}, inventory)
+    assert (named["own"], named["origin"]["kind"], named["also"]) == (False, "inventory", [])
 
 
 def test_a_stack_that_is_not_there(source: Path) -> None:
@@ -145,6 +180,11 @@ def test_a_link_is_refused_and_not_left_out(source: Path, target: str) -> None:
     with pytest.raises(RefusedError, match="neither a file nor a directory") as refused:
         sent(name="app", source=str(source))
     assert refused.value.value == "app/link"
+
+
+def test_a_file_of_several_mebibytes_travels(source: Path) -> None:
+    (source / "app/film.webm").write_bytes(b"\x00\xff" * (1 << 20))
+    assert sent(name="app", source=str(source))["film.webm"] == StackFile(b"\x00\xff" * (1 << 20))
 
 
 @pytest.mark.parametrize("limit", ["MOST_BYTES", "MOST_BYTES_OF_FILE"])

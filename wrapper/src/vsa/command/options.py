@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from vsa.core import UsageError, checked, setting, site_fields
+from vsa.core import UsageError, checked, is_secret_name, setting, site_fields, typed_secret
 
 __all__ = (
     "CA_HELP",
@@ -130,12 +130,15 @@ class Setting(click.ParamType[Any]):
 
 
 class Variable(click.ParamType[Any]):
-    """``NAME=VALUE`` of a stack's environment file: a pair of both. ``NAME=-`` reads the value from standard input."""
+    """``NAME=VALUE`` of a stack's environment file. ``NAME=-`` reads the value from standard input.
+
+    The result is the name, the value, and whether the value was typed. A secret that was typed is refused by its name.
+    """
 
     name = "NAME=VALUE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the pair, or raise a usage error that names the variable and does not show its value."""
+        """Return the parts, or raise an error that names the variable and does not show its value."""
         del ctx
         if not isinstance(value, str):
             return value
@@ -144,9 +147,14 @@ class Variable(click.ParamType[Any]):
         if not equals:
             raise UsageError("this sets no variable", field=field, expected=self.name)
         name = checked("variable", name, field=field)
+        # To empty a variable tells nobody a secret.
+        typed = text not in ("-", "")
         if text == "-":
             text = sys.stdin.read().removesuffix("\n")
-        return name, checked("env_value", text, field=f"{field} {name}")
+        text = checked("env_value", text, field=f"{field} {name}")
+        if typed and is_secret_name(name):
+            raise typed_secret(name, field=field)
+        return name, text, typed
 
 
 class StackName(click.ParamType[Any]):

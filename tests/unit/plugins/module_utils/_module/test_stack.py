@@ -9,7 +9,10 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.actor import Actor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import StackDownRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source import Source
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import StackDownRequest, StackStopRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.execute import StackExecRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.received import Archive
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest
@@ -17,7 +20,9 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._module import stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import (
     archive_of,
     down_request,
+    exec_request,
     needed,
+    stop_request,
     up_request,
     verify_request,
 )
@@ -28,8 +33,12 @@ PARAMS: dict[str, Any] = {
     "archive_sha256": "00",
     "archive": None,
     "env": {"A": "1"},
+    "origin": {"kind": "named", "place": "/x", "typed": True},
+    "also": ["the collection"],
     "own": False,
+    "env_typed": ["A"],
     "pull": True,
+    "build": True,
     "allow": ["device"],
     "rotate": ["KEY"],
     "password": True,
@@ -40,6 +49,12 @@ PARAMS: dict[str, Any] = {
     "restored": False,
     "removed": False,
     "details": '["a"]',
+    "command": '["ls", "-l"]',
+    "stdin": '""',
+    "remove_sites": True,
+    "remove_volumes": True,
+    "typed": "app",
+    "volumes": [{"name": "acme-app_data", "size": 5}],
 }
 
 
@@ -50,8 +65,12 @@ def test_a_request() -> None:
         {"compose.yml": "x"},
         {"A": "1"},
         tenant="acme",
+        source=Source("named", "/x", typed=True),
+        also=("the collection",),
         own=False,
+        typed=("A",),
         pull=True,
+        build=True,
         allow=("device",),
         rotate=("KEY",),
         password=True,
@@ -71,7 +90,21 @@ def test_the_words_of_compose() -> None:
     )
     quiet = {**PARAMS, "failure": None, "details": None, "complaint": '"hm"', "removed": True}
     assert verify_request(quiet) == StackVerifyRequest("app", tenant="acme", started=True, complaint="hm", removed=True)
-    assert down_request(PARAMS) == StackDownRequest("app", removed=True, failure="no", tenant="acme")
+    assert down_request(PARAMS) == StackDownRequest(
+        "app", removed=True, failure="no", tenant="acme", volumes=(Volume("acme-app_data", size=5),)
+    )
+
+
+def test_a_command() -> None:
+    expected = StackExecRequest("app", ("ls", "-l"), tenant="acme", service="web", stdin="")
+    assert exec_request({**PARAMS, "service": "web"}) == expected
+    assert exec_request({**PARAMS, "service": None, "stdin": None, "command": None}) == StackExecRequest(
+        "app", (), tenant="acme"
+    )
+
+
+def test_how_a_stack_is_stopped() -> None:
+    assert stop_request(PARAMS) == StackStopRequest("app", tenant="acme", sites=True, volumes=True, typed="app")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +113,10 @@ def test_the_words_of_compose() -> None:
         ("leaving", "leave_networks app acme"),
         ("restored", "restore app acme"),
         ("found", "find_folder app acme web"),
+        ("stopping", "begin_down StackStopRequest"),
         ("stopped", "report_down StackDownRequest"),
+        ("opened", "forget_closed app acme"),
+        ("executed", "execute StackExecRequest"),
         ("verified", "verify StackVerifyRequest"),
         ("present", "prepare StackUpRequest"),
     ],
@@ -98,7 +134,10 @@ def test_each_state_has_its_verb(monkeypatch: pytest.MonkeyPatch, state: str, ex
         (stack.finish, "leave_networks"),
         (stack.finish, "restore"),
         (stack.finish, "verify"),
+        (stack.finish, "forget_closed"),
+        (stack.execute, "execute"),
         (stack.down, "find_folder"),
+        (stack.down, "begin_down"),
         (stack.down, "report_down"),
         (stack.up, "prepare"),
     ):

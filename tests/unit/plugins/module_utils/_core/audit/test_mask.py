@@ -7,6 +7,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.mask impor
     MASK,
     Masker,
     masked_arguments,
+    masked_command,
     target_of,
 )
 from hypothesis import given
@@ -177,3 +178,21 @@ def test_a_key_like_password_is_masked_within_a_shown_argument() -> None:
     said = {"site_declared": [{"domain": "a.example.com", "manifest": {"auth_pass": True, "db_password": "hunter2"}}]}
     manifest = {"auth_pass": True, "db_password": MASK}
     assert masked_arguments(said) == {"site_declared": [{"domain": "a.example.com", "manifest": manifest}]}
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["ls", "-l"], ["ls", "-l"]),
+        (["mysql", "--password", "x y"], ["mysql", "--password", "***"]),
+        (["mysql", "--password=x y\nz"], ["mysql", "--password=***"]),
+        (["env", "DB_PASSWORD=x", "sh"], ["env", "DB_PASSWORD=***", "sh"]),
+        (["vault", "-token", "x", "--api-key"], ["vault", "-token", "***", "--api-key"]),
+        (["--secret", 7, "--token", None], ["--secret", 7, "--token", None]),
+        (["passwd", "ana"], ["passwd", "ana"]),
+        ([], []),
+    ],
+)
+def test_the_words_of_a_command(words: list[object], shown: list[object]) -> None:
+    assert masked_command(words) == shown
+    assert masked_arguments({"stack_command": words})["stack_command"] == shown

@@ -8,8 +8,10 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import
     complete_env,
     env_for_compose,
     env_values,
+    is_secret_name,
     missing_secrets,
     parse_env,
+    refuse_typed_secrets,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Secret, Stack
 from hypothesis import given
@@ -113,3 +115,37 @@ def test_the_variables_for_compose() -> None:
     stack = Stack("app", "An application", "acme")
     text = env_for_compose(stack, {".env": "A=1\nB=2\n"}, "B=3\n")
     assert parse_env(text) == {"VSA_TENANT": "acme", "VSA_STACK": "app", "A": "1", "B": "3"}
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("SMTP_PASSWORD", True),
+        ("PASSWORD", True),
+        ("DB_PASS", True),
+        ("API_KEY", True),
+        ("N8N_ENCRYPTION_KEY", True),
+        ("SECRET_KEY_BASE", True),
+        ("Auth_Token", True),
+        ("APIKEY", True),
+        ("AWS_CREDENTIALS", True),
+        ("TAG", False),
+        ("MAX_TOKENS", False),
+        ("KEYBOARD", False),
+        ("COMPASS", False),
+        ("POSTGRES_PASSWORD_FILE", False),
+        ("TLS_KEY_PATH", False),
+        ("", False),
+    ],
+)
+def test_a_name_that_says_that_its_value_is_a_secret(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret
+
+
+def test_a_secret_of_stack_yml_that_was_typed_is_refused_without_its_value() -> None:
+    stack = Stack("shop", "A shop", "acme", secrets=(Secret("SALT"),))
+    refuse_typed_secrets(["TAG", "SALTY"], stack)
+    with pytest.raises(RefusedError, match="SALT is a secret") as refused:
+        refuse_typed_secrets(["TAG", "SALT"], stack)
+    assert (refused.value.field, refused.value.value) == ("env", "SALT=***")
+    assert refused.value.expected == "SALT=-, and the value on standard input"

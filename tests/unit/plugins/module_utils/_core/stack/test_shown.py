@@ -15,6 +15,7 @@ PAYLOAD = {
             "name": "reverse-proxy",
             "state": "running",
             "tenant": "platform",
+            "source": "the collection",
             "containers": [
                 {"name": "vsa-nginx", "started_at": "2026-11-24T10:00:00.123456789Z", "memory": 5 << 20, "restarts": 2}
             ],
@@ -24,7 +25,13 @@ PAYLOAD = {
 
 
 def test_rows() -> None:
-    assert STACKS.cells(PAYLOAD["stacks"][0]) == ["reverse-proxy", "running", "platform", ["vsa-nginx"]]
+    assert STACKS.cells(PAYLOAD["stacks"][0]) == [
+        "reverse-proxy",
+        "running",
+        "platform",
+        "the collection",
+        ["vsa-nginx"],
+    ]
 
 
 def test_finding_18_times_have_no_nanoseconds() -> None:

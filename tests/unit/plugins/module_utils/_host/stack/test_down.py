@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import NotRolledBackError, RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import down
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import down, finish
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import (
     StackDownRequest,
+    StackStopRequest,
+    begin_down,
     find_folder,
     report_down,
 )
@@ -44,6 +47,27 @@ def test_the_folder_of_a_stack(host: StackHost) -> None:
     }
 
 
+WEB = make_container("app", "web", project="acme-app").name
+
+
+def serve(host: StackHost, sites: dict[str, list[str]], *, closed: tuple[str, ...] = ()) -> None:
+    """Make these sites live by their containers, and those that are closed closed by their manifests."""
+    directory = host.paths.generations / "1"
+    directory.mkdir(parents=True)
+    entry = {"names": [], "network": "flowbiz_ext", "ca": "selfsigned"}
+    text = dict.fromkeys(("time", "audit_id", "actor", "verb", "plan", "inputs", "marker"), "")
+    index = {domain: {**entry, "containers": containers} for domain, containers in sites.items()}
+    record = {"number": 1, "base": 0, "schema": 1, **text, "files": {}, "sites": index}
+    (directory / "generation.json").write_text(json.dumps(record))
+    host.paths.current.symlink_to("generations/1")
+    host.paths.sites.mkdir(parents=True, exist_ok=True)
+    for domain in sites:
+        manifest = {"schema": 1, "domain": domain, "routes": [{"path": "/", "container": WEB, "port": 3000}]}
+        if domain in closed:
+            manifest["maintenance"] = True
+        (host.paths.sites / f"{domain}.yml").write_text(json.dumps(manifest))
+
+
 class _Serving(Hooks):
     serves_sites = True
 
@@ -62,15 +86,7 @@ def test_finding_15_the_sites_that_go_off_the_air_are_counted(
 ) -> None:
     monkeypatch.setattr(down, "hooks_of", lambda _name: hooks())
     host.engine.running = [make_container("app", service, project="acme-app")] if service else []
-    directory = host.paths.generations / "1"
-    directory.mkdir(parents=True)
-    entry = {"names": [], "network": "flowbiz_ext", "ca": "selfsigned"}
-    web = make_container("app", "web", project="acme-app").name
-    sites = {"a.example": {**entry, "containers": [web]}, "b.example": {**entry, "containers": ["other"]}}
-    text = dict.fromkeys(("time", "audit_id", "actor", "verb", "plan", "inputs", "marker"), "")
-    record = {"number": 1, "base": 0, "schema": 1, **text, "files": {}, "sites": sites}
-    (directory / "generation.json").write_text(json.dumps(record))
-    host.paths.current.symlink_to("generations/1")
+    serve(host, {"a.example": [WEB], "b.example": ["other"]})
     assert find_folder("app", paths=host.paths, engine=host.engine).data["serves"] == serves  # type: ignore[arg-type]
 
 
@@ -120,3 +136,151 @@ def test_a_service_that_the_stack_does_not_have(host: StackHost) -> None:
     with pytest.raises(RefusedError, match="no container of this service") as refused:
         find_folder("app", service="db", paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
     assert refused.value.there_are == ["web"]
+
+
+def begin(host: StackHost, *, check: bool = False, **more: object) -> dict[str, object]:
+    request = StackStopRequest("app", **more)  # type: ignore[arg-type]
+    return begin_down(request, check=check, paths=host.paths, engine=host.engine).data  # type: ignore[arg-type]
+
+
+def noted(host: StackHost) -> object:
+    return json.loads((host.paths.stack_state("acme", "app") / "stack.json").read_text()).get("closed")
+
+
+SITES = {"a.example": [WEB], "b.example": [WEB, "other"], "c.example": [WEB], "d.example": ["other"]}
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["it runs", "a killed run removed its containers"])
+def test_the_sites_of_the_stack_alone_are_closed_and_noted_first(host: StackHost, running: bool) -> None:
+    serve(host, SITES, closed=("c.example",))
+    host.engine.running = [make_container("app", "web", project="acme-app")] if running else []
+    # Compose's own name of the container, if there is none that could be asked.
+    if not running:
+        for path in (host.paths.generations / "1").iterdir():
+            path.write_text(path.read_text().replace(f'"{WEB}"', '"acme-app-web-1"'))
+    found = begin(host)
+    assert (found["close"], found["unprovision"]) == (["a.example"], [])
+    assert noted(host) == ["a.example"], "c.example was closed by somebody else, who opens it"
+    assert begin(host)["close"] == ["a.example"]
+
+
+def test_a_run_that_was_killed_leaves_the_note_of_what_it_closed(host: StackHost) -> None:
+    serve(host, {"a.example": [WEB], "c.example": [WEB]})
+    host.engine.running = [make_container("app", "web", project="acme-app")]
+    begin(host)
+    manifest = host.paths.sites / "a.example.yml"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "maintenance": True}))
+    assert begin(host)["close"] == ["c.example"]
+    assert noted(host) == ["a.example", "c.example"]
+
+
+@pytest.mark.parametrize("more", [{"check": True}, {"sites": True}])
+def test_nothing_is_noted_if_nothing_is_closed(host: StackHost, more: dict[str, bool]) -> None:
+    serve(host, SITES)
+    host.engine.running = [make_container("app", "web", project="acme-app")]
+    found = begin(host, **more)
+    assert noted(host) is None
+    assert found["unprovision"] == (["a.example", "c.example"] if more.get("sites") else [])
+
+
+def test_the_sites_of_all_stacks_are_not_the_proxys(host: StackHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(down, "hooks_of", lambda _name: _Serving())
+    serve(host, SITES)
+    host.engine.running = [make_container("app", "web", project="acme-app")]
+    assert begin(host)["close"] == []
+    with pytest.raises(RefusedError, match="app serves the sites of all stacks"):
+        begin(host, sites=True)
+
+
+DATA = Volume("acme-app_data", "acme-app", size=3 << 20)
+
+
+@pytest.mark.parametrize("typed", [None, "", "other", "acme-app"])
+def test_volumes_go_only_if_the_name_was_typed(host: StackHost, typed: str | None) -> None:
+    host.engine.kept = [DATA]
+    with pytest.raises(RefusedError, match="only if its name is typed") as refused:
+        begin(host, volumes=True, typed=typed)
+    assert (refused.value.field, refused.value.expected) == ("typed", "app")
+    assert begin(host, volumes=True, typed=typed, check=True)["volumes"] == [{"name": DATA.name, "size": 3 << 20}]
+    assert host.engine.kept == [DATA]
+
+
+def test_volumes_are_named_with_their_size_and_deleted(host: StackHost) -> None:
+    other = Volume("beta-app_data", "beta-app")
+    shared = Volume("acme-app_shared", "acme-app")
+    host.engine.kept = [DATA, shared, other]
+    backup = make_container("backup", "web", volumes=("acme-app_shared",))
+    host.engine.running = [make_container("app", "web", project="acme-app", volumes=(DATA.name,)), backup]
+    found = begin(host, volumes=True, typed="app")
+    assert found["volumes"] == [{"name": DATA.name, "size": 3 << 20}]
+    assert found["volumes_in_use"] == {"acme-app_shared": ["backup-web"]}
+    request = StackDownRequest("app", removed=True, volumes=(DATA,))
+    checked = report_down(request, check=True, paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
+    assert [step.text for step in checked.steps] == [
+        "its containers would be removed, its folder stays",
+        "acme-app_data (3 MiB) would be deleted: this cannot be undone",
+    ]
+    assert host.engine.kept == [DATA, shared, other]
+    host.engine.running = [backup]
+    done = report_down(request, check=False, paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
+    assert done.steps[-1].text == "acme-app_data (3 MiB) deleted: this cannot be undone"
+    assert host.engine.kept == [shared, other]
+    again = report_down(  # a second run, or one after a kill
+        StackDownRequest("app", removed=False, volumes=(DATA,)),
+        check=False,
+        paths=host.paths,
+        engine=host.engine,  # type: ignore[arg-type]
+    )
+    assert (again.changed, [step.state for step in again.steps]) == (False, ["ok"])
+
+
+@pytest.mark.parametrize("volume", [Volume("beta-app_data", "beta-app"), Volume("common")])
+def test_a_volume_that_is_not_the_stacks_by_its_label_stays(host: StackHost, volume: Volume) -> None:
+    host.engine.kept = [volume]
+    request = StackDownRequest("app", removed=False, volumes=(volume,))
+    assert not report_down(request, check=False, paths=host.paths, engine=host.engine).changed  # type: ignore[arg-type]
+    assert host.engine.kept == [volume]
+
+
+def test_a_volume_that_somebody_mounts_by_now_stays(host: StackHost) -> None:
+    host.engine.kept = [DATA]
+    host.engine.running = [make_container("late", "web", volumes=(DATA.name,))]
+    request = StackDownRequest("app", removed=True, volumes=(DATA,))
+    done = report_down(request, check=False, paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
+    assert done.steps[-1].text == "acme-app_data stays: a container mounts it"
+
+
+def test_a_volume_that_cannot_be_deleted(host: StackHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.engine.kept = [Volume("acme-app_a", "acme-app"), DATA]
+
+    def remove(name: str) -> bool:
+        if name == DATA.name:
+            raise RefusedError("Docker would not remove it")
+        return True
+
+    monkeypatch.setattr(host.engine, "remove_volume", remove)
+    request = StackDownRequest("app", removed=True, volumes=tuple(host.engine.kept))
+    with pytest.raises(NotRolledBackError, match="the volume acme-app_data could not be deleted") as failed:
+        report_down(request, check=False, paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
+    assert failed.value.state == "its containers are removed; deleted: acme-app_a"
+
+
+def test_the_next_up_names_the_sites_to_open_until_they_are_open(host: StackHost) -> None:
+    serve(host, {"a.example": [WEB], "gone.example": [WEB]})
+    host.engine.running = [make_container("app", "web", project="acme-app")]
+    begin(host)
+    report_down(StackDownRequest("app", removed=True), check=False, paths=host.paths)
+    (host.paths.sites / "gone.example.yml").unlink()
+    host.files["compose.yml"] = f"{host.files['compose.yml']}# another version\n"
+    for _killed_before_the_sites_were_open in range(2):
+        again = prepare(
+            StackUpRequest("app", host.files, own=True),
+            check=False,
+            diff=False,
+            paths=host.paths,
+            engine=host.engine,  # type: ignore[arg-type]
+            compose=fake_compose,
+        )
+        assert again.data["closed"] == ["a.example"]
+    finish.forget_closed("app", paths=host.paths)
+    assert noted(host) == []

@@ -38,6 +38,7 @@ def test_a_stack(host: StackHost) -> None:
                 "project": "acme-app",
                 "description": "An application",
                 "folder": str(host.folder()),
+                "source": None,
                 "proxy": False,
                 "containers": [
                     {

@@ -16,6 +16,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.shape import Obj
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import text_of
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import parse_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source import Source
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import up
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import find_stack
@@ -24,7 +25,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import documents
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.documents import read_document
 
-from stackhost import StackHost, fake_compose, make_container
+from stackhost import COMPOSE, StackHost, fake_compose, make_container
 
 DOMAIN = {"APP_DOMAIN": "app.example.com"}
 Prepare = Callable[..., Result]
@@ -102,6 +103,7 @@ def test_the_first_time(host: StackHost, prepared: Prepare) -> None:
             }
         ],
         "admins": [],
+        "closed": [],
     }
     (step,) = result.steps
     assert (step.name, step.state) == ("stack", "changed")
@@ -369,7 +371,7 @@ def without_engine() -> Any:
 
 
 def test_without_an_engine(host: StackHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "Engine", without_engine)
+    monkeypatch.setattr(up, "StackEngine", without_engine)
     request = StackUpRequest("app", host.files, DOMAIN, own=True)
     checked = prepare(request, check=True, diff=False, paths=host.paths, compose=fake_compose)
     assert "does not answer: images and containers could not be looked at" in checked.steps[0].notes[1]
@@ -421,3 +423,99 @@ def test_a_damaged_file_is_named_once_by_the_task_that_repairs_it(
     monkeypatch.setattr(up, "hooks_of", lambda _name: Serving(host.root / "damaged.json"))
     assert prepared(check=check, **DOMAIN).changed
     assert documents.notes() == []
+
+
+def ask(host: StackHost, **more: Any) -> Result:
+    request = StackUpRequest("app", host.files, DOMAIN, own=True, **more)
+    return prepare(
+        request,
+        check=False,
+        diff=False,
+        paths=host.paths,
+        engine=host.engine,  # type: ignore[arg-type]
+        compose=fake_compose,
+    )
+
+
+@pytest.mark.parametrize(("builds", "needed"), [(True, True), (False, False)])
+def test_a_build_that_is_asked_for_needs_no_changed_file(host: StackHost, builds: bool, needed: bool) -> None:
+    if builds:
+        host.files["compose.yml"] = COMPOSE.replace("image: ${APP_IMAGE:-app:1}", "build: {context: ./app}")
+        host.engine.images.add("acme-app-web")
+    ask(host)
+    start(host)
+    if builds:
+        host.engine.running = [make_container("app", "web", project="acme-app", image="acme-app-web")]
+    assert ask(host).data["up_needed"] is False
+    built = ask(host, build=True)
+    assert built.data["up_needed"] is needed
+    assert ("no service of the stack is built, so nothing was built" in built.steps[0].notes) is not needed
+
+
+def test_a_secret_of_stack_yml_that_was_typed_is_refused(host: StackHost) -> None:
+    with pytest.raises(RefusedError, match="APP_SECRET is a secret"):
+        ask(host, typed=("APP_DOMAIN", "APP_SECRET"))
+    assert host.tree() == {}
+    ask(host, typed=("APP_DOMAIN",))
+
+
+def test_other_data_of_postgresql_are_refused_before_anything_is_written(host: StackHost) -> None:
+    mount = "volumes: [{type: volume, source: data, target: /var/lib/postgresql/data}]"
+    host.files["compose.yml"] = (
+        f"services: {{web: {{image: 'postgres:${{TAG:-17.7}}', {mount}}}}}\nvolumes: {{data: {{}}}}\n"
+    )
+    host.files["stack.yml"] = "schema: 1\ndescription: x\ntenant: acme\n"
+    host.engine.images |= {"postgres:17.7", "postgres:18.6"}
+    ask(host)
+    host.engine.in_volumes["acme-app_data"] = {"PG_VERSION": b"17\n"}
+    host.engine.running = [make_container("app", "web", project="acme-app", image="postgres:17.7")]
+    verify(StackVerifyRequest("app"), paths=host.paths, engine=host.engine)  # type: ignore[arg-type]
+    before = host.tree()
+    asked_before = list(host.engine.done)
+    assert ask(host).data["up_needed"] is False
+    assert host.engine.done == asked_before, "what is unchanged was looked at before"
+    host.files["compose.yml"] = str(host.files["compose.yml"]).replace("17.7", "18.6")
+    with pytest.raises(RefusedError, match="the volume acme-app_data has data of PostgreSQL 17"):
+        ask(host)
+    assert host.tree() == before
+
+
+OURS, BESIDE = Source("collection", "/c/stacks"), Source("inventory", "/i/stacks")
+
+
+def test_a_stack_that_runs_goes_on_from_its_source(host: StackHost) -> None:
+    ask(host, source=BESIDE)
+    start(host)
+    assert ask(host, source=Source("inventory", "/home/operator/stacks")).data["up_needed"] is False
+    before = host.tree()
+    with pytest.raises(
+        RefusedError, match="app runs from /home/operator/stacks beside the inventory, and would now come"
+    ) as refused:
+        ask(host, source=OURS)
+    assert refused.value.expected == "/home/operator/stacks beside the inventory"
+    assert host.tree() == before
+    typed = ask(host, source=Source("collection", "/c/stacks", typed=True), also=("/i/stacks beside the inventory",))
+    assert typed.steps[0].notes == (
+        "taken from the collection; /i/stacks beside the inventory has a stack app too",
+        "app comes from the collection now, and came from /home/operator/stacks beside the inventory",
+    )
+    assert find_stack(host.paths, "app")[0].source() == OURS
+    # The files that the host has come from where they came from.
+    ask(host)
+    assert find_stack(host.paths, "app")[0].source() == OURS
+
+
+def test_a_stack_that_was_taken_down_may_come_from_elsewhere(host: StackHost) -> None:
+    ask(host, source=BESIDE)
+    start(host)
+    find_stack(host.paths, "app")[0].note_down(True)
+    ask(host, source=OURS)
+    assert find_stack(host.paths, "app")[0].source() == OURS
+
+
+def test_a_stack_of_an_earlier_release_has_no_source(host: StackHost) -> None:
+    ask(host)
+    start(host)
+    assert find_stack(host.paths, "app")[0].source() is None
+    ask(host, source=OURS)
+    assert find_stack(host.paths, "app")[0].source() == OURS

@@ -1,0 +1,105 @@
+"""The daily verbs of a stack on a real host: taken down with its sites and volumes, and a command in a container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+import rig
+from stackrun import SERVICE, Stacks
+
+Playbook = Callable[..., CompletedProcess[str]]
+
+DOMAIN = "verbs.vsa.test"
+WITH_SITE = """\
+services:
+  web:
+    image: vsa-demo-web:1
+    init: true
+    mem_limit: 64m
+    networks: [edge]
+    volumes: ["data:/data", "shared:/shared", "/nameless"]
+    healthcheck: {test: ["CMD", "true"], interval: 1s}
+networks:
+  edge: {external: true, name: "flowbiz_ext_${VSA_TENANT}"}
+volumes:
+  data: {}
+  shared: {}
+"""
+
+
+def served(vps: rig.Vps) -> str:
+    """Return the status that a visitor of the site gets."""
+    words = f"curl -sk -o /dev/null -w %{{http_code}} --resolve {DOMAIN}:443:127.0.0.1 https://{DOMAIN}/"
+    return str(vps.run(["docker", "exec", "vsa-nginx", *words.split()], check=False).stdout)
+
+
+def volumes(vps: rig.Vps) -> set[str]:
+    return set(vps.run("docker volume ls -q").stdout.split())
+
+
+def test_down_closes_the_sites_and_deletes_volumes_by_name(stacks: Stacks, playbook: Playbook, vsa: Playbook) -> None:
+    vps = stacks.vps
+    vps.add_dns(DOMAIN)
+    before = volumes(vps)
+    stacks.write("shop", WITH_SITE, tenant="acme", sites=[{"domain": DOMAIN, "service": "web", "port": 3000}])
+    done = stacks.up("shop")
+    assert done.returncode == 0, done.stdout
+    assert served(vps) == "200"
+    named = {"acme-shop_data", "acme-shop_shared"}
+    made = volumes(vps) - before
+    assert named < made
+    assert len(made) == 3, "one of them has no name of its own"
+
+    down = vsa("stack", "down", "shop", "-y")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert served(vps) == "503"
+    assert f"closed for maintenance until the next up: {DOMAIN}" in down.stdout
+    assert named < volumes(vps)
+    done = stacks.up("shop")
+    assert done.returncode == 0, done.stdout
+    assert served(vps) == "200"
+
+    vps.run("docker create --name other-spy --volume acme-shop_shared:/x vsa-demo-web:1")
+    try:
+        words = ("stack", "down", "shop", "--volumes", "--sites", "--typed", "shop")
+        checked = vsa(*words, "--check")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert re.search(r"acme-shop_data \(\d+ \w?i?B\).* would be deleted: this cannot be undone", checked.stdout)
+        assert served(vps) == "200"
+
+        gone = vsa(*words)
+        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert "acme-shop_shared stays: other-spy mounts it too" in gone.stdout
+        assert named & volumes(vps) == {"acme-shop_shared"}
+        assert vps.run(f"test -e /etc/vsa/sites/{DOMAIN}.yml", check=False).returncode == 1
+        recorded = vps.run("grep stack.down /var/log/vsa/audit.jsonl | tail -n 3").stdout
+        assert "acme-shop_data" in recorded
+        again = vsa(*words)
+        assert "unchanged" in again.stdout, again.stdout + again.stderr
+    finally:
+        vps.run("docker rm -f other-spy", check=False)
+        if vps.run(f"test -e /etc/vsa/sites/{DOMAIN}.yml", check=False).returncode == 0:
+            playbook("flowbiz.vsa.site.unprovision", {"domain": DOMAIN, "yes": True})
+
+
+def test_a_command_in_a_container(stacks: Stacks, playbook: Playbook, vsa: Playbook) -> None:
+    stacks.write("tool", {"services": {"web": SERVICE, "db": SERVICE}}, tenant="acme")
+    assert stacks.up("tool").returncode == 0
+    script = r"cat; printf 'a\033[2Jb\n'; echo err >&2; exit 9"
+    words = ("stack", "exec", "tool", "web", "--stdin", "--", "sh", "-c", script, "--password", "hunter2")
+    done = vsa(*words, input="given\n")
+    assert done.returncode == 9, done.stdout + done.stderr
+    assert done.stdout == "given\na\\x1b[2Jb\n"
+    assert "err\n" in done.stderr
+    recorded = stacks.vps.run("grep stack.exec /var/log/vsa/audit.jsonl | tail -n 1").stdout
+    assert "acme-tool-web-1 ran sh -c" in recorded
+    assert "exit code 9" in recorded
+    assert "hunter2" not in recorded
+    refused = vsa("stack", "exec", "tool", "cache", "--", "ls")
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert "db, web" in refused.stderr
+    given = {"stack_name": "tool", "stack_service": "db"}
+    failed = playbook("flowbiz.vsa.stack.exec", {**given, "stack_command": ["false"]})
+    assert failed.returncode == 2, failed.stdout
