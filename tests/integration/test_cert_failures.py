@@ -26,8 +26,8 @@ import pytest
 import faultproxy
 import rig
 from certhost import LIB, CertHost
+from often import rows
 from proxyhost import NGINX
-from rows import rows
 from terminal import INTERRUPT, on_a_terminal
 
 DOMAIN = "fault.vsa.test"

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import rig
+from often import rows
 from proxyhost import NGINX, ProxyHost
-from rows import rows
 
 pytestmark = pytest.mark.rig
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from often import rows
 from proxyhost import NGINX, TEMPLATES, ProxyHost
-from rows import rows
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 NEIGHBOUR = "neighbour.vsa.test"

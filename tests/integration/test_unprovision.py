@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import rig
+from often import rows
 from proxyhost import TEMPLATES, ProxyHost
-from rows import rows
 from terminal import INTERRUPT, on_a_terminal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

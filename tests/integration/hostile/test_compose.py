@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 import rig
+from often import rows
 from proxyhost import ProxyHost
-from rows import rows
 from stackrun import Stacks, service
 
 Playbook = Callable[..., CompletedProcess[str]]

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import rig
+from often import rows
 from proxyhost import ProxyHost
-from rows import rows
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SITE, OTHER, NEIGHBOUR = "fault.vsa.test", "other-fault.vsa.test", "neighbour-fault.vsa.test"
