@@ -49,6 +49,15 @@ def test_a_line_can_be_read_again() -> None:
     assert "\n" not in line
 
 
+def test_a_line_does_nothing_to_a_terminal() -> None:
+    """Also a line that somebody reads with `cat`: words of a client, a container or another program may be in it."""
+    hostile = "\x1b[2J\x1b]0;title\x07 \x9b31m \u202egnp.exe \u2028 \x85 \r\n\t\x7f\u200b\ud800"
+    line = seal(record(arguments={"site_domain": hostile}, error=hostile, target=hostile), GENESIS)
+    assert line.isprintable()
+    read = parse_line(line)
+    assert (read.arguments["site_domain"], read.error, read.target) == (hostile, hostile, hostile)
+
+
 def test_the_hash_is_as_the_page_says() -> None:
     line = seal(FULL, GENESIS)
     content = re.sub(r',"hash":"[0-9a-f]{64}"', "", line)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import manifest_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.doors import (
@@ -50,6 +51,20 @@ def test_a_new_door_is_refused_with_both_routes(host: HostTree) -> None:
 def test_the_ways_out(host: HostTree, fields: dict[str, Any]) -> None:
     host.apply(provide(B, "web:3000", **fields))
     assert B in host.manifests()
+
+
+def test_a_path_that_may_stay_open_stays_so_after_a_sync(host: HostTree) -> None:
+    """The field is in the manifest, so a manifest that somebody edited is not refused for its old door."""
+    host.apply(provide(B, "web:3000", allow_unprotected=["/admin/"]))
+    manifest = host.paths.sites / f"{B}.yml"
+    manifest.write_text(manifest.read_text() + "body_size: 7m\n", encoding="utf-8")
+    host.apply(sync=True)
+    kept = yaml.safe_load(host.manifests()[B])
+    assert (kept["allow_unprotected"], kept["body_size"]) == (["/admin/"], "7m")
+    del kept["allow_unprotected"]
+    manifest.write_text(yaml.safe_dump(kept), encoding="utf-8")
+    _plan, desired = host.desired(sync=True)
+    assert B in desired.invalid, "without the field the door is new"
 
 
 def test_a_password_is_never_refused_and_the_old_door_is_named(host: HostTree) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.apply import ApplyRequest, apply_sites
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
@@ -57,6 +58,15 @@ def test_the_same_again_changes_nothing(host: SiteHost) -> None:
     assert texts(result)["declared"] == "2 sites: 2 unchanged"
     assert texts(result)["certificate"] == "2 kept"
     assert host.snapshot() == before
+
+
+def test_a_path_that_may_stay_open_is_kept(host: SiteHost) -> None:
+    """Of a declared site, and of a site that somebody typed and that no declaration names."""
+    host.provision("typed.test", container="web-2", port=3000, allow_unprotected=["/admin/"])
+    for container in ("web-1", "web-2"):
+        host.declare([(A, manifest(container, allow_unprotected=["/api/admin/"]))])
+        found = {domain: yaml.safe_load(text)["allow_unprotected"] for domain, text in host.manifests().items()}
+        assert found == {A: ["/api/admin/"], "typed.test": ["/admin/"]}
 
 
 def test_a_check_touches_nothing(host: SiteHost) -> None:
