@@ -76,4 +76,4 @@ def kept_files(name: str, *, tenant: str | None, paths: Paths) -> tuple[Mapping[
     """
     folder, stack = find_stack(paths, name, tenant=tenant)
     version = folder.version()
-    return version.files, stack.tenant, not version.judged
+    return version.files, stack.tenant, not version.judged_config

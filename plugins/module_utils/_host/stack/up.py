@@ -229,8 +229,9 @@ class _Prepared:
     def _write(self, verdict: Verdict, *, changed: bool) -> None:
         """Write the version, unless the host has exactly this one."""
         version = self.version
-        said = verdict.text if self.request.own else ""
-        fresh = Version(version.files, version.env, judged="" if said else verdict.text, said=said)
+        own_config = verdict.text if self.request.own else ""
+        judged_config = "" if own_config else verdict.text
+        fresh = Version(version.files, version.env, judged_config=judged_config, own_config=own_config)
         if changed or not version.folder.is_kept(fresh):
             version.folder.write(fresh, source=self.request.source)
         elif self.request.source is not None:

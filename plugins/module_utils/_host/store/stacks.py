@@ -66,19 +66,19 @@ _MOVED = ("good.json", "refused.json", "refused.env")
 class Version:
     """A version of a stack: its files by path, and the text of its environment file.
 
-    ``judged`` is what Compose said of them and the policy judged, as text that Compose reads. It is empty for a stack
-    of the collection itself, which nobody judges; ``said`` is what Compose said of that one.
+    ``judged_config`` is what ``docker compose config`` printed and the policy judged; Compose runs this text. It is
+    empty for a stack of the collection itself, which nobody judges. ``own_config`` is what was printed for that one.
     """
 
     files: Mapping[str, File]
     env: str
-    judged: str = ""
-    said: str = ""
+    judged_config: str = ""
+    own_config: str = ""
 
     @property
     def config(self) -> str:
-        """Return what Compose said of the version; empty if an earlier release kept it."""
-        return self.judged or self.said
+        """Return what ``docker compose config`` printed for the version; empty if an earlier release kept it."""
+        return self.judged_config or self.own_config
 
     def text(self, name: str) -> str:
         """Return the text of a file; empty if the version has no such file."""
@@ -86,10 +86,10 @@ class Version:
 
     def to_run(self) -> dict[str, str]:
         """Return what Compose runs, and the manifest, by name. Compose reads no other file: not even by include."""
-        names = (_MANIFEST,) if self.judged else (_MANIFEST, _COMPOSE, *OVERRIDES)
+        names = (_MANIFEST,) if self.judged_config else (_MANIFEST, _COMPOSE, *OVERRIDES)
         run = {name: self.text(name) for name in names if name in self.files}
-        if self.judged:
-            run[_COMPOSE] = self.judged
+        if self.judged_config:
+            run[_COMPOSE] = self.judged_config
         return {**run, _ENV: stack_variables(self.files, self.env)}
 
 
@@ -141,8 +141,8 @@ class StackState:
         for file in others.values():
             self._keep_content(file)
         named = {path: {"sha256": sha256_of(file), "executable": is_executable(file)} for path, file in others.items()}
-        data = {"schema": 1, "files": texts, "env": version.env, "judged": version.judged}
-        more = {"said": version.said, "others": named}
+        data = {"schema": 1, "files": texts, "env": version.env, "judged": version.judged_config}
+        more = {"said": version.own_config, "others": named}
         text = json.dumps({**data, **{key: value for key, value in more.items() if value}})
         write_atomically(self.path / name, text, mode=_MODE)
 

@@ -58,4 +58,4 @@ def test_a_version_that_an_earlier_release_kept_is_read_again(tmp_path: Path) ->
     found = project_of(STACK, Version(FILES, ""), paths=paths, compose=fake_compose)
     assert [service.image for service in found.services.values()] == ["app:1"]
     said = json.dumps({"name": "acme-app", "services": {"db": {"image": "db:1"}}})
-    assert project_of(STACK, Version(FILES, "", said=said), paths=paths) == read_project(said)
+    assert project_of(STACK, Version(FILES, "", own_config=said), paths=paths) == read_project(said)
