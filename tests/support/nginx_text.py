@@ -75,10 +75,14 @@ def read_text(text: str) -> Block:
 # -- what a site's file means -----------------------------------------------------------------------------------------
 
 _ACME = (("root", ("/var/www/acme",)), ("default_type", ("text/plain",)), ("try_files", ("$uri", "=404")))
-_PAGES = {
-    "/.well-known/vsa/unavailable": ("unavailable", "502"),
-    "/.well-known/vsa/maintenance": ("maintenance", "503"),
-}
+# The site's own location for challenges has the proxy's page besides.
+_ACME_AND_PAGE = (
+    ("client_max_body_size", ("0",)),
+    ("default_type", ("text/plain",)),
+    ("root", ("$vsa_files",)),
+    ("try_files", ("$vsa_file", "=404")),
+)
+_PAGES = {"/.well-known/vsa/maintenance": ("maintenance", "503")}
 _ROUTE_DIRECTIVES = {
     "allow", "deny", "limit_req", "client_max_body_size", "proxy_buffering", "proxy_request_buffering",
     "proxy_read_timeout", "proxy_send_timeout", "proxy_pass", "set", "limit_conn", "proxy_ignore_headers",
@@ -139,6 +143,12 @@ def _redirects(server: Block, domain: str) -> None:
     method_kept(locations[1], f"https://{domain}$request_uri")
 
 
+def _twins(location: Block) -> tuple[str, ...]:
+    """Return the variable that says which named location serves a request of a location, and the location's number."""
+    [set_] = [args for args in _sets(location) if args[0] == "$vsa_twin"] or [("", "-")]
+    return tuple(set_[1].split("-"))
+
+
 def _sets(location: Block) -> list[tuple[str, ...]]:
     return [block.args for block in location.all("set")]
 
@@ -190,9 +200,10 @@ def meaning(text: str) -> Meaning:
     closed = bool(shut)
     for location in own.all("location"):
         if location.args == ("^~", "/.well-known/acme-challenge/"):
-            assert _same(location) == _ACME
+            assert _same(location) == _ACME_AND_PAGE
         elif location.args == ("=", "/.well-known/vsa/marker"):
             assert location.value("return") == ("200", f"$vsa_generation {domain}\\n")
+            assert location.all("internal")
         elif location.args[1:] and location.args[1] in _PAGES:
             page, status = _PAGES[location.args[1]]
             assert _same(location) == (
@@ -206,11 +217,12 @@ def meaning(text: str) -> Meaning:
             assert {child.name for child in location.children} <= _ROUTE_DIRECTIVES
             if path.startswith("@vsa_"):
                 # The same route for clients that want a stream, or for methods without a body.
-                twin = next(it for it in own.all("location") if ("$vsa_twin", path[5:]) in _sets(it))
+                kind, number = path.removeprefix("@vsa_").split("-")
+                twin = next(it for it in own.all("location") if _twins(it)[1:] == (number,) and kind in _twins(it)[0])
                 assert twin.value("proxy_pass") == location.value("proxy_pass")
                 assert twin.value("auth_request") == location.value("auth_request")
                 assert [it.args for it in twin.all("allow")] == [it.args for it in location.all("allow")]
-                if path.startswith("@vsa_stream_"):
+                if kind == "stream":
                     assert location.value("proxy_buffering") == ("off",)
                 else:
                     assert location.value("client_max_body_size") == ("1m",)

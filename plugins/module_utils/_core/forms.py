@@ -30,6 +30,7 @@ __all__ = (
     "domain",
     "duration",
     "email",
+    "is_larger",
     "password",
     "password_hash",
     "path",
@@ -66,7 +67,8 @@ _HTTPS = re.compile(
     r"https://((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~-]+)*/?"
 )
 _RATE = re.compile(r"[1-9][0-9]{0,5}r/[sm]")
-_SIZE = re.compile(r"(?:0|[1-9][0-9]{0,5}[kmg]?)")
+_SIZE = re.compile(r"0|([1-9][0-9]{0,5})([kmg]?)")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _DURATION = re.compile(r"[1-9][0-9]{0,5}(?:ms|s|m|h|d)")
 _DIGITS = re.compile(r"[1-9][0-9]{0,4}")
 _DNS_PLUGIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -336,6 +338,14 @@ def size(value: object, *, field: str) -> str:
     if not _SIZE.fullmatch(text):
         _refuse("a size", field, value, "64m, 1g or 0 for no limit")
     return text
+
+
+def is_larger(text: str, than: int) -> bool:
+    """Say whether a size of the form of `size` is larger than a number of bytes. 0 is no limit, so it is larger."""
+    found = _SIZE.fullmatch(text)
+    if found is None or found[1] is None:
+        return True  # no limit; what is no size the renderer refuses
+    return int(found[1]) * _UNITS[found[2]] > than
 
 
 def duration(value: object, *, field: str, whole_seconds: bool = False) -> str:

@@ -54,7 +54,7 @@ def test_the_script_and_the_main_file_speak_of_the_same_memory() -> None:
         "$vsa_auth_status",
         "$vsa_auth_given",
         "$vsa_auth_nobody",
-        "$vsa_path_shape",
+        "$vsa_path_kind",
     }
     assert "{{" not in script
     assert "'/etc/nginx/htpasswd/'" in script.replace('"', "'")

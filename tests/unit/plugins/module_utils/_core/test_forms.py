@@ -40,7 +40,8 @@ def refused(read: Callable[..., Any], value: object, field: str = "field") -> Re
 
 
 def test_every_form_has_its_table() -> None:
-    assert sorted(forms.__all__) == sorted(FORMS)
+    # What compares two sizes is no form.
+    assert sorted(forms.__all__) == sorted([*FORMS, "is_larger"])
     assert all(f"test_{name}_is_taken" in globals() and f"test_{name}_is_refused" in globals() for name in FORMS)
 
 
@@ -442,12 +443,20 @@ def test_size_is_taken(value: object, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, -1, 1.5, b"1m", [], "", "-1", "0m", "01m", "1.5m", "64M", "64mb", "64 m", "64m\n", "64m;", "1t",
-     1000000, "1000000"],
+    [None, True, -1, 1.5, b"1m", [], "", "-1", "0m", "01m", "1.5m", "64M", "64mb", "64 m", "64m\n", "64m;", "1t", "0k",
+     "0g", 1000000, "1000000"],
     ids=ascii,
 )  # fmt: skip
 def test_size_is_refused(value: object) -> None:
     refused(forms.size, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "larger"),
+    [("0", True), ("1", False), ("1m", False), ("1024k", False), ("1025k", True), ("2m", True), ("1g", True)],
+)
+def test_a_size_is_larger_than_a_megabyte(text: str, larger: bool) -> None:
+    assert forms.is_larger(text, 1 << 20) == larger
 
 
 @pytest.mark.parametrize("value", ["1ms", "30s", "10m", "1h", "7d"])
