@@ -16,7 +16,11 @@ from vsa.cli import cli
 Written = tuple[Path, ast.Call]
 
 # The head of a unit names the verb that wrote it.
-_WRITTEN_ON_THE_HOST = ("_host/cert/timer/install.py", "_host/stack/boot_install.py")
+_WRITTEN_ON_THE_HOST = (
+    "_host/cert/timer/install.py",
+    "_host/stack/backup/install.py",
+    "_host/stack/boot_install.py",
+)
 
 
 def _is_hint(node: ast.AST) -> bool:

@@ -23,9 +23,10 @@ MOST = {
     "auth_info": 39,
     "bootstrap_info": 34,
     "cert_info": 52,
-    "host_info": 133,
+    "host_info": 140,
     "site_info": 58,
-    "stack_info": 58,
+    "stack_backup_info": 42,
+    "stack_info": 60,
     "vhost_info": 34,
 }
 # Libraries that take 10 to 100 ms, and that no verb that reads needs before it has looked at its options.

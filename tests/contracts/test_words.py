@@ -23,8 +23,8 @@ PARSERS = {
     "cert/ask_ca.py": "hands it to read_failure",
     "cert/renew.py": "hands it to read_failure and read_renewals",
     "cert/revoke.py": "hands it to read_failure",
-    "cert/timer/alerts.py": "makes Words of the last line",
     "cert/timer/install.py": "compares one word of systemctl",
+    "machine/alert.py": "makes Words of the last line",
     "machine/compose.py": "reads its JSON, and makes Words of its errors",
     "machine/docker.py": "makes Words",
     "machine/firewall.py": "makes Words",
@@ -34,6 +34,10 @@ PARSERS = {
     "proxy/nginx.py": "makes a ConfigTest of it",
     "proxy/staging.py": "hands it to culprit_line",
     "proxy/transaction.py": "a message that is escaped already",
+    "stack/backup/databases.py": "hands it to summary_of and error_lines, and makes Words",
+    "stack/backup/repository.py": "hands it to repository_id, read_runs and error_lines, and makes Words",
+    "stack/backup/restore.py": "reads its JSON, hands it to error_lines, and makes Words",
+    "stack/backup/save.py": "hands it to summary_of and error_lines, and makes Words",
 }
 # Errors whose text another program or another machine wrote.
 FOREIGN = {

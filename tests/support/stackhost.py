@@ -126,7 +126,7 @@ class FakeEngine:
 
     def files_in_volume(self, volume: str, paths: Iterable[str], *, image: str) -> dict[str, bytes]:
         self.done.append(f"look into {volume} from {image}")
-        found = self.in_volumes[volume]
+        found = self.in_volumes.get(volume, {})
         return {path: found[path] for path in paths if path in found}
 
     def exec_fed(self, container: str, argv: list[str], *, stdin: str | None, most: int) -> Done:

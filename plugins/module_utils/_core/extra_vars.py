@@ -73,6 +73,7 @@ DESTROYING: Mapping[str, str] = {
     "auth.remove": "opens paths to everybody, and forgets their users",
     "cert.revoke": "revokes a certificate",
     "site.unprovision": "removes the site, and the containers that no other site uses",
+    "stack.restore": "replaces the data of the stack by those of a backup, and keeps the old ones beside",
     "stack.down": "stops the stack and removes its containers",
 }
 """By verb: what the verb does that the operator confirms first."""

@@ -18,6 +18,7 @@ from .host.shown import ping_words, status_lines
 from .listing import Listing, plain_pairs, plain_table
 from .proxy.shown import GENERATIONS, VHOSTS, about_vhost
 from .site.shown import SITES, causes, site_pairs
+from .stack.backup.shown import BACKUPS
 from .stack.shown import CONTAINERS, STACKS, log_lines, with_containers
 from .words import escaped
 
@@ -85,6 +86,7 @@ VERBS: Mapping[str, Callable[[Payload], list[str]]] = {
     "host.status": status_lines,
     "site.list": _sites,
     "site.show": _site,
+    "stack.backups": _listed(BACKUPS),
     "stack.list": _listed(STACKS),
     "stack.logs": _logs,
     "stack.ps": _containers,

@@ -77,6 +77,20 @@ _ALL = (
         go=("pocketbase", "PocketBase (MIT) is built once from its Go modules: about two minutes"),
     ),
     Image("vsa-rig-backends:1", parent="vsa-rig-base:trixie", context="backends"),
+    Image(
+        "restic/restic:0.19.1",
+        parent="vsa-rig-base:forky",
+        context="restic",
+        genuine=True,
+        really="restic from Debian testing",
+    ),
+    Image(
+        "postgres:17",
+        parent="vsa-rig-base:trixie",
+        context="postgres",
+        genuine=True,
+        really="PostgreSQL 17 from Debian 13, with an entry point of the rig",
+    ),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",

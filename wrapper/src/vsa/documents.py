@@ -346,6 +346,19 @@ class Stack(TypedDict):
 
 
 @with_config(_OPEN)
+class StackBackup(TypedDict):
+    run: Annotated[str, Field(description="The id of the run.")]
+    tenant: str
+    stack: str
+    host: Annotated[str, Field(description="The host name of the VPS that made the backup.")]
+    time: Time
+    age: Annotated[int, Field(description="In seconds.")]
+    complete: Annotated[bool, Field(description="Whether the run ended. Only then it can be restored.")]
+    databases: Annotated[list[str], Field(description="The services whose dumps it has.")]
+    size: Annotated[int, Field(description="How many bytes were read.")]
+
+
+@with_config(_OPEN)
 class Log(TypedDict):
     container: str
     service: NotRequired[str | None]
@@ -510,6 +523,14 @@ class Host(TypedDict):
         Annotated[int, Field(description="site.rollback: the generation whose version of the site came back.")]
     ]
     stacks: NotRequired[Annotated[list[Stack], Field(description="stack.list, stack.ps, stack.logs")]]
+    backups: NotRequired[Annotated[list[StackBackup], Field(description="stack.backups, newest first")]]
+    run: NotRequired[Annotated[str, Field(description="stack.backup, stack.restore: the run.")]]
+    restored_sites: NotRequired[
+        Annotated[list[str], Field(description="stack.restore: the sites that led to the stack.")]
+    ]
+    kept_data: NotRequired[
+        Annotated[list[str], Field(description="stack.restore: the volumes and the folder with the data of before.")]
+    ]
     domain: NotRequired[Annotated[str, Field(description="site.unprovision")]]
     removed: NotRequired[
         Annotated[list[str], Field(description="site.unprovision: what was removed, files by their path.")]

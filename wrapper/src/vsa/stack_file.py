@@ -14,7 +14,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from vsa.core import PROFILES, SECRET_FORMATS, checked, read_secrets, route_headers
 
-__all__ = ("Directory", "Health", "Port", "Reload", "Route", "Secret", "Site", "StackFile", "stack_schema")
+__all__ = (
+    "Backup",
+    "Directory",
+    "Health",
+    "Port",
+    "Reload",
+    "Route",
+    "Secret",
+    "Site",
+    "StackFile",
+    "stack_schema",
+)
 
 _MOST_ID = (1 << 32) - 2
 
@@ -239,6 +250,21 @@ class Reload(_Closed):
     signal: Literal["HUP", "USR1", "USR2", "WINCH"] = Field(default="HUP", description="The signal.")
 
 
+class Backup(_Closed):
+    """What a backup of the stack holds besides its files, and what is stopped meanwhile."""
+
+    databases: list[_Service] | None = Field(
+        default=None, description="Services of PostgreSQL. Each is saved as a dump by its own client, while it runs."
+    )
+    volumes: list[_Service] | None = Field(
+        default=None,
+        description="Volumes by their key in `compose.yml`; by default all that no service in `databases` mounts.",
+    )
+    stop: list[_Service] | None = Field(
+        default=None, description="Services that are stopped while the volumes are read."
+    )
+
+
 class Port(_Closed):
     """A port of the host that the stack publishes for everybody."""
 
@@ -307,6 +333,7 @@ class StackFile(_Closed):
     reload: list[Reload] | None = Field(
         default=None, description="Services that are told of changed files by a signal, and not recreated."
     )
+    backup: Backup | None = Field(default=None, description="What `vsa stack backup` saves besides the files.")
 
 
 def stack_schema() -> dict[str, Any]:

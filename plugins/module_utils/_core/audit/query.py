@@ -68,6 +68,7 @@ READ_VERBS = (
     "site.export",
     "site.list",
     "site.show",
+    "stack.backups",
     "stack.list",
     "stack.logs",
     "stack.ps",

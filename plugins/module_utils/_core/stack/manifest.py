@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .. import forms
 from ..errors import RefusedError
+from .backup.declared import Backup, parse_backup
 from .entries import entries, refuse_unknown, service_name
 from .identity import compose_project
 from .secrets import Secret, secrets
@@ -75,6 +76,7 @@ class Stack:
       take to become healthy, in seconds. ``host_ports``: ports of the host itself that the containers reach.
     * ``unpinned``: services whose image may have no tag. ``reload``: services that are told of changed files.
     * ``egress``: the services that may have a way out, None if all may.
+    * ``backup``: what of the stack a backup holds; None if stack.yml does not say so.
     * ``project``: the Compose project. VSA notes it down on the host, so a stack keeps the project of its first start.
     """
 
@@ -91,6 +93,7 @@ class Stack:
     unpinned: tuple[str, ...] = ()
     reload: tuple[Reload, ...] = ()
     egress: tuple[str, ...] | None = None
+    backup: Backup | None = None
     project: str = ""
 
     def __post_init__(self) -> None:
@@ -258,4 +261,5 @@ _FIELDS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "unpinned": ("unpinned", _unpinned),
     "reload": ("reload", _reload),
     "egress": ("egress", _egress),
+    "backup": ("backup", parse_backup),
 }

@@ -17,12 +17,14 @@ from ..._core.errors import VsaError
 from ..._core.finding import Finding
 from ..bootstrap.data_disk import data_disk_findings
 from ..cert.health import renewal_findings
+from ..machine.clock import time_now
 from ..proxy.claims import claim_findings
 from ..proxy.doors import door_findings
 from ..proxy.health import engine_findings, own_container_findings, proxy_findings
 from ..proxy.keys import key_findings
 from ..proxy.network_health import backend_findings, firewall_findings, network_findings
 from ..proxy.tenancy import shared_findings
+from ..stack.backup.health import backup_findings
 from ..stack.folder_check import folder_findings
 from ..stack.inspect import running_findings
 from .leftovers import leftover_files, leftover_networks
@@ -69,6 +71,7 @@ CHECKS = (
     Check("names", lambda look: claim_findings(look.host.index, look.containers)),
     Check("tenants", lambda look: shared_findings(look.host.index, look.containers)),
     Check("stack folders", lambda look: folder_findings(look.paths)),
+    Check("backups", lambda look: backup_findings(look.paths, now=time_now())),
     Check("data disk", lambda look: data_disk_findings(look.paths)),
     Check("disk", lambda look: disk_findings(look.paths)),
     Check("reboot", lambda look: reboot_findings(look.paths)),

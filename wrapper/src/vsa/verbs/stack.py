@@ -23,7 +23,21 @@ if TYPE_CHECKING:
     from vsa.ansible.report import HostResult, Report
     from vsa.output.screen import Screen
 
-__all__ = ("down", "exec_in", "group", "list_stacks", "logs", "ps", "restart", "rotate", "set_variables", "up")
+__all__ = (
+    "backup",
+    "backups",
+    "down",
+    "exec_in",
+    "group",
+    "list_stacks",
+    "logs",
+    "ps",
+    "restart",
+    "restore",
+    "rotate",
+    "set_variables",
+    "up",
+)
 
 
 def up(
@@ -105,6 +119,29 @@ def exec_in(
 ) -> Run:
     """Return the run that runs a command in a container of a stack. ``stdin`` is what the command reads."""
     return to.verb("stack.exec", name=name, tenant=tenant, service=service, command=tuple(command), stdin=stdin)
+
+
+def backup(to: Where, *, name: str, tenant: str | None = None) -> Run:
+    """Return the run that saves a stack to the repository of its host."""
+    return to.verb("stack.backup", name=name, tenant=tenant)
+
+
+def backups(to: Where, *, name: str | None = None, tenant: str | None = None) -> Run:
+    """Return the run that lists the backups in the repositories of hosts, or those of one stack."""
+    return to.verb("stack.backups", name=name, tenant=tenant)
+
+
+def restore(
+    to: Where,
+    *,
+    name: str,
+    tenant: str | None = None,
+    run: str | None = None,
+    new_name: str | None = None,
+    allow: Sequence[str] = (),
+) -> Run:
+    """Return the run that restores a stack as a backup has it, the newest one if ``run`` is None."""
+    return to.verb("stack.restore", name=name, tenant=tenant, run=run, new_name=new_name, allow=tuple(allow))
 
 
 def list_stacks(to: Where, *, tenant: str | None = None) -> Run:
@@ -533,6 +570,84 @@ def _end_quietly(report: Report, _screen: Screen) -> None:
     """Print no error if somebody ended a log that is followed: that is its only end."""
     if report.error_exit == EXIT_INTERRUPTED:
         report.error, report.hosts = None, {}
+
+
+@group.command("backup", examples=("vsa stack backup shop", "vsa stack backup shop --tenant acme --check"))
+@_NAME
+@_TENANT
+@click.pass_context
+def _backup(context: click.Context, name: str, tenant: str | None) -> int:
+    """Save a stack's databases, volumes and files to the repository in /etc/vsa/backup.yml of its host."""
+    run = backup(where(context), name=name, tenant=tenant)
+    return perform(context, Spec(name="stack.backup"), run, subject=name)
+
+
+@group.command("backups", examples=("vsa stack backups", "vsa stack backups shop --json"))
+@click.argument("name", type=StackName(), required=False)
+@option("--tenant", type=Checked("tenant", "TENANT"), help="Only the backups of this tenant.")
+@click.pass_context
+def _backups(context: click.Context, name: str | None, tenant: str | None) -> int:
+    """List the backups in the repository of each host, newest first."""
+    run = backups(where(context), name=name, tenant=tenant)
+    return perform(context, Spec(name="stack.backups", shows=_runs), run)
+
+
+@group.command(
+    "restore",
+    examples=(
+        "vsa stack restore shop --limit vps-02",
+        "vsa stack restore shop --run 20261129t030000z-1f2e --as shop-2",
+    ),
+)
+@_NAME
+@_TENANT
+@option("--run", metavar="ID", help="The run to restore, as `stack backups` lists it; else the newest one.")
+@option("--as", "new_name", type=StackName(), metavar="NAME", help="Restore as another stack, without its sites.")
+@option(
+    "--allow",
+    type=click.Choice(FINDINGS),
+    metavar="FINDING",
+    multiple=True,
+    heading=_POLICY,
+    help="Allow a finding that restore refused, for this stack, repeatable. Asks for its name.",
+)
+@option(
+    "--typed",
+    type=click.Choice(FINDINGS),
+    metavar="FINDING",
+    multiple=True,
+    heading=_POLICY,
+    help="Instead of the answer to --allow: the same name again, for scripts. -y is not enough.",
+)
+@click.pass_context
+def _restore(context: click.Context, /, **given: Any) -> int:
+    """Bring a stack back as a backup has it, on its host or on a fresh one. The data that are there stay beside."""
+    name = given["name"]
+    target = given["new_name"] or name
+    run = restore(
+        where(context),
+        name=name,
+        tenant=given["tenant"],
+        run=given["run"],
+        new_name=given["new_name"],
+        allow=given["allow"],
+    )
+    _confirm_allowed(context, target, given["allow"], typed=given["typed"])
+    spec = Spec(name="stack.restore", single=True, due=silent)
+    if not must_ask(context, f"replace the data of {target}"):
+        return perform(context, spec, run, subject=target)
+
+    def ask(hosts: str, changes: Any) -> None:
+        runs = sorted({str(result.payload.get("run")) for result in changes.values()})
+        confirm(f"Replace the data of {target} on {hosts} by those of {', '.join(runs)}?")
+
+    return ask_then_perform(context, spec, run, ask, subject=target)
+
+
+def _runs(hosts: Any) -> Any:
+    from vsa.views.stack import backup_table
+
+    return backup_table(hosts)
 
 
 def _table(hosts: Any) -> Any:

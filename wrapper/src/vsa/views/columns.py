@@ -22,6 +22,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.host.shown impor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.listing import LAST, Listing
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.shown import GENERATIONS, VHOSTS, about_vhost
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.shown import SITES, causes, site_pairs
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.backup.shown import BACKUPS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.shown import (
     CONTAINERS,
     STACKS,
@@ -30,6 +31,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.shown impo
 )
 
 __all__ = (
+    "BACKUPS",
     "CERTIFICATES",
     "CONTAINERS",
     "GENERATIONS",

@@ -10,16 +10,21 @@ from rich.text import Text
 
 from vsa.ansible.report import HostResult
 from vsa.output.text import clean
-from vsa.views.columns import CONTAINERS, STACKS, with_containers
+from vsa.views.columns import BACKUPS, CONTAINERS, STACKS, with_containers
 from vsa.views.columns import log_lines as lines_of
 from vsa.views.common import hosts_without_result, listing
 
-__all__ = ("container_table", "log_lines", "stack_table")
+__all__ = ("backup_table", "container_table", "log_lines", "stack_table")
 
 
 def stack_table(hosts: Mapping[str, HostResult]) -> Group:
     """Return the table of ``stack list``."""
     return listing(hosts, STACKS)
+
+
+def backup_table(hosts: Mapping[str, HostResult]) -> Group:
+    """Return the table of ``stack backups``: a row for each run in the repository of each host."""
+    return listing(hosts, BACKUPS)
 
 
 def container_table(hosts: Mapping[str, HostResult]) -> Group:

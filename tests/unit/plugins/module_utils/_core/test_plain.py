@@ -18,6 +18,7 @@ PAYLOAD: dict[str, Any] = {
     "logs": [{"container": "a.example.com", "lines": ["2026-11-24T10:00:00.5Z hello \x1b[2J"]}],
     "renewal": {"exit": 1, "time": "t"},
     "sites": [{"domain": "a.example.com", "state": "ok"}],
+    "backups": [{"stack": "a.example.com", "run": "20261129t030000z-1f2e", "age": 60, "size": 1}],
     "stacks": [{"name": "a.example.com", "containers": [{"name": "vsa-nginx"}]}],
     "state": "down",
     "vhosts": [{"domain": "a.example.com", "text": "server {\n\x1b}\n"}],

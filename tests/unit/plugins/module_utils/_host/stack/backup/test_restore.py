@@ -1,0 +1,164 @@
+"""`stack restore`: judged before anything changes, and the data of before stay."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
+    NotRolledBackError,
+    RefusedError,
+    RolledBackError,
+)
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups import RestoreJournal
+
+from backuphost import Killed
+from backupstack import BackupHost
+
+
+def kept(host: BackupHost) -> list[str]:
+    """Return what the volumes and the folder of before hold."""
+    found = sorted(Path(host.engine.root, "volumes").glob("*.before-*/_data/*"))
+    found += sorted(Path(host.paths.root, "srv/acme").glob("shop.before-*/upload"))
+    return [path.read_text(encoding="utf-8") for path in found]
+
+
+def test_each_run_comes_back(shop: BackupHost) -> None:
+    first = shop.save().data["run"]
+    shop.write("two")
+    second = shop.save().data["run"]
+    shop.write("three")
+    shop.restore(first)
+    assert shop.content() == ["one"] * 3
+    assert kept(shop) == ["three"] * 3
+    assert [container.name for container in shop.engine.running] == ["acme-shop-db"]
+    shop.restore(second)
+    assert shop.content() == ["two"] * 3
+    labels = shop.engine.labels["acme-shop_files"]
+    assert labels == {"com.docker.compose.project": "acme-shop", "com.docker.compose.volume": "files"}
+
+
+def test_the_newest_run_comes_back_on_a_fresh_host(
+    shop: BackupHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.save()
+    fresh = BackupHost(tmp_path / "fresh", restic=shop.engine.restic)
+    Path(fresh.paths.root, "repository").mkdir()
+    monkeypatch.setattr(databases, "_exec", fresh.execute)
+    result = fresh.restore()
+    assert fresh.content() == ["one"] * 3
+    assert kept(fresh) == []
+    assert (result.data["stack"], result.data["tenant"], result.data["kept_data"]) == ("shop", "acme", [])
+    assert fresh.folder().version().env == shop.folder().version().env
+
+
+def test_another_name_leaves_the_first_alone(shop: BackupHost) -> None:
+    shop.save()
+    shop.write("two")
+    result = shop.restore(new_name="shop-2")
+    assert shop.content() == ["two"] * 3
+    assert (shop.data("dbdata", "acme-shop-2") / "db").read_text(encoding="utf-8") == "one"
+    assert (shop.data("files", "acme-shop-2") / "a").read_text(encoding="utf-8") == "one"
+    assert result.data["restored_sites"] == []
+    assert len(shop.engine.running) == 3
+
+
+def test_check_mode_changes_nothing(shop: BackupHost) -> None:
+    run = shop.save().data["run"]
+    shop.write("two")
+    result = shop.restore(check=True)
+    assert result.data["run"] == run
+    assert result.steps[0].state == "would_change"
+    assert shop.content() == ["two"] * 3
+    assert len(shop.engine.running) == 2
+
+
+@pytest.mark.parametrize("run", ["20261129t030000z-ffff", "latest"], ids=["not there", "no form"])
+def test_a_run_that_is_not_there_is_refused(shop: BackupHost, run: str) -> None:
+    shop.save()
+    with pytest.raises(RefusedError):
+        shop.restore(run)
+    assert shop.content() == ["one"] * 3
+
+
+def test_a_repository_that_is_away_changes_nothing(shop: BackupHost) -> None:
+    shop.save()
+    shop.engine.restic.away = True
+    with pytest.raises(RolledBackError):
+        shop.restore()
+    assert shop.content() == ["one"] * 3
+    assert len(shop.engine.running) == 2
+
+
+def test_the_policy_judges_what_comes_back(shop: BackupHost) -> None:
+    shop.save()
+    version = shop.engine.restic.place / "s2/backup/state/good.json"
+    version.write_text(
+        version.read_text(encoding="utf-8").replace("web: {image", "web: {privileged: true, image"), encoding="utf-8"
+    )
+    with pytest.raises(RefusedError) as caught:
+        shop.restore()
+    assert "privileged" in str(caught.value.as_result())
+    assert shop.content() == ["one"] * 3
+    assert len(shop.engine.running) == 2
+
+
+def test_a_volume_that_another_container_mounts_is_refused(shop: BackupHost) -> None:
+    shop.save()
+    shop.start("web", project="beta-other")
+    other = shop.engine.running[-1]
+    shop.engine.running[-1] = dataclasses.replace(other, volumes=("acme-shop_files",))
+    with pytest.raises(RefusedError) as caught:
+        shop.restore()
+    assert "acme-shop_files" in str(caught.value.as_result())
+    assert shop.content() == ["one"] * 3
+
+
+def test_a_dump_that_does_not_load_leaves_the_data_of_before(shop: BackupHost) -> None:
+    run = shop.save().data["run"]
+    shop.write("two")
+    shop.load_fails = True
+    with pytest.raises(NotRolledBackError) as caught:
+        shop.restore()
+    assert ".before-" in caught.value.state
+    assert run in str(caught.value.as_result())
+    assert kept(shop) == ["two"] * 3
+    shop.load_fails = False
+    shop.restore()
+    assert shop.content() == ["one"] * 3
+    assert kept(shop) == ["two"] * 3, "the second try moves nothing else aside"
+
+
+def test_a_restore_that_is_killed_at_any_step_loses_nothing(shop: BackupHost) -> None:
+    shop.save()
+    number = 0
+    while True:
+        number += 1
+        shop.start()
+        shop.write("two")
+        shop.engine.calls, shop.engine.fail_at = 0, number
+        try:
+            shop.restore()
+        except Killed:
+            pass
+        else:
+            break
+        assert "two" in {*kept(shop), shop.content()[0]}, shop.engine.done[-1]
+        shop.engine.calls = shop.engine.fail_at = 0
+        if RestoreJournal(shop.paths, "acme", "shop").read() is not None or not kept(shop):
+            shop.restore()
+        assert shop.content() == ["one"] * 3, shop.engine.done[-1]
+        assert kept(shop) == ["two"] * 3, "nothing of before is lost, and nothing is kept twice"
+        forget(shop)
+    assert number > 10
+
+
+def forget(host: BackupHost) -> None:
+    for path in (
+        *Path(host.engine.root, "volumes").glob("*.before-*"),
+        *Path(host.paths.root, "srv/acme").glob("*.before-*"),
+    ):
+        shutil.rmtree(path)
