@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..._core import forms
+from ..._core.auth.htpasswd import file_name, path_of, users
 from ..._core.errors import RefusedError
 from ..._core.shape import ListOf, Maybe, Object
 from ..._core.stack.backup.settings import BACKUP_SCHEMA, BackupSettings, parse_backup_settings
@@ -28,6 +29,7 @@ from ..machine.files import load_yaml, make_directory, read_bytes, read_text, re
 from ..machine.lock import file_lock
 from .documents import read_document
 from .layout import Paths
+from .passwords import locked, protected_on_disk, read_users_file, write_users_file
 
 __all__ = (
     "BackupRecord",
@@ -44,6 +46,8 @@ __all__ = (
     "stack_lock",
     "take_allowed",
     "take_sites",
+    "take_users",
+    "users_texts",
     "write_about",
 )
 
@@ -242,3 +246,28 @@ def take_sites(restored: Paths, paths: Paths) -> list[str]:
             write_atomically(target, read_text(path) or "", mode=0o644)
         domains.append(domain)
     return domains
+
+
+def users_texts(paths: Paths, domains: Collection[str]) -> dict[str, str]:
+    """Return the password files of sites, by the names that they have among the files of a run."""
+    found = {}
+    for domain, protected in protected_on_disk(paths).items():
+        for path in protected if domain in domains else ():
+            found[f"users-{domain}{file_name(path)}"] = read_users_file(paths, domain, path) or ""
+    return found
+
+
+def take_users(restored: Paths, paths: Paths) -> None:
+    """Write the password files of a run for each path that has no user on this host.
+
+    Without a reverse proxy there is no place for them: then `stack up` asks for a password as for a new site.
+    """
+    found = sorted(Path(restored.root, "about").glob("users-*"))
+    if not found or not paths.htpasswd.is_dir():
+        return
+    with locked(paths):
+        for file in found:
+            name, comma, rest = file.name[len("users-") :].partition(",")
+            domain, protected = forms.domain(name), forms.path(path_of(comma + rest))
+            if not users(read_users_file(paths, domain, protected) or ""):
+                write_users_file(paths, domain, protected, read_text(file) or "")

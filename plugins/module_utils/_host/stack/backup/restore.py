@@ -40,7 +40,15 @@ from ...machine.compose import compose_config
 from ...machine.docker_backup import BackupEngine
 from ...machine.files import load_yaml, read_text
 from ...machine.walk import walk
-from ...store.backups import RestoreJournal, forget_restored, restore_directory, stack_lock, take_allowed, take_sites
+from ...store.backups import (
+    RestoreJournal,
+    forget_restored,
+    restore_directory,
+    stack_lock,
+    take_allowed,
+    take_sites,
+    take_users,
+)
 from ...store.layout import Paths
 from ...store.stacks import StackState, Version
 from ..folder import MANIFEST, Folder
@@ -194,6 +202,8 @@ class _Restoring:
                 for key, name in {**plan.volumes, **plan.of_databases}.items():
                     exchange.exchange_volume(key, name, volumes.get(key))
                 take_allowed(files, (self.run.tenant, self.run.stack), self.paths, (self.run.tenant, self.target))
+                if not self.request.new_name:
+                    take_users(files, self.paths)
                 self._prepare(version, check=False)
                 self._load(stack, files)
                 sites = [] if self.request.new_name else take_sites(files, self.paths)
@@ -276,6 +286,8 @@ class _Restoring:
             tenant=self.run.tenant,
             allow=self.request.allow,
             run=self.request.by,
+            # The role's own call asks for a password if a path has no user: the data are in their places by then.
+            password=True,
         )
         prepare(request, check=check, diff=False, paths=self.paths, engine=self.engine, compose=self.reader)
 

@@ -31,7 +31,7 @@ from ...machine.clock import time_now
 from ...machine.docker import Container
 from ...machine.docker_backup import BackupEngine
 from ...machine.walk import walk
-from ...store.backups import BackupRecord, add_password, read_backup_settings, stack_lock, write_about
+from ...store.backups import BackupRecord, add_password, read_backup_settings, stack_lock, users_texts, write_about
 from ...store.generations import Generations
 from ...store.layout import Paths
 from ...store.manifests import read_manifests
@@ -213,7 +213,7 @@ class _Saving:
         return ["--host", socket.gethostname(), *(word for tag in tags for word in ("--tag", tag))]
 
     def _write_about(self, run: str, roles: Mapping[str, str]) -> None:
-        """Write what a restore has to know, and the manifests of the stack's sites, among the files that are saved."""
+        """Write what a restore has to know, and the stack's sites with their users, among the files that are saved."""
         about = {
             "schema": 1,
             "version": VERSION,
@@ -224,7 +224,9 @@ class _Saving:
             "volumes": list(self.plan.volumes),
         }
         texts = {"about.json": json.dumps(about), **{f"roles-{name}.sql": text for name, text in roles.items()}}
-        texts |= {f"site-{domain}.yml": text for domain, text in self._sites().items()}
+        sites = self._sites()
+        texts |= {f"site-{domain}.yml": text for domain, text in sites.items()}
+        texts |= users_texts(self.paths, sites)
         write_about(self.repository.control, texts)
 
     def _sites(self) -> dict[str, str]:

@@ -23,6 +23,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups im
     stack_lock,
     take_allowed,
     take_sites,
+    take_users,
+    users_texts,
     write_about,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
@@ -159,3 +161,26 @@ def test_what_a_restore_takes_over(paths: Paths) -> None:
         take_sites(restored, paths)
     forget_restored(paths, "acme", "shop")
     assert not Path(restored.root).exists()
+
+
+def test_the_users_of_a_site_come_back_where_a_path_has_none(tmp_path: Path) -> None:
+    old, new, restored = (Paths(str(tmp_path / name)) for name in ("old", "new", "restored"))
+    line = "ana:$2y$12$abcdefghijklmnopqrstuu8Q5Vl4Xk3mC5b1j0b5n1Z3gX5W6kLQe\n"
+    for domain in ("a.test", "other.test"):
+        for protected in ("/", "/admin/"):
+            (old.htpasswd / domain).mkdir(parents=True, exist_ok=True)
+            (old.htpasswd / domain / protected.replace("/", ",")).write_text(line, encoding="utf-8")
+    Path(restored.root).mkdir()
+    write_about(Path(restored.root), users_texts(old, ["a.test"]))
+    take_users(restored, new)  # no reverse proxy: there is no place for them
+    assert not new.htpasswd.exists()
+    own = new.htpasswd / "a.test/,admin,"
+    own.parent.mkdir(parents=True)
+    own.write_text("bob:$2y$12$other\n", encoding="utf-8")
+    take_users(restored, new)
+    assert (new.htpasswd / "a.test/,").read_text(encoding="utf-8") == line
+    assert own.read_text(encoding="utf-8").startswith("bob:")
+    assert not (new.htpasswd / "other.test").exists()
+    (Path(restored.root) / "about/users-..,x").write_text(line, encoding="utf-8")
+    with pytest.raises(RefusedError):
+        take_users(restored, new)
