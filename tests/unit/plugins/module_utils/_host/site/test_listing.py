@@ -94,7 +94,7 @@ def test_all_is_well(host: HostTree) -> None:
     assert {(entry["state"], *entry["problems"]) for entry in found.values()} == {("ok",)}
     assert found[A]["network"] == "flowbiz_ext_acme"
     assert found[B]["names"] == [B, "www.b.example"]
-    route = {"path": "/", "container": "web-a", "port": 3000, "profile": None, "strip_prefix": False}
+    route = {"path": "/", "container": "web-a", "port": 3000, "profile": None, "strip_prefix": False, "headers": {}}
     assert found[A]["routes"] == [{**route, "state": "running"}]
     assert (found[A]["auth"], found[A]["certificate"]["served"]) == ([], "none")
     last_changes = [found[domain]["last_change"] for domain in (A, B)]

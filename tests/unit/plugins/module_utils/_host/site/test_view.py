@@ -26,4 +26,6 @@ def test_a_field_of_the_manifest_wins_over_the_host() -> None:
 def test_the_least_site_has_the_defaults() -> None:
     view = site_view(parse(LEAST), Settings(email="host@example.com"))
     assert (view["ca"], view["email"], view["network"]) == ("letsencrypt", "host@example.com", "flowbiz_ext")
-    assert view["routes"] == [{"path": "/", "container": "web-1", "port": 3000, "profile": None, "strip_prefix": False}]
+    assert view["routes"] == [
+        {"path": "/", "container": "web-1", "port": 3000, "profile": None, "strip_prefix": False, "headers": {}}
+    ]
