@@ -81,7 +81,7 @@ def test_an_alert_program_that_others_own_is_not_run(host: ProxyHost) -> None:
     code = (
         "import datetime; from pathlib import Path;"
         "from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings;"
-        "from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.alerts import _run;"
+        "from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.alert import _run;"
         "print(_run('/opt/alert', b'{}', 'x'))"
     )
     said = host.run("env", "PYTHONPATH=/root/vsa-test", "python3", "-c", code)
