@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +190,27 @@ def group() -> None:
     """Stacks: the reverse proxy, and other folders of Compose services."""
 
 
+def _allowing(verb: str) -> Callable[[Any], Any]:
+    """Return the decorator that gives a verb the options --allow and --typed."""
+    allow = option(
+        "--allow",
+        type=click.Choice(FINDINGS),
+        metavar="FINDING",
+        multiple=True,
+        heading=_POLICY,
+        help=f"Allow a finding that {verb} refused, for this stack, repeatable. Asks for its name.",
+    )
+    typed = option(
+        "--typed",
+        type=click.Choice(FINDINGS),
+        metavar="FINDING",
+        multiple=True,
+        heading=_POLICY,
+        help="Instead of the answer to --allow: the same name again, for scripts. -y is not enough.",
+    )
+    return lambda function: allow(typed(function))
+
+
 @group.command(
     "up",
     examples=(
@@ -221,22 +242,7 @@ def group() -> None:
     metavar="FILE",
     help="The password of a site's first user, admin; a new file is made with mode 0600. Default: show it once.",
 )
-@option(
-    "--allow",
-    type=click.Choice(FINDINGS),
-    metavar="FINDING",
-    multiple=True,
-    heading=_POLICY,
-    help="Allow a finding that up refused, for this stack, repeatable. Asks for its name.",
-)
-@option(
-    "--typed",
-    type=click.Choice(FINDINGS),
-    metavar="FINDING",
-    multiple=True,
-    heading=_POLICY,
-    help="Instead of the answer to --allow: the same name again, for scripts. -y is not enough.",
-)
+@_allowing("up")
 @click.pass_context
 def _up(context: click.Context, /, **given: Any) -> int:
     """Bring a stack up, or change it to what its files say, and wait until it is healthy."""
@@ -603,22 +609,7 @@ def _backups(context: click.Context, name: str | None, tenant: str | None) -> in
 @_TENANT
 @option("--run", metavar="ID", help="The run to restore, as `stack backups` lists it; else the newest one.")
 @option("--as", "new_name", type=StackName(), metavar="NAME", help="Restore as another stack, without its sites.")
-@option(
-    "--allow",
-    type=click.Choice(FINDINGS),
-    metavar="FINDING",
-    multiple=True,
-    heading=_POLICY,
-    help="Allow a finding that restore refused, for this stack, repeatable. Asks for its name.",
-)
-@option(
-    "--typed",
-    type=click.Choice(FINDINGS),
-    metavar="FINDING",
-    multiple=True,
-    heading=_POLICY,
-    help="Instead of the answer to --allow: the same name again, for scripts. -y is not enough.",
-)
+@_allowing("restore")
 @click.pass_context
 def _restore(context: click.Context, /, **given: Any) -> int:
     """Bring a stack back as a backup has it, on its host or on a fresh one. The data that are there stay beside."""
