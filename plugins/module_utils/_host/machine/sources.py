@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ("imported_sources",)
+__all__ = ("imported_sources", "starting_program")
 
 _PACKAGE = "ansible_collections.flowbiz.vsa.plugins.module_utils"
 
@@ -31,3 +31,20 @@ def imported_sources() -> dict[str, str]:
     for count in range(1, len(parts) + 1):
         texts["/".join([*parts[:count], "__init__.py"])] = ""
     return texts
+
+
+def starting_program(module: str, directory: str, *, note: str) -> str:
+    """Return a program that calls ``main`` of a module and ends with the code that it returns.
+
+    The files of ``imported_sources`` lie in ``directory`` of the host. ``note`` is a comment line about the writer.
+    """
+    return f"""#!/usr/bin/python3
+{note}import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, "{directory}")
+
+from {module} import main
+
+sys.exit(main())
+"""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..machine.files import make_directory, point_link, write_atomically
-from ..machine.sources import imported_sources
+from ..machine.sources import imported_sources, starting_program
 from . import boot
 
 __all__ = ("install_boot_unit",)
@@ -21,16 +21,7 @@ _HOME = "usr/local/lib/vsa"
 _UNIT = "vsa-boot.service"
 _MADE = "# Written by `vsa stack up`, which overwrites changes.\n"
 
-_PROGRAM = f"""#!/usr/bin/python3
-{_MADE}import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, "/{_HOME}/boot-python")
-
-from {boot.__name__} import main
-
-sys.exit(main())
-"""
+_PROGRAM = starting_program(boot.__name__, f"/{_HOME}/boot-python", note=_MADE)
 
 # Docker has started by then what it starts itself.
 _SERVICE = f"""{_MADE}[Unit]

@@ -20,7 +20,7 @@ from ...._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ...._core.words import Words
 from ...machine.disk import disk_errors_told
 from ...machine.files import make_directory, read_text, remove_tree, write_atomically
-from ...machine.sources import imported_sources
+from ...machine.sources import imported_sources, starting_program
 from ...store.host import Host
 from . import watch
 
@@ -30,16 +30,7 @@ UNIT = "vsa-cert-renew"
 _HOME = "usr/local/lib/vsa"
 _MADE = "# Written by `vsa cert install-cron`, which overwrites changes.\n"
 
-_PROGRAM = f"""#!/usr/bin/python3
-{_MADE}import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, "/{_HOME}/python")
-
-from {watch.__name__} import main
-
-sys.exit(main())
-"""
+_PROGRAM = starting_program(watch.__name__, f"/{_HOME}/python", note=_MADE)
 
 _SERVICE = f"""{_MADE}[Unit]
 Description=Renew certificates that are due, and send an alert for those that are late (VSA)

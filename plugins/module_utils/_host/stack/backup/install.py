@@ -14,7 +14,7 @@ from pathlib import Path
 from ...._core.result import CHANGED, WARNING, Result, Step
 from ...machine.files import make_directory, write_atomically
 from ...machine.programs import output_of
-from ...machine.sources import imported_sources
+from ...machine.sources import imported_sources, starting_program
 from ...store.layout import Paths
 from . import nightly
 from .repository import require_settings
@@ -27,16 +27,7 @@ _HOME = "usr/local/lib/vsa"
 _UNITS = "etc/systemd/system"
 _MADE = "# Written by `vsa stack backup`, which overwrites changes.\n"
 
-_PROGRAM = f"""#!/usr/bin/python3
-{_MADE}import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, "/{_HOME}/backup-python")
-
-from {nightly.__name__} import main
-
-sys.exit(main())
-"""
+_PROGRAM = starting_program(nightly.__name__, f"/{_HOME}/backup-python", note=_MADE)
 
 _SERVICE = f"""{_MADE}[Unit]
 Description=Save the stacks of this host (VSA)
