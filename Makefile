@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 REPORTS := build/reports
+# Seconds after which a test counts as one that hangs. A test that may take longer says so itself.
+HANGS := 600
 # ansible-playbook and the other tools come from .venv, even if the caller's PATH has others.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The links below collections/ are the collection. A collection that a user has installed at home must not shadow it.
@@ -14,7 +16,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
 # Without bytecode on disk, each of the thousand processes that the tests start compiles Ansible and our own sources again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lint format unit contracts packaging sanity rig integration molecule test test-long bench demo demo-down rig-down docs lock clean
+.PHONY: help setup lint format unit contracts packaging sanity rig dashboard integration molecule test test-long bench demo demo-down rig-down docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,13 +31,13 @@ format: setup ## Format the Python files, and fix the findings that ruff can fix
 	ruff check --fix-only --quiet . && ruff format .
 
 unit: setup ## Run the unit tests of the core, the parts of the modules, and the wrapper
-	$(PYTEST) tests/unit wrapper/tests -m 'not long' -n 2 --junitxml=$(REPORTS)/unit.xml $(ARGS)
+	$(PYTEST) tests/unit wrapper/tests -m 'not long' -n 3 --timeout=$(HANGS) --junitxml=$(REPORTS)/unit.xml $(ARGS)
 
 contracts: setup ## Check the project's own rules: contracts of roles, names, layout, the generated reference
-	$(PYTEST) tests/contracts --junitxml=$(REPORTS)/contracts.xml $(ARGS)
+	$(PYTEST) tests/contracts -n 2 --timeout=$(HANGS) --junitxml=$(REPORTS)/contracts.xml $(ARGS)
 
 packaging: setup ## Test the three ways to install: a plain clone, a wheel, a Galaxy artifact
-	$(PYTEST) tests/packaging --junitxml=$(REPORTS)/packaging.xml $(ARGS)
+	$(PYTEST) tests/packaging --timeout=$(HANGS) --junitxml=$(REPORTS)/packaging.xml $(ARGS)
 
 sanity: setup ## Run `ansible-test sanity` on the built collection artifact
 	@scripts/sanity.sh
@@ -43,13 +45,16 @@ sanity: setup ## Run `ansible-test sanity` on the built collection artifact
 rig: setup ## Build the test rig's images (cached by content)
 	$(BIN)/python tests/rig/rig.py images
 
-integration: rig ## Run the tests on real hosts, two files at a time: systemd VPSes with their own Docker engine, Pebble, NGINX
-	$(PYTEST) tests/integration -m 'not long' -n 2 --dist loadfile --junitxml=$(REPORTS)/integration.xml $(ARGS)
+dashboard: setup ## Run the tests of the hub on a PostgreSQL that the rig makes, in a container
+	$(PYTEST) tests/dashboard -n 2 --timeout=$(HANGS) --junitxml=$(REPORTS)/dashboard.xml $(ARGS)
+
+integration: rig ## Run the tests on real hosts, three files at a time: systemd VPSes with their own Docker engine, Pebble, NGINX
+	$(PYTEST) tests/integration -m 'not long' -n 3 --dist loadfile --timeout=$(HANGS) --junitxml=$(REPORTS)/integration.xml $(ARGS)
 
 molecule: rig ## Run the Molecule scenarios on Docker hosts
 	@scripts/molecule.sh $(ARGS)
 
-test: setup ## Run all groups, the fast ones first, and stop at the first group that fails
+test: setup ## Run all groups, those without hosts first, and stop at the first group that fails
 	@$(BIN)/python scripts/run_tests.py
 
 test-long: rig ## Run the tests marked `long` (a kill at every step, load, thousands of sites), and a scenario under the umask 027

@@ -5,7 +5,9 @@
 * the parts of pages, of the JSON Schema and of the roles' defaults that list all verbs or options (see ``tables.py``)
 * ``docs/reference/cli.md``: the help of every command of ``vsa``
 * ``docs/reference/stack.md`` and ``stack.schema.json``: the fields of stack.yml (see ``stack_page.py``)
+* ``docs/reference/hub.openapi.json``: the API of the hub (see ``hub_page.py``)
 * ``docs/reference/modules.md``: the options and return values of every module, as ``ansible-doc`` resolves them
+* ``docs/reference/agent-protocol.md``: the sections of a beat (see ``protocol_page.py``)
 * ``roles/<role>/README.md``, between two markers: the options of every entry point, from ``meta/argument_specs.yml``
 
 Exit code: 0 all is as it would be written, 1 something was stale (with --check) or cannot be written.
@@ -26,7 +28,9 @@ from typing import Any
 
 import yaml
 from fields import SOURCES, filled
+from hub_page import hub_pages
 from libraries import required
+from protocol_page import protocol_page
 from stack_page import stack_pages
 from tables import listed
 
@@ -211,7 +215,8 @@ def pages() -> dict[Path, str]:
     reference = ROOT / "docs/reference"
     roles = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
     written = {reference / "cli.md": cli_page(), reference / "modules.md": modules_page()}
-    written |= {reference / name: text for name, text in stack_pages(NOTE).items()}
+    written |= {reference / name: text for name, text in {**stack_pages(NOTE), **hub_pages()}.items()}
+    written[reference / "agent-protocol.md"] = protocol_page()
     return written | {ROOT / "roles" / role / "README.md": role_readme(role) for role in roles}
 
 

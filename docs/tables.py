@@ -17,11 +17,15 @@ import yaml
 
 from vsa.cli import cli
 from vsa.documents import json_schema
+from vsa.fleet.variables import json_schema as inventory_schema
 
 __all__ = ("listed",)
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = Path("docs/reference/json.schema.json")
+INVENTORY = Path("docs/reference/inventory.schema.json")
+# What every verb checks an inventory by: the same without the words for readers.
+INVENTORY_RULES = Path("wrapper/src/vsa/fleet/schema.json")
 HOWTO = Path("docs/howto/README.md")
 # Verbs that print no JSON document.
 _WITHOUT_DOCUMENT = {"completion", "help", "init"}
@@ -36,6 +40,9 @@ def listed() -> dict[Path, str]:
     }
     files = {ROOT / path: _with_part(_read(path), name, lines) for path, (name, lines) in tables.items()}
     files[ROOT / SCHEMA] = json.dumps(json_schema(_verbs_with_document()), indent=2, ensure_ascii=False) + "\n"
+    made = inventory_schema(_options())
+    files[ROOT / INVENTORY] = json.dumps(_readable(made), indent=2, ensure_ascii=False) + "\n"
+    files[ROOT / INVENTORY_RULES] = _rules(made)
     for path in sorted(ROOT.glob("roles/*/defaults/main.yml")):
         files[path] = _with_defaults(path.read_text(encoding="utf-8"), role=path.parts[-3])
     return files
@@ -57,6 +64,11 @@ def verbs_of(noun: str) -> list[str]:
     return [name.split()[1] for name in commands() if name.split()[0] == noun and " " in name]
 
 
+# Modules and roles whose names do not begin with their noun: the verbs of vps change the hub.
+_FURTHER = {"vps": ("hub",)}
+_ROLES = {"vps": "hub"}
+
+
 def noun_table() -> list[str]:
     """Return the table of the README: what each noun is about, and its verbs."""
     lines = ["| noun | what it is about | verbs |", "|---|---|---|"]
@@ -71,13 +83,15 @@ def layer_table() -> list[str]:
     modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
     lines = ["| noun | verbs | role | modules |", "|---|---|---|---|"]
     for noun in cli.commands:
-        has_role = (ROOT / "roles" / noun).is_dir()
+        role = _ROLES.get(noun, noun)
+        has_role = (ROOT / "roles" / role).is_dir()
         if not has_role and not (ROOT / "playbooks" / noun).is_dir():
             continue
         own_verbs = [verb for verb in verbs_of(noun) if _playbook(noun, verb).is_file()]
         verbs = " ".join(own_verbs) or noun
-        own = " ".join(f"`{module}`" for module in modules if module == noun or module.startswith(f"{noun}_"))
-        lines.append(f"| {noun} | {verbs} | {noun if has_role else '—'} | {own or '—'} |")
+        found = [module for module in modules if module == noun or module.startswith(f"{noun}_")]
+        own = " ".join(f"`{module}`" for module in (*found, *_FURTHER.get(noun, ())))
+        lines.append(f"| {noun} | {verbs} | {role if has_role else '—'} | {own or '—'} |")
     return lines
 
 
@@ -95,6 +109,37 @@ def page_table() -> list[str]:
         pages = [link for link, text in texts.items() if shown.search(text)]
         lines.append(f"| `vsa {verb}` | {' '.join(pages) or '—'} |")
     return lines
+
+
+def _options() -> dict[str, Any]:
+    """Return the options of all roles by their names."""
+    found: dict[str, Any] = {}
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
+        specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+        for spec in specs.values():
+            found |= spec.get("options") or {}
+    return found
+
+
+def _readable(node: Any) -> Any:
+    """Return a schema whose descriptions have no markup of Ansible: C(name) becomes name."""
+    if isinstance(node, dict):
+        return {key: _readable(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_readable(entry) for entry in node]
+    return re.sub(r"\b[COVEPMBI]\(([^()]*)\)", r"\1", node) if isinstance(node, str) and "(" in node else node
+
+
+def _rules(made: Mapping[str, Any]) -> str:
+    """Return the rules of the variables as JSON, one variable in each line."""
+    lines = [f"{json.dumps(name)}: {json.dumps(_silent(rule))}" for name, rule in sorted(made["properties"].items())]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _silent(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _silent(value) for key, value in node.items() if key != "description" or isinstance(value, dict)}
+    return [_silent(entry) for entry in node] if isinstance(node, list) else node
 
 
 def _read(path: Path) -> str:

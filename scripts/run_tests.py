@@ -1,22 +1,29 @@
-"""Run every group of checks, the fast groups first, and stop at the first group that fails.
+"""Run every group of checks, those without hosts first, and stop at the first group that fails.
 
-`make test` and CI run this. At the end it prints a table (group, seconds, outcome), the reasons of skipped tests, and
-the line `N passed, N failed, N skipped`. A group without a pytest report (lint, sanity, molecule) counts as one test.
+`make test` and CI run this. The images of the rig are built beside the groups that need no host, and the groups that
+use one core come first, so that the machine is busy all the time. At the end it prints a table (group, seconds,
+outcome), the reasons of skipped tests, and the line
+`N passed, N failed, N skipped`. A group without a pytest report (lint, sanity, rig, molecule) counts as one test.
 Exit code: 0 all passed, 1 a group failed, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("lint", "unit", "contracts", "packaging", "sanity", "integration", "molecule")
+GROUPS = ("lint", "packaging", "sanity", "unit", "contracts", "rig", "dashboard", "integration", "molecule")
+# The group that starts with the first group, and whose outcome is asked for in its turn.
+BESIDE = "rig"
 
 
 @dataclasses.dataclass
@@ -52,15 +59,50 @@ def counted(group: str, seconds: float, code: int) -> Outcome:
     return Outcome(group, seconds, code, max(total - failed - skipped, 0), failed, skipped, tuple(reasons))
 
 
+def start(group: str, **output: Any) -> subprocess.Popen[bytes]:
+    """Start the make target of one group. The report of an earlier run goes first."""
+    (ROOT / "build/reports" / f"{group}.xml").unlink(missing_ok=True)
+    return subprocess.Popen(
+        ["make", "--no-print-directory", group],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=bool(output),
+        **output,
+    )
+
+
 def run(group: str) -> Outcome:
     """Run the make target of one group, and pass its output through."""
-    report = ROOT / "build/reports" / f"{group}.xml"
-    report.unlink(missing_ok=True)
     print(f"\n=== {group} ===", flush=True)
     started = time.monotonic()
-    command = ["make", "--no-print-directory", group]
-    code = subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    with start(group) as process:
+        code = process.wait()
     return counted(group, time.monotonic() - started, code)
+
+
+class Beside:
+    """A group that runs beside the others. Its output goes to build/reports/GROUP.log, and is printed in its turn."""
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._log = ROOT / "build/reports" / f"{group}.log"
+        with self._log.open("wb") as log:
+            self._process = start(group, stdout=log, stderr=subprocess.STDOUT)
+
+    def outcome(self) -> Outcome:
+        """Wait for the group, print its output, and return its outcome. The seconds are those of the wait."""
+        print(f"\n=== {self._group} (started beside the groups above) ===", flush=True)
+        started = time.monotonic()
+        code = self._process.wait()
+        print(self._log.read_text(errors="replace"), end="", flush=True)
+        return counted(self._group, time.monotonic() - started, code)
+
+    def end(self) -> None:
+        """Stop the group if it still runs: a group before it failed, or the run was interrupted."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
 
 
 def main() -> int:
@@ -69,10 +111,14 @@ def main() -> int:
     # `make` hands its flags down. The flags -k and -j of the outer `make` must not reach the groups.
     os.environ.pop("MAKEFLAGS", None)
     outcomes: list[Outcome] = []
-    for group in GROUPS:
-        outcomes.append(run(group))
-        if outcomes[-1].code != 0:
-            break
+    beside = Beside(BESIDE)
+    try:
+        for group in GROUPS:
+            outcomes.append(beside.outcome() if group == BESIDE else run(group))
+            if outcomes[-1].code != 0:
+                break
+    finally:
+        beside.end()
     print("\n=== summary ===")
     for outcome in outcomes:
         verdict = "ok" if outcome.code == 0 else f"FAILED (exit {outcome.code})"

@@ -14,25 +14,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError, library
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
-
-_MOST_BYTES = 4096
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.secret_file import read_secret_file
 
 
 def read_password(path: str | None) -> str:
     """Return the password, the one line of a file. RefusedError if it is not valid; no error shows a part of it."""
-    if not path:
-        raise UsageError("a password is missing", field="password_file", expected="a file on the controller")
+    content = read_secret_file(path, what="password", field="password_file")
     try:
-        with Path(path).expanduser().open("rb") as stream:
-            content = stream.read(_MOST_BYTES)
         text = content.decode()
-    except OSError as error:
-        raise RefusedError(
-            f"the password could not be read: {error.strerror}", field="password_file", value=path
-        ) from error
     except UnicodeDecodeError:
         raise RefusedError("the password is not text", field="password_file", expected="UTF-8") from None
     return forms.password(text.removesuffix("\n").removesuffix("\r"))

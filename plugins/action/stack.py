@@ -12,12 +12,16 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.door import came_by_command
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import stack_name
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import relative_path, stack_name
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import library
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import (
     MOST_BYTES,
     MOST_BYTES_OF_FILE,
@@ -25,6 +29,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files impo
     as_file,
     file_path,
     pack,
+    text_of,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source import (
     COLLECTION,
@@ -34,13 +39,17 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source imp
     choose_source,
 )
 from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.base import VsaAction
+from ansible_collections.flowbiz.vsa.plugins.plugin_utils._action.typed import typed_keys
 
 # The collection's own stacks. Others lie beside the inventory, or in the directory that the option `source` names.
 _OWN = Path(__file__).resolve().parents[2] / "stacks"
 _BESIDE = "stacks"
 _NEEDED = "compose.yml"
-# What version control keeps beside the files is no part of a stack.
-_LEFT_OUT = (".git",)
+# The pure part of the collection, of which a stack may ask for a copy.
+_CORE = _OWN.parent / "plugins/module_utils/_core"
+_MANIFEST = "stack.yml"
+# What version control and Python keep beside the files is no part of a stack.
+_LEFT_OUT = (".git", "__pycache__")
 
 
 def _stacks(source: Path) -> list[str]:
@@ -86,11 +95,40 @@ def _read_folder(source: Path, name: str) -> dict[str, File]:
     return files
 
 
+def _with_core(files: Mapping[str, File]) -> dict[str, File]:
+    """Return the files of a stack with a copy of the core, if stack.yml says where. The host judges the file itself."""
+    with library("yaml"):
+        import yaml
+
+    try:
+        manifest = yaml.safe_load(text_of(files.get(_MANIFEST)))
+    except yaml.YAMLError:
+        return dict(files)
+    folder = manifest.get("core") if isinstance(manifest, dict) else None
+    if folder is None:
+        return dict(files)
+    folder = relative_path(folder, field=f"{_MANIFEST}/core")
+    taken = sorted(path for path in files if path.startswith(f"{folder}/"))
+    if taken:
+        raise RefusedError(
+            "VSA puts the collection's core into this folder, and the stack has a file there",
+            field=f"{_MANIFEST}/core",
+            value=taken[0],
+            expected="a folder that the stack does not have",
+        )
+    added = {f"{folder}/{path}": file for path, file in _read_folder(_CORE.parent, _CORE.name).items()}
+    return {**files, **added}
+
+
 class ActionModule(VsaAction):
     """Runs the module of the same name."""
 
     module: ClassVar[str] = "flowbiz.vsa.stack"
     verb: ClassVar[str | None] = "stack.up"
+
+    def needs_templates(self) -> bool:
+        """Say whether the task leads sites to other containers."""
+        return bool(self._task.args.get("state") == "rolled")
 
     def act(self) -> dict[str, Any]:
         """Call the module. It says if it needs the archive of the folder; then send that, and call the module again."""
@@ -98,7 +136,7 @@ class ActionModule(VsaAction):
             return self.execute()
         name = stack_name(self._task.args.get("name"))
         source, others = self._source(name)
-        archive = pack(_read_folder(Path(source.place), name))
+        archive = pack(_with_core(_read_folder(Path(source.place), name)))
         sha256 = hashlib.sha256(archive).hexdigest()
         # Never taken from the task: only this plugin knows where the collection lies.
         added = {
@@ -166,6 +204,10 @@ class ActionModule(VsaAction):
         task = self._task.args
         variables = task.get("env")
         added: dict[str, Any] = {"env": json.dumps(variables) if variables else None}
+        if variables and not came_by_command(getattr(self, "_vars", {})):
+            # The command says itself what was typed, and hands the values over in a file.
+            typed = typed_keys(context.CLIARGS.get("extra_vars") or (), "stack_env")
+            added["env_typed"] = sorted({*(task.get("env_typed") or ()), *typed} & set(variables))
         for name in {"complaint", "failure", "details", "command"} & set(task):
             # As one text too: these words may contain secrets, and may stand in the module's own error.
             added[name] = json.dumps(task[name]) if task[name] else None

@@ -16,15 +16,20 @@ description:
     O(state=verified).
 requirements:
   - Python 3.10 or newer on the host
+  - python3-cryptography on the host
+  - python3-dnspython on the host
   - python3-docker on the host
   - python3-idna on the host
+  - python3-jinja2 on the host
   - python3-requests on the host
+  - python3-ruamel.yaml on the host
   - python3-yaml on the host
   - idna>=3.7 on the controller
 author:
   - flowbiz (@flowbiz)
 extends_documentation_fragment:
   - flowbiz.vsa.run
+  - flowbiz.vsa.templates
 options:
   name:
     description: The name of the stack.
@@ -34,6 +39,8 @@ options:
     description:
       - V(present) writes the folder.
       - V(leaving) disconnects the proxy from the tenants' networks, if Compose is about to recreate the proxy.
+      - V(rolled) starts a new version of the rolling services beside the old one, leads the sites to it, and removes
+        the old containers.
       - V(verified) waits until every container is healthy, and keeps this version as the last good one.
       - V(restored) writes the files of the last good version again.
       - V(found) returns the folder of the stack and changes nothing.
@@ -42,7 +49,7 @@ options:
       - V(executed) runs O(command) in a container of the stack.
       - V(opened) notes that the sites that were closed are open again.
     type: str
-    choices: [present, leaving, verified, restored, found, stopping, stopped, opened, executed]
+    choices: [present, leaving, rolled, verified, restored, found, stopping, stopped, opened, executed]
     default: present
   tenant:
     description:
@@ -130,6 +137,16 @@ options:
       - For O(state=present), whether the controller has a password for the first user of paths behind basic auth.
     type: bool
     default: false
+  foresee:
+    description:
+      - For O(state=present), whether to refuse the stack if this host could not serve its sites after the start.
+      - The names of a site are looked up if a CA would be asked for its certificate.
+    type: bool
+    default: true
+  dns_check:
+    description: With O(foresee), whether to refuse names that the CA could not validate. If not, they are warnings.
+    type: bool
+    default: true
   service:
     description:
       - For O(state=found), a service that the stack must have.
@@ -267,9 +284,18 @@ proven:
 sites:
   description:
     - The sites to provision after the start, each with options of M(flowbiz.vsa.site).
-  returned: O(state=present)
+    - O(state=verified) returns them if the stack is rolling, because its containers have other names then.
+  returned: O(state=present), O(state=verified)
   type: list
   elements: dict
+rolling:
+  description: Whether the stack has services that roll.
+  returned: O(state=present)
+  type: bool
+compose_needed:
+  description: Whether Compose has to start what is left, or everything.
+  returned: O(state=rolled)
+  type: bool
 admins:
   description:
     - The users to add after that, with C(user), C(domain) and C(route). Without them nobody could open these paths.
@@ -347,15 +373,16 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.flowbiz.vsa.plugins.module_utils import _bytecode  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.adapter import exit_recorded
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC
-from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import ORIGIN, act
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.arguments import RUN_SPEC, TEMPLATES_SPEC
+from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import ORIGIN, STATES, act
 
 SPEC = {
     **RUN_SPEC,
+    **TEMPLATES_SPEC,
     "name": {"type": "str", "required": True},
     "state": {
         "type": "str",
-        "choices": ["present", "leaving", "verified", "restored", "found", "stopping", "stopped", "opened", "executed"],
+        "choices": STATES,
         "default": "present",
     },
     "tenant": {"type": "str"},
@@ -375,6 +402,8 @@ SPEC = {
     "rotate": {"type": "list", "elements": "str", "default": []},
     # Says whether there is one, and is none.
     "password": {"type": "bool", "default": False, "no_log": False},
+    "foresee": {"type": "bool", "default": True},
+    "dns_check": {"type": "bool", "default": True},
     "service": {"type": "str"},
     "command": {"type": "str", "no_log": True},
     "stdin": {"type": "str", "no_log": True},

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from _places import ROOT
+from agent import AgentBench
 from audit import AuditBench
 from auth import AuthBench
 from fleet_rows import LOOPED, FleetBench
@@ -234,7 +235,9 @@ def main() -> int:
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
     parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
-    parser.add_argument("--only", choices=("verbs", "auth", "shared", "ten", "fleet"), help="one of the groups of rows")
+    parser.add_argument(
+        "--only", choices=("verbs", "agent", "auth", "shared", "ten", "fleet"), help="one of the groups of rows"
+    )
     parser.add_argument("--peers", action="store_true", help="beside Caddy and Traefik, instead of these rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
@@ -260,6 +263,13 @@ def main() -> int:
         if words.only in (None, "verbs"):
             print("bench: writing a trail of 100,000 records", flush=True)
             rows += measure(verbs(bench, AuditBench(folder)), words.rounds, title="verbs")
+        if words.only in (None, "agent"):
+            agent = AgentBench(folder)
+            agent.start()
+            try:
+                rows += measure(agent.rows(), min(words.rounds, 3), title="agent")
+            finally:
+                agent.end()
         if vps is not None and words.only in (None, "auth"):
             auth = AuthBench(vps, folder, bench.playbook)
             auth.start()

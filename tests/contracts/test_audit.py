@@ -38,6 +38,8 @@ from vsa.ansible.run import Run
 from vsa.cli import cli
 
 CANARY = "cAnArY-9d2e81c4"
+# A file with the token of a node that no hub has: its form is all that the verbs look at before they ask a host.
+TOKEN_FILE = str(vsa_tree.ROOT / "tests/contracts/token-of-nobody")
 BIN = Path(sys.executable).parent
 
 # Verbs without a record, each with its reason.
@@ -51,14 +53,33 @@ EXEMPT = {
     "audit verify": "the trail itself",
     "audit rebuild": "the trail itself",
     "audit ship": "the trail itself",
+    "vps list": "reads the inventory, and changes nothing; with --live the record is that of host.ping",
+    "vps remove": "changes the inventory of the other rows; wrapper/tests/verbs/test_vps.py looks at its record",
+    "agent rotate": "runs on the hub, which this inventory lacks; by its playbook it leaves a record",
+    "agent revoke": "runs on the hub, which this inventory lacks; by its playbook it leaves a record",
 }
+# Playbooks that do one half of a verb: the half at the hub. The wrapper's record is about the inventory, or is exempt.
+HALVES = ("vps add", "vps remove", "agent rotate", "agent revoke")
 # What the test types for a verb if the first example of the verb's help does not work here, each with its reason.
 WORDS = {
+    # The example reads the token from a file of the operator's.
+    "agent register": ["--hub-url", "https://dashboard.example.com", "--token-file", TOKEN_FILE],
     # The example asks for a password.
     "auth add": ["--domain", "shop.example.com", "--user", "alice", "--generate"],
+    # The address of the example belongs to nobody, and so waits for an answer; this one refuses at once.
+    "vps add": ["--id", "vps-04", "--hostname", "vps-04.example.com", "--ip", "127.0.0.1", "--port", "3"],
 }
 # The extra variables at Ansible's door if they differ from the wrapper's: the short names, and files of the controller.
 EXTRA: dict[str, dict[str, Any]] = {
+    "vps add": {
+        "hub_node": "vps-04",
+        "hub_hostname": "vps-04.example.com",
+        "hub_address": "203.0.113.9",
+        "hub_token_file": "token",
+    },
+    "vps remove": {"hub_node": "vps-04"},
+    "agent rotate": {"hub_node": "vps-04", "hub_token_file": "token"},
+    "agent revoke": {"hub_node": "vps-04"},
     # Without --on these verbs read the trail of this machine, and make no run.
     "audit list": {},
     "audit show": {"audit_run": "01a20d5b"},
@@ -155,7 +176,8 @@ class Runs:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     folder = tmp_path_factory.mktemp("audit")
     gone = "{ansible_host: 127.0.0.1, ansible_port: 1, some_token: " + CANARY + "}"
-    (folder / "hosts.yml").write_text(f"all: {{hosts: {{vps-w: {gone}, vps-p: {gone}}}}}\n")
+    other = gone.replace("ansible_port: 1", "ansible_port: 2")
+    (folder / "hosts.yml").write_text(f"all: {{hosts: {{vps-w: {gone}, vps-p: {other}}}}}\n")
     (folder / "secrets.yml").write_text(f"some_password: {CANARY}\nstack_env: {{DB_PASSWORD: {CANARY}}}\n")
     found = Runs(folder)
     environment = {
@@ -235,12 +257,15 @@ def test_a_playbook_leaves_the_same_record(runs: Runs, verb: str) -> None:
         assert not found, "a reader must not make the trail grow that it reads"
         return
     assert [(r.kind, r.status) for r in found] == [("started", "started"), ("finished", "unreachable")]
+    assert found[1].arguments["some_password"] == found[1].arguments["stack_env"] == "***"
+    if verb in HALVES:
+        assert found[1].arguments["hub_node"] == "vps-04"
+        return
     (record,) = [r for r in runs.of(verb, "vsa") if r.kind == "finished"]
     assert (record.verb, record.playbook, record.target) == (found[1].verb, found[1].playbook, found[1].target)
     assert (record.actor, record.controller) == (found[1].actor, found[1].controller)
     assert record.version == found[1].version
     assert [counts.unreachable for counts in found[1].counts.values()] == [1]
-    assert found[1].arguments["some_password"] == found[1].arguments["stack_env"] == "***"
 
 
 def test_the_trail_is_whole_and_nothing_is_in_it_twice(runs: Runs) -> None:

@@ -159,4 +159,7 @@ def test_the_table_of_nouns_is_the_tree() -> None:
     assert verbs == set(vsa_tree.verbs())
     # A noun whose verbs only read has no role.
     assert sorted(role for _noun, _verbs, role, _modules in rows if role != "—") == vsa_tree.roles()
-    assert sorted(name for row in rows for name in re.findall(r"`(\w+)`", row[3])) == vsa_tree.modules()
+    # The verbs of vps call the module hub. A noun without a playbook has no row yet.
+    without_row = set() if "vps" in {row[0] for row in rows} else {"hub"}
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row[3])}
+    assert sorted(named | without_row) == vsa_tree.modules()

@@ -17,7 +17,9 @@ Written = tuple[Path, ast.Call]
 
 # The head of a unit names the verb that wrote it.
 _WRITTEN_ON_THE_HOST = (
+    "_host/agent/units.py",
     "_host/cert/timer/install.py",
+    "_host/stack/alerts/install.py",
     "_host/stack/backup/install.py",
     "_host/stack/boot_install.py",
 )

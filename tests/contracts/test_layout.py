@@ -13,8 +13,14 @@ import vsa_tree
 HOST = Path("plugins/module_utils/_host")
 UNIT = Path("tests/unit/plugins/module_utils/_host")
 # The lowest floor first. A package imports lower floors and itself, never a package of the same floor.
-# On the highest floor `host` reads all other packages, for the verb `status`. The agent will stand beside it.
-FLOORS = (("machine",), ("store", "audit"), ("proxy", "cert"), ("auth", "bootstrap", "site", "stack"), ("host",))
+# On the highest floor `host` reads all other packages for the verb `status`, and `agent` for the hub.
+FLOORS = (
+    ("machine",),
+    ("store", "audit"),
+    ("proxy", "cert"),
+    ("auth", "bootstrap", "site", "stack"),
+    ("agent", "host", "hub"),
+)
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 # Files from before this rule that only integration tests cover. Rows may be removed, never added.
 UNTESTED: set[str] = set()
@@ -51,6 +57,7 @@ PASSED_ON = {
 # dataclass that the module builds from its options.
 WITH_OPTIONS = {
     "_core/contradictions.py": "compares the options of any verb, for the wrapper and the host",
+    "_host/site/foresee.py": "the sites of a stack are options for the module site, which a later task runs",
     "_core/site/requested.py": "makes the fields of a site from its options",
 }
 
@@ -204,7 +211,7 @@ def imports_of(path: Path) -> set[Path]:
 
 def test_every_file_is_imported_by_another() -> None:
     imported_files: set[Path] = set()
-    for path in [*vsa_tree.below("plugins", ".py"), *vsa_tree.below("wrapper/src", ".py")]:
+    for path in [entry for folder in ("plugins", "wrapper/src", "stacks") for entry in vsa_tree.below(folder, ".py")]:
         imported_files |= imports_of(path)
     everything = vsa_tree.below("plugins/module_utils", ".py")
     unused = [str(path) for path in everything if path.name != "__init__.py" and path not in imported_files]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import READ_VERBS
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.extra_vars import (
     DESTROYING,
     KNOWN,
     REQUIRED,
     SHORT_NAMES_OF,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plain import VERBS as PLAIN
 
 import vsa_tree
 
@@ -30,6 +34,7 @@ WITHOUT_PLAYBOOK = {
     "audit verify": "reads the trail of this machine",
     "audit rebuild": "rebuilds the index of the trail",
     "audit ship": "pushes the trail of this machine",
+    "vps list": "reads the inventory; with --live it performs host.ping",
 }
 
 
@@ -70,9 +75,12 @@ def test_the_inventory_and_what_was_typed_are_checked_first(path: Path) -> None:
 def test_the_check_knows_which_short_names_a_verb_reads(path: Path) -> None:
     expressions = " ".join(EXPRESSION.findall(vsa_tree.text(path)))
     read = {name for name in ("domain", *SHORT_NAMES) if re.search(rf"\{{\{{ {name}\b", expressions)}
-    assert set(SHORT_NAMES_OF.get(verb_of(path), ())) == read
+    verb = verb_of(path)
+    assert set(SHORT_NAMES_OF.get(verb, ())) == read, (
+        f"{path} reads {sorted(read)}: REQUIRED and _OPTIONAL in _core/extra_vars.py must say so of {verb}"
+    )
     needed = {name for name in read if f"{{{{ {name} }}}}" in expressions}
-    assert set(REQUIRED.get(verb_of(path), ())) == needed
+    assert set(REQUIRED.get(verb, ())) == needed, f"{path} has no default for {sorted(needed)}: REQUIRED names these"
 
 
 def test_the_check_knows_every_variable_of_the_playbooks() -> None:
@@ -82,6 +90,13 @@ def test_the_check_knows_every_variable_of_the_playbooks() -> None:
             named = set(re.findall(r"(?<![\w.'])[a-z]+_[a-z_]+(?![\w.'(])", expression))
             ours = {name for name in named if name.partition("_")[0] in nouns}
             assert ours <= KNOWN, f"{path}: {ours - KNOWN} would be refused if somebody typed them"
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=str)
+def test_a_playbook_can_end_at_the_first_host_that_fails(path: Path) -> None:
+    (play,) = vsa_tree.data(path)
+    expected = "{{ 1 if vsa_fail_fast | default(false) | bool else '100%' }}"
+    assert play.get("serial") == expected, f"{path} needs `serial: {expected!r}` below its hosts, for --fail-fast"
 
 
 def test_what_asks_for_a_word_is_a_verb() -> None:
@@ -95,11 +110,33 @@ def test_a_verb_that_reads_shows_its_result(path: Path) -> None:
     tasks = [task for task in play.get("tasks", []) if task.get("register") != "vsa_found"]
     reading = [key for task in tasks for key in task if key.startswith("flowbiz.vsa.") and key.endswith("_info")]
     shows = play.get("vars", {}).get("vsa_shows")
-    assert shows == (verb_of(path) if reading else None), "plugin_utils/_action/shown.py prints the result"
+    wanted = "no vsa_shows"
+    if reading:
+        wanted = f"vsa_shows: {verb_of(path)} in its vars, and a row in VERBS of _core/plain.py"
+    assert shows == (verb_of(path) if reading else None), f"{path} needs {wanted}"
+    # The output of `site.export` is YAML, which the filter writes.
+    assert not reading or shows in {*PLAIN, "site.export"}, f"{path} needs a row in VERBS of _core/plain.py"
     # One task: a second one would cost a tenth of the run.
     assert not reading or len(play["tasks"]) == 1
     for module in reading:
         assert (vsa_tree.ROOT / f"plugins/action/{module.rpartition('.')[2]}.py").exists()
+
+
+def _specs() -> Iterator[tuple[str, set[str]]]:
+    """Yield the verb of each Spec of the wrapper, and the names of its arguments."""
+    for file in sorted((vsa_tree.ROOT / "wrapper/src/vsa/verbs").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Spec":
+                arguments = {word.arg: word.value for word in node.keywords if word.arg}
+                if isinstance(name := arguments.get("name"), ast.Constant):
+                    yield str(name.value), set(arguments)
+
+
+def test_a_verb_that_reads_shows_its_result_at_the_wrappers_door_too() -> None:
+    specs = list(_specs())
+    assert len(specs) > len(READ_VERBS), "the Specs of wrapper/src/vsa/verbs are not found"
+    silent = {verb for verb, arguments in specs if verb in READ_VERBS and "shows" not in arguments}
+    assert silent == set(), "give the Spec of the verb `shows=`: without it the command prints its last line only"
 
 
 ABOUT_A_DOMAIN = [path for path in PLAYBOOKS if path.parent.name in ("site", "auth", "cert")]

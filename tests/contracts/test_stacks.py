@@ -38,6 +38,7 @@ class Service:
     text: str = ""
     networks: dict[str, Any] = field(default_factory=dict)
     has_site: bool = False
+    refused: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -46,14 +47,39 @@ class Service:
 
 # What one service has that no other service may have, and why.
 ROOT = {
+    "docker-api/list": "Docker's socket belongs to root, and its group has another number on each host",
+    "docker-api/inspect": "Docker's socket belongs to root, and its group has another number on each host",
+    "dify/storage_owner": "gives a fresh volume, which belongs to root, to the user of the API, and ends",
+    "dify/sandbox": "makes a root and a user for each program that it runs",
+    "dify/plugin_daemon": "its image has no other user, and installs programs for plugins",
+    "dify/local_sandbox": "its image has a user that is not root; the number is not known without the image",
+    "observability/shipper": "the logs of containers and of the proxy belong to root, and are closed for others",
+    "observability/shipper-node": "the logs of containers and of the proxy belong to root, and are closed for others",
+    "observability/cadvisor": "the directories of Docker's image store belong to root",
     "reverse-proxy/nginx": "the master binds 80 and 443, opens the logs, and starts its workers as another user",
     "reverse-proxy/certbot": "only root may read and write the keys of all certificates",
 }
-WRITABLE: dict[str, str] = {}
-EDGE = {"reverse-proxy/nginx": "it is the proxy: the only container that meets all tenants' networks"}
+WRITABLE = {
+    "dify/sandbox": "puts the root of each program below /var/sandbox",
+    "dify/plugin_daemon": "makes a Python environment for each plugin, with caches in its root",
+    "dify/local_sandbox": "agents install programs there",
+    "observability/grafana": "Compose puts the files of secrets into the root file system",
+}
+# Services that end after they did their work: they have no restart policy and no health check.
+ONCE = {"dify/storage_owner": "nothing remains to be done once the files have their owner"}
+EDGE = {
+    "observability/cadvisor": "it reads Docker on the network of the stack docker-api, which has no way out",
+    "reverse-proxy/nginx": "it is the proxy: the only container that meets all tenants' networks",
+}
+SOCKET = {
+    "docker-api/list": "it is an allow-list before the socket, so that no other container has the socket",
+    "docker-api/inspect": "it is an allow-list before the socket, so that no other container has the socket",
+}
 PUBLISHED = {"reverse-proxy/nginx": {80, 443}}
-# Stacks whose project was compromised before: their images need a digest besides the tag.
-DIGESTS: set[str] = set()
+# Images whose project was compromised before, and the versions that were published then. Such an image needs its digest
+# besides the tag. If no digest could be had, a comment beside the image says so. In both cases stack.yml refuses these
+# versions.
+COMPROMISED = {"litellm": {"1.82.7", "1.82.8", "1.107"}}
 
 
 def _plain(value: object) -> str:
@@ -65,19 +91,36 @@ def pinned_image(service: Service) -> str:
     image = _plain(service.said.get("image", ""))
     reference, _at, digest = image.partition("@")
     repository, _, tag = reference.rpartition(":")
-    if not repository or not re.search(r"\d+\.\d+", tag):
+    # llama.cpp numbers its builds: server-b11206.
+    if not repository or not re.search(r"\d+\.\d+|b\d{4,}", tag):
         return f"{image or 'no image'} has no tag with a version"
-    if service.stack in DIGESTS and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+    unknown = re.search(r"(?m)^\s*# The digest is not known", service.text)
+    if compromised(service) and not unknown and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         return f"{image} has no digest, and its project was compromised before"
     return ""
 
 
+def compromised(service: Service) -> set[str]:
+    """Return the versions of a service's image that an intruder published."""
+    name = _plain(service.said.get("image", "")).partition(":")[0].rpartition("/")[2]
+    return {version for project, known in COMPROMISED.items() if name.startswith(project) for version in known}
+
+
+def compromised_versions_are_refused(service: Service) -> str:
+    missing = compromised(service) - service.refused
+    return f"stack.yml does not refuse {sorted(missing)}: refused_images" if missing else ""
+
+
 def health_check(service: Service) -> str:
+    if service.key in ONCE:
+        return "" if service.said.get("healthcheck") == {"disable": True} else "it ends: healthcheck: {disable: true}"
     return "" if service.said.get("healthcheck", {}).get("test") else "a container without one cannot be waited for"
 
 
 def restart_policy(service: Service) -> str:
     found = service.said.get("restart")
+    if service.key in ONCE:
+        return "" if found == "no" else f"restart is {found}, and it ends: no"
     return "" if found == "unless-stopped" else f"restart is {found}, and must be unless-stopped"
 
 
@@ -142,7 +185,8 @@ def published_ports(service: Service) -> str:
 def no_keys_of_the_host(service: Service) -> str:
     if service.said.get("privileged") or service.said.get("network_mode") == "host" or service.said.get("pid"):
         return "privileged, or a namespace of the host"
-    return "the socket of Docker" if "docker.sock" in str(service.said.get("volumes", "")) else ""
+    without = "docker.sock" not in str(service.said.get("volumes", ""))
+    return _with_reason(service, SOCKET, without, "no socket of Docker")
 
 
 def _with_reason(service: Service, reasons: dict[str, str], fits: bool, wanted: str) -> str:
@@ -153,6 +197,7 @@ def _with_reason(service: Service, reasons: dict[str, str], fits: bool, wanted: 
 
 RULES: tuple[Callable[[Service], str], ...] = (
     pinned_image,
+    compromised_versions_are_refused,
     health_check,
     restart_policy,
     memory_limit,
@@ -181,12 +226,14 @@ def services() -> list[Service]:
         # Merge keys and anchors are plain YAML, so this reader sees what Compose sees, except for ${VARIABLES}.
         text = (folder / "compose.yml").read_text(encoding="utf-8")
         compose = yaml.safe_load(text)
-        served = {site.get("service") for site in manifest_of(stack).get("sites") or ()}
+        manifest = manifest_of(stack)
+        served = {end.get("service") for site in manifest.get("sites") or () for end in (site, *site.get("routes", ()))}
+        refused = {version for entry in manifest.get("refused_images") or () for version in entry["versions"]}
         for name, said in compose["services"].items():
             block = re.search(rf"(?ms)^  {re.escape(name)}:\n(.*?)(?=^(?:  )?\w|\Z)", text[text.index("\nservices:") :])
             assert block, f"{stack}: the service {name} is not written as its own block"
             networks = compose.get("networks") or {}
-            found.append(Service(stack, name, said, block[1], networks, has_site=name in served))
+            found.append(Service(stack, name, said, block[1], networks, name in served, frozenset(refused)))
     return found
 
 
@@ -206,8 +253,7 @@ def test_a_service_keeps_the_rules(service: Service, rule: Callable[[Service], s
 
 def test_the_exceptions_are_of_services_that_exist() -> None:
     known = {service.key for service in SERVICES}
-    assert {*ROOT, *WRITABLE, *EDGE, *PUBLISHED} <= known
-    assert set(STACKS) >= DIGESTS
+    assert {*ROOT, *WRITABLE, *EDGE, *SOCKET, *PUBLISHED, *ONCE} <= known
 
 
 GOOD: dict[str, Any] = {
@@ -227,6 +273,9 @@ BROKEN: list[tuple[dict[str, Any], Callable[[Service], str]]] = [
     ({"image": "app"}, pinned_image),
     ({"image": "app:latest"}, pinned_image),
     ({"image": "registry.example.com:5000/app"}, pinned_image),
+    ({"image": "llama.cpp:server-b1"}, pinned_image),
+    ({"image": "ghcr.io/berriai/litellm-non_root:v1.108.7"}, pinned_image),
+    ({"image": f"ghcr.io/berriai/litellm:v1.108.7@sha256:{'0' * 64}"}, compromised_versions_are_refused),
     ({"restart": "always"}, restart_policy),
     ({"restart": None}, restart_policy),
     ({"user": None}, other_user_than_root),
@@ -328,6 +377,8 @@ def test_every_variable_is_in_the_example(stack: str) -> None:
 
 # The files that may know the reverse proxy: its hooks, the registry of hooks, and the tasks that it adds.
 PROXY_FILES = {"hooks.py", "reverse_proxy.py", "reverse_proxy.yml"}
+# A rolling update is a transaction of the proxy: the sites move to the new containers, and the old workers drain.
+ROLLING = Path("plugins/module_utils/_host/stack/rolling")
 GENERIC = [
     path
     for folder, ending in (
@@ -336,7 +387,7 @@ GENERIC = [
         ("roles/stack/tasks", ".yml"),
     )
     for path in vsa_tree.below(folder, ending)
-    if path.name not in PROXY_FILES
+    if path.name not in PROXY_FILES and path.parent != ROLLING
 ]
 
 
@@ -344,3 +395,20 @@ GENERIC = [
 def test_the_code_for_all_stacks_knows_no_proxy(path: Path) -> None:
     found = re.findall(r"(?i)nginx|certbot|reverse.?proxy|_host\.proxy|\.\.proxy", vsa_tree.text(path))
     assert not found, f"{path} mentions {sorted(set(found))}: it belongs into the hooks of the reverse proxy"
+
+
+# The keys that stand in Dify's own files, so everybody knows them; and how Compose would fall back to a key.
+PUBLIC = r"difyai123456|lYkiYYT6owG|QaHbTe77Ctu|token-for-dev-only|MDEyMzQ1Njc4OWFi|WVF5YThaHlkYwh|sk-9f73s3ljTX"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_secret_of_a_stack_has_a_default(stack: str) -> None:
+    """A key that stands in a file is a key that everybody knows: the host makes each one."""
+    compose = (FOLDERS[stack] / "compose.yml").read_text(encoding="utf-8")
+    assert not re.findall(PUBLIC, compose)
+    secrets = {entry["name"] for entry in manifest_of(stack).get("secrets") or ()}
+    words = re.findall(r"\$\{(\w*(?:PASSWORD|_KEY|TOKEN|SECRET)\w*)(:?-?)", compose)
+    # The path of a file is no secret.
+    words = [(name, default) for name, default in words if not name.endswith("_FILE")]
+    assert {name for name, _default in words} <= secrets
+    assert [name for name, default in words if default] == []

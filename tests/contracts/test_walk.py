@@ -52,11 +52,10 @@ FUNCTIONS = {
 WALKED = {"folder", "tenant", "top"}
 # Uses of a path that only root can write, each with the reason.
 ELSEWHERE = {
+    ("stack/alerts/deliver.py", "make_directory"): "/var/lib/vsa",
+    ("stack/alerts/deliver.py", "write_atomically"): "/var/lib/vsa",
     ("stack/backup/databases.py", "open"): "pipes of root's in /run",
     ("stack/backup/databases.py", "unlink"): "pipes of root's in /run",
-    ("stack/backup/install.py", "make_directory"): "/usr/local/lib/vsa and /etc/systemd",
-    ("stack/backup/install.py", "unlink"): "/etc/systemd",
-    ("stack/backup/install.py", "write_atomically"): "/usr/local/lib/vsa and /etc/systemd",
     ("stack/backup/restore.py", "mkdir"): "/var/lib/vsa",
     ("stack/backup/restore.py", "read_text"): "/var/lib/vsa",
     ("stack/boot_install.py", "make_directory"): "/usr/local/lib/vsa and /etc/systemd",
@@ -76,6 +75,7 @@ ELSEWHERE = {
     ("stack/reverse_proxy.py", "chmod"): "the host's lock, in a directory that containers mount read-only",
     ("stack/reverse_proxy.py", "read_text"): "/var/lib/vsa",
     ("stack/reverse_proxy.py", "touch"): "the host's lock, in a directory that containers mount read-only",
+    ("stack/up.py", "read_json"): "/etc/docker/daemon.json",
     ("stack/up.py", "read_text"): "/proc/meminfo",
     ("site/removal/claims.py", "read_text"): "/proc/self/mountinfo",
     ("site/removal/claims.py", "realpath"): "asks what Docker would mount; discard() looks again before it deletes",

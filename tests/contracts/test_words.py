@@ -20,15 +20,18 @@ FILES = sorted(HOST.rglob("*.py"))
 # text, or makes Words of it.
 RAW = {"raw", "stdout", "stderr", "output", "explanation"}
 PARSERS = {
+    "stack/alerts/deliver.py": "the JSON of amtool; each text of it is escaped and shortened",
     "cert/ask_ca.py": "hands it to read_failure",
     "cert/renew.py": "hands it to read_failure and read_renewals",
     "cert/revoke.py": "hands it to read_failure",
     "cert/timer/install.py": "compares one word of systemctl",
+    "hub/node.py": "hands the JSON of the hub's own program to answer_of",
     "machine/alert.py": "makes Words of the last line",
     "machine/compose.py": "reads its JSON, and makes Words of its errors",
+    "machine/compose_run.py": "makes Words",
     "machine/docker.py": "makes Words",
     "machine/firewall.py": "makes Words",
-    "machine/programs.py": "returns it for a parser",
+    "machine/programs.py": "returns it for a parser, and makes Words of it for an error",
     "stack/execute.py": "returns what a command wrote to who ran it, without the secrets of the stack",
     "proxy/commit.py": "hands it to culprit_line",
     "proxy/nginx.py": "makes a ConfigTest of it",

@@ -125,6 +125,26 @@ def test_the_modules_libraries_are_there(host: rig.Vps) -> None:
     assert int(said.stdout.split(".")[0]) >= 5
 
 
+@pytest.mark.long
+def test_issue_14_item_12_a_host_of_before_is_told_to_bootstrap_which_repairs_it(host: rig.Vps) -> None:
+    """Without python3-idna the Docker SDK is there and cannot be imported, so a verb that asks Docker is refused."""
+    packages = "python3-dnspython python3-idna python3-ruamel.yaml"
+    host.run(f"dpkg -r --force-depends {packages}")
+    refused = json.loads(rig.vsa("stack", "list", "--json", vps=host, check=False).stdout)
+    error = refused["hosts"][host.name]["error"]
+    assert (refused["exit_code"], error["message"]) == (3, "the library idna is missing on this host")
+    assert (error["state"], error["try"]) == ("nothing was changed", "vsa bootstrap")
+    shown = json.loads(rig.vsa("status", "--json", vps=host).stdout)
+    causes = {finding["name"]: finding for finding in shown["hosts"][host.name]["findings"]}
+    assert "engine-silent" not in causes
+    assert causes["library-missing"]["remedy"] == "vsa bootstrap"
+    assert bootstrap(host, check=True).code == 0
+    outcome = bootstrap(host)
+    assert outcome.code == 0, outcome.text
+    assert outcome.changed == ("Packages | Install what the collection's modules import",)
+    assert rig.vsa("stack", "list", vps=host, check=False).returncode == 0
+
+
 def test_engine_and_compose_run_and_come_back_after_a_boot(host: rig.Vps) -> None:
     assert json_of(host, "docker version --format '{{json .}}'")["Server"]["Version"]
     major, minor = host.run("docker compose version --short").stdout.lstrip("v").split(".")[:2]

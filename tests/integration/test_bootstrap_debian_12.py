@@ -93,6 +93,7 @@ def test_an_engine_that_is_there_is_not_replaced_unasked(host: rig.Vps, reposito
     assert outcome.changed == ()
 
 
+@pytest.mark.long
 def test_an_old_engine_is_configured_where_it_is_the_operators_own(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_engine_enabled": False})
     assert outcome.code == 0, outcome.text

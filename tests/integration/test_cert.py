@@ -166,7 +166,7 @@ def test_without_its_container_certbot_runs_apart(host: rig.Vps, vsa: Run) -> No
     assert host.run("docker ps -aq --filter label=vsa.once=1").stdout == ""
 
 
-def test_a_lineage_that_was_restored_as_plain_files(host: rig.Vps, vsa: Run) -> None:
+def test_issue_14_item_3_a_lineage_that_was_restored_as_plain_files(host: rig.Vps, vsa: Run) -> None:
     live = f"{LIB}/live/other.vsa.test"
     host.run(f"cp -rL {live} {live}.copy && rm -r {live} && mv {live}.copy {live}")
     host.run(f"chown -R 0:0 {live} && chmod 600 {live}/*")

@@ -210,6 +210,7 @@ def test_by_cron_instead_and_gone_again(host: CertHost) -> None:
 # -- further names, revocation ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_further_names_are_kept(host: CertHost) -> None:
     """Further names stay through renewals and later provisions, until somebody unsets them."""
     extra = f"api.{DOMAIN}"

@@ -326,6 +326,15 @@ def test_two_hosts_each_in_its_own_transaction(
         assert ProxyHost(other).status("fleet-1.declared.test") == 200
         assert [entry["changed"] for entry in apply()["hosts"].values()] == [False, False]
 
+        for words in (("cert", "renew"), ("vhost", "sync", "--check"), ("site", "export")):
+            done = rig.vsa(*words, "-i", str(tmp_path), "--json", vps=host.vps, check=False)
+            found = json.loads(done.stdout)
+            assert (done.returncode, {entry["status"] for entry in found["hosts"].values()}) == (0, {"ok"}), found
+        assert [[*entry["vsa_sites"]] for entry in found["hosts"].values()] == [
+            ["fleet-0.declared.test"],
+            ["fleet-1.declared.test"],
+        ]
+
         # A mistake on one host does not stop the other host: its sites become what is declared.
         (tmp_path / "host_vars" / f"{host.vps.name}.yml").write_text(yaml.safe_dump({"vsa_sites": {"x": site()}}))
         changed = {"vsa_sites": {"fleet-1.declared.test": site("web-2")}}

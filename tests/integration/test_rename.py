@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import rig
+from often import rows
 from proxyhost import ProxyHost
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -121,6 +122,7 @@ def test_a_site_goes_under_another_domain(vsa: Run, host: ProxyHost, site: str) 
     assert named_after(host, NEW) == []
 
 
+@pytest.mark.long
 def test_by_ansible_and_without_a_redirect(playbook: Run, host: ProxyHost, site: str) -> None:
     extra = {"domain": site, "site_to": NEW, "site_redirect": False}
     done = playbook("flowbiz.vsa.site.rename", extra)
@@ -170,8 +172,11 @@ def test_a_ca_that_refuses_leaves_the_old_site(vsa: Run, host: ProxyHost, site: 
 
 @pytest.mark.parametrize(
     "step",
-    ["copy users", "switch", "manifests", "move logs", "remove certificate",
-     *(pytest.param(step, marks=pytest.mark.long) for step in ("stage", "journal", "reload", "close", "remove users"))],
+    rows(
+        ("stage", "journal", "copy users", "switch", "reload", "manifests", "move logs", "close", "remove users",
+         "remove certificate"),
+        often=("switch", "remove certificate"),
+    ),
 )  # fmt: skip
 def test_killed_at_a_step_the_same_again_finishes(host: ProxyHost, site: str, step: str) -> None:
     with host.asking(NEIGHBOUR) as seen:

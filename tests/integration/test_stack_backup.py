@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
 from typing import Any
@@ -127,6 +128,84 @@ def test_a_stack_comes_back_as_it_was_saved(saved: rig.Vps, stacks: Stacks, vsa:
     assert [found["run"] for found in runs(vsa, "kept")] == [run["run"]]
     snapshots = saved.run(f"ls {REPOSITORY}/snapshots | wc -l").stdout
     assert int(snapshots) == 2, "neither a part of the dump nor anything else of the run is there"
+
+
+# Ends the process that holds the lock of the stack's backups, as soon as a command finds something.
+KILLER = r"""
+import os, re, signal, subprocess, sys, time
+
+lock, moment = sys.argv[1:]
+until = time.monotonic() + 400
+print("watching", flush=True)
+while time.monotonic() < until:
+    if subprocess.run(moment, shell=True, capture_output=True).stdout.strip():
+        inode = os.stat(lock).st_ino
+        for line in open("/proc/locks"):
+            words = line.split()
+            if "->" not in words and words[5].endswith(f":{inode}"):
+                os.kill(int(words[4]), signal.SIGKILL)
+                print("killed", flush=True)
+                sys.exit(0)
+    time.sleep(0.02)
+"""
+LOCK = "/var/lib/vsa/stacks/acme/kept/.backup-lock"
+MOVED = "docker volume ls -q --filter label=vsa.before"
+MOMENTS = {
+    "while restic reads": "docker volume ls -q --filter name=vsa-restore_acme_kept_files",
+    "between the volumes": MOVED,
+    "while the database is loaded": f'test -n "$({MOVED})" && docker ps -q --filter name=acme-kept-db-1',
+}
+
+
+def kill_restore(vps: rig.Vps, vsa: Vsa, moment: str) -> CompletedProcess[str]:
+    """Restore the stack, and kill the module on the host at a moment."""
+    argv = ["docker", "exec", vps.name, "python3", "-c", KILLER, LOCK, MOMENTS[moment]]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as killer:
+        assert killer.stdout is not None
+        assert killer.stdout.readline() == "watching\n"
+        done = vsa("stack", "restore", "kept", "-y")
+        assert killer.communicate(timeout=400)[0] == "killed\n", done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_restore_that_is_killed_leaves_the_old_data(saved: rig.Vps, stacks: Stacks, vsa: Vsa) -> None:
+    write(stacks, "kept")
+    assert stacks.up("kept").returncode == 0
+    sql(saved, "kept", "create table words (id int primary key, word text)")
+    sql(saved, "kept", "insert into words select n, md5(n::text) from generate_series(1, 100) n")
+    fill = "echo {0} >/files/a; echo {0} >/data/b"
+    saved.run(["docker", "exec", "acme-kept-web-1", "sh", "-c", fill.format("one")])
+    one = content(saved, "kept")
+    assert vsa("stack", "backup", "kept").returncode == 0
+    up = ("stack", "up", "kept", "--from", str(stacks.folder))
+    for moment in MOMENTS:
+        sql(saved, "kept", "delete from words where id > 50")
+        saved.run(["docker", "exec", "acme-kept-web-1", "sh", "-c", fill.format("two")])
+        two = content(saved, "kept")
+        killed = kill_restore(saved, vsa, moment)
+        assert killed.returncode not in (0, 3), (moment, killed.stdout, killed.stderr)
+        if moment == "while restic reads":
+            assert content(saved, "kept") == two, "no container was touched"
+            assert "unchanged in" in vsa(*up).stdout
+        else:
+            refused = vsa(*up)
+            assert refused.returncode == 3, (moment, refused.stdout, refused.stderr)
+            assert "a restore of kept was cut off" in refused.stderr
+            volumes = saved.run(MOVED).stdout.split()
+            assert all(name in refused.stderr for name in volumes)
+        restored = vsa("stack", "restore", "kept", "-y")
+        assert restored.returncode == 0, (moment, restored.stdout, restored.stderr)
+        assert content(saved, "kept") == one, moment
+        volumes = saved.run(MOVED).stdout.split()
+        assert sorted(name.partition(".")[0] for name in volumes) == ["acme-kept_dbdata", "acme-kept_files"], moment
+        (files,) = (name for name in volumes if "_files" in name)
+        assert saved.run(f"cat /var/lib/docker/volumes/{files}/_data/a").stdout == "two\n", moment
+        assert saved.run("cat /srv/acme/kept.before-*/data/b").stdout == "two\n", moment
+        assert saved.run("docker volume ls -q --filter name=vsa-restore").stdout == "", moment
+        assert saved.run("find /srv/acme -maxdepth 1 -name '.*'").stdout == "", moment
+        saved.run(f"{MOVED} | xargs docker volume rm; rm -rf /srv/acme/kept.before-*")
 
 
 def break_client(vps: rig.Vps, container: str) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import time
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
+
+import pytest
 
 import rig
 from stackrun import SERVICE, Stacks
+from terminal import INTERRUPT, on_a_terminal
 
 Playbook = Callable[..., CompletedProcess[str]]
 
@@ -103,3 +109,37 @@ def test_a_command_in_a_container(stacks: Stacks, playbook: Playbook, vsa: Playb
     given = {"stack_name": "tool", "stack_service": "db"}
     failed = playbook("flowbiz.vsa.stack.exec", {**given, "stack_command": ["false"]})
     assert failed.returncode == 2, failed.stdout
+
+
+# A module comes by ssh, into the standard input of an interpreter.
+MODULES = "pgrep -xf /usr/bin/python3; ls -d /tmp/ansible_* /root/.ansible/tmp/* 2>/dev/null; true"
+
+
+def until(found: Callable[[], object], *, seconds: float = 90) -> bool:
+    """Ask until the answer is yes. Returns whether it came to that."""
+    ends = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.long
+def test_an_interruption_ends_a_followed_log_and_leaves_nothing(
+    proxy_vps: rig.Vps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {name: tmp_path / name for name in ("TMPDIR", "ANSIBLE_LOCAL_TEMP")}
+    for name, place in places.items():
+        place.mkdir()
+        monkeypatch.setenv(name, str(place))
+    with on_a_terminal(proxy_vps, ("stack", "logs", "reverse-proxy", "--follow"), folder=tmp_path) as terminal:
+        terminal.wait_for("vsa-nginx ")
+        assert until(lambda: proxy_vps.run(MODULES).stdout)
+        terminal.type(INTERRUPT)
+        assert terminal.ended() == 130
+    assert "Traceback" not in terminal.shown
+    assert subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout == ""
+    assert [path for place in places.values() for path in place.iterdir()] == []
+    # What waits for lines on the host ends with its slice.
+    assert until(lambda: not proxy_vps.run(MODULES).stdout)

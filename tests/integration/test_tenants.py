@@ -243,7 +243,7 @@ def test_a_network_that_somebody_else_made_stays(host: ProxyHost) -> None:
     host.run("docker", "network", "rm", "flowbiz_ext_dan")
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.long)])
 def test_many_tenants_and_the_proxy_is_recreated(host: ProxyHost, count: int) -> None:
     """Each tenant has a network, a container and a site. All sites are served, also after the proxy was recreated."""
     tenants = [f"many-{number}" for number in range(count)]

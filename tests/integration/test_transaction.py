@@ -465,6 +465,7 @@ def test_each_version_of_a_file_is_stored_once(host: ProxyHost) -> None:
     host.remove(SITE)
 
 
+@pytest.mark.long
 def test_a_container_that_reads_current_is_served_until_it_is_made_anew(host: ProxyHost, vsa: Run) -> None:
     """A container from before NGINX read a link of its own: until it is recreated, changes work in the old way."""
     reads = ("docker", "exec", "vsa-nginx", "readlink", "/run/vsa/nginx.conf")

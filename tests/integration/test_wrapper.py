@@ -98,6 +98,21 @@ def test_finding_12_a_disk_that_fails_is_no_internal_error(
     assert "unchanged" in vsa("vhost", "sync", "--quiet").stdout
 
 
+def test_finding_15_verbs_about_everything_act_on_a_fleet(site: str, proxy_vps: rig.Vps, tmp_path: Path) -> None:
+    """They refused more than one host. Here the fleet is two names of one host; test_declared has two real ones."""
+    one = proxy_vps.inventory_vars()
+    # The same address twice is refused, unless SSH goes there in two ways.
+    two = {**one, "ansible_ssh_common_args": f"{one['ansible_ssh_common_args']} -o ConnectTimeout=30"}
+    hosts = {"one": one, "two": two}
+    (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    for words in (("cert", "renew"), ("vhost", "sync", "--check"), ("site", "export")):
+        done = rig.vsa(*words, "--json", "-i", str(tmp_path), vps=proxy_vps, check=False)
+        document = json.loads(done.stdout)
+        statuses = {name: host["status"] for name, host in document["hosts"].items()}
+        assert (done.returncode, statuses) == (0, {"one": "ok", "two": "ok"}), document
+    assert {DOMAIN} <= {*document["hosts"]["one"]["vsa_sites"]} == {*document["hosts"]["two"]["vsa_sites"]}
+
+
 def test_ping_says_as_what_the_host_is_reached(vsa: Vsa) -> None:
     done = vsa("ping")
     assert done.returncode == 0, done.stderr
@@ -117,8 +132,15 @@ def test_finding_11_the_sudo_password_is_asked_for(site: str, vsa: Vsa, proxy_vp
             terminal.wait_for("Sudo password: ")
             terminal.type("let me in\n")
             code = terminal.ended()
+        # Without any right to sudo a verb that changes something ends like one that reads.
+        proxy_vps.run(f"rm {rule}")
+        rightless = [vsa(*words, user="ops") for words in ((*PROVISION, "--set", "timeout=9h"), ("vhost", "sync"))]
     finally:
         proxy_vps.run(f"mv /root/90-ops {rule}")
+    for done in rightless:
+        assert (done.returncode, "nothing was changed" in done.stderr) == (5, True), done.stderr
+        assert "this is a fault of VSA" not in done.stderr
+    assert "timeout" not in proxy_vps.run(["cat", f"/etc/vsa/sites/{DOMAIN}.yml"]).stdout
     assert without.returncode == 5, without.stderr
     for way in ("-K", "ANSIBLE_BECOME_PASSWORD_FILE", "ansible_become_password"):
         assert way in without.stderr

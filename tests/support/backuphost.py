@@ -152,6 +152,9 @@ class FakeBackupEngine(FakeEngine):
             return None
         return Volume(name, str(place / "_data"), "local", labels=self.labels.get(name, {}))
 
+    def volume_devices(self) -> dict[str, str]:
+        return {}
+
     def volume_projects(self) -> dict[str, str]:
         return {
             path.name: self.labels.get(path.name, {}).get("com.docker.compose.project", "")

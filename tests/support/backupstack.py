@@ -47,6 +47,7 @@ class BackupHost:
         if restic is not None:
             self.engine.restic = restic
         self.engine.folder = f"{self.paths.root}/srv/acme/shop"
+        self.other_databases: tuple[str, ...] = ()
         self.dump_fails = False
         self.load_fails = False
         Path(self.paths.root, "etc/vsa").mkdir(parents=True)
@@ -104,7 +105,9 @@ class BackupHost:
         """Stand in for `docker exec` of a client of PostgreSQL."""
         code, stdout = 0, b""
         database = self.data("dbdata", container.removesuffix("-db")) / "db"
-        if "pg_dumpall" in script:
+        if "pg_database" in script:
+            stdout = "".join(f"{name}\n" for name in self.other_databases).encode()
+        elif "pg_dumpall" in script:
             stdout = b"CREATE ROLE shop;\n"
         elif "pg_dump" in script:
             code = 1 if self.dump_fails else 0

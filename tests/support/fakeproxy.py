@@ -148,7 +148,7 @@ class FakeEngine:
             image="image",
             image_id="sha256:image",
             status="running" if found["running"] else "exited",
-            health=None,
+            health="healthy",
             pid=_MASTER if found["running"] else 0,
             started_at="",
             networks={network: Endpoint("192.0.2.1", "") for network in found["networks"]},

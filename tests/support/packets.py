@@ -22,6 +22,7 @@ __all__ = (
     "every_packet",
     "neighbour_advertisement",
     "send",
+    "wrapped_packets",
 )
 
 #: In the payload of every packet. PORT stands in each header that has ports, so that an answer to a packet shows too.
@@ -133,6 +134,63 @@ def every_packet(*, own_mac: str, macs: Sequence[str], sources: Sequence[str], t
             for kind in ("udp", "syn", "open", "echo"):
                 ethertype, packet = _packet(source, target, kind)
                 frames += [ethernet(mac, own_mac, ethertype, packet) for mac in macs]
+    return frames
+
+
+def _through4(source: str, via: str, protocol: int, body: bytes, options: bytes = b"") -> bytes:
+    """Return an IPv4 packet to ``via`` with this protocol and body."""
+    size = 20 + len(options)
+    head = struct.pack("!BBHHHBBH", 0x40 | size // 4, 0, size + len(body), 7, 0, 64, protocol, 0)
+    head += ipaddress.ip_address(source).packed + ipaddress.ip_address(via).packed + options
+    return head[:10] + struct.pack("!H", _checksum(head)) + head[12:] + body
+
+
+def _through6(source: str, via: str, following: int, body: bytes) -> bytes:
+    """Return an IPv6 packet to ``via`` whose next header is ``following``."""
+    head = struct.pack("!IHBB", 6 << 28, len(body), following, 64)
+    return head + ipaddress.ip_address(source).packed + ipaddress.ip_address(via).packed + body
+
+
+def _wrapped(source: str, via: str, target: str, kind: str) -> list[tuple[int, bytes]]:
+    """Return packets to ``via`` that want to go on to ``target``, each with its ethertype.
+
+    IP in IP (4, 41), GRE (47), a loose source route of IPv4, and a routing header of IPv6.
+    """
+    inner_type, inner = _packet(source if (":" in source) == (":" in target) else target, target, kind)
+    number = 41 if ":" in target else 4
+    gre = struct.pack("!HH", 0, inner_type) + inner
+    wanted = ipaddress.ip_address(target).packed
+    if ":" in via:
+        packets = [_through6(source, via, number, inner), _through6(source, via, 47, gre)]
+        if len(wanted) == 16:
+            protocol, body = _transport(ipaddress.ip_address(source).packed, wanted, kind)
+            route = struct.pack("!BBBBI", protocol, 2, 0, 1, 0) + wanted
+            packets.append(_through6(source, via, 43, route + body))
+        return [(0x86DD, packet) for packet in packets]
+    packets = [_through4(source, via, number, inner), _through4(source, via, 47, gre)]
+    if len(wanted) == 4:
+        protocol, body = _transport(ipaddress.ip_address(source).packed, wanted, kind)
+        packets.append(_through4(source, via, protocol, body, b"\x83\x07\x04" + wanted + b"\x01"))
+    return [(0x0800, packet) for packet in packets]
+
+
+def wrapped_packets(
+    *, own_mac: str, macs: Sequence[str], sources: Sequence[str], targets: Sequence[str], through: Sequence[str]
+) -> list[bytes]:
+    """Return frames that hide their target in a tunnel, in a source route, or behind a tag of a VLAN."""
+    frames = []
+    for source in sources:
+        for target in targets:
+            for via in through:
+                if (":" in source) != (":" in via):
+                    continue
+                for kind in ("udp", "open"):
+                    for ethertype, packet in _wrapped(source, via, target, kind):
+                        frames += [ethernet(mac, own_mac, ethertype, packet) for mac in macs]
+            if (":" in source) == (":" in target):
+                ethertype, packet = _packet(source, target, "udp")
+                tagged = [struct.pack("!HH", tag, ethertype) + packet for tag in (0, 1)]
+                frames += [ethernet(mac, own_mac, 0x8100, body) for mac in macs for body in tagged]
     return frames
 
 

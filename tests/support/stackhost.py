@@ -24,6 +24,9 @@ COMPOSE = """\
 services:
   web:
     image: ${APP_IMAGE:-app:1}
+    restart: unless-stopped
+    mem_limit: 64m
+    logging: {options: {max-size: 1m}}
 networks:
   flowbiz_ext_acme: {external: true}
   internal: {}
@@ -72,6 +75,9 @@ class FakeEngine:
         self.registry = set(registry)
         self.networks: set[str] = set()
         self.folder = ""
+        self.release = "26.1.5+dfsg1"
+        self.devices: dict[str, str] = {}
+        self.folders: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.running: list[Container] = []
         self.done_in = Done(0, "", "")
@@ -87,14 +93,18 @@ class FakeEngine:
         return [found for found in marked if (labels or {}).items() <= found.labels.items()]
 
     def _with_folder(self, container: Container) -> Container:
-        """Compose notes the folder of a project at its containers."""
+        """Compose notes the folder of a project at its containers. ``folders`` has those that differ, by project."""
         if "com.docker.compose.project" not in container.labels:
             return container
-        labels = {"com.docker.compose.project.working_dir": self.folder, **container.labels}
+        folder = self.folders.get(container.labels["com.docker.compose.project"], self.folder)
+        labels = {"com.docker.compose.project.working_dir": folder, **container.labels}
         return dataclasses.replace(container, labels=labels)
 
     def container(self, name: str) -> Container | None:
         return next((found for found in self.running if found.name == name), None)
+
+    def version(self) -> str:
+        return self.release
 
     def remove_stopped(self, identity: str) -> None:
         self.done.append(f"remove {identity}")
@@ -123,6 +133,9 @@ class FakeEngine:
 
     def volume_projects(self) -> dict[str, str]:
         return {**dict.fromkeys(self.in_volumes, ""), **{volume.name: volume.project for volume in self.kept}}
+
+    def volume_devices(self) -> dict[str, str]:
+        return self.devices
 
     def files_in_volume(self, volume: str, paths: Iterable[str], *, image: str) -> dict[str, bytes]:
         self.done.append(f"look into {volume} from {image}")

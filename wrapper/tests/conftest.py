@@ -38,6 +38,8 @@ def workplace(tmp_path: Path) -> Path:
     (tmp_path / "none.yml").write_text("all: {hosts: {}}\n")
     gone = "{ansible_host: 127.0.0.1, ansible_port: 1, ansible_connection: ssh}"
     (tmp_path / "gone.yml").write_text(f"all: {{hosts: {{vps-01: {host}, vps-02: {gone}}}}}\n")
+    three = f"vps-01: {host}, vps-02: {gone}, vps-03: {host}"
+    (tmp_path / "three.yml").write_text(f"all: {{hosts: {{{three}}}}}\n")
     (tmp_path / "home").mkdir()
     return tmp_path
 

@@ -122,6 +122,19 @@ def test_a_fleet_has_a_block_per_host_and_a_summary(vsa) -> None:
     assert re.search(rf"✘ vps-02: {why}", done.stderr)
 
 
+def test_fail_fast_starts_no_host_after_the_first_that_fails(vsa) -> None:
+    done = vsa("bootstrap", "-i", "three.yml", "--fail-fast")
+    assert done.returncode == 5
+    blocks = [line for line in done.stdout.splitlines() if line.startswith("vps-")]
+    assert blocks[0] == "vps-01", "the host before was changed"
+    assert re.fullmatch(r"vps-03  refused +0\.0  not started, because vps-02 failed before", blocks[-1])
+    assert "vps-03" not in blocks[:-1], "a block of the host that was not started"
+    everything = vsa("bootstrap", "-i", "three.yml", "--json")
+    assert json.loads(everything.stdout)["hosts"]["vps-03"]["status"] == "ok", (
+        "without the option all hosts are started"
+    )
+
+
 def test_a_list_has_a_row_for_what_could_not_be_reached(vsa) -> None:
     done = vsa("site", "list", "-i", "gone.yml")
     assert done.returncode == 5
@@ -168,7 +181,7 @@ def test_what_ends_before_a_host_is_asked(vsa, words: tuple[str, ...], code: int
     ],
     ids=ascii,
 )
-def test_a_word_that_no_file_and_no_text_can_be_is_a_usage_error(
+def test_issue_14_item_13_a_word_that_no_file_and_no_text_can_be_is_a_usage_error(
     vsa, words: tuple[str, ...], variables: dict[str, str], message: str
 ) -> None:
     done = vsa(*words, "--json", **variables)

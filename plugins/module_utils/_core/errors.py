@@ -24,6 +24,7 @@ __all__ = (
     "EXIT_ROLLED_BACK",
     "EXIT_UNREACHABLE",
     "EXIT_USAGE",
+    "NOTHING_CHANGED",
     "STATUS",
     "InternalError",
     "NotRolledBackError",
@@ -88,6 +89,7 @@ _SHOWN = _Bounded()
 _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 3, _LONGEST_VALUE, _LONGEST_VALUE
 
 NOTHING_CHANGED = "nothing was changed"
+"""The state of a host after a refusal. It is true of one module: a run of several must not say it after a change."""
 
 _WORST_FIRST = (
     EXIT_INTERRUPTED,

@@ -22,7 +22,7 @@ __all__ = ("CONFIRMED", "DESTROYING", "KNOWN", "REQUIRED", "SHORT_NAMES_OF", "ju
 CONFIRMED = "yes"
 """The variable by which an operator confirms at Ansible's door that something is removed."""
 
-_OURS = ("site_", "cert_", "auth_", "stack_", "vhost_", "bootstrap_", "audit_", "vsa_")
+_OURS = ("agent_", "site_", "cert_", "auth_", "stack_", "vhost_", "bootstrap_", "audit_", "hub_", "vsa_")
 # The wrapper records these arguments of runs, but no playbook reads them.
 _NO_VARIABLES = frozenset(("limit", "skip_tags", "tags", "base", "generation", "since"))
 _OF_ANSIBLE = {"limit": "--limit", "tags": "--tags", "check": "--check", "diff": "--diff", "inventory": "-i"}

@@ -13,6 +13,8 @@ other programs, so a restart of Docker changes nothing; in the table filter the 
 * A container does not reach the metadata addresses of providers, and of the host itself only some ports.
 * A container reaches every site of the host by the site's public name. Docker would drop these packets, because they go
   from one of its networks to another.
+* No container reaches the sites by the host's address in the container's own network. This is the only address that a
+  container of an internal network reaches, and an internal network has no way out: not to the site of somebody else.
 
 Source: https://docs.docker.com/engine/network/packet-filtering-firewalls/, iptables-extensions(8).
 Note that this module is **private** to the collection.
@@ -50,6 +52,17 @@ _ROUTERS_ONLY = {
 }
 _ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED"
 _MOST_PORTS = 15  # of the match multiport
+_SITES = "-m multiport --dports 80,443 -j DROP"
+# Addresses of the host that need no route: the one on the bridge itself, and those that all hosts there have.
+# The default network is never internal, and the address of its bridge is host.docker.internal.
+_WITHOUT_ROUTE = {
+    4: (
+        "! -i docker0 -m addrtype --dst-type LOCAL --limit-iface-in",
+        "! -i docker0 -m addrtype --dst-type MULTICAST",
+        "! -i docker0 -m addrtype --dst-type BROADCAST",
+    ),
+    6: ("-m addrtype --dst-type LOCAL --limit-iface-in", "-m addrtype --dst-type MULTICAST"),
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,8 @@ class FirewallPolicy:
     """What the firewall closes, and for which interfaces.
 
     * ``metadata_closed``: containers do not reach the metadata addresses.
-    * ``host_ports``: the ports of the host that every container reaches; None if they reach all.
+    * ``host_ports``: the ports of the host that every container reaches; None if they reach all, also those of the
+      sites by every address.
     * ``openings``: what stacks declare besides.
     * ``bridges``: bridges of Docker networks whose names an operator chose.
     * ``foreign``: bridges that are not Docker's though their names begin as Docker's do (``br-lan``).
@@ -113,6 +127,8 @@ def _from(policy: FirewallPolicy, family: int) -> list[str]:
     found = ["-m rpfilter --invert -j DROP", *(f"{match} -j DROP" for match in _ROUTERS_ONLY[family])]
     if policy.metadata_closed:
         found += [f"-d {address} -j DROP" for address in METADATA[family]]
+    if policy.host_ports is not None:
+        found += [f"{match} -p {protocol} {_SITES}" for match in _WITHOUT_ROUTE[family] for protocol in ("tcp", "udp")]
     return found
 
 

@@ -87,4 +87,7 @@ def library(name: str, *, field: str | None = None, value: object = None) -> Ite
     try:
         yield
     except ImportError as error:
-        raise MissingLibraryError(name, said=str(error), field=field, value=value) from error
+        # A library that is there may itself need one that is missing: docker needs requests, which needs idna.
+        lacking = (error.name or "").partition(".")[0]
+        missing = lacking if lacking in LIBRARIES else name
+        raise MissingLibraryError(missing, said=str(error), field=field, value=value) from error

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and addresses of the proxy's networks: the entry network, and the edge networks, one per tenant.
+"""Names and addresses of VSA's networks: the entry network, the tenants' edge networks, and those of Docker's API.
 
 Note that this module is **private** to the collection.
 """
@@ -11,7 +11,19 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-__all__ = ("EDGE", "ENTRY", "ENTRY_BRIDGE", "contains_edge", "edge_network", "is_edge_network", "ula_subnet", "within")
+__all__ = (
+    "DOCKER_INSPECT",
+    "DOCKER_LIST",
+    "EDGE",
+    "ENTRY",
+    "ENTRY_BRIDGE",
+    "contains_edge",
+    "edge_network",
+    "is_edge_network",
+    "is_loopback",
+    "ula_subnet",
+    "within",
+)
 
 EDGE = "flowbiz_ext"
 
@@ -24,6 +36,12 @@ Docker 28), so this name sorts before the names of all edge networks.
 
 ENTRY_BRIDGE = "vsa-entry"
 """The bridge of the entry network on the host. Its name is fixed, so that the host's firewall can name the bridge."""
+
+DOCKER_LIST = "vsa_docker_list"
+"""The network on which containers read the list of containers and the events of Docker."""
+
+DOCKER_INSPECT = "vsa_docker_inspect"
+"""The network on which containers read everything about every container, also its variables."""
 
 
 def edge_network(tenant: str | None) -> str:
@@ -48,6 +66,14 @@ def ula_subnet(name: str) -> str:
     """
     digest = hashlib.sha256(f"flowbiz.vsa {name}".encode()).digest()
     return str(ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64)))
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether an address is one that only the host itself reaches. An empty one means every address."""
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def within(address: str, networks: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .agent.shown import agent_lines
 from .audit.shown import RUNS, record_lines
 from .auth.shown import USERS
 from .cert.shown import CERTIFICATES, renewal_problem
@@ -78,6 +79,7 @@ def _vhost(payload: Payload) -> list[str]:
 
 
 VERBS: Mapping[str, Callable[[Payload], list[str]]] = {
+    "agent.status": agent_lines,
     "audit.list": _listed(RUNS),
     "audit.show": record_lines,
     "auth.list": _listed(USERS),

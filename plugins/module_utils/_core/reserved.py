@@ -16,7 +16,7 @@ _PREFIX = "vsa-"
 # While Compose recreates a container, the old one has this before its name.
 _RECREATED = re.compile(r"\A[0-9a-f]{12}_")
 
-RESERVED = ("reverse-proxy", "vsa")
+RESERVED = ("docker-api", "observability", "reverse-proxy", "vsa")
 """The names of the collection's own stacks, and of VSA. Every name with the prefix vsa- is reserved too."""
 
 

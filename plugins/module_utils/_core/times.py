@@ -20,23 +20,23 @@ _DAY = 86400
 
 
 @overload
-def rfc3339(moment: datetime.datetime) -> str: ...
+def rfc3339(moment: datetime.datetime, *, timespec: str = "seconds") -> str: ...
 
 
 @overload
-def rfc3339(moment: None) -> None: ...
+def rfc3339(moment: None, *, timespec: str = "seconds") -> None: ...
 
 
 @overload
-def rfc3339(moment: datetime.datetime | None) -> str | None: ...
+def rfc3339(moment: datetime.datetime | None, *, timespec: str = "seconds") -> str | None: ...
 
 
-def rfc3339(moment: datetime.datetime | None) -> str | None:
-    """Return a time as text in UTC, to the second; None for None."""
+def rfc3339(moment: datetime.datetime | None, *, timespec: str = "seconds") -> str | None:
+    """Return a time as text in UTC, to the second or as ``timespec`` of isoformat() says; None for None."""
     if moment is None:
         return None
     # isoformat() takes a tenth of the time of strftime(), and a list writes thousands of times.
-    return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
 
 
 def parse_time(value: object) -> datetime.datetime | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._core.errors import EXIT_NOT_ROLLED_BACK, EXIT_ROLLED_BACK, VsaError
+from .._core.errors import EXIT_NOT_ROLLED_BACK, EXIT_ROLLED_BACK, NOTHING_CHANGED, VsaError
 from .._core.result import CHANGED, WARNING, Result, Step, as_module_result
 from .._core.run_context import RunContext
 from .._host.machine.disk import disk_errors_refused, disk_errors_told
@@ -105,6 +105,8 @@ def _recorded(
     except VsaError as error:
         done = _done_before(error)
         failed = error.exit_code in (EXIT_ROLLED_BACK, EXIT_NOT_ROLLED_BACK)
+        if (done.changed or context.generations) and error.state == NOTHING_CHANGED:
+            error.state = _UNKNOWN_STATE
         if done.changed or failed or context.generations:
             _record(module, context, target=target, began=began, result=done, error=error)
         raise
@@ -124,10 +126,13 @@ def _done_before(error: VsaError) -> Result:
 
 
 def _record(module: AnsibleModule, context: RunContext, *, target: object, began: float, **outcome: Any) -> None:
+    """Leave the record of a change, and let the agent of the host report the change."""
     if module.check_mode:
         return
     # Imported here: most runs change nothing, and a host compiles what is imported anew in each run.
+    from .._host.agent.nudge import report_change
     from .._host.audit.host_record import record_change
 
     took = time.monotonic() - began
     record_change(context, action=module._name, target=str(target) if target else None, took=took, **outcome)
+    report_change()

@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +23,12 @@ from .._host.stack.down import StackDownRequest, StackStopRequest
 from .._host.stack.execute import StackExecRequest
 from .._host.stack.finish import StackVerifyRequest
 from .._host.stack.received import Archive
-from .._host.stack.up import StackUpRequest
+from .._host.stack.up import Foresight, StackUpRequest
 from .._host.store.layout import Paths
 
 __all__ = (
     "ORIGIN",
+    "STATES",
     "act",
     "archive_of",
     "down_request",
@@ -37,6 +39,11 @@ __all__ = (
     "verify_request",
 )
 
+
+STATES = [
+    "present", "leaving", "rolled", "verified", "restored", "found", "stopping", "stopped", "opened", "executed"
+]  # fmt: skip
+"""What the module does with a stack."""
 
 ORIGIN = {
     "kind": {"type": "str", "choices": ["collection", "inventory", "named"], "required": True},
@@ -53,6 +60,8 @@ def act(params: Mapping[str, Any], *, run: RunContext, check: bool, diff: bool) 
         return _prepare(params, run, check=check, diff=diff)
     if state == "leaving":
         return finish.leave_networks(name, tenant=tenant)
+    if state == "rolled":
+        return _roll(params, run)
     if state == "restored":
         return finish.restore(name, tenant=tenant)
     if state == "found":
@@ -70,12 +79,33 @@ def act(params: Mapping[str, Any], *, run: RunContext, check: bool, diff: bool) 
 
 def _prepare(params: Mapping[str, Any], run: RunContext, *, check: bool, diff: bool) -> Result:
     """Prepare the version that the controller sent, or that the host kept. The result may ask for the archive."""
+    foresee = _foresight(params, check=check)
     if params["kept"]:
         kept, tenant, own = received.kept_files(params["name"], tenant=params["tenant"], paths=Paths())
         request = up_request({**params, "tenant": tenant, "own": own}, kept, run)
-        return up.prepare(request, check=check, diff=diff)
+        return up.prepare(request, check=check, diff=diff, foresee=foresee)
     files = received.files_of(params["name"], archive_of(params), paths=Paths(), check=check)
-    return needed() if files is None else up.prepare(up_request(params, files, run), check=check, diff=diff)
+    if files is None:
+        return needed()
+    return up.prepare(up_request(params, files, run), check=check, diff=diff, foresee=foresee)
+
+
+def _foresight(params: Mapping[str, Any], *, check: bool) -> Foresight | None:
+    """Return what refuses sites before the start; None if a site that is refused must not keep the stack down."""
+    if not params["foresee"]:
+        return None
+    # Imported here: the other states of the module know no site.
+    from .._host.site.foresee import foresee_sites
+
+    return functools.partial(foresee_sites, strict=params["dns_check"], write=not check)
+
+
+def _roll(params: Mapping[str, Any], run: RunContext) -> Result:
+    """Roll the services of a stack. Only this state loads the proxy's files."""
+    from .._host.stack.rolling.run import RollRequest, roll
+
+    templates = params["templates"] or {}
+    return roll(RollRequest(params["name"], run, templates, tenant=params["tenant"]))
 
 
 def archive_of(params: Mapping[str, Any]) -> Archive:

@@ -22,6 +22,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.placement import Place, choose_host
 
 from .attribution import run_options
+from .before import BEFORE, with_what_ran
 from .shown import show_result
 from .templates import read_templates
 
@@ -51,11 +52,24 @@ class VsaAction(ActionBase):
             elsewhere = self._elsewhere() if self.needs_one_host() else None
             result = elsewhere or self.act()
         except MissingLibraryError as error:
-            return {"failed": True, "changed": False, **error.on_controller(sys.executable).as_result()}
+            return self._failed(error.on_controller(sys.executable))
         except VsaError as error:
-            return {"failed": True, "changed": False, **error.as_result()}
+            return self._failed(error)
+        result = with_what_ran(result, self._before())
         # What is shown names the remarks too.
         return result if show_result(result, self._vars) else _with_warnings(result, self._vars)
+
+    def _failed(self, error: VsaError) -> dict[str, Any]:
+        """Return a refusal of the controller's half as a result."""
+        return with_what_ran({"failed": True, "changed": False, **error.as_result()}, self._before())
+
+    def _before(self) -> str:
+        """Return what the run did on this host before this task, in words; empty if the role says nothing.
+
+        A check has done nothing.
+        """
+        said = None if getattr(self._task, "check_mode", False) else self._vars.get(BEFORE)
+        return str(self._templar.template(said)).strip() if said else ""
 
     def act(self) -> dict[str, Any]:
         """Do what the task wants: one call of the module. A plugin that needs more than one call overrides this."""

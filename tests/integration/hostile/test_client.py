@@ -143,7 +143,7 @@ def test_another_path_to_a_protected_container_asks_for_the_password(host: Proxy
     host.provision(SITE, said={"container": None, "port": None, "routes": routes})
 
 
-def test_no_client_says_what_backends_believe(ask: Any) -> None:
+def test_issue_14_item_6_no_client_says_what_backends_believe(ask: Any) -> None:
     forged = [*DROPPED_HEADERS, "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Ssl", "X-Real-IP"]
     status, _fields, body = ask("/", *(f"{name}: forged" for name in forged))
     seen = json.loads(body)["headers"]
@@ -166,7 +166,9 @@ def test_no_client_says_what_backends_believe(ask: Any) -> None:
         (SITE, True, "/folder?a=b", f"https://{SITE}/folder/?a=b"),
     ],
 )
-def test_a_redirect_keeps_the_method(host: ProxyHost, name: str, https: bool, target: str, there: str) -> None:
+def test_issue_14_item_5_a_redirect_keeps_the_method(
+    host: ProxyHost, name: str, https: bool, target: str, there: str
+) -> None:
     for method, expected in (
         ("GET", 301),
         ("HEAD", 301),
@@ -181,7 +183,7 @@ def test_a_redirect_keeps_the_method(host: ProxyHost, name: str, https: bool, ta
         assert f"\r\nlocation: {there.lower()}\r\n" in text.lower()
 
 
-def test_every_line_of_the_log_is_json(host: ProxyHost, ask: Any) -> None:
+def test_issue_14_item_4_every_line_of_the_log_is_json(host: ProxyHost, ask: Any) -> None:
     """Whatever the tests above sent, and what makes NGINX log a status of its own making."""
     for method in ("GET", "PROPFIND", "X" * 60, "get"):
         ask("/x", method=method)

@@ -13,6 +13,7 @@ import pytest
 
 import rig
 from proxyhost import ProxyHost
+from stackrun import SERVICE, Stacks
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 VICTIM = "/etc/systemd/system"
@@ -38,6 +39,7 @@ services:
     volumes: ["./data:/data"]
     cap_drop: [NET_RAW]
     mem_limit: 64m
+    healthcheck: {test: ["CMD", "true"], interval: 1s}
 """
 
 
@@ -111,6 +113,7 @@ def test_what_compose_runs_is_what_was_judged(
     assert "compose.override.yml in the folder is not run" in done.stdout
 
 
+@pytest.mark.long
 def test_a_stack_of_an_earlier_release_moves(
     proxy_vps: rig.Vps, up: Callable[[], subprocess.CompletedProcess[str]], playbook: Run
 ) -> None:
@@ -133,6 +136,42 @@ def test_a_stack_of_an_earlier_release_moves(
     assert proxy_vps.run("docker inspect -f '{{.Id}} {{.State.StartedAt}}' snare-web").stdout == started
     again = up()
     assert "changed=0" in again.stdout, again.stdout
+
+
+# -- a link in the place of what Docker looks for at the start ---------------------------------------------------------
+
+# Exchanges the data folder for a link to / as soon as the container is told to stop: after the new version was judged.
+_TRAP = "trap 'mv /app/data /app/was; ln -s / /app/data; exit 0' TERM; while :; do sleep 0.2; done"
+_WIDE = {**SERVICE, "user": "0", "init": False, "volumes": [".:/app"], "entrypoint": ["sh", "-c", _TRAP]}
+_NARROW = {**SERVICE, "user": "0", "volumes": ["./data:/data"]}
+_DATA = {"directories": [{"path": "data", "owner": 0, "group": 0, "mode": "0755"}]}
+
+
+def test_a_container_that_is_told_to_stop_leads_no_mount_of_the_next_one_elsewhere(stacks: Stacks) -> None:
+    stacks.write("trap", {"services": {"web": _WIDE}}, tenant="acme", **_DATA)
+    assert stacks.up("trap").returncode == 0
+    stacks.write("trap", {"services": {"web": _NARROW}}, tenant="acme", **_DATA)
+    done = stacks.up("trap")
+    assert stacks.vps.run("docker exec acme-trap-web-1 test -e /data/etc/vsa", check=False).returncode == 1
+    assert '"vsa_exit": 3' in done.stdout, done.stdout
+    assert "bind-nested: the container acme-trap-web-1 mounts /srv/acme/trap and can replace" in done.stdout
+    # Without the container there is nobody left who could.
+    stacks.vps.run("docker kill acme-trap-web-1 && docker rm acme-trap-web-1")
+    assert stacks.up("trap").returncode == 0
+    # The other direction: this version comes back if the next one fails, so the next one must not reach its mount.
+    stacks.write("trap", {"services": {"web": _WIDE}}, tenant="acme", **_DATA)
+    done = stacks.up("trap")
+    assert '"vsa_exit": 3' in done.stdout, done.stdout
+    assert "which the last good version mounts" in done.stdout
+
+
+def test_a_container_leads_no_secret_of_its_stack_to_a_file_of_the_host(stacks: Stacks) -> None:
+    secret = {"secrets": {"token": {"file": "./data/token"}}}
+    compose = {"services": {"web": {**_NARROW, "secrets": ["token"]}}, **secret}
+    stacks.write("leak", compose, tenant="acme", files={"data/token": "t"})
+    done = stacks.up("leak")
+    assert '"vsa_exit": 3' in done.stdout, done.stdout
+    assert "lets a container replace /srv/acme/leak/data/token by a link" in done.stdout
 
 
 # -- purging -----------------------------------------------------------------------------------------------------------
@@ -214,6 +253,8 @@ def test_an_owner_who_exchanges_folders_loses_only_his_own(host: ProxyHost) -> N
             host.unprovision(SITE, purge=True)
             host.run("rm", "-f", "/srv/leaver/other", check=False)
             assert host.run("sh", "-c", f"ls {precious}/data | wc -l").strip() == "500"
-            host.run("sh", "-c", "sleep 0.5; rm -rf /srv/leaver")
+            # The program may be in the middle of an exchange still.
+            host.wait_until("! pgrep -f '[r]enameat2' >/dev/null", seconds=60)
+            host.run("rm", "-rf", "/srv/leaver")
     finally:
         host.run("rm", "-rf", precious)

@@ -53,7 +53,7 @@ MEANWHILE: dict[str, Callable[[ProxyHost], object]] = {
 }
 
 
-@pytest.mark.parametrize("happens", rows(MEANWHILE, often=("missing", "on another network", "Docker restarted")))
+@pytest.mark.parametrize("happens", rows(MEANWHILE, often=("missing",)))
 @pytest.mark.parametrize("step", rows(("effects", "switch", "prove"), often=("switch",)))
 def test_a_kill_never_blocks_the_host(host: ProxyHost, step: str, happens: str) -> None:
     assert host.provision(SITE, "fault-1", said=SAID, kill=step) == {"killed": True}
@@ -98,6 +98,7 @@ def test_after_a_power_cut_a_version_that_was_never_proven_is_not_started(host: 
     assert playbook("flowbiz.vsa.stack.up", {"stack_name": "reverse-proxy"}).returncode == 0
 
 
+@pytest.mark.long
 def test_what_was_taken_down_stays_down_after_a_boot(host: ProxyHost, playbook: Run) -> None:
     assert playbook("flowbiz.vsa.stack.down", {"stack_name": "reverse-proxy", "yes": True}).returncode == 0
     host.vps.reboot()

@@ -107,12 +107,13 @@ def test_a_storm_at_one_site_locks_out_nobody_of_another(host: ProxyHost) -> Non
     """Wrong passwords at one site: users of the other site log in for the first time, from the same address too."""
     with storm(host, ATTACKED) as seen:
         answers = [login(host, OTHER, user) for user in USERS]
-    assert sum(seen.values()) > 40, seen
+    # So many that the attacked site puts logins off, on a slow machine too.
+    assert seen.get("429", 0) > 0, seen
     assert [status for status, _took in answers] == [200] * len(USERS), answers
     assert max(took for _status, took in answers) < 5, answers
 
 
-@pytest.mark.parametrize("end", ["reload", "restart"])
+@pytest.mark.parametrize("end", ["reload", pytest.param("restart", marks=pytest.mark.long)])
 def test_an_accepted_password_is_remembered_whatever_others_do(host: ProxyHost, end: str) -> None:
     """Accepted once, a password holds across reloads and restarts of NGINX, at the attacked site itself too."""
     ask = f"curl -sk -u 'alice:{PASSWORD}' -o /dev/null -w '%{{http_code}}' --resolve {ATTACKED}:443:127.0.0.1"
@@ -137,6 +138,7 @@ def test_another_password_file_ends_the_memory(host: ProxyHost, vsa: Run) -> Non
     assert login(host, OTHER, "frank")[0] == 401
 
 
+@pytest.mark.long
 def test_the_time_of_an_answer_does_not_say_who_exists(host: ProxyHost) -> None:
     """A wrong password takes as long for a name without a user as for a name with one."""
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -113,6 +114,14 @@ def test_no_packet_reaches_another_tenant(host: ProxyHost, attacker: str, networ
             *("203.0.113.7", "2001:db8::7"),
         ],
         targets=victims,
+    )
+    # What hides the victim's address from who looks at the destination alone.
+    frames += packets.wrapped_packets(
+        own_mac=own["MacAddress"],
+        macs=[proxy["MacAddress"], gateway_mac, packets.BROADCAST],
+        sources=[own["IPAddress"], own["GlobalIPv6Address"]],
+        targets=victims,
+        through=[proxy["IPAddress"], proxy["GlobalIPv6Address"], own["Gateway"], host.vps.ip, host.vps.ip6],
     )
     # The victim's address as the source: an answer of the proxy or of the host would go to the victim.
     frames += packets.every_packet(
@@ -305,8 +314,35 @@ def test_a_container_fetches_another_tenants_site_by_its_public_name(host: Proxy
         assert '"app": "bob-web"' in text
 
 
-def test_a_container_reaches_no_metadata_address(host: ProxyHost, neighbour: rig.Vps) -> None:
-    """The metadata service is another host, to which this host has a route."""
+@pytest.fixture
+def shut(host: ProxyHost) -> Iterator[list[str]]:
+    """A container on an internal network, with IPv6. Gives the addresses that the host has on that network."""
+    words = ("--internal", "--ipv6", "--subnet", "fd00:5000::/64", "shut-in")
+    host.run("docker", "network", "create", *words)
+    start(host, "shut-web", "--network", "shut-in")
+    interface = bridge(host, "shut-in")
+    four = host.run("docker", "network", "inspect", "-f", "{{json .IPAM.Config}}", "shut-in")
+    gateways = [entry["Gateway"] for entry in json.loads(four) if "." in entry.get("Gateway", "")]
+    own6 = host.run("sh", "-c", f"grep {interface} /proc/net/if_inet6").split()[0::6]
+    yield [*gateways, *(str(ipaddress.IPv6Address(bytes.fromhex(text))) for text in own6)]
+    host.run("docker", "rm", "-f", "shut-web")
+    host.run("docker", "network", "rm", "shut-in")
+
+
+def test_a_container_without_a_way_out_reaches_no_site_of_the_host(host: ProxyHost, shut: list[str]) -> None:
+    """Any site would be a way out: whoever has one on the host reads there what the container sends."""
+    assert len(shut) > 1
+    local = [f"{address}%eth0" if address.startswith("fe80") else address for address in shut]
+    targets = [f"[{address}]:{port}" for address in (*local, host.vps.ip, host.vps.ip6) for port in (22, 80, 443)]
+    assert reached(host, "shut-web", *targets) == []
+    # The counter-check: the container itself is there, and so are the sites.
+    assert reached(host, "shut-web", "127.0.0.1:3000") == ["127.0.0.1:3000"]
+    assert reached(host, "ann-web", f"{host.vps.ip}:443") == [f"{host.vps.ip}:443"]
+
+
+@contextmanager
+def metadata_served(host: ProxyHost, neighbour: rig.Vps) -> Iterator[list[str]]:
+    """Serve the metadata addresses on another host, to which this host has a route. Yields what clients connect to."""
     for address, gateway in zip(METADATA, (neighbour.ip, neighbour.ip6), strict=True):
         subprocess.run(in_network_of(neighbour, "ip", "address", "replace", address, "dev", "lo"), check=True)
         subprocess.run(in_network_of(host.vps, "ip", "route", "replace", address, "via", gateway), check=True)
@@ -316,14 +352,60 @@ def test_a_container_reaches_no_metadata_address(host: ProxyHost, neighbour: rig
         assert server.stdout is not None
         assert server.stdout.readline() == "started\n"
         try:
-            for container in ("ann-web", "common-web"):
-                assert reached(host, container, *targets) == []
-            # The counter-check: the host itself reaches them, and other hosts stay open for containers.
-            here = in_network_of(host.vps, sys.executable, "-c", _OPEN, *targets)
-            assert json.loads(subprocess.run(here, capture_output=True, text=True, check=True).stdout) == targets
-            assert reached(host, "ann-web", f"{neighbour.ip}:22") == [f"{neighbour.ip}:22"]
+            yield targets
         finally:
             server.communicate(timeout=10)
+
+
+def test_a_container_reaches_no_metadata_address(host: ProxyHost, neighbour: rig.Vps) -> None:
+    with metadata_served(host, neighbour) as targets:
+        for container in ("ann-web", "common-web"):
+            assert reached(host, container, *targets) == []
+        # The counter-check: the host itself reaches them, and other hosts stay open for containers.
+        here = in_network_of(host.vps, sys.executable, "-c", _OPEN, *targets)
+        assert json.loads(subprocess.run(here, capture_output=True, text=True, check=True).stdout) == targets
+        assert reached(host, "ann-web", f"{neighbour.ip}:22") == [f"{neighbour.ip}:22"]
+
+
+# What bootstrap does after it wrote the settings.
+_APPLY = """
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Engine
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.firewall import ensure_firewall
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
+ensure_firewall(Paths(), Engine(), check=False, close=True)
+"""
+SWITCHES = {
+    "both closed": ("", False, False),
+    "metadata open": ("container_metadata: open\n", True, False),
+    "all ports open": ("container_host_ports: all\n", False, True),
+    "a port more": ('container_host_ports: "22,80,443"\n', False, True),
+    "both open": ("container_metadata: open\ncontainer_host_ports: all\n", True, True),
+    "closed again": ("", False, False),
+}
+
+
+def test_each_switch_of_the_settings_opens_what_it_names_and_closes_it_again(
+    host: ProxyHost, neighbour: rig.Vps
+) -> None:
+    before = host.run("cat", "/etc/vsa/vsa.yml")
+    kept = "".join(line for line in before.splitlines(keepends=True) if not line.startswith("container_"))
+    own = f"{host.vps.ip}:22"
+    seen = {}
+
+    def apply(text: str) -> None:
+        host.run("sh", "-c", "cat >/etc/vsa/vsa.yml", stdin=text.encode())
+        host.run("env", "PYTHONPATH=/root/vsa-test", "python3", "-c", _APPLY)
+
+    with metadata_served(host, neighbour) as targets:
+        try:
+            for name, (text, *_expected) in SWITCHES.items():
+                apply(kept + text)
+                found = reached(host, "ann-web", own, *targets)
+                seen[name] = (text, {*targets} <= {*found}, own in found)
+                assert {*targets} & {*found} in ({*targets}, set())
+        finally:
+            apply(before)
+    assert seen == SWITCHES
 
 
 def reaches_itself(host: ProxyHost) -> None:

@@ -124,7 +124,9 @@ def test_words_of_a_container_do_nothing_to_a_terminal(
 ) -> None:
     """What a container wrote to its log is shown escaped, at every door."""
     host.run("docker", "rm", "-f", "words-log", check=False)
-    labels = ("com.docker.compose.project=reverse-proxy", "com.docker.compose.service=words")
+    compose = "com.docker.compose"
+    folder = f"{compose}.project.working_dir=/srv/platform/reverse-proxy"
+    labels = (f"{compose}.project=reverse-proxy", f"{compose}.service=words", folder)
     host.run(
         *("docker", "run", "-d", "--name", "words-log", *(word for label in labels for word in ("--label", label))),
         *("--entrypoint", "python3", "vsa-demo-web:1", "-c", f"print({HOSTILE!r})"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ._shell import RigError, run
 
-__all__ = ["ca_bundle", "machine_targets", "pip_config", "sources_for"]
+__all__ = ["ca_bundle", "machine_targets", "npm_config", "pip_config", "sources_for"]
 
 _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
@@ -72,3 +72,15 @@ def pip_config() -> str:
         if value:
             wanted[key] = value
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in wanted.items())
+
+
+def npm_config() -> str:
+    """An ``npmrc`` with this machine's registry and with the certificate bundle that is copied to /rig."""
+    registry = os.environ.get("npm_config_registry", "")  # noqa: SIM112 (npm reads this name)
+    for path in (Path("/etc/npmrc"), Path.home() / ".npmrc"):
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            name, equals, value = line.partition("=")
+            # Nothing else of the file: the others may be credentials.
+            if equals and name.strip() == "registry":
+                registry = value.strip()
+    return "cafile=/rig/ca.crt\n" + (f"registry={registry}\n" if registry else "")

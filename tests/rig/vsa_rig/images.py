@@ -41,8 +41,9 @@ class Image:
 
     ``tag`` is the full name; ``parent`` another image of the rig (None: a release of Debian made by mmdebstrap);
     ``context`` the directory below ``images/``; ``args`` build arguments; ``genuine`` whether Docker Hub has it under
-    this very name; ``really`` what the stand-in is made of; ``pip`` whether the build asks the package index; ``go``
-    the program that is built of the Go module in the context, and how long that takes in words.
+    this very name; ``really`` what the stand-in is made of; ``pip`` and ``npm`` whether the build asks the index of
+    Python's or Node's packages; ``go`` the program that is built of the Go module in the context, and how long that
+    takes in words; ``on_demand`` whether it is built only when a test asks for it.
     """
 
     tag: str
@@ -53,8 +54,56 @@ class Image:
     genuine: bool = False
     really: str = ""
     pip: bool = False
+    npm: bool = False
+    on_demand: bool = False
     go: tuple[str, str] = ("", "")
 
+
+_OBSERVABILITY = tuple(
+    Image(
+        tag,
+        parent="vsa-rig-base:forky",
+        context="observability",
+        args={"ENTRY": entry},
+        genuine=True,
+        really=f"{really} from Debian testing",
+        on_demand=True,
+    )
+    for tag, entry, really in (
+        ("balabit/syslog-ng:4.12.0", "syslog-ng", "syslog-ng"),
+        ("prom/prometheus:v3.15.0", "prometheus", "Prometheus 3.5"),
+        ("prom/alertmanager:v0.34.1", "alertmanager", "Alertmanager 0.33"),
+        ("prom/node-exporter:v1.12.1", "node_exporter", "node-exporter 1.11"),
+    )
+)
+
+# Loki is a real one; Grafana and cAdvisor cannot be had.
+_STANDINS = (
+    Image(
+        "grafana/loki:3.7.8",
+        parent="vsa-rig-base:trixie",
+        context="loki-3",
+        really="Loki 2.2.1 (Apache-2.0) from its Go modules",
+        go=("loki", "Loki 2.2.1 (Apache-2.0) is built once from its Go modules: about three minutes"),
+        on_demand=True,
+    ),
+    Image(
+        "grafana/grafana:13.2.3",
+        parent="vsa-rig-python:forky",
+        context="placeholder",
+        args={"PORT": "3000"},
+        really="a placeholder: nothing of Grafana (AGPL) is run",
+        on_demand=True,
+    ),
+    Image(
+        "ghcr.io/google/cadvisor:v0.60.6",
+        parent="vsa-rig-python:forky",
+        context="placeholder",
+        args={"PORT": "8080"},
+        really="a placeholder: nothing of cAdvisor is run",
+        on_demand=True,
+    ),
+)
 
 _ALL = (
     Image("vsa-rig-base:trixie", suite="trixie"),
@@ -91,6 +140,43 @@ _ALL = (
         genuine=True,
         really="PostgreSQL 17 from Debian 13, with an entry point of the rig",
     ),
+    Image(
+        "vsa-rig-apps:1",
+        parent="postgres:17",
+        context="apps",
+        really="PostgreSQL 17 with pgvector, Valkey and Squid from Debian 13",
+        on_demand=True,
+    ),
+    Image("vsa-rig-standin:1", parent="vsa-rig-python:forky", context="standin", on_demand=True),
+    Image(
+        "vsa-rig-litellm:1",
+        parent="vsa-rig-python:forky",
+        context="litellm",
+        args={"LITELLM": "1.108.7"},
+        pip=True,
+        on_demand=True,
+    ),
+    Image(
+        "vsa-rig-llama:1",
+        parent="vsa-rig-base:forky",
+        context="llama",
+        args={"SMOLLM2": "0.1.2"},
+        pip=True,
+        on_demand=True,
+    ),
+    Image(
+        "vsa-rig-n8n:1", parent="vsa-rig-base:forky", context="n8n", args={"N8N": "2.41.1"}, npm=True, on_demand=True
+    ),
+    Image("vsa-rig-n8n-runner:1", parent="vsa-rig-n8n:1", context="n8n-runner", on_demand=True),
+    Image(
+        "python:3.13.9-slim-trixie",
+        parent="vsa-rig-base:trixie",
+        context="python-slim",
+        genuine=True,
+        really="Python 3.13 and pip from Debian 13",
+        pip=True,
+        on_demand=True,
+    ),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",
@@ -117,6 +203,8 @@ _ALL = (
         really="certbot and certbot-dns-rfc2136 5.5.0 from the Python package index, on Debian testing",
         pip=True,
     ),
+    *_OBSERVABILITY,
+    *_STANDINS,
 )
 
 #: Every image of the rig by its full name.
@@ -135,9 +223,9 @@ def content_hash(parts: Iterable[tuple[str, bytes]]) -> str:
 def images(*names: str) -> None:
     """Make sure that the named images exist as their files describe them; parents come first.
 
-    Without names all but those that a compiler is needed for.
+    Without names all but those that a compiler is needed for, and those that are built on demand.
     """
-    for name in names or [name for name, image in IMAGES.items() if not image.go[0]]:
+    for name in names or [name for name, image in IMAGES.items() if not image.go[0] and not image.on_demand]:
         _ensure(_named(name))
 
 
@@ -265,9 +353,12 @@ def _build(image: Image, tag: str, labels: Mapping[str, str], log: Path) -> None
     # The engine recognises an archive by a GNU header; owner and times would only spoil its layer cache.
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as context:
         context.add(_HERE / image.context, arcname=".", filter=_plain)
-        if image.pip:
+        if image.pip or image.npm:
             _add(context, ".rig/ca.crt", apt.ca_bundle())
+        if image.pip:
             _add(context, ".rig/pip.conf", apt.pip_config().encode())
+        if image.npm:
+            _add(context, ".rig/npmrc", apt.npm_config().encode())
         if image.go[0]:
             _add(context, f".rig/{image.go[0]}", _go(image).read_bytes(), mode=0o755)
     argv = ["docker", "build", "--network", "host", "--force-rm", "--tag", tag]
@@ -286,6 +377,10 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _go(image: Image) -> Path:
+    if image.go[0] == "loki":
+        from .loki import loki_binary  # imported here: that file imports this one
+
+        return loki_binary()
     folder, (name, words) = _HERE / image.context, image.go
     key = content_hash((path.name, path.read_bytes()) for path in folder.iterdir() if path.name != "Dockerfile")
     return go_binary(name, folder=folder, key=key, package=".", words=words)

@@ -265,6 +265,9 @@ def _create_container(name: str, image: str, dns: str, *, labels: dict[str, str]
         argv += ["--volume", f"{volume}:{path}"]
     # Docker's own resolver listens on a loopback address, which an inner engine does not pass to its containers.
     resolv = cache_dir("vps", name) / "resolv.conf"
+    if resolv.is_dir():
+        # Docker makes a directory of a file that it cannot find, as when a run was ended while it made the host.
+        resolv.rmdir()
     resolv.write_text(f"nameserver {dns}\n")
     resolv.chmod(0o644)
     argv += ["--volume", f"{resolv}:/etc/resolv.conf"]

@@ -54,3 +54,11 @@ def test_pip_is_configured_as_on_the_machine(monkeypatch, tmp_path):
     assert "index-url = https://environment.example/simple" in lines
     assert "proxy = http://p:1" in lines
     assert "cert = /rig/ca.crt" in lines
+
+
+def test_npm_is_configured_as_on_the_machine_without_its_credentials(monkeypatch, tmp_path):
+    lines = "audit = false\nregistry = https://mirror.example/npm\n//mirror.example/:_authToken=a-secret\n"
+    (tmp_path / ".npmrc").write_text(lines)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    assert apt.npm_config() == "cafile=/rig/ca.crt\nregistry=https://mirror.example/npm\n"

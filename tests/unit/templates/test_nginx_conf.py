@@ -71,7 +71,7 @@ def test_settings_of_the_host(field: str, value: str, directive: tuple[str, ...]
     assert found == [directive]
 
 
-def test_names_that_cannot_be_resolved_do_not_hide_the_rest_of_the_error_log() -> None:
+def test_issue_14_item_13_names_that_cannot_be_resolved_do_not_hide_the_rest_of_the_error_log() -> None:
     # The resolver writes outside of a request, at the level error.
     outside = [log.args for log in main().all("error_log")]
     assert outside == [("/var/log/nginx/error.log", "crit"), ("/var/log/nginx/background.log", "warn")]
@@ -239,7 +239,7 @@ def test_the_directories_of_certificates_are_variables() -> None:
         ("Connection", "$vsa_connection"),
     ],
 )
-def test_what_backends_are_told(header: str, value: str) -> None:
+def test_issue_14_item_6_what_backends_are_told(header: str, value: str) -> None:
     # What a client forwards is replaced, never appended to: $proxy_add_x_forwarded_for would pass its lies on.
     assert http().one("proxy_set_header", header).args == (header, value)
 
@@ -264,7 +264,7 @@ def test_no_map_takes_a_final_newline_for_the_end() -> None:
 @pytest.mark.parametrize(
     ("status", "logged"), [("000", "0"), ("009", "9"), ("200", "200"), ("0404", "404"), ("-", "0"), ("200\n", "0")]
 )
-def test_a_status_in_the_log_is_a_json_number(status: str, logged: str) -> None:
+def test_issue_14_item_4_a_status_in_the_log_is_a_json_number(status: str, logged: str) -> None:
     table = variables(http())["$vsa_status"]
     ((pattern, group),) = ((name, value) for name, value in table.items() if name != "default")
     found = pcre(pattern.removeprefix("~")).search(status)
@@ -303,7 +303,7 @@ def test_issue_14_item_7_who_wants_a_stream(accept: str, wanted: str) -> None:
     assert (value if found else default) == wanted
 
 
-def test_a_client_invents_no_label() -> None:
+def test_issue_14_item_4_a_client_invents_no_label() -> None:
     table = variables(http())["$vsa_method"]
     assert table == {
         "default": "other",
@@ -326,7 +326,7 @@ def test_a_backends_own_header_is_not_doubled(variable: str, absent: str, value:
     assert made[variable] == {absent: value, "default": ""}
 
 
-def test_a_line_of_the_log_is_json_whatever_the_client_sends() -> None:
+def test_issue_14_item_4_a_line_of_the_log_is_json_whatever_the_client_sends() -> None:
     name, escape, *parts = http().one("log_format").args
     assert (name, escape) == ("vsa", "escape=json")
     numbers = {"$vsa_status", "$bytes", "$body_bytes_sent", "$request_time"}

@@ -122,7 +122,7 @@ def test_plain_http_and_aliases_are_sent_to_the_domain() -> None:
         (["/a/", "/a/b/"], ["/a", "/a/b"]),
     ],
 )
-def test_a_missing_final_slash_keeps_the_method(paths: list[str], slashless: list[str]) -> None:
+def test_issue_14_item_5_a_missing_final_slash_keeps_the_method(paths: list[str], slashless: list[str]) -> None:
     _aliases, own = servers(routes=[route(path) for path in paths])
     found = [block for block in own.all("location") if block.all("if") and block.args[0] == "="]
     assert [block.args for block in found] == [("=", path) for path in slashless]

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from vsa.ansible.failure import REPORT_IT
 from vsa.command.flags import in_own_words
 from vsa.command.options import Group
 from vsa.core import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, UsageError, VsaError
@@ -27,12 +26,14 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # The nouns in the order of --help, each with the name of its command in the file of the noun.
 _NOUNS = {
     "bootstrap": "bootstrap_command",
+    "vps": "group",
     "host": "group",
     "stack": "group",
     "site": "group",
     "auth": "group",
     "cert": "group",
     "vhost": "group",
+    "agent": "group",
     "audit": "group",
     "init": "init_command",
     "completion": "completion_command",
@@ -138,6 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             # Only what the caller chose is that long: XDG_STATE_HOME, say.
             return _fail(words, UsageError("no file can have this name", field="path", value=str(error.filename)))
+        from vsa.ansible.failure import REPORT_IT
+
         name = type(error).__name__
         return _fail(words, VsaError(f"{name}: {error}", state="", hint=REPORT_IT, exit_code=EXIT_INTERNAL))
     return code if isinstance(code, int) else EXIT_OK

@@ -40,6 +40,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hin
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import NOTHING, escaped_json, escaped_lines, word
 
 if TYPE_CHECKING:
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.agent.token import hub_base, node_of_token
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.arguments import SECRET_OPTIONS
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import STATES as RUN_STATES
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import Query as RunQuery
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.query import moment
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         refuse_set_and_unset,
     )
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.nearest import distance
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import route_headers
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import is_secret_name, typed_secret
@@ -77,6 +80,7 @@ __all__ = (
     "REVOCATION_REASONS",
     "RUN_STATES",
     "SECRET_FORMATS",
+    "SECRET_OPTIONS",
     "STATUS",
     "Hint",
     "InternalError",
@@ -88,10 +92,13 @@ __all__ = (
     "audit_id",
     "checked",
     "collections_root",
+    "distance",
     "escaped_json",
     "escaped_lines",
+    "hub_base",
     "is_secret_name",
     "moment",
+    "node_of_token",
     "parse_hint",
     "read_secrets",
     "refuse_contradictions",
@@ -116,6 +123,9 @@ _CORE = errors.__name__.rpartition(".")[0]
 _LATER = {
     "FINDINGS": ("stack.rules.catalogue", "NAMES"),
     "PROFILES": ("forms", "PROFILES"),
+    "distance": ("nearest", "distance"),
+    "hub_base": ("agent.token", "hub_base"),
+    "node_of_token": ("agent.token", "node_of_token"),
     "RUN_STATES": ("audit.query", "STATES"),
     "RunQuery": ("audit.query", "Query"),
     "moment": ("audit.query", "moment"),
@@ -123,6 +133,7 @@ _LATER = {
     "route_headers": ("site.headers", "route_headers"),
     "SECRET_FORMATS": ("stack.secrets", "FORMATS"),
     "REVOCATION_REASONS": ("cert.options", "REVOCATION_REASONS"),
+    "SECRET_OPTIONS": ("audit.arguments", "SECRET_OPTIONS"),
     "refuse_contradictions": ("site.requested", "refuse_contradictions"),
     "refuse_force_for_all": ("contradictions", "refuse_force_for_all"),
     "refuse_purge_with_kept_container": ("contradictions", "refuse_purge_with_kept_container"),
@@ -130,6 +141,13 @@ _LATER = {
     "is_secret_name": ("stack.env", "is_secret_name"),
     "size_words": ("stack.removal", "size_words"),
     "typed_secret": ("stack.env", "typed_secret"),
+}
+# Forms that are not read in `_core/forms.py`, each with its file and its function there.
+_READERS = {
+    "env_value": ("stack.env", "env_value"),
+    "hub_base": ("agent.token", "hub_base"),
+    "node_name": ("agent.token", "node_name"),
+    "route": ("site.requested", "parse_route"),
 }
 _SETTINGS = ("alert_command", "alert_url", "dns_plugin", "loki_url")
 
@@ -156,24 +174,22 @@ def checked(form: str, value: str, *, field: str) -> Any:
     Raises :class:`UsageError` with the field as typed, the value and the expected form. At this door a value that has
     not its form is a usage error, because no host was asked.
     """
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site import requested
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import env_value
-
     try:
         if form in _SETTINGS:
             from ansible_collections.flowbiz.vsa.plugins.module_utils._core import settings
 
             return settings.parse_settings({form: value}, where="").as_dict()[form]
-        special: dict[str, Callable[..., Any]] = {
-            "route": requested.parse_route,
-            "env_value": env_value,
-        }
-        read = special.get(form) or getattr(forms, form)
-        return read(value, field=field)
+        return _reader(form)(value, field=field)
     except errors.VsaError as error:
         shown = None if form in _SECRET_FORMS else value
         raise UsageError(error.message, field=field, value=shown, expected=error.expected) from error
+
+
+def _reader(form: str) -> Callable[..., Any]:
+    """Return the function that reads a form. Only its own file is imported: every verb reads forms, few read stacks."""
+    file, name = _READERS.get(form, ("forms", form))
+    reader: Callable[..., Any] = getattr(importlib.import_module(f"{_CORE}.{file}"), name)
+    return reader
 
 
 def setting(text: str, *, field: str) -> tuple[str, Any]:

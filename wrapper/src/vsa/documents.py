@@ -155,6 +155,9 @@ class Route(TypedDict):
     headers: NotRequired[
         Annotated[dict[str, str], Field(description="Headers that the container gets besides those of the proxy.")]
     ]
+    remarks: NotRequired[
+        Annotated[list[str], Field(description="What is no error of the container, and hurts the site later.")]
+    ]
     state: NotRequired[
         Annotated[
             str | None,
@@ -171,6 +174,61 @@ class Ping(TypedDict):
     user: str
     python: str
     bootstrapped: bool
+
+
+@with_config(_OPEN)
+class HubNode(TypedDict):
+    """What the hub knows of a node."""
+
+    freshness: Annotated[
+        Literal["fresh", "late", "silent", "never"],
+        Field(description="By the age of the last beat, by the hub's clock."),
+    ]
+    received_at: Time | None
+    age_seconds: float | None
+    agent: Annotated[str | None, Field(description="The version of the agent.")]
+    skew_seconds: Annotated[float | None, Field(description="How far the node's clock is ahead of the hub's.")]
+
+
+@with_config(_OPEN)
+class Agent(TypedDict):
+    state: Annotated[
+        Literal["fresh", "late", "never", "stopped", "not registered"],
+        Field(description="By the age of the last beat that the hub took; late from 75 seconds on."),
+    ]
+    problems: Annotated[list[str], Field(description="What to look at.")]
+    hub_url: NotRequired[str | None]
+    node: NotRequired[Annotated[str | None, Field(description="The name that the hub has for the host.")]]
+    version: NotRequired[str]
+    timer: NotRequired[dict[str, bool]]
+    units: NotRequired[Annotated[dict[str, Any], Field(description="How the last runs of both units ended.")]]
+    last_beat: NotRequired[Annotated[dict[str, Any] | None, Field(description="The last beat that the hub took.")]]
+    answer: NotRequired[Annotated[dict[str, Any] | None, Field(description="What became of the last beat.")]]
+    cursor: NotRequired[Annotated[str | None, Field(description="The hash of the last audit record that the hub has.")]]
+    backlog: NotRequired[Annotated[int | None, Field(description="The audit records that the hub lacked then.")]]
+    skew_seconds: NotRequired[Annotated[int | None, Field(description="How far the host's clock is ahead.")]]
+    failures: NotRequired[Annotated[Count, Field(description="Beats in a row that the hub did not take.")]]
+    wait_seconds: NotRequired[Annotated[Count, Field(description="Nothing is sent for so long.")]]
+
+
+@with_config(_CLOSED)
+class Vps(TypedDict):
+    """What the inventory says of a host."""
+
+    groups: list[str]
+    provider: str | None
+    address: Annotated[str | None, Field(description="Where SSH connects; null if only Ansible can tell.")]
+    port: int | None
+    hostname: str | None
+    ipv6: bool | None
+    inbound: Annotated[list[str], Field(description="What the provider's firewall must let through: 22/tcp.")]
+    host_keys: Annotated[list[str], Field(description="The fingerprints in known_hosts beside the inventory.")]
+    unanswered: NotRequired[
+        Annotated[list[str], Field(description="--live: the ports of inbound that gave no answer to this machine.")]
+    ]
+    hub: NotRequired[
+        Annotated[HubNode | None, Field(description="If the hub answered; null if it does not know the host.")]
+    ]
 
 
 @with_config(_OPEN)
@@ -421,7 +479,14 @@ class Host(TypedDict):
     error: NotRequired[Error]
     steps: NotRequired[list[Step]]
     diff: NotRequired[list[Diff]]
-    ping: NotRequired[Annotated[Ping, Field(description="host.ping: as what the host was reached.")]]
+    ping: NotRequired[Annotated[Ping, Field(description="host.ping, vps.list --live: as what the host was reached.")]]
+    vps: NotRequired[Annotated[Vps, Field(description="vps.list")]]
+    agent: NotRequired[Annotated[Agent, Field(description="agent.status")]]
+    hub_url: NotRequired[Annotated[str, Field(description="agent.register: the address of the hub.")]]
+    node: NotRequired[Annotated[str, Field(description="agent.register: the name that the hub has for the host.")]]
+    answer: NotRequired[
+        Annotated[dict[str, Any], Field(description="agent.register: what the hub answered to the last beat.")]
+    ]
     state: NotRequired[Annotated[State, Field(description="host.status: the worst level of the findings.")]]
     findings: NotRequired[Annotated[list[Finding], Field(description="host.status: what is wrong, the worst first.")]]
     checks: NotRequired[Annotated[list[str], Field(description="host.status: the names of the checks.")]]
@@ -435,7 +500,9 @@ class Host(TypedDict):
             Field(description="site.list, site.show: what is wrong with the host and concerns its sites."),
         ]
     ]
-    sites: NotRequired[Annotated[list[Site], Field(description="site.list, site.show")]]
+    sites: NotRequired[
+        Annotated[list[Site], Field(description="site.list, site.show; vps.remove: the sites of the host.")]
+    ]
     declared: NotRequired[Annotated[list[Declared], Field(description="site.apply")]]
     undeclared: NotRequired[
         Annotated[list[str], Field(description="site.apply: the sites of the host that are not declared.")]
@@ -556,7 +623,7 @@ class Host(TypedDict):
         ]
     ]
     removed_before: NotRequired[RemovedBefore | None]
-    kept: NotRequired[Annotated[list[str], Field(description="site.unprovision: what stays on purpose.")]]
+    kept: NotRequired[Annotated[list[str], Field(description="site.unprovision, vps.remove: what stays on purpose.")]]
     shared: NotRequired[
         Annotated[
             dict[str, list[str]],
@@ -598,6 +665,7 @@ class Document(TypedDict):
     changed: Annotated[bool, Field(description="Whether anything changed on any host, or would change with --check.")]
     check: NotRequired[Annotated[bool, Field(description="Whether --check was given.")]]
     seconds: NotRequired[Annotated[Seconds, Field(description="How long the command took.")]]
+    warnings: NotRequired[Annotated[list[str], Field(description="vps.list: what looks wrong in the inventory.")]]
     error: NotRequired[Error]
     password: NotRequired[
         Annotated[

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from vsa.ansible.inventory import inventory_folder
 from vsa.core import UsageError
 
 __all__ = ("write_declarations",)
@@ -31,8 +32,7 @@ def write_declarations(texts: Mapping[str, str], *, inventory: str | None) -> li
         raise UsageError(
             "there is no inventory file beside which the variables of hosts lie", field=_FLAG, expected="-i FILE"
         )
-    place = Path(inventory)
-    base = (place if place.is_dir() else place.parent) / "host_vars"
+    base = inventory_folder(Path(inventory)) / "host_vars"
     targets = {host: base / host / _NAME for host in texts}
     for target in targets.values():
         _refuse_shadowing(target.parent)

@@ -19,6 +19,7 @@ __all__ = (
     "Directory",
     "Health",
     "Port",
+    "RefusedImage",
     "Reload",
     "Route",
     "Secret",
@@ -99,6 +100,7 @@ _Profile = Annotated[Any, _form("profile"), _editor(enum=list(PROFILES))]
 _PortNumber = Annotated[Any, _form("port"), _integer(1, 65535)]
 _Id = Annotated[Any, _number(0, _MOST_ID), _integer(0, _MOST_ID)]
 _Timeout = Annotated[Any, _number(5, 3600), _integer(5, 3600)]
+_Drain = Annotated[Any, _number(5, 600), _integer(5, 600)]
 _Length = Annotated[Any, _number(16, 128), _integer(16, 128)]
 _Format = Annotated[Any, AfterValidator(_known_format), _editor(enum=list(SECRET_FORMATS))]
 _Prefix = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9._-]{0,32}$")]
@@ -117,6 +119,10 @@ _OneLine = Annotated[
     str, Field(strict=True), AfterValidator(_one_line), _editor(type="string", pattern=r"^\s*\S[^\n]*\n?$")
 ]
 _Service = Annotated[Any, AfterValidator(_service), _editor(type="string", pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+_ImageName = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+_Versions = Annotated[
+    list[Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$")]], Field(min_length=1)
+]
 _Switch = Annotated[bool, Field(strict=True)]
 _Schema = Annotated[Any, AfterValidator(_first_schema), _editor(const=1)]
 
@@ -209,6 +215,10 @@ class Site(_Closed):
 
     domain: _Domain = Field(default=None, description="The domain.")
     domain_from: _Variable = Field(default=None, description="The variable of `env/.env` that holds the domain.")
+    compose_profile: _Service = Field(
+        default=None,
+        description="The profile of Compose with which the site is provisioned; without it always.",
+    )
     container: _Container = Field(default=None, description="The container that answers.")
     service: _Service = Field(default=None, description="The service that answers, if Compose names its container.")
     port: _PortNumber = Field(default=None, description="Its port.")
@@ -248,6 +258,14 @@ class Reload(_Closed):
 
     service: _Service = Field(description="The service.")
     signal: Literal["HUP", "USR1", "USR2", "WINCH"] = Field(default="HUP", description="The signal.")
+
+
+class RefusedImage(_Closed):
+    """Versions of an image that must never run, such as those that an intruder published."""
+
+    image: _ImageName = Field(description="The image without registry and path; its variants `NAME-…` count too.")
+    versions: _Versions = Field(description='Versions in quotes. `"1.107"` stands for every version that begins so.')
+    reason: _OneLine = Field(description="Why, for the error.")
 
 
 class Backup(_Closed):
@@ -330,10 +348,36 @@ class StackFile(_Closed):
         description="Whether the containers have a way out. `false`: every network is `internal`; `up` refuses any "
         "other. A list names the services that may have one.",
     )
+    docker_api: dict[_Service, Literal["list", "inspect"]] | None = Field(
+        default=None,
+        description="Services that read Docker through the stack `docker-api`, on the network `vsa_docker_list` or "
+        "`vsa_docker_inspect`. `list` shows containers and events; `inspect` shows all variables of all containers.",
+    )
+    alerts: _Service | None = Field(
+        default=None,
+        description="The service that is an Alertmanager. The host asks it once a minute which alerts fire, and sends "
+        "them to `alert_url` and `alert_command`.",
+    )
     reload: list[Reload] | None = Field(
         default=None, description="Services that are told of changed files by a signal, and not recreated."
     )
+    deploy: Literal["recreate", "rolling"] | None = Field(
+        default="recreate",
+        description="How a new version comes. `rolling`: the containers of the services that `sites` names start "
+        "beside the old ones, which serve until the new ones are healthy.",
+    )
+    drain: _Drain | None = Field(
+        default=30, description="For `deploy: rolling`, how many seconds the old containers finish answers at most."
+    )
+    refused_images: list[RefusedImage] | None = Field(
+        default=None, description="Versions of images that never run, whatever a variable says."
+    )
     backup: Backup | None = Field(default=None, description="What `vsa stack backup` saves besides the files.")
+    core: _Path | None = Field(
+        default=None,
+        description="A folder of the stack into which `up` puts a copy of the collection's core, for an image that "
+        "imports the core. The stack itself does not have this folder.",
+    )
 
 
 def stack_schema() -> dict[str, Any]:

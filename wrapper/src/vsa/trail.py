@@ -132,6 +132,16 @@ class Recording:
         if self._run is not None:
             self._run.hosts(list(names))
 
+    def changed(self, host: str, task: str, diff: str) -> None:
+        """Note a change that this command itself made, with its diff."""
+        if self._run is None:
+            return
+        from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import TaskChange as Made
+
+        with _warning(self._warn):
+            shown = self._masker.diff({"prepared": diff})
+            self._run.change(Made(host, self._masker.line(task), "vsa", shown))
+
     def close(self, status: str, *, error: str | None = None, **known: Any) -> None:
         """Write the run's last record, unless the callback has written it."""
         if self._run is None:

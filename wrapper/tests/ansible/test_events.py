@@ -145,6 +145,36 @@ def test_an_interrupted_run_says_so_whatever_came_before() -> None:
     assert (report.exit_code, report.error and report.error["message"]) == (130, "interrupted")
 
 
+def test_an_interrupted_stack_down_points_to_the_stack() -> None:
+    report = Fold(verb="stack.down").finish(None, interrupted=True)
+    assert report.error is not None
+    assert report.error["try"].startswith("vsa stack ps shows what runs")
+
+
+def refused_after_a_change(*, check: bool) -> Report:
+    fold = Fold(check=check)
+    refused = {"schema": 1, "vsa_exit": 3, "vsa_error": {"message": "no address", "state": "nothing was changed"}}
+    failed = {**of_task("Provision", "flowbiz.vsa.site", failed=True, **refused), "event": "runner_on_failed"}
+    for event in (of_task("Write the folder", "flowbiz.vsa.stack", schema=1, changed=True), failed):
+        list(fold.feed(event))
+    return fold.finish(2)
+
+
+def test_finding_3_a_refusal_after_a_change_is_no_refusal_of_the_run() -> None:
+    report = refused_after_a_change(check=False)
+    error = report.hosts["vps-01"].error
+    assert error is not None
+    assert error["state"] == "what was done before stays; the same again goes on from there"
+    assert report.exit_code == 6
+
+
+def test_finding_3_a_check_that_is_refused_changed_nothing() -> None:
+    report = refused_after_a_change(check=True)
+    error = report.hosts["vps-01"].error
+    assert error is not None
+    assert (error["state"], report.exit_code) == ("nothing was changed", 3)
+
+
 def test_a_run_that_ends_without_its_statistics_does_not_end_well() -> None:
     recorded = json.loads((EVENTS / "provisioned.json").read_text())
     fold = Fold()

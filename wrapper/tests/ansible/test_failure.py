@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from vsa.ansible.failure import REPORT_IT, ansible_broke, not_yaml, task_failed, unreachable, without_schema
+from vsa.ansible.failure import (
+    REPORT_IT,
+    ansible_broke,
+    not_yaml,
+    task_failed,
+    unreachable,
+    way_to_find_out,
+    without_schema,
+)
 
 OURS = {
     "msg": "no running container is named web-1 (container = 'web-1')",
@@ -203,6 +211,26 @@ def test_finding_11_a_user_whom_sudo_refuses_is_no_fault_of_vsa(words: str) -> N
     assert "NOPASSWD" in error["try"]
 
 
+@pytest.mark.parametrize(("rc", "signal"), [(137, "KILL"), (143, "TERM"), (-9, "KILL")])
+@pytest.mark.parametrize("action", [MODULE, "ansible.builtin.apt"])
+def test_finding_3_a_program_that_is_killed_on_the_host_leaves_it_open_what_happened(
+    rc: int, signal: str, action: str
+) -> None:
+    """The kernel kills a module if memory runs out: no fault of VSA, and its change may be live."""
+    said = {"msg": "Module result deserialization failed: No start of json char found", "rc": rc}
+    killed = {**said, "module_stdout": "", "module_stderr": "Killed\n"}
+    error, code = task_failed(killed, task="Provision a site", action=action)
+    assert error["message"] == f"Provision a site: the signal {signal} ended its program on the host"
+    assert error["state"].startswith("what happened on the host is not known")
+    assert "vsa vhost history" in error["try"]
+    assert code == 6
+    for first, state in ((True, "nothing was changed"), (False, WENT_BEFORE)):
+        error, code = task_failed(killed, task="Read the sites", action=action, reads=True, first=first)
+        assert (error["state"], code) == (state, 4)
+    crashed = {**killed, "rc": 1}
+    assert task_failed(crashed, task="Provision a site", action=MODULE)[1] == 1
+
+
 def test_finding_3_ansible_that_ends_in_the_middle_leaves_it_open_what_happened() -> None:
     error, _ = ansible_broke("Killed", 137, started=True)
     assert error["state"] == NOT_KNOWN
@@ -276,3 +304,42 @@ def test_finding_11_a_file_that_is_not_yaml_is_named_with_its_line() -> None:
     error, code = not_yaml("/i/host_vars/vps-01.yml:3", "did not find expected ','")
     assert (code, error["value"], error["state"]) == (2, "/i/host_vars/vps-01.yml:3", "nothing was changed")
     assert error["message"] == "/i/host_vars/vps-01.yml:3 is not YAML: did not find expected ','"
+
+
+@pytest.mark.parametrize(
+    ("verb", "command"),
+    [
+        ("stack.down", "vsa stack ps"),
+        ("site.provision", "vsa vhost history"),
+        ("vhost.sync", "vsa vhost history"),
+        ("cert.renew", "vsa cert status"),
+        ("host.status", "vsa status"),
+        ("", "vsa vhost history"),
+    ],
+)
+def test_the_way_to_find_out_is_about_what_the_verb_changes(verb: str, command: str) -> None:
+    """After an interrupted `stack down`, the history of the proxy says nothing about the stack."""
+    assert way_to_find_out(verb).startswith(f"{command} shows")
+    assert way_to_find_out(verb).endswith("the same command again finishes what was begun")
+
+
+def test_bootstrap_has_no_other_verb_to_find_out() -> None:
+    assert way_to_find_out("bootstrap") == "the same command again finishes what was begun"
+
+
+@pytest.mark.parametrize(
+    ("first", "state", "code", "told", "ends"),
+    [
+        (True, "nothing was changed", 3, "nothing was changed", 3),
+        (False, "nothing was changed", 3, WENT_BEFORE, 6),
+        (False, "nothing was changed", 2, WENT_BEFORE, 2),
+        (False, "rolled back: the previous version runs", 4, "rolled back: the previous version runs", 4),
+    ],
+)
+def test_finding_3_nothing_was_changed_is_about_the_whole_run(
+    first: bool, state: str, code: int, told: str, ends: int
+) -> None:
+    """`stack up` started its containers, and then its site was refused."""
+    result = {"failed": True, "vsa_exit": code, "vsa_error": {"message": "no address", "state": state}}
+    error, found = task_failed(result, task="Provision a site", action="flowbiz.vsa.site", first=first)
+    assert (error["state"], found) == (told, ends)

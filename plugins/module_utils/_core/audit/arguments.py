@@ -13,9 +13,13 @@ from __future__ import annotations
 from ..site.fields import REQUEST_ONLY
 from ..site.manifest import FIELDS
 
-__all__ = ("MASKED_OPTIONS", "OTHER_SHOWN_ARGUMENTS", "SHOWN_ARGUMENTS", "SHOWN_OPTIONS")
+__all__ = ("MASKED_OPTIONS", "OTHER_SHOWN_ARGUMENTS", "SECRET_OPTIONS", "SHOWN_ARGUMENTS", "SHOWN_OPTIONS")
 
 SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
+    "agent": (
+        "agent_hub_url",
+        "agent_token_file",
+    ),
     "auth": (
         "auth_domain",
         "auth_password_file",
@@ -75,6 +79,13 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
         "cert_timer_state",
         "cert_unset",
     ),
+    "hub": (
+        "hub_address",
+        "hub_hostname",
+        "hub_node",
+        "hub_provider",
+        "hub_token_file",
+    ),
     "site": (
         # No field of a manifest is secret: `vsa site show` prints them all. A secret belongs in a file of its own.
         *(f"site_{name}" for name in (*REQUEST_ONLY, *FIELDS)),
@@ -98,6 +109,7 @@ SHOWN_OPTIONS: dict[str, tuple[str, ...]] = {
         "stack_allow",
         "stack_build",
         "stack_command",
+        "stack_dns_check",
         "stack_env_typed",
         "stack_name",
         "stack_new_name",
@@ -135,6 +147,9 @@ MASKED_OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """By role: options whose values may be secrets. A record shows only that they were given."""
 
+SECRET_OPTIONS = frozenset(name for names in MASKED_OPTIONS.values() for name in names)
+"""The options of all roles whose values may be secrets. No error shows such a value."""
+
 OTHER_SHOWN_ARGUMENTS = (
     # options of ansible-playbook
     "limit",
@@ -161,6 +176,13 @@ OTHER_SHOWN_ARGUMENTS = (
     "stack_tail",
     "upstream",
     "vhost_domain",
+    "vps_address",
+    "vps_host_key",
+    "vps_hostname",
+    "vps_id",
+    "vps_port",
+    "vps_provider",
+    "vsa_fail_fast",
     "yes",
     # options of verbs that need no playbook, and numbers of a change in a host's own trail
     "base",

@@ -54,6 +54,8 @@ _PATTERNS = tuple(
         # user:password@ of a URL
         (r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)", 0, MASK),
         (r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", 0, rf"\1 {MASK}"),
+        # tokens of our own agents; the name of the node is none of the secret
+        (r"\b(vsa1\.[A-Za-z0-9._-]{1,63}\.)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])", 0, rf"\1{MASK}"),
         # well-known forms of tokens: GitHub, GitLab, Slack, AWS, JSON Web Tokens
         (
             r"\b(?:gh[pousr]_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|AKIA[0-9A-Z]{16})",
@@ -76,7 +78,7 @@ _PATTERNS = tuple(
 
 # If none of these matches, no pattern above matches. This one search is enough for most texts.
 _SUSPICIOUS = re.compile(
-    r"(?i)PRIVATE KEY|\$|\{S?SHA|://|bearer|basic|gh[pousr]_|glpat-|xox|AKIA|eyJ"
+    r"(?i)PRIVATE KEY|\$|\{S?SHA|://|bearer|basic|gh[pousr]_|glpat-|xox|AKIA|eyJ|vsa1\."
     r"|pass(?:word|wd|phrase)?|secret|token|api[_-]?key|private[_-]?key|credential|authorization"
 )
 

@@ -59,6 +59,7 @@ DOUBTFUL = (
 """The ends of runs that may have changed something although no change is recorded."""
 
 READ_VERBS = (
+    "agent.status",
     "audit.list",
     "audit.show",
     "auth.list",

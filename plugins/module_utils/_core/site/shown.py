@@ -30,6 +30,11 @@ def _route(route: Mapping[str, Any]) -> str:
     return f"{path} → {route.get('container')}:{route.get('port')}"
 
 
+def _state_of(route: Mapping[str, Any]) -> str:
+    """Return the state of a route's container, with what hurts its site later."""
+    return ", ".join(str(part) for part in (route.get("state"), *(route.get("remarks") or ())) if part)
+
+
 def _profiles(site: Mapping[str, Any]) -> list[str]:
     named = (route.get("profile") for route in site.get("routes") or ())
     return list(dict.fromkeys(name for name in named if name))
@@ -68,7 +73,7 @@ def site_pairs(site: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the labels and values of one site in full."""
     found = site.get("certificate") or {}
     routes = [
-        "  ".join(str(part) for part in (_route(route), route.get("profile"), route.get("state")) if part)
+        "  ".join(str(part) for part in (_route(route), route.get("profile"), _state_of(route)) if part)
         for route in site.get("routes") or ()
     ]
     remains = f"{time_left(found.get('seconds_left'), found.get('fraction_left'))} left, until {found.get('not_after')}"

@@ -75,11 +75,24 @@ class Lookup:
 
 @dataclass(frozen=True)
 class ContainerState:
-    """A container as the engine lists it: its status, whether its health check fails, and its networks."""
+    """A container as the engine lists it: its status, whether its health check fails, and its networks.
+
+    ``checked``: whether it has a health check, as far as the engine says. ``open_ports``: the ports of the host that
+    lead to it from everywhere.
+    """
 
     status: str
     unhealthy: bool = False
     networks: frozenset[str] = frozenset()
+    checked: bool = True
+    open_ports: tuple[int, ...] = ()
+
+    def remarks(self) -> list[str]:
+        """Return what is no error of the container of a site, and hurts the site later."""
+        found = [] if self.checked else ["no health check"]
+        if self.open_ports:
+            found.append(f"port {', '.join(map(str, self.open_ports))} of the host leads past the proxy")
+        return found
 
 
 def container_findings(

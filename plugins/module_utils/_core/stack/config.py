@@ -9,15 +9,14 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RefusedError
-from .policy import unescaped
+from .policy import said_by_compose
 
-__all__ = ("Project", "Service", "read_project", "refuse_unpinned")
+__all__ = ("Project", "Service", "read_project", "refuse_unpinned", "run_once")
 
 _COMPLETED = "service_completed_successfully"
 
@@ -31,6 +30,8 @@ class Service:
     * ``containers``: the names of its containers. ``networks``: the names of its networks.
     * ``exits``: by which of its networks it reaches what is outside of the stack. ``shares``: the service whose network
       it uses, None if it has its own.
+    * ``obstacles``: the keys of the Compose file because of which no second container can run beside the first.
+      ``checked``: whether the Compose file has a health check for it.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Service:
     networks: tuple[str, ...] = ()
     exits: tuple[str, ...] = ()
     shares: str | None = None
+    obstacles: tuple[str, ...] = ()
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ class Project:
 
     services: Mapping[str, Service]
     networks: Mapping[str, Any]
+    name: str = ""
+
+    def network_of(self, service: Service) -> Service:
+        """Return the service whose network a service uses, which is mostly itself.
+
+        If that service is not in the project, the last one that is: its ``shares`` names the missing one.
+        """
+        seen = {service.name}
+        while service.shares is not None and service.shares not in seen and service.shares in self.services:
+            seen.add(service.shares)
+            service = self.services[service.shares]
+        return service
 
     def of_container(self, name: str) -> Service | None:
         """Return the service that has a container of this name, None if none has."""
@@ -58,20 +73,26 @@ class Project:
 
 def read_project(text: str) -> Project:
     """Return what Compose says of a stack. ``text`` is Compose's own JSON, in which a dollar is written twice."""
-    config = unescaped(json.loads(text)) if text else {}
+    config = said_by_compose(text)
     project = str(config.get("name") or "")
     services = {str(name): entry or {} for name, entry in (config.get("services") or {}).items()}
     networks = config.get("networks") or {}
-    once = {
+    once = run_once(services)
+    return Project(
+        {name: _service(name, entry, project, networks, once=name in once) for name, entry in services.items()},
+        networks,
+        project,
+    )
+
+
+def run_once(services: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the services that others await the end of. ``services`` is as Compose says it."""
+    return {
         str(other)
         for entry in services.values()
         for other, wait in _dependencies(entry).items()
         if (wait or {}).get("condition") == _COMPLETED
     }
-    return Project(
-        {name: _service(name, entry, project, networks, once=name in once) for name, entry in services.items()},
-        networks,
-    )
 
 
 def _dependencies(service: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -93,7 +114,26 @@ def _service(name: str, entry: Mapping[str, Any], project: str, networks: Mappin
         networks=tuple(str((networks.get(key) or {}).get("name") or key) for key in entry.get("networks") or ()),
         exits=tuple(_exits(entry, networks)),
         shares=_shared(entry),
+        obstacles=tuple(_obstacles(entry)),
+        checked=_is_checked(entry),
     )
+
+
+def _obstacles(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of a service that name something that only one container can have."""
+    for key in ("container_name", "ports", "network_mode"):
+        if entry.get(key):
+            yield key
+    ends = entry.get("networks")
+    fixed = [end for end in ends.values() if isinstance(end, Mapping)] if isinstance(ends, Mapping) else []
+    if any(end.get(key) for end in fixed for key in ("ipv4_address", "ipv6_address", "mac_address")):
+        yield "networks"
+
+
+def _is_checked(entry: Mapping[str, Any]) -> bool:
+    check = entry.get("healthcheck") or {}
+    test = check.get("test") or []
+    return bool(test) and not check.get("disable") and test != ["NONE"]
 
 
 def _shared(entry: Mapping[str, Any]) -> str | None:

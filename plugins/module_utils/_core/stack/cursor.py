@@ -50,6 +50,7 @@ def after(line: str | None, lines: Sequence[str]) -> list[str]:
 def advance(cursor: Cursor, lines: Sequence[str]) -> Cursor:
     """Return the place after ``lines``, which are all lines from the second of the cursor on, the known ones too.
 
+    A line that comes later and is more than a second older than the newest one may be left out.
     The new second is one that parts the lines into those before and those after it. Some releases of the engine leave
     out each line that is older, others leave out the lines until the first one that is not.
     """

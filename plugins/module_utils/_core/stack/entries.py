@@ -9,12 +9,12 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import RefusedError
 
-__all__ = ("entries", "refuse_unknown", "service_name")
+__all__ = ("entries", "no_such_service", "refuse_unknown", "service_name")
 
 _SERVICE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -50,3 +50,8 @@ def service_name(value: object, field: str) -> str:
     if not isinstance(value, str) or not _SERVICE.fullmatch(value):
         raise RefusedError("this is not the name of a service", field=field, value=value, expected="web")
     return value
+
+
+def no_such_service(name: str, services: Iterable[str], *, field: str) -> RefusedError:
+    """Return the error of a field of stack.yml that names a service which the Compose file does not have."""
+    return RefusedError("the Compose file has no such service", field=field, value=name, there_are=sorted(services))

@@ -34,6 +34,7 @@ __all__ = (
     "refuse_typed_secrets",
     "stack_variables",
     "typed_secret",
+    "with_identity",
 )
 
 ENV = "env/.env"
@@ -139,12 +140,17 @@ def stack_variables(files: Mapping[str, File], env: str) -> str:
     return f"{text_of(files[_BESIDE])}\n{env}" if _BESIDE in files else env
 
 
-def env_for_compose(stack: Stack, files: Mapping[str, File], env: str) -> str:
+def with_identity(variables: str, *, tenant: str, name: str) -> str:
     """Return the variables that Compose fills in: whose stack it is, and those of the stack.
 
     ``VSA_TENANT`` and ``VSA_STACK`` let one folder serve several tenants.
     """
-    return f"VSA_TENANT={stack.tenant}\nVSA_STACK={stack.name}\n{stack_variables(files, env)}"
+    return f"VSA_TENANT={tenant}\nVSA_STACK={name}\n{variables}"
+
+
+def env_for_compose(stack: Stack, files: Mapping[str, File], env: str) -> str:
+    """Return the variables that Compose fills in for a stack."""
+    return with_identity(stack_variables(files, env), tenant=stack.tenant, name=stack.name)
 
 
 def env_values(data: Mapping[str, object], *, field: str = "env") -> dict[str, str]:
@@ -178,7 +184,7 @@ def typed_secret(name: str, *, field: str) -> RefusedError:
         f"{name} is a secret, and others can see what is typed on a command line",
         field=field,
         value=f"{name}=***",
-        expected=f"{name}=-, and the value on standard input",
+        expected=f"{name}=-, and the value on standard input; by ansible-playbook: -e @FILE",
     )
 
 

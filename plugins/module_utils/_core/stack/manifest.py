@@ -16,12 +16,19 @@ from dataclasses import dataclass
 from .. import forms
 from ..errors import RefusedError
 from .backup.declared import Backup, parse_backup
+from .docker_api import DockerReader, parse_docker_api
 from .entries import entries, refuse_unknown, service_name
 from .identity import compose_project
+from .refused import RefusedImage, refused_images
 from .secrets import Secret, secrets
 from .sites import StackSite, sites
 
-__all__ = ("Directory", "Port", "Reload", "Stack", "parse_stack")
+__all__ = ("RECREATE", "ROLLING", "Directory", "Port", "Reload", "Stack", "parse_stack")
+
+RECREATE = "recreate"
+"""A container of a new version takes the place of the old one."""
+ROLLING = "rolling"
+"""A container of a new version starts beside the old one, which serves until the new one does."""
 
 _SCHEMA = 1
 
@@ -75,7 +82,12 @@ class Stack:
     * ``memory``: what the host must have at least, in bytes; 0 means any host. ``timeout``: how long the containers may
       take to become healthy, in seconds. ``host_ports``: ports of the host itself that the containers reach.
     * ``unpinned``: services whose image may have no tag. ``reload``: services that are told of changed files.
-    * ``egress``: the services that may have a way out, None if all may.
+    * ``egress``: the services that may have a way out, None if all may. ``docker_api``: the services that read Docker.
+      ``alerts``: the service that is an Alertmanager, whose alerts the host sends.
+    * ``deploy``: how a new version comes, RECREATE or ROLLING. ``drain``: how many seconds the old containers may take
+      to finish their answers at most.
+    * ``refused_images``: versions of images that never run.
+    * ``core``: the folder of the stack that gets a copy of the collection's core, for an image that imports the core.
     * ``backup``: what of the stack a backup holds; None if stack.yml does not say so.
     * ``project``: the Compose project. VSA notes it down on the host, so a stack keeps the project of its first start.
     """
@@ -93,7 +105,13 @@ class Stack:
     unpinned: tuple[str, ...] = ()
     reload: tuple[Reload, ...] = ()
     egress: tuple[str, ...] | None = None
+    docker_api: tuple[DockerReader, ...] = ()
+    alerts: str | None = None
+    refused_images: tuple[RefusedImage, ...] = ()
     backup: Backup | None = None
+    core: str | None = None
+    deploy: str = RECREATE
+    drain: int = 30
     project: str = ""
 
     def __post_init__(self) -> None:
@@ -200,6 +218,19 @@ def _egress(value: object, field: str) -> tuple[str, ...] | None:
     return tuple(service_name(entry, f"{field}/{number}") for number, entry in enumerate(value))
 
 
+def _deploy(value: object, field: str) -> str:
+    if value not in (RECREATE, ROLLING):
+        raise RefusedError(
+            "this is no way to bring a new version", field=field, value=value, expected=f"{RECREATE} or {ROLLING}"
+        )
+    return str(value)
+
+
+def _drain(value: object, field: str) -> int:
+    # The proxy takes requests on idle connections for a few seconds after a reload, so the least is above that.
+    return forms.whole_number(value, field=field, least=5, most=600)
+
+
 def _signal(value: object, place: str) -> str:
     if value not in _SIGNALS:
         raise RefusedError(
@@ -261,5 +292,11 @@ _FIELDS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "unpinned": ("unpinned", _unpinned),
     "reload": ("reload", _reload),
     "egress": ("egress", _egress),
+    "docker_api": ("docker_api", parse_docker_api),
+    "alerts": ("alerts", service_name),
+    "deploy": ("deploy", _deploy),
+    "drain": ("drain", _drain),
+    "refused_images": ("refused_images", refused_images),
     "backup": ("backup", parse_backup),
+    "core": ("core", lambda value, field: forms.relative_path(value, field=field)),
 }

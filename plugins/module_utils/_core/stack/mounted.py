@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..errors import RefusedError
+from .entries import no_such_service
 from .files import File, sha256_of
 from .manifest import Reload
 
-__all__ = ("LABEL", "label_services", "mounted_hashes", "refuse_reloads")
+__all__ = ("LABEL", "is_labelled", "label_services", "mounted_hashes", "refuse_reloads")
 
 LABEL = "vsa.files"
 """The label of a container with the hash of the stack's files that it mounts."""
@@ -50,20 +51,32 @@ def label_services(config: dict[str, Any], hashes: Mapping[str, str], *, reload:
     return config
 
 
+def is_labelled(config: Config) -> bool:
+    """Say whether a service has the hash of its mounted files."""
+    return any(LABEL in (service.get("labels") or {}) for service in _services(config).values())
+
+
 def refuse_reloads(
-    config: Config, files: Mapping[str, File], *, folder: str, reload: tuple[Reload, ...], where: str
+    config: Config,
+    files: Mapping[str, File],
+    *,
+    folder: str,
+    reload: tuple[Reload, ...],
+    where: str,
+    profiled: Collection[str] = (),
 ) -> None:
     """Raise RefusedError if a signal cannot tell a service of a change: there is no such service, or it mounts a file.
 
-    A container goes on with the file that it mounted, whatever took the file's name since.
+    A container goes on with the file that it mounted, whatever took the file's name since. ``profiled`` are services of
+    profiles, which may be off.
     """
     services = _services(config)
     for number, entry in enumerate(reload):
+        if entry.service not in services and entry.service in profiled:
+            continue
         field = f"{where}/{number}/service"
         if entry.service not in services:
-            raise RefusedError(
-                "the Compose file has no such service", field=field, value=entry.service, there_are=sorted(services)
-            )
+            raise no_such_service(entry.service, services, field=field)
         for source in _sources(config, services[entry.service], folder):
             if source in files:
                 raise RefusedError(

@@ -10,6 +10,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from .rules.files import judge_builds, judge_mounts, judge_sources, judge_volume
 from .rules.kernel import judge_kernel
 from .rules.networks import judge_labels, judge_names, judge_networks, judge_ports, judge_project
 
-__all__ = ("judge", "refusal", "unescaped")
+__all__ = ("judge", "refusal", "said_by_compose", "unescaped")
 
 _TOP_KEYS = frozenset("name version services networks volumes configs secrets".split())
 
@@ -36,6 +37,11 @@ def unescaped(value: Any) -> Any:
     if isinstance(value, list):
         return [unescaped(entry) for entry in value]
     return value
+
+
+def said_by_compose(text: str) -> Any:
+    """Return what ``docker compose config --format json`` says, unescaped; an empty text says nothing."""
+    return unescaped(json.loads(text)) if text else {}
 
 
 def judge(config: Mapping[str, Any], facts: Facts) -> list[Finding]:

@@ -9,7 +9,6 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RefusedError
-from .policy import unescaped
+from .policy import said_by_compose
 
 __all__ = ("VERSION_FILE", "Cluster", "clusters", "major_of", "refuse_other_major", "written_major")
 
@@ -61,7 +60,7 @@ def major_of(image: str) -> int | None:
 
 def clusters(text: str) -> list[Cluster]:
     """Return the data of the PostgreSQL services. ``text`` is what Compose says of the stack."""
-    config = unescaped(json.loads(text)) if text else {}
+    config = said_by_compose(text)
     volumes = config.get("volumes") or {}
     services = config.get("services") or {}
     return [cluster for name in sorted(services) for cluster in _clusters_of(name, services[name] or {}, volumes)]

@@ -36,13 +36,15 @@ class Volume:
     """A volume of the engine.
 
     ``project`` is the Compose project that made it, "" if Compose did not. ``anonymous``: the engine made it for one
-    container, and chose the name. ``size`` is in bytes, None if the engine does not say.
+    container, and chose the name. ``size`` is in bytes, None if the engine does not say. ``directory`` has the data, ""
+    if the data lie elsewhere.
     """
 
     name: str
     project: str = ""
     anonymous: bool = False
     size: int | None = None
+    directory: str = ""
 
 
 @dataclass(frozen=True)

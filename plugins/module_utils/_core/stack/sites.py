@@ -17,10 +17,11 @@ from ..errors import RefusedError
 from ..site.manifest import FIELDS
 from .entries import entries, service_name
 
-__all__ = ("StackRoute", "StackSite", "sites")
+__all__ = ("StackRoute", "StackSite", "active_sites", "sites")
 
 _KEYS = (
-    "domain", "domain_from", "container", "service", "port", "profile", "routes", "aliases", "auth", "auth_open",
+    "domain", "domain_from", "compose_profile", "container", "service", "port", "profile", "routes", "aliases", "auth",
+    "auth_open",
 )  # fmt: skip
 _ROUTE_KEYS = ("path", "container", "service", "port", "profile", "strip_prefix", "headers")
 # Stands for a container whose name Compose makes, while a route is checked.
@@ -41,6 +42,7 @@ class StackSite:
     """A site that the stack provisions; exactly one of ``domain`` and ``domain_from`` is set.
 
     * ``domain_from`` names the variable of env/.env whose value is the domain.
+    * ``compose_profile``: the profile of Compose with which the site is provisioned; None if it always is.
     * ``container`` names the container to which the site leads, or ``service`` the service that has the container. A
       site with ``routes`` has neither, and no ``port``.
     * ``auth``: the paths behind a password. ``auth_open``: the paths below them that stay open.
@@ -51,6 +53,7 @@ class StackSite:
     service: str | None = None
     domain: str | None = None
     domain_from: str | None = None
+    compose_profile: str | None = None
     profile: str | None = None
     routes: tuple[StackRoute, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -69,12 +72,19 @@ def sites(value: object, field: str) -> tuple[StackSite, ...]:
     return tuple(_site(entry, place) for entry, place in entries(value, field, _KEYS))
 
 
+def active_sites(found: tuple[StackSite, ...], variables: Mapping[str, str]) -> tuple[StackSite, ...]:
+    """Return the sites of a stack whose profile of Compose is on. ``variables`` are those of env/.env."""
+    profiles = {name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")}
+    wanted = {None, *profiles} if "*" not in profiles else {site.compose_profile for site in found}
+    return tuple(site for site in found if site.compose_profile in wanted)
+
+
 def _site(entry: Mapping[str, Any], place: str) -> StackSite:
     if ("domain" in entry) == ("domain_from" in entry):
         raise RefusedError(
             "a stack's site says either its domain or the variable that has it", field=place, expected="domain_from"
         )
-    domain = variable = profile = container = service = port = None
+    domain = variable = profile = compose_profile = container = service = port = None
     routes: tuple[StackRoute, ...] = ()
     if "routes" in entry:
         for key in ("container", "service", "port"):
@@ -88,6 +98,8 @@ def _site(entry: Mapping[str, Any], place: str) -> StackSite:
         domain = forms.domain(entry["domain"], field=f"{place}/domain")
     else:
         variable = forms.variable(entry["domain_from"], field=f"{place}/domain_from")
+    if "compose_profile" in entry:
+        compose_profile = service_name(entry["compose_profile"], f"{place}/compose_profile")
     if "profile" in entry:
         profile = forms.profile(entry["profile"], field=f"{place}/profile")
     lists = {name: _list(entry, name, place) for name in ("aliases", "auth", "auth_open")}
@@ -102,6 +114,7 @@ def _site(entry: Mapping[str, Any], place: str) -> StackSite:
     return StackSite(
         domain=domain,
         domain_from=variable,
+        compose_profile=compose_profile,
         container=container,
         service=service,
         port=port,

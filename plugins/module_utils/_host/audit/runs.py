@@ -22,6 +22,7 @@ from typing import Any
 
 from ..._core.audit.generations import GenerationChange
 from ..._core.audit.record import AuditRecord, TaskChange, from_dict
+from ..machine.clock import boot_id
 
 __all__ = (
     "OpenRun",
@@ -65,7 +66,7 @@ class OpenRun:
 def this_process() -> dict[str, Any]:
     """Return what identifies this process, even if a later process gets the same number."""
     pid = os.getpid()
-    return {"pid": pid, "start": _start_of(pid), "boot": _boot(), "space": _space(), "machine": socket.gethostname()}
+    return {"pid": pid, "start": _start_of(pid), "boot": boot_id(), "space": _space(), "machine": socket.gethostname()}
 
 
 def create(folder: Path, record: AuditRecord) -> Path:
@@ -176,7 +177,7 @@ def _alive(process: dict[str, Any], path: Path) -> bool:
     """Say whether a process of a run is alive, as far as this process can see."""
     try:
         pid = int(process["pid"])
-        same_boot = process.get("boot") in (_boot(), None)
+        same_boot = process.get("boot") in (boot_id(), None)
         same_space = same_boot and process.get("space") == _space()
     except (KeyError, TypeError, ValueError):
         return False
@@ -206,14 +207,6 @@ def _start_of(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in ("Z", "X") else fields[19]
-
-
-def _boot() -> str | None:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            return stream.read().strip()
-    except OSError:
-        return None
 
 
 def _space() -> str | None:

@@ -9,7 +9,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 from ..._core.bootstrap import (
@@ -44,6 +44,7 @@ __all__ = (
     "read_engine",
     "read_log_warning",
     "why_it_is_down",
+    "why_not_imported",
 )
 
 _UNIT = "docker.service"
@@ -82,8 +83,17 @@ class EdgeNetwork:
 
 
 def can_import(module: str) -> bool:
-    """Say whether a Python library is on this host, without loading the library."""
-    return find_spec(module) is not None
+    """Say whether a Python library works on this host: a library that is there may need one that is missing."""
+    return not why_not_imported(module)
+
+
+def why_not_imported(module: str) -> str:
+    """Return what Python says if it cannot import a library, empty if it can."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def read_engine(paths: Paths) -> ExistingEngine:

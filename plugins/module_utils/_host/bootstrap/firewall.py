@@ -9,7 +9,8 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 from ..._core.errors import RefusedError
-from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
+from ..._core.libraries import MissingLibraryError
+from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..machine.docker import Engine
 from ..machine.programs import output_of
 from ..store.firewall import BridgeEngine, ensure_firewall
@@ -25,7 +26,14 @@ def close_host(*, check: bool, paths: Paths | None = None, engine: BridgeEngine 
     """
     if not check and output_of(["iptables", "--version"]) is None:
         return Result(steps=(Step("firewall", OK, "this host has no Docker engine, so there is nothing to close"),))
-    differed = ensure_firewall(paths or Paths(), engine or _connect(), check=check, close=True)
+    try:
+        engine = engine or _connect()
+    except MissingLibraryError as error:
+        if not check:
+            raise
+        text = f"not looked at: {error.message}, and a run installs the library first"
+        return Result(steps=(Step("firewall", WARNING, text),))
+    differed = ensure_firewall(paths or Paths(), engine, check=check, close=True)
     if not differed:
         return Result(steps=(Step("firewall", OK, "as it should be"),))
     state = WOULD_CHANGE if check else CHANGED

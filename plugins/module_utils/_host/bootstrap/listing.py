@@ -42,6 +42,7 @@ from .engine import (
     read_engine,
     read_log_warning,
     why_it_is_down,
+    why_not_imported,
 )
 
 __all__ = ("BootstrapRequest", "Concerns", "DirectoryRequest", "look_at_host")
@@ -218,6 +219,12 @@ def _check_libraries(request: BootstrapRequest, to_install: Sequence[str] | None
     if request.concerns.network and engine.version:
         needed["docker"] = "python3-docker"
     lacks = [package for module, package in needed.items() if not can_import(module)]
+    if lacks and request.concerns.packages:
+        raise RefusedError(
+            f"this host has {', '.join(lacks)}, and its Python cannot import what is in there",
+            details=[why_not_imported(module) for module, package in needed.items() if package in lacks],
+            hint=f"on the host: apt-get install --reinstall {' '.join(lacks)}; or a copy of pip's hides it",
+        )
     if lacks:
         raise RefusedError(
             f"this host lacks {', '.join(lacks)}",

@@ -30,7 +30,7 @@ from ..._core.words import Words
 from ..machine.files import write_atomically
 from ..store.documents import read_document
 
-__all__ = ("renewal_windows",)
+__all__ = ("known_windows", "renewal_windows")
 
 _ANSWER_MAX = 65536
 _CONNECT_TIMEOUT = 2.0
@@ -141,5 +141,15 @@ def renewal_windows(
     if records != cached:
         with contextlib.suppress(OSError):  # on a full disk, for example: the next call asks again
             write_atomically(cache, f"{json.dumps(records, sort_keys=True)}\n", mode=0o640)
+    return _windows(records)
+
+
+def known_windows(cache: Path) -> dict[str, RenewalWindow]:
+    """Return the windows in the file ``cache`` by ARI id, without asking a CA."""
+    cached = read_document(cache, MapOf(dict)) or {}
+    return _windows({ari_id: record for ari_id, record in cached.items() if isinstance(record, Mapping)})
+
+
+def _windows(records: Mapping[str, Mapping[str, Any]]) -> dict[str, RenewalWindow]:
     windows = {ari_id: RenewalWindow.from_list(record.get("window")) for ari_id, record in records.items()}
     return {ari_id: window for ari_id, window in windows.items() if window is not None}

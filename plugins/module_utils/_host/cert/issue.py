@@ -36,13 +36,14 @@ from ..machine.clock import time_now
 from ..machine.disk import disk_errors_refused, disk_errors_told
 from ..machine.docker import Engine
 from ..machine.files import require_room
+from ..machine.resolver import Names
 from ..machine.tls import client_context
 from ..store.cert_options import options_secured, write_options
 from ..store.certificates import certificate_directory, set_rights, wrong_rights
 from ..store.host import Host
 from ..store.layout import Paths
 from .ask_ca import ask_ca
-from .caa import check_caa, resolver_names
+from .caa import check_caa
 from .certbot import Certbot, ask_for_reload
 from .chain import read_lineage
 from .clock_check import refuse_wrong_clock
@@ -172,12 +173,9 @@ def _keep(paths: Paths, wanted: WantedCertificate, present: _Present, *, check: 
 
 def _caa_notes(paths: Paths, wanted: WantedCertificate, request: IssueRequest, facts: Facts | None) -> list[str]:
     """Return what is to be said of the CAA records before the CA is asked. RefusedError if they forbid the CA."""
-    dns = None
-    if wanted.authority != SELFSIGNED and not request.names_checked:
-        dns = resolver_names()
-    if dns is None:
+    if wanted.authority == SELFSIGNED or request.names_checked:
         return []
-    found = check_caa(paths, dns, wanted.names, authority=wanted.authority, by_dns=wanted.dns is not None)
+    found = check_caa(paths, Names(), wanted.names, authority=wanted.authority, by_dns=wanted.dns is not None)
     if not found.refusals:
         return found.warnings
     said = [error.message for error in found.refusals]

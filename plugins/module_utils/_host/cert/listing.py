@@ -9,8 +9,9 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..._core import forms
@@ -45,7 +46,7 @@ from ..store.certificates import Reading
 from ..store.host import Host
 from ..store.layout import Paths
 from ..store.lineages import read_lineages
-from .ari import renewal_windows
+from .ari import known_windows, renewal_windows
 from .certbot import Certbot
 from .chain import read_lineage
 from .renewable import with_renewal
@@ -61,7 +62,7 @@ from .served import (
     probe_address,
 )
 
-__all__ = ("last_renewal", "list_certificates")
+__all__ = ("certificates_on_disk", "last_renewal", "list_certificates")
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,30 @@ def list_certificates(host: Host, domain: object = None, *, address: str | None 
     found = _read(paths, lineages, settings, answers)
     windows = renewal_windows(
         [entry.reading.facts for entry in found if entry.reading.facts],
-        cache=paths.letsencrypt / "vsa-ari.json",
+        cache=_cache(paths),
         context=client_context(settings.ca_bundle),
         now=now,
     )
     certbot = Certbot(paths)
     views = [_view(paths, entry, certbot.attempts(entry.lineage.domain), windows, now) for entry in found]
     return Result(data={"certificates": sorted(views, key=_rank), "renewal": last_renewal(paths)})
+
+
+def certificates_on_disk(host: Host, domains: Collection[str]) -> list[dict[str, Any]]:
+    """Return the certificates of these domains from their files alone: nobody asks the proxy, DNS or a CA.
+
+    A domain without a site and without a lineage is left out.
+    """
+    of_sites = _lineages_of_sites(host, domains)
+    lineages = [*of_sites.values(), *_unused(host, of_sites, domains)]
+    found = _read(host.paths, lineages, host.settings, {})
+    windows = known_windows(_cache(host.paths))
+    certbot, now = Certbot(host.paths), time_now()
+    return [_view(host.paths, entry, certbot.attempts(entry.lineage.domain), windows, now) for entry in found]
+
+
+def _cache(paths: Paths) -> Path:
+    return paths.letsencrypt / "vsa-ari.json"
 
 
 # Which lineages there are
@@ -125,21 +143,26 @@ def _chosen(host: Host, domain: str | None) -> list[_Lineage]:
 
 def _lineages(host: Host) -> list[_Lineage]:
     """Return the lineages that the sites need, then those on disk that no site uses."""
-    of_sites = _lineages_of_sites(host)
-    found = list(of_sites.values())
+    of_sites = _lineages_of_sites(host, host.manifests)
+    return [*of_sites.values(), *_unused(host, of_sites)]
+
+
+def _unused(host: Host, of_sites: Mapping[str, _Lineage], wanted: Collection[str] | None = None) -> list[_Lineage]:
+    """Return the lineages on disk that no site uses; only those of the ``wanted`` domains, if some are given."""
+    found = []
     on_disk = read_lineages(host.paths)
     # The authority only tells the directory of a lineage without a site, so any CA of certbot will do.
     for authority, domains in ((LETSENCRYPT, on_disk.acme), (SELFSIGNED, on_disk.selfsigned)):
-        for domain in sorted(domains):
+        for domain in sorted(domains if wanted is None else domains.intersection(wanted)):
             used = of_sites.get(domain)
             if used is None or (authority == SELFSIGNED) != (used.authority == SELFSIGNED):
                 found.append(_Lineage(domain, (), authority, site=False))
     return found
 
 
-def _lineages_of_sites(host: Host) -> dict[str, _Lineage]:
+def _lineages_of_sites(host: Host, domains: Collection[str]) -> dict[str, _Lineage]:
     found = {}
-    for domain in host.manifests:
+    for domain in domains:
         try:
             site = host.site(domain)
         except VsaError:
@@ -276,7 +299,8 @@ def _renewal_view(
     window = windows.get(facts.ari_id or "")
     if window:
         view["ari"] = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
-    if status.state in (VALID, DUE) and not attempts.failures:
+    # A failed try for another name, or long before the day, changes nothing about the day.
+    if status.state == VALID or (status.state == DUE and not attempts.failures):
         planned = window.middle if window else renewal_time(facts)
         view["renews"] = f"{max(now, planned):%Y-%m-%d}"
         view["renews_by"] = "ari" if window else "lifetime"

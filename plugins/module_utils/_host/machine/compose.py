@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,35 @@ from ..._core.errors import RefusedError
 from ..._core.hints import Hint
 from ..._core.words import Words
 
-__all__ = ("compose_config",)
+__all__ = ("compose_config", "compose_environment", "project_options")
 
 _SECONDS = 60
 _MOST_LINES = 5
+_KEPT = ("PATH", "HOME")
+
+
+def project_options(name: str, folder: Path | str, files: Iterable[Path | str], env_file: Path | str) -> list[str]:
+    """Return the words that tell Compose a project: its name, folder, environment file and Compose files."""
+    options = ["--project-name", name, "--project-directory", str(folder), "--env-file", str(env_file)]
+    for file in files:
+        options += ["--file", str(file)]
+    return options
+
+
+def compose_environment(folder: Path | str) -> dict[str, str]:
+    """Return the environment in which Compose runs: no variable of this process counts, except PATH and HOME."""
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    return {**kept, "LC_ALL": "C", "PWD": str(folder)}
 
 
 def compose_config(folder: Path, files: tuple[str, ...], *, name: str, env_file: str) -> dict[str, Any]:
     """Return the configuration of a Compose project, with all variables, profiles, includes and defaults filled in.
 
-    ``files`` and ``env_file`` are paths below ``folder``. The variables of this process do not count, except PATH and
-    HOME. RefusedError with Compose's own words if Compose does not accept the files, or if there is no Compose.
+    ``files`` and ``env_file`` are paths below ``folder``. RefusedError with Compose's own words if Compose does not
+    accept the files, or if there is no Compose.
     """
-    argv = ["docker", "compose", "--project-name", name, "--project-directory", str(folder)]
-    argv += ["--env-file", str(folder / env_file)]
-    for file in files:
-        argv += ["--file", str(folder / file)]
-    argv += ["config", "--format", "json"]
-    kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-    environment = {**kept, "LC_ALL": "C", "PWD": str(folder)}
+    options = project_options(name, folder, [folder / file for file in files], folder / env_file)
+    argv = ["docker", "compose", *options, "config", "--format", "json"]
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function  # module_utils have no module to call
             argv,
@@ -45,7 +56,7 @@ def compose_config(folder: Path, files: tuple[str, ...], *, name: str, env_file:
             errors="replace",
             timeout=_SECONDS,
             check=False,
-            env=environment,
+            env=compose_environment(folder),
             cwd=folder,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from .compose import project_options
 from .programs import output_of
 
 __all__ = ("config_hash", "config_hashes")
@@ -37,9 +38,7 @@ def config_hash(folder: Path, compose: str, env: str, *, service: str) -> str | 
 
 def config_hashes(folder: str, files: list[str], env_file: str, *, project: str) -> dict[str, str]:
     """Return the hash of each service of a Compose project that lies on the host; empty if Compose does not say."""
-    argv = ["docker", "compose", "--project-name", project, "--project-directory", folder, "--env-file", env_file]
-    for file in files:
-        argv += ["--file", file]
-    lines = (output_of([*argv, "config", "--hash", "*"]) or "").splitlines()
+    options = project_options(project, folder, files, env_file)
+    lines = (output_of(["docker", "compose", *options, "config", "--hash", "*"]) or "").splitlines()
     pairs = [line.split() for line in lines]
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}

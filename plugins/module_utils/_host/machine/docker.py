@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,14 +20,28 @@ from typing import Any
 from ..._core.errors import RefusedError, RolledBackError
 from ..._core.hints import Hint
 from ..._core.libraries import library
+from ..._core.networks import is_loopback
 from ..._core.site.visitor import ContainerState
 from ..._core.words import Words, escaped, shortened
 
-__all__ = ("Container", "Endpoint", "Engine", "ExecResult", "Published")
+__all__ = (
+    "FOLDER_LABEL",
+    "PROJECT_LABEL",
+    "SERVICE_LABEL",
+    "Container",
+    "Endpoint",
+    "Engine",
+    "ExecResult",
+    "Published",
+)
+
+PROJECT_LABEL = "com.docker.compose.project"
+FOLDER_LABEL = "com.docker.compose.project.working_dir"
+SERVICE_LABEL = "com.docker.compose.service"
+"""How Compose marks what it makes: with the project, the folder of the project, and the service of a container."""
 
 # Marks a connection that VSA made. Only such a connection may be removed again.
 _JOINED = "vsa.joined"
-_PROJECT = "com.docker.compose.project"
 # The option of a network that names its interface on the host.
 _BRIDGE_NAME = "com.docker.network.bridge.name"
 
@@ -55,6 +69,7 @@ class Published:
 class Container:
     """What VSA needs to know about a container.
 
+    ``writes`` are the paths of the host that it mounts and can write.
     ``restarts`` counts how often the engine restarted it; ``exit_code`` is how its last process ended. ``probe`` is the
     last output of its health check, without control characters.
     """
@@ -73,6 +88,7 @@ class Container:
     labels: dict[str, str] = field(default_factory=dict)
     hostname: str = ""
     volumes: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     restart: str = "unless-stopped"
     exit_code: int = 0
     restarts: int = 0
@@ -101,6 +117,30 @@ class ExecResult:
     def output(self) -> str:
         """Return both streams for a parser, errors last."""
         return "\n".join(part for part in (self.stdout.strip(), self.stderr.strip()) if part)
+
+
+def _state(entry: Mapping[str, Any]) -> ContainerState:
+    """Return the state of a container from its entry in the engine's list."""
+    status, words = str(entry["State"]), str(entry.get("Status"))
+    return ContainerState(
+        status=status,
+        unhealthy="(unhealthy)" in words,
+        networks=frozenset((entry.get("NetworkSettings") or {}).get("Networks") or {}),
+        # "Up 2 hours (healthy)", "Up 3 seconds (health: starting)"; without a check the engine says "Up 2 hours".
+        checked=status != "running" or "health" in words,
+        open_ports=_open_ports(entry),
+    )
+
+
+def _open_ports(entry: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the ports of the host that lead to a listed container from everywhere."""
+    ports = entry.get("Ports") or ()
+    published = {int(port["PublicPort"]) for port in ports if port.get("PublicPort") and not _is_private(port)}
+    return tuple(sorted(published))
+
+
+def _is_private(port: Mapping[str, Any]) -> bool:
+    return is_loopback(str(port.get("IP") or ""))
 
 
 def _container(attrs: dict[str, Any]) -> Container:
@@ -139,6 +179,9 @@ def _container(attrs: dict[str, Any]) -> Container:
         labels=attrs["Config"].get("Labels") or {},
         hostname=attrs["Config"].get("Hostname") or "",
         volumes=tuple(mount["Name"] for mount in attrs.get("Mounts") or () if mount.get("Type") == "volume"),
+        writes=tuple(
+            mount["Source"] for mount in attrs.get("Mounts") or () if mount.get("Type") == "bind" and mount.get("RW")
+        ),
         exit_code=int(state.get("ExitCode") or 0),
         restarts=int(attrs.get("RestartCount") or 0),
         out_of_memory=bool(state.get("OOMKilled")),
@@ -236,16 +279,7 @@ class Engine:
         """Return status, health and networks of every container by name, in one call."""
         with self._translated("list containers"):
             entries = self._api.containers(all=True)
-        return {
-            name.lstrip("/"): ContainerState(
-                status=entry["State"],
-                unhealthy="(unhealthy)" in str(entry.get("Status")),
-                networks=frozenset((entry.get("NetworkSettings") or {}).get("Networks") or {}),
-            )
-            for entry in entries
-            for name in entry["Names"]
-            if name.count("/") == 1
-        }
+        return {name.lstrip("/"): _state(entry) for entry in entries for name in entry["Names"] if name.count("/") == 1}
 
     def attached(self) -> dict[str, set[str]]:
         """Return the networks of every running container by name, in one call."""
@@ -425,13 +459,20 @@ class Engine:
         """Return the Compose project of every network by name, "" if Compose did not make the network."""
         with self._translated("list networks"):
             found = self._api.networks()
-        return {entry["Name"]: (entry.get("Labels") or {}).get(_PROJECT, "") for entry in found}
+        return {entry["Name"]: (entry.get("Labels") or {}).get(PROJECT_LABEL, "") for entry in found}
 
     def volume_projects(self) -> dict[str, str]:
         """Return the Compose project of every volume by name, "" if Compose did not make the volume."""
         with self._translated("list volumes"):
             found = self._api.volumes().get("Volumes") or []
-        return {entry["Name"]: (entry.get("Labels") or {}).get(_PROJECT, "") for entry in found}
+        return {entry["Name"]: (entry.get("Labels") or {}).get(PROJECT_LABEL, "") for entry in found}
+
+    def volume_devices(self) -> dict[str, str]:
+        """Return the directory of the host to which a volume leads, by volume. A plain volume leads to none."""
+        with self._translated("list volumes"):
+            found = self._api.volumes().get("Volumes") or []
+        devices = {entry["Name"]: str((entry.get("Options") or {}).get("device") or "") for entry in found}
+        return {name: device for name, device in devices.items() if device.startswith("/")}
 
     def bridges(self) -> dict[str, str]:
         """Return the interface on the host of each bridge network, by the name of the network."""

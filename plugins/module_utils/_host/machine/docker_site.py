@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._core.site.removal import ContainerInfo, Mount
-from .docker import Engine
+from .docker import FOLDER_LABEL, PROJECT_LABEL, Engine
 
 __all__ = ("SiteEngine", "Written")
 
-_PROJECT = "com.docker.compose.project"
-_FOLDER = "com.docker.compose.project.working_dir"
 _LONGEST_FOLDER = 200  # letters; the label may say anything
 
 
@@ -45,8 +43,8 @@ def _container_info(entry: Mapping[str, Any]) -> ContainerInfo:
         created=int(entry.get("Created") or 0),
         networks=tuple(sorted((entry.get("NetworkSettings") or {}).get("Networks") or {})),
         shares_with=mode.partition("container:")[2],
-        project=str(labels.get(_PROJECT) or ""),
-        folder=str(labels.get(_FOLDER) or "")[:_LONGEST_FOLDER],
+        project=str(labels.get(PROJECT_LABEL) or ""),
+        folder=str(labels.get(FOLDER_LABEL) or "")[:_LONGEST_FOLDER],
         mounts=tuple(
             Mount(
                 source=str(mount.get("Source") or ""),
@@ -126,5 +124,5 @@ class SiteEngine(Engine):
     def project_networks(self, project: str) -> list[str]:
         """Return the networks that Compose made for a project."""
         with self._translated("list networks"):
-            found = self._api.networks(filters={"label": [f"{_PROJECT}={project}"]})
+            found = self._api.networks(filters={"label": [f"{PROJECT_LABEL}={project}"]})
         return sorted(entry["Name"] for entry in found)

@@ -23,15 +23,16 @@ from typing import Any
 from ..._core.libraries import library
 from ..._core.stack.removal import Volume
 from ..._core.words import escaped
-from .docker import Engine
+from .docker import PROJECT_LABEL, Engine
 
 __all__ = ("Done", "StackEngine")
 
-_PROJECT = "com.docker.compose.project"
 _ANONYMOUS = "com.docker.volume.anonymous"
 _CONFLICT = 409
 # The engine measures a volume by looking at each of its files.
 _MEASURING_SECONDS = 300
+# A container may have a long grace period.
+_STOPPING_SECONDS = 900
 # Where a container that never starts has a volume.
 _LOOKED_AT = "/vsa-volume"
 # A file of a volume is read if it has at most so many bytes, and an archive with it if it has at most so many.
@@ -90,10 +91,14 @@ def _volume(entry: Mapping[str, Any]) -> Volume:
     size = (entry.get("UsageData") or {}).get("Size")
     return Volume(
         name=entry["Name"],
-        project=labels.get(_PROJECT, ""),
+        project=labels.get(PROJECT_LABEL, ""),
         anonymous=_ANONYMOUS in labels,
         # The engine says -1 if it could not measure.
         size=size if isinstance(size, int) and size >= 0 else None,
+        # With options the driver may have mounted something else there, but only while a container runs.
+        directory=str(entry.get("Mountpoint") or "")
+        if entry.get("Driver") == "local" and not entry.get("Options")
+        else "",
     )
 
 
@@ -124,6 +129,14 @@ class StackEngine(Engine):
                     raise
                 return False
         return True
+
+    def stop(self, identity: str) -> None:
+        """Stop a container: its process has the time that its Compose file gives it. No error if it is gone."""
+        with self._translated(f"stop the container {identity[:12]}"), self._patient(_STOPPING_SECONDS):
+            try:
+                self._api.stop(identity)
+            except self._errors.NotFound:
+                return
 
     def mounts(self) -> dict[str, set[str]]:
         """Return the volumes that each container mounts, by its name; stopped containers too."""

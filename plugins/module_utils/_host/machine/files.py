@@ -39,6 +39,9 @@ __all__ = (
     "write_new",
 )
 
+# What the name of a file begins with that only tries whether a directory has room.
+_ROOM = "..room."
+
 
 def read_bytes(path: Path | str) -> bytes | None:
     """Return a file's content, None if there is no such file.
@@ -166,17 +169,32 @@ def write_new(path: Path | str, content: bytes, *, mode: int = 0o444) -> None:
         os.close(handle)
 
 
-def require_room(directory: Path, size: int) -> None:
-    """Raise OSError if a directory takes no file of ``size`` bytes. The file that tries it is removed again."""
-    path = directory / ".room"
+def _remove_at_last(path: Path) -> None:
+    """Remove a file. If this fails, try once more before the error goes on: a disk can be full for a moment."""
     try:
-        draft = write_draft(path, "\0" * size)
+        path.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def require_room(directory: Path, size: int) -> None:
+    """Raise OSError if a directory takes no file of ``size`` bytes.
+
+    The file that tries it loses its name before it gets its bytes, so that a killed process leaves nothing behind. What
+    a process of an earlier release left is removed.
+    """
+    try:
+        for left in directory.glob(f"{_ROOM}*"):
+            left.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=directory, prefix=_ROOM)
         try:
-            draft.unlink()
-        except OSError:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise
+            _remove_at_last(Path(name))
+            write_all(handle, b"\0" * size)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise _at(directory, error) from error
 

@@ -114,6 +114,8 @@ Description=VSA: a container started
 # By default a path unit is part of the early boot, which Docker waits for. Two units that wait for each other make
 # systemd leave one of them out of the boot, and this one can be Docker.
 DefaultDependencies=no
+# At a boot Docker starts its containers before this unit watches, so the service also runs with the unit.
+Wants={_STRICT_UNIT}.service
 After=docker.service
 Conflicts=shutdown.target
 Before=shutdown.target

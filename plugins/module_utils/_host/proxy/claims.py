@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ..._core.errors import RefusedError
 from ..._core.finding import DOWN, Finding
 from ..._core.proxy.claims import Claim, Member, Upstream, claims_among, claims_by_address, upstream_name
+from ..machine.docker import FOLDER_LABEL, PROJECT_LABEL
 
 if TYPE_CHECKING:
     from ..machine.docker import Container
     from .protocols import ProxyEngine, ProxyNginx
 
 __all__ = ("claim_findings", "claimed_error", "find_claims", "member_of", "upstreams_of")
-
-_PROJECT = "com.docker.compose.project"
-_FOLDER = "com.docker.compose.project.working_dir"
 
 
 def upstreams_of(sites: Mapping[str, Mapping[str, Any]]) -> list[Upstream]:
@@ -85,8 +83,8 @@ def member_of(container: Container, network: str) -> Member:
     end = container.networks.get(network)
     names = {container.name, container.hostname, *(end.aliases if end else ())} - {""}
     addresses = {end.address, end.address6} - {""} if end else set()
-    project = container.labels.get(_PROJECT, "")
-    origin = f"{project} {container.labels.get(_FOLDER, '')}" if project else ""
+    project = container.labels.get(PROJECT_LABEL, "")
+    origin = f"{project} {container.labels.get(FOLDER_LABEL, '')}" if project else ""
     return Member(container.name, frozenset(names), frozenset(addresses), origin)
 
 

@@ -64,6 +64,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..._core.errors import InternalError, NotRolledBackError, RefusedError, RolledBackError, VsaError
@@ -136,7 +137,7 @@ class Commit:
             raise InternalError(f"generation {number} was never finished")
         if certificates is None:
             self._refuse_if_changed(record)
-        neighbours = neighbours_serving(self._nginx, record)
+        neighbours = neighbours_serving(self._nginx, record, self._generations.record(record.base))
         journal = plan_networks(self._engine, self._nginx.container(), record)
         self._on_step("journal")
         try:
@@ -230,6 +231,9 @@ class Commit:
             ) from error
         self._clear_drafts()
         self._generations.prune(keep)
+        # What stays open because the disk failed is closed by the next change.
+        with suppress(OSError):
+            self._generations.close_keys()
 
     def _clear_drafts(self) -> None:
         clear_drafts(self._paths.sites)

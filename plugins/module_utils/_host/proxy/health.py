@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from ..._core.errors import VsaError
 from ..._core.finding import DOWN, WARNING, Finding
 from ..._core.hints import Advice, Hint
-from ..machine.docker import Container
+from ..._core.libraries import MissingLibraryError
+from ..machine.docker import PROJECT_LABEL, Container
 from ..store.host import Host
 from .nginx import AUTH_CONTAINER, CONTAINER, Nginx
 
@@ -21,14 +22,16 @@ __all__ = ("engine_findings", "own_container_findings", "proxy_findings")
 
 # The other containers of the stack.
 _BESIDE = (AUTH_CONTAINER, "vsa-certbot")
-_PROJECT = "com.docker.compose.project"
 _START = Advice("", Hint("stack.up", {"name": "reverse-proxy"}))
 _SYNC = Advice("", Hint("vhost.sync"))
+_BOOTSTRAP = Advice("", Hint("bootstrap"))
 _LOOK = "docker logs vsa-nginx, on the host"
 
 
 def engine_findings(error: VsaError) -> list[Finding]:
-    """Return the finding for an engine that failed with this error."""
+    """Return the finding for an engine that failed with this error, or that VSA cannot ask without a library."""
+    if isinstance(error, MissingLibraryError):
+        return [Finding("library-missing", WARNING, "Docker", f"{error.message}: it was not asked", _BOOTSTRAP)]
     said = f" ({error.details[0]})" if error.details else ""
     remedy = "systemctl start docker, on the host"
     return [Finding("engine-silent", DOWN, "Docker", f"{error.message}{said}", remedy)]
@@ -39,7 +42,7 @@ def own_container_findings(containers: Iterable[Container]) -> list[Finding]:
 
     NGINX has a check of its own. Without its container nobody brought the stack up.
     """
-    own = [container for container in containers if container.labels.get(_PROJECT) == "reverse-proxy"]
+    own = [container for container in containers if container.labels.get(PROJECT_LABEL) == "reverse-proxy"]
     names = [container.name for container in own]
     missing = [name for name in _BESIDE if name not in names] if CONTAINER in names else []
     text = "there is no such container, though NGINX has one"
@@ -56,8 +59,11 @@ def own_container_findings(containers: Iterable[Container]) -> list[Finding]:
     return findings
 
 
-def proxy_findings(host: Host, nginx: Nginx) -> list[Finding]:
-    """Return what is wrong with the proxy. A host that never had a proxy, and has no manifest, needs none."""
+def proxy_findings(host: Host, nginx: Nginx, *, ask: bool = True) -> list[Finding]:
+    """Return what is wrong with the proxy. A host that never had a proxy, and has no manifest, needs none.
+
+    Without ``ask`` only its container is looked at: to ask NGINX, one must enter the container's file system.
+    """
     container = nginx.container()
     if container is None:
         if not host.number and not host.manifests:
@@ -66,7 +72,7 @@ def proxy_findings(host: Host, nginx: Nginx) -> list[Finding]:
     if not container.running or not container.pid:
         text = f"NGINX does not run: the container is {container.status}"
         return [Finding("proxy-stopped", DOWN, CONTAINER, text, _START)]
-    served = nginx.generation(container.pid)
+    served = nginx.generation(container.pid) if ask else host.number
     if served is None:
         return [Finding("proxy-silent", DOWN, CONTAINER, "NGINX does not say which generation it serves", _LOOK)]
     findings = []

@@ -33,13 +33,17 @@ _PAUSE_SECONDS = 0.2
 _Index = Mapping[str, Mapping[str, Any]]
 
 
-def neighbours_serving(nginx: ProxyNginx, record: Record) -> list[str]:
-    """Return sites that serve now and that a removal must not hurt; if there are many, every n-th of them."""
+def neighbours_serving(nginx: ProxyNginx, record: Record, base: Record | None = None) -> list[str]:
+    """Return sites that serve now and that a removal must not hurt; if there are many, every n-th of them.
+
+    ``base`` is the record of the generation that is asked.
+    """
     if not record.removed or nginx.master() is None:
         return []
     others = [domain for domain in sorted(record.sites) if domain not in record.changed]
     interval = max(1, -(-len(others) // _MOST_NEIGHBOURS))
-    return nginx.serving(others[::interval], marker=record.marker, generation=record.base, sites=record.sites)
+    marker = (base or record).marker
+    return nginx.serving(others[::interval], marker=marker, generation=record.base, sites=record.sites)
 
 
 def newly_closed(record: Record, base: Record | None) -> bool:

@@ -22,6 +22,7 @@ from ..._core.hints import Hint
 from ..._core.proxy.others import notes_of_others
 from ..._core.proxy.plan import (
     MAIN,
+    Generation,
     Plan,
     make_plan,
     manifest_file,
@@ -142,7 +143,7 @@ class Proxy:
         return read_host(self.paths, stamped=False)
 
     def _plan(self, request: Request, host: Host) -> tuple[Plan, Desired]:
-        marker = host.live.marker or secrets.token_hex(16)
+        marker = self._marker(host.live)
         settings = request.settings or host.settings
         renderer = Renderer(
             templates=request.templates, settings=settings, layout=LAYOUT, marker=marker, keeper=self._keeper.code
@@ -166,6 +167,12 @@ class Proxy:
         named = [change.domain for change in request.changes if change.domain in differing]
         others = notes_of_others(host.index, named, actor=request.run.actor.displayed, now=time_now())
         return plan, dataclasses.replace(desired, warnings=(*desired.warnings, *others))
+
+    def _marker(self, live: Generation) -> str:
+        """Return the key with which VSA visits sites: that of the live generation, unless others could read the key."""
+        if live.marker and not self.generations.key_is_open():
+            return live.marker
+        return secrets.token_hex(16)
 
     def _missing_joins(self, desired: Desired, domains: list[str]) -> tuple[tuple[str, str], ...]:
         """Return (network, container) of each running container of these sites that is not on its site's network."""
@@ -270,7 +277,7 @@ class Proxy:
             claims = find_claims(self.engine, self.nginx, {name: desired.sites[name] for name in plan.sites_changed})
             if claims:
                 raise claimed_error(claims)
-            live = self._live_index()
+            live = self.generations.live_sites()
             shared = find_shared(self.engine, live, desired.sites, plan.sites_changed)
             if shared:
                 raise shared_error(shared)
@@ -280,10 +287,6 @@ class Proxy:
                 outcome = self._commit.run(staged)
             self._watch(watched, desired, outcome)
             return Prepared(plan, desired, staged), outcome
-
-    def _live_index(self) -> Mapping[str, dict[str, Any]]:
-        record = self.generations.record(self.generations.live_number())
-        return record.sites if record else {}
 
     def rollback_target(self, number: int | None) -> int:
         """Return the generation that a rollback goes back to, 0 if there is none."""
@@ -339,6 +342,10 @@ class Proxy:
             )
         files = dict(old.files)
         files[MAIN] = unnumber(files[MAIN], record.number)
+        # The key of an earlier release was open, and never comes back.
+        marker = self._marker(live)
+        if record.marker:
+            files[MAIN] = files[MAIN].replace(record.marker, marker)
         desired = Desired(files, record.sites, parsed={}, warnings=(), invalid=())
         # If the network of a tenant was removed, a site that comes back has to be connected to its containers again.
         returning = [domain for domain in record.sites if domain not in live.domains]
@@ -346,7 +353,7 @@ class Proxy:
             live,
             files,
             inputs=record.inputs,
-            marker=record.marker,
+            marker=marker if record.marker else "",
             networks=desired.networks,
             joins=self._missing_joins(desired, returning),
         )
@@ -365,7 +372,21 @@ class Proxy:
         for domain, entry in sorted(record.sites.items()):
             gone = missing_users(self.paths, domain, entry.get("auth") or ())
             missing += [f"{domain}: the users of {path} were removed" for path in gone]
-        return missing
+        return missing + self._replaced_containers(record)
+
+    def _replaced_containers(self, record: Record) -> list[str]:
+        """Return the containers of an earlier generation that are gone, of sites that lead to another container now.
+
+        A rolling update replaces the container of a site, and so does an operator who gives an app another name.
+        """
+        lines = []
+        live = self.generations.live_sites()
+        for domain, entry in sorted(record.sites.items()):
+            present = live.get(domain, entry)["containers"]
+            replaced = [name for name in entry["containers"] if name not in present]
+            gone = [name for name in replaced if self.engine.container(name) is None]
+            lines += [f"{domain}: the container {name} is gone; {', '.join(present)} took its place" for name in gone]
+        return lines
 
     # -- after a kill --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,11 +103,16 @@ def apply_sites(
     if checked is not None:
         steps.append(checked)
     done = Result(changed=bool(settings.words), steps=tuple(steps))
+    changes = _proxy_request(request, work, settings)
     certificates = ensure_certificates(
-        host, list(work.sites.values()), settings.settings, touched=set(work.touched), check=check
+        host,
+        list(work.sites.values()),
+        settings.settings,
+        plan=functools.partial(proxy.plan, changes, host),
+        touched=set(work.touched),
+        check=check,
     )
     done = joined(done, certificates)
-    changes = _proxy_request(request, work, settings)
     if check:
         done = joined(done, _planned(proxy, host, changes, work, diff=diff))
     else:

@@ -9,7 +9,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..._core.cert.options import CertificateOptions
@@ -27,7 +27,7 @@ from ..store.host import Host
 from .names import Validation
 from .preflight import listed
 
-__all__ = ("add_steps", "ensure_certificates", "issue_request", "validation_of")
+__all__ = ("add_steps", "ensure_before_switch", "ensure_certificates", "issue_request", "validation_of")
 
 _STAYS = "the certificate was issued and stays; the proxy is as it was"
 
@@ -45,6 +45,17 @@ def issue_request(site: Site, settings: Settings, *, names_checked: bool = True)
         names_checked=names_checked,
         prove=False,
     )
+
+
+def ensure_before_switch(host: Host, request: IssueRequest, plan: Callable[[], object], *, check: bool) -> Result:
+    """Ensure the certificate of a site whose change of the proxy follows.
+
+    ``plan`` makes the plan of that change, which touches nothing. Before a CA is asked the plan is made once: what the
+    change would be refused for must not cost a certificate.
+    """
+    if not check and valid_certificate(host, request) is None:
+        plan()
+    return ensure_certificate(host, request, check=check)
 
 
 def add_steps(error: VsaError, done: Result, *, stays: str = _STAYS) -> None:
@@ -85,19 +96,31 @@ class _Progress:
 
 
 def ensure_certificates(
-    host: Host, sites: Sequence[Site], settings: Settings, *, touched: set[str], check: bool
+    host: Host,
+    sites: Sequence[Site],
+    settings: Settings,
+    *,
+    plan: Callable[[], object],
+    touched: set[str],
+    check: bool,
 ) -> Result:
     """Ensure that every declared site has a certificate. ``touched`` are the sites that are new or changed.
+
+    ``plan`` makes the plan of the change that follows, as for :func:`ensure_before_switch`.
 
     If the CA refuses a site that is served already, the site keeps its certificate, and that is a warning. VsaError
     names every other failure: what was issued before it stays, and the next run continues from there.
     """
     progress = _Progress()
+    planned = check
     for site in sites:
         request = issue_request(site, settings, names_checked=site.domain in touched)
         if not _needs_look(host, site, settings, touched) or valid_certificate(host, request) is not None:
             progress.kept += 1
             continue
+        if not planned:
+            plan()
+            planned = True
         try:
             result = ensure_certificate(host, request, check=check)
         except VsaError as error:

@@ -31,7 +31,7 @@ from ..store.layout import Paths
 from .survey import Survey, survey
 from .view import site_view
 
-__all__ = ("Listed", "SiteListRequest", "export_sites", "list_sites", "look_at_sites")
+__all__ = ("Listed", "SiteListRequest", "export_sites", "list_sites", "look_at_sites", "site_entry")
 
 
 _SYNC = Hint("vhost.sync")
@@ -87,9 +87,8 @@ def look_at_sites(host: Host, request: SiteListRequest, *, connect: Callable[[],
     seen = survey(host, domains, connect, probe=request.probe, fresh=request.fresh)
     entries, findings = [], []
     for name in domains:
-        entry, found = _entry(host, name, seen, probed=request.probe)
-        last_change = host.index.get(name, {}).get("last_change")
-        entries.append({**entry, "last_change": last_change})
+        entry, found = site_entry(host, name, seen, probed=request.probe)
+        entries.append(entry)
         findings += found
     return Listed(entries, findings, list(seen.causes))
 
@@ -101,11 +100,16 @@ def _last_change(host: Host) -> dict[str, Any] | None:
     return {"time": record.time, "actor": record.actor, "verb": record.verb}
 
 
-def _entry(host: Host, domain: str, seen: Survey, *, probed: bool) -> tuple[dict[str, Any], list[Finding]]:
-    """Return what is known about one site, and what is wrong with it.
+def site_entry(host: Host, domain: str, seen: Survey, *, probed: bool) -> tuple[dict[str, Any], list[Finding]]:
+    """Return what is known about one site with its last change, and what is wrong with it.
 
     A site whose manifests are all invalid has these problems alone.
     """
+    entry, findings = _entry(host, domain, seen, probed=probed)
+    return {**entry, "last_change": host.index.get(domain, {}).get("last_change")}, findings
+
+
+def _entry(host: Host, domain: str, seen: Survey, *, probed: bool) -> tuple[dict[str, Any], list[Finding]]:
     site, findings = _site(host, domain)
     live = manifest_file(domain) in host.live.files
     if site is None:
@@ -173,13 +177,16 @@ def _state(findings: list[Finding], seen: Survey, *, invalid: bool, live: bool, 
 
 
 def _add_container_states(routes: list[dict[str, Any]], states: Mapping[str, ContainerState] | None) -> None:
-    """Add the state of its container to each route; None if the engine does not answer."""
+    """Add the state of its container to each route, and remarks; None if the engine does not answer."""
     for route in routes:
         found = None if states is None else states.get(route["container"])
         if states is None:
             route["state"] = None
         else:
             route["state"] = found.status if found else "missing"
+            remarks = found.remarks() if found else []
+            if remarks:
+                route["remarks"] = remarks
 
 
 def _certificate(host: Host, site: Site, authority: str, seen: Survey) -> dict[str, Any]:

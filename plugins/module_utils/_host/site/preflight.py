@@ -16,7 +16,7 @@ from ..._core import forms
 from ..._core.errors import RefusedError, VsaError
 from ..._core.hints import Advice, Hint
 from ..._core.nearest import nearest
-from ..._core.networks import EDGE, contains_edge, is_edge_network
+from ..._core.networks import EDGE, contains_edge, is_edge_network, is_loopback
 from ..._core.result import OK, WARNING, Step
 from ..._core.site.declared import WHERE, in_one
 from ..._core.site.detect import Publication, detect
@@ -25,6 +25,7 @@ from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 from .backend import ask_backend
 from .names import Report, Validation, check_names
+from .replicas import refuse_replica
 from .silence import refuse_restarting, silence_error, state_error
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def check_sites(
     wrong: list[VsaError] = []
     for site in sites:
         try:
-            reports[site.domain] = check_containers(engine, site)
+            reports[site.domain] = check_containers(engine, paths, site, inventory=True)
         except VsaError as error:
             error.field = f"{WHERE}/{site.domain}/{error.field or 'routes'}"
             wrong.append(error)
@@ -155,25 +156,45 @@ def detect_container(engine: Engine, *, external_port: int, port: object) -> tup
     return forms.container(name), found
 
 
-def check_containers(engine: Engine, site: Site) -> Report:
-    """Check every container that a site routes to. RefusedError names the first problem, and what there is instead."""
+def check_containers(engine: Engine, paths: Paths, site: Site, *, inventory: bool = False) -> Report:
+    """Check every container that a site routes to. RefusedError names the first problem, and what there is instead.
+
+    ``inventory``: the site is declared in an inventory.
+    """
     report = Report()
     for name in site.containers:
         container = _running(engine, name)
         _refuse_own(container)
+        refuse_replica(paths, container, site, inventory=inventory)
         _refuse_unreachable(container, site)
         _refuse_edge_alias(container)
         _ask_ports(engine, container, site, report)
-        if container.restart in _NOT_AFTER_A_REBOOT:
-            report.warnings.append(
-                f"{name} has no restart policy that survives a reboot ({container.restart}): say unless-stopped in its "
-                "Compose file, or docker update --restart unless-stopped"
-            )
+        report.warnings += _weaknesses(container)
         if site.network not in container.networks:
             report.warnings.append(
                 f"{name} will be joined to {site.network}: its Compose file must say so too, or a recreation undoes it"
             )
     return report
+
+
+def _weaknesses(container: Container) -> list[str]:
+    """Return what is no error of a container, and hurts its site later."""
+    name = container.name
+    found = []
+    if container.restart in _NOT_AFTER_A_REBOOT:
+        found.append(
+            f"{name} has no restart policy that survives a reboot ({container.restart}): say unless-stopped in its "
+            "Compose file, or docker update --restart unless-stopped"
+        )
+    if container.health is None:
+        found.append(f"{name} has no health check, so nobody sees that it hangs: add a healthcheck to its Compose file")
+    open_ports = {entry.host_port: entry for entry in container.published if not is_loopback(entry.host)}
+    for port, entry in sorted(open_ports.items()):
+        found.append(
+            f"{name} publishes {port} → {entry.port} to everybody, past the proxy with its passwords and limits: "
+            f"publish 127.0.0.1:{port}:{entry.port}, or no port"
+        )
+    return found
 
 
 def _running(engine: Engine, name: str) -> Container:

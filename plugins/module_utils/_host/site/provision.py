@@ -10,6 +10,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,6 @@ from ..._core.result import Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names, to_manifest
 from ..._core.site.requested import requested_site
-from ..cert.issue import ensure_certificate
 from ..machine.docker import Engine
 from ..proxy.doors import refuse_new_doors
 from ..proxy.module import VhostRequest
@@ -29,7 +29,7 @@ from ..proxy.transaction import Proxy
 from ..proxy.values import Change
 from ..store.host import Host, read_host
 from ..store.layout import Paths
-from .certificates import add_steps, issue_request, validation_of
+from .certificates import add_steps, ensure_before_switch, issue_request, validation_of
 from .names import check_names
 from .preflight import check_containers, detect_container, preflight_step, refuse_stopped_proxy
 from .view import site_view
@@ -85,8 +85,9 @@ def provision_site(
         answering=True,
         force=request.force,
     )
+    plan = functools.partial(change_proxy, vhost, check=True, diff=False, proxy=proxy, host=host)
     try:
-        done = joined(done, ensure_certificate(host, issue_request(site, host.settings), check=check))
+        done = joined(done, ensure_before_switch(host, issue_request(site, host.settings), plan, check=check))
         changed = change_proxy(vhost, check=check, diff=diff, proxy=proxy, host=host)
     except VsaError as error:
         add_steps(error, done)
@@ -112,7 +113,7 @@ def _check(host: Host, engine: Engine, proxy: Proxy, site: Site, request: Provis
     refuse_double_names(site, owners)
     refuse_new_doors(host, (site,))
     refuse_shared(engine, host, (site,))
-    containers = check_containers(engine, site)
+    containers = check_containers(engine, host.paths, site)
     validation = validation_of(host, site, host.settings)
     names = check_names(host.paths, site, validation=validation, strict=request.dns_check, write=not check)
     first = []

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,6 @@ from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step, jo
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names, to_manifest
 from ..._core.site.rename import renamed
-from ..cert.issue import ensure_certificate
 from ..machine.disk import disk_errors_refused
 from ..machine.docker import Engine
 from ..machine.lock import host_lock
@@ -38,7 +38,7 @@ from ..store.layout import Paths
 from ..store.lineages import certbot_lock, remove_lineage
 from ..store.passwords import copy_site, remove_site
 from ..store.passwords import locked as passwords_locked
-from .certificates import add_steps, issue_request, validation_of
+from .certificates import add_steps, ensure_before_switch, issue_request, validation_of
 from .names import Report, check_names
 from .preflight import check_containers, preflight_step, refuse_stopped_proxy
 from .removal.journal import Journal
@@ -92,9 +92,15 @@ def rename_site(
     if not check:
         proxy.end_cut_off(request.run)
     host = read_host(paths)
-    if request.domain not in host.manifests and request.domain not in host.live.domains:
+    if not rename.is_there(host):
         return rename.finish(host, check=check)
-    return rename.run(host, check=check, diff=diff)
+    try:
+        return rename.run(host, check=check, diff=diff)
+    except VsaError as error:
+        if (error.field, error.value) == ("domain", request.to):
+            # The checks of names speak of the site's domain, and the operator typed the new domain as `to`.
+            error.field = "to"
+        raise
 
 
 class _Rename:
@@ -161,7 +167,7 @@ class _Rename:
         strict = self._request.dns_check
         names = check_names(host.paths, site, validation=validation, strict=strict, write=not check)
         try:
-            return preflight_step(check_containers(self._engine, site), names)
+            return preflight_step(check_containers(self._engine, self._paths, site), names)
         except RefusedError as error:
             return preflight_step(Report(warnings=[error.message]), names)
 
@@ -185,7 +191,8 @@ class _Rename:
         """Ensure the certificate of the new names, with the options of the old site's certificate."""
         options = read_options(self._paths, self._old)
         request = dataclasses.replace(issue_request(site, host.settings), san=options.san or None, dns=options.dns)
-        return ensure_certificate(host, request, check=check)
+        plan = functools.partial(self._proxy.plan, self._proxy_request(site), host)
+        return ensure_before_switch(host, request, plan, check=check)
 
     def _proxy_request(self, site: Site) -> Request:
         return Request(
@@ -218,20 +225,45 @@ class _Rename:
     def _switch(self, host: Host, site: Site, request: Request, *, diff: bool) -> Result:
         """Copy the users, carry out the transaction, and settle what carries the old name."""
         with self._locks():
-            self._on_step("copy users")
-            try:
-                with disk_errors_refused():
-                    copied = self._copy_users()
-                prepared, outcome = self._proxy.apply_locked(request, host)
-            except VsaError:
-                # Nothing refers to copies that stay, and the next run removes them first.
-                with contextlib.suppress(OSError):
-                    remove_site(self._paths, self._new)
-                raise
-            switched = outcome_result(prepared, outcome, self._request.run, diff=diff)
-            made = joined(Result(steps=(copied,)), switched)
-            done = joined(made, self._settle())
+            if not host.is_current():
+                host = read_host(self._paths)
+            renamed_meanwhile = not self.is_there(host)
+            if not renamed_meanwhile:
+                self._refuse_change(host, site)
+                done, prepared, outcome = self._switch_locked(host, request, diff=diff)
+        if renamed_meanwhile:
+            # An interrupted run goes on until the host sees that its connection is gone.
+            return self.finish(host, check=False)
         return joined(done, self._asked_site(host, site, prepared, outcome))
+
+    def _switch_locked(self, host: Host, request: Request, *, diff: bool) -> tuple[Result, Prepared, Outcome | None]:
+        self._on_step("copy users")
+        try:
+            with disk_errors_refused():
+                copied = self._copy_users()
+            prepared, outcome = self._proxy.apply_locked(request, host)
+        except VsaError:
+            # Nothing refers to copies that stay, and the next run removes them first.
+            with contextlib.suppress(OSError):
+                remove_site(self._paths, self._new)
+            raise
+        switched = outcome_result(prepared, outcome, self._request.run, diff=diff)
+        made = joined(Result(steps=(copied,)), switched)
+        return joined(made, self._settle()), prepared, outcome
+
+    def is_there(self, host: Host) -> bool:
+        """Say whether the host still has the old site."""
+        return self._old in host.manifests or self._old in host.live.domains
+
+    def _refuse_change(self, host: Host, site: Site) -> None:
+        """Raise RefusedError if somebody changed the old site, or took the new domain, since this run looked."""
+        if self._renamed_site(host) != site:
+            raise RefusedError(
+                f"{self._old} was changed while this run prepared its new name",
+                field="domain",
+                value=self._old,
+                hint=Hint("site.rename", {"domain": self._old, "to": self._new}, note="which takes the change along"),
+            )
 
     @contextlib.contextmanager
     def _locks(self) -> Iterator[None]:

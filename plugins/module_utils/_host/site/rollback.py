@@ -10,6 +10,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,6 @@ from ..._core.proxy.plan import manifest_file
 from ..._core.result import OK, WARNING, Result, Step, joined
 from ..._core.run_context import RunContext
 from ..._core.site.manifest import Site, refuse_double_names
-from ..cert.issue import ensure_certificate
 from ..machine.docker import Engine
 from ..proxy.doors import refuse_new_doors
 from ..proxy.module import VhostRequest
@@ -29,7 +29,7 @@ from ..proxy.values import Change
 from ..store.generations import Record
 from ..store.host import Host, no_proxy, read_host
 from ..store.layout import Paths
-from .certificates import add_steps, issue_request
+from .certificates import add_steps, ensure_before_switch, issue_request
 from .names import Report
 from .preflight import MOST_LISTED, check_containers, preflight_step, refuse_stopped_proxy
 
@@ -90,9 +90,10 @@ def roll_back_site(
         answering=answering,
         force=request.force,
     )
+    plan = functools.partial(change_proxy, vhost, check=True, diff=False, proxy=proxy, host=host)
     try:
         certificate = issue_request(site, host.settings, names_checked=False)
-        done = joined(done, ensure_certificate(host, certificate, check=check))
+        done = joined(done, ensure_before_switch(host, certificate, plan, check=check))
         return joined(done, change_proxy(vhost, check=check, diff=diff, proxy=proxy, host=host))
     except VsaError as error:
         add_steps(error, done)
@@ -167,7 +168,7 @@ def _preflight(host: Host, engine: Engine, proxy: Proxy, site: Site) -> tuple[St
     refuse_double_names(site, {name: domain for domain, entry in others.items() for name in entry["names"]})
     refuse_new_doors(host, (site,))
     try:
-        return preflight_step(check_containers(engine, site), Report()), True
+        return preflight_step(check_containers(engine, host.paths, site), Report()), True
     except RefusedError as error:
         if error.field != "port" and not site.maintenance:
             raise

@@ -17,11 +17,13 @@ from collections.abc import Callable, Sequence
 from ..._core.errors import VsaError
 from ..._core.stack.config import Project
 from ..._core.words import escaped
+from ..machine.compose import project_options
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 from ..store.stacks import Version, known_stacks
+from .backup.cut_off import refuse_half_restored
 from .folder import Folder, find_stack
-from .health import containers_of, service_of
+from .health import own_containers, service_of
 from .hooks import hooks_of
 from .reading import project_of
 
@@ -60,7 +62,8 @@ def _start_stack(paths: Paths, engine: Engine, name: str, run: RunCompose) -> li
     good = folder.good()
     if good is None or not folder.should_run():
         return []
-    containers = containers_of(engine, stack)
+    refuse_half_restored(paths, stack, engine)
+    containers = own_containers(engine, stack, paths)
     missing = _missing(project_of(stack, good, paths=paths), containers)
     if not missing:
         return []
@@ -71,7 +74,8 @@ def _start_stack(paths: Paths, engine: Engine, name: str, run: RunCompose) -> li
             engine.remove_stopped(container.id)
     hooks = hooks_of(name)
     hooks.make_networks(engine, paths)
-    code = run([*_compose(folder, stack.project), "up", "--detach", "--no-deps", "--pull", "never", *missing])
+    options = project_options(stack.project, folder.path, folder.compose_files(), folder.env_file())
+    code = run(["docker", "compose", *options, "up", "--detach", "--no-deps", "--pull", "never", *missing])
     hooks.after_start(engine, paths)
     if code:
         raise VsaError(f"docker compose ended with {code} when it started {', '.join(missing)}")
@@ -92,14 +96,6 @@ def _use(folder: Folder, good: Version) -> None:
     """Write the version that was proven, if the interrupted run wrote another one."""
     if folder.version() != good or folder.differing(good.files):
         folder.write(good)
-
-
-def _compose(folder: Folder, project: str) -> list[str]:
-    argv = ["docker", "compose", "--project-name", project, "--project-directory", str(folder.path)]
-    argv += ["--env-file", folder.env_file()]
-    for file in folder.compose_files():
-        argv += ["--file", file]
-    return argv
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -23,12 +23,12 @@ _MADE = "# Written by `vsa stack up`, which overwrites changes.\n"
 
 _PROGRAM = starting_program(boot.__name__, f"/{_HOME}/boot-python", note=_MADE)
 
-# Docker has started by then what it starts itself.
+# Docker has started by then what it starts itself. The two timers catch up after a boot, and start containers too.
 _SERVICE = f"""{_MADE}[Unit]
 Description=Start the last proven version of VSA's own containers that a power cut left stopped
 Requires=docker.service
 After=docker.service
-Before=vsa-cert-renew.service
+Before=vsa-cert-renew.service vsa-stack-backup.service
 
 [Service]
 Type=oneshot

@@ -17,13 +17,13 @@ from ..._core.hints import Hint
 from ..._core.result import CHANGED, OK, WARNING, WOULD_CHANGE, Result, Step
 from ..._core.stack.manifest import Stack
 from ..._core.stack.removal import StackSites, StackVolumes, Volume, choose_sites, choose_volumes, size_words
+from ..._core.stack.rolling import replica_number, rolling_services
 from ..._core.stack.secrecy import Secrets
 from ..._core.words import Words
 from ..machine.disk import disk_errors_told
-from ..machine.docker import Container, Engine
+from ..machine.docker import FOLDER_LABEL, Container, Engine
 from ..machine.docker_stack import StackEngine
 from ..machine.files import read_text
-from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.manifests import manifest_files, parse_manifest
 from .folder import Folder, find_stack
@@ -32,10 +32,10 @@ from .hooks import hooks_of
 from .host_ports import close_host_ports
 from .reading import project_of
 from .secrecy import learn_folder
+from .sites import containers_led_to, live_sites
 
 __all__ = ("StackDownRequest", "StackStopRequest", "begin_down", "find_folder", "refuse_foreign", "report_down")
 
-_FOLDER = "com.docker.compose.project.working_dir"
 _FOREVER = "this cannot be undone"
 
 
@@ -120,16 +120,21 @@ def _sites_of(paths: Paths, folder: Folder, stack: Stack, engine: Engine, reques
             )
         return StackSites()
     names = {container.name for container in containers_of(engine, stack)}
-    return choose_sites(_live_sites(paths), names | _names_of_before(paths, folder, stack))
+    return choose_sites(live_sites(paths), names | _names_of_before(paths, folder, stack))
 
 
 def _names_of_before(paths: Paths, folder: Folder, stack: Stack) -> set[str]:
     """Return the names that Compose gives to the containers of a stack: an earlier run may have removed them."""
     try:
-        services = project_of(stack, folder.version(), paths=paths).services.values()
+        project = project_of(stack, folder.version(), paths=paths)
     except VsaError:
         return set()  # Compose does not accept the files of an earlier release any more
-    return {name for service in services for name in service.containers}
+    names = {name for service in project.services.values() for name in service.containers}
+    rolling = rolling_services(stack)
+    # The number of such a container grows with each version.
+    led_to = containers_led_to(paths)
+    replicas = {name for name in led_to for service in rolling if replica_number(project, service, name) is not None}
+    return names | replicas
 
 
 def _is_closed(paths: Paths, domain: str) -> bool:
@@ -189,23 +194,16 @@ def find_folder(
 
 def _sites_served(paths: Paths, stack: Stack, containers: set[str]) -> list[str]:
     """Return the domains of the live sites that need one of these containers, or a stack that serves all sites."""
-    sites = _live_sites(paths)
+    sites = live_sites(paths)
     if containers and hooks_of(stack.name).serves_sites:
         return sorted(sites)
     chosen = choose_sites(sites, containers)
     return sorted((*chosen.whole, *chosen.shared))
 
 
-def _live_sites(paths: Paths) -> dict[str, list[str]]:
-    """Return the containers of each live site by its domain."""
-    generations = Generations(paths)
-    record = generations.record(generations.live_number())
-    return {domain: list(entry["containers"]) for domain, entry in record.sites.items()} if record else {}
-
-
 def refuse_foreign(containers: list[Container], folder: Folder, stack: Stack) -> None:
     """Raise RefusedError if the containers of a stack's Compose project are those of another folder."""
-    others = {container.labels.get(_FOLDER, "") for container in containers} - {str(folder.path)}
+    others = {container.labels.get(FOLDER_LABEL, "") for container in containers} - {str(folder.path)}
     if others:
         raise RefusedError(
             f"the containers of the Compose project {stack.project} are not those of {folder.path}",
@@ -255,10 +253,19 @@ def report_down(
     else:
         step = Step("stack", CHANGED, f"its containers are removed, {stays}", _closed_notes(folder))
     steps = [step]
+    if stack.alerts and not check:
+        steps += _remove_alerts(paths)
     if request.volumes:
         steps += _delete_volumes(request.volumes, stack, engine or StackEngine(), check=check)
     changed = any(step.state in (CHANGED, WOULD_CHANGE) for step in steps)
     return Result(changed=changed, steps=tuple(steps), data={"stack": stack.name})
+
+
+def _remove_alerts(paths: Paths) -> list[Step]:
+    from .alerts.install import remove_alerts  # imported here: few stacks have alerts
+
+    step = remove_alerts(paths)
+    return [step] if step else []
 
 
 def _closed_notes(folder: Folder) -> tuple[str, ...]:

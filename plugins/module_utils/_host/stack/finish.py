@@ -8,32 +8,41 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
-from ..._core.errors import NotRolledBackError, RolledBackError
+from ..._core.errors import NotRolledBackError, RefusedError, RolledBackError
 from ..._core.hints import Hint
 from ..._core.result import CHANGED, OK, WARNING, Result, Step
 from ..._core.stack.config import Project
+from ..._core.stack.env import parse_env, stack_variables
 from ..._core.stack.manifest import Stack
+from ..._core.stack.rolling import rolling_services
 from ..._core.stack.secrecy import Secrets
+from ..._core.stack.sites import active_sites
 from ..._core.times import parse_time
 from ..._core.words import Words
 from ..machine.clock import time_now
+from ..machine.compose import compose_config
 from ..machine.compose_hash import config_hashes
 from ..machine.disk import disk_errors_told
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 from .folder import Folder, find_stack
-from .health import containers_of, diagnosis, may_settle, service_of, unhealthy
+from .health import diagnosis, may_settle, own_containers, service_of, unhealthy
 from .hooks import hooks_of
 from .host_ports import open_host_ports
-from .reading import project_of
+from .reading import ComposeReader, project_of
 from .reloading import services_to_reload
+from .rolling.replicas import containers_of_sites
 from .secrecy import learn_folder
+from .sites import site_options, with_containers
+from .verdict import Question, pass_judgement
 
 __all__ = ("StackVerifyRequest", "forget_closed", "leave_networks", "restore", "verify")
 
@@ -106,7 +115,7 @@ def _verify(request: StackVerifyRequest, folder: Folder, stack: Stack, *, paths:
     reloaded = [] if request.failure else _reload(engine, paths, folder, stack)
     problems = _wait(engine, paths, stack, project, request)
     if request.gave_up and not problems:
-        problems = _of_before(folder, stack, containers_of(engine, stack))
+        problems = _of_before(folder, stack, own_containers(engine, stack, paths))
     if request.failure:
         _raise_failure(request, problems, folder)
     complaint = request.words()
@@ -116,7 +125,7 @@ def _verify(request: StackVerifyRequest, folder: Folder, stack: Stack, *, paths:
             field="stack",
             value=stack.name,
             state="it was started and is not healthy",
-            details=[*diagnosis(engine, stack, project), *complaint],
+            details=[*diagnosis(engine, stack, project, paths), *complaint],
             hint=Hint("stack.logs", {"name": stack.name}),
         )
     live = f"{stack.name} runs and is healthy"
@@ -126,16 +135,40 @@ def _verify(request: StackVerifyRequest, folder: Folder, stack: Stack, *, paths:
         open_host_ports(engine, paths, stack)
     # Only now: a start that fails goes back to the version of before, which may lack what this needs.
     handed = hooks_of(stack.name).hand_over(engine, paths, check=False)
-    names = ", ".join(container.name for container in containers_of(engine, stack))
+    names = ", ".join(container.name for container in own_containers(engine, stack, paths))
     text = f"{names} healthy"
     if request.proven:
         text += f", {len(request.proven)} site(s) proven"
     changed = request.started or bool(handed or reloaded)
     steps = [Step("stack", CHANGED if changed else OK, text, (*reloaded, *handed))]
+    if stack.alerts:
+        steps += _ensure_alerts(paths)
     if complaint:
         words = "Compose ended with an error, and every container is healthy"
         steps.append(Step("start", WARNING, words, tuple(complaint)))
-    return Result(changed=changed, steps=tuple(steps), data={"stack": stack.name})
+    data = {"stack": stack.name, **_sites_of_rolling(engine, paths, folder, stack, project)}
+    return Result(changed=changed, steps=tuple(steps), data=data)
+
+
+def _sites_of_rolling(
+    engine: Engine, paths: Paths, folder: Folder, stack: Stack, project: Project
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the sites with the containers of rolling services as they are called now; nothing for any other stack."""
+    if not rolling_services(stack):
+        return {}
+    version = folder.version()
+    variables = parse_env(stack_variables(version.files, version.env))
+    stack = dataclasses.replace(stack, sites=active_sites(stack.sites, variables))
+    options = site_options(paths, stack, variables)
+    there = containers_of_sites(paths, stack, project, own_containers(engine, stack, paths))
+    return {"sites": with_containers(stack, options, project, there=there)}
+
+
+def _ensure_alerts(paths: Paths) -> list[Step]:
+    from .alerts.install import ensure_alerts  # imported here: few stacks have alerts
+
+    step = ensure_alerts(Path(paths.root))
+    return [step] if step else []
 
 
 def _reload(engine: Engine, paths: Paths, folder: Folder, stack: Stack) -> list[str]:
@@ -146,7 +179,7 @@ def _reload(engine: Engine, paths: Paths, folder: Folder, stack: Stack) -> list[
     """
     notes = []
     for entry in services_to_reload(stack, folder.version(), folder.good(), paths=paths):
-        for container in containers_of(engine, stack):
+        for container in own_containers(engine, stack, paths):
             if service_of(container) == entry.service and container.running and container.pid:
                 os.kill(container.pid, getattr(signal, f"SIG{entry.signal}"))
                 notes.append(f"{container.name} was told by {entry.signal} to read its files again")
@@ -183,9 +216,9 @@ def _wait(engine: Engine, paths: Paths, stack: Stack, project: Project, request:
     else that is wrong does not mend itself.
     """
     settled = time.monotonic() + (_SECOND_LOOK_SECONDS if request.gave_up else _SETTLE_SECONDS)
-    latest = time.monotonic() + max(_SETTLE_SECONDS, _seconds_left(stack, containers_of(engine, stack)))
+    latest = time.monotonic() + max(_SETTLE_SECONDS, _seconds_left(stack, own_containers(engine, stack, paths)))
     while True:
-        containers = containers_of(engine, stack)
+        containers = own_containers(engine, stack, paths)
         problems = unhealthy(containers, project.services.values())
         if request.proven and not problems:
             answering = hooks_of(stack.name).answering_sites(engine, paths)
@@ -244,7 +277,12 @@ def _raise_failure(request: StackVerifyRequest, problems: list[str], folder: Fol
 
 
 def restore(
-    name: str, *, tenant: str | None = None, paths: Paths | None = None, engine: Engine | None = None
+    name: str,
+    *,
+    tenant: str | None = None,
+    paths: Paths | None = None,
+    engine: Engine | None = None,
+    compose: ComposeReader = compose_config,
 ) -> Result:
     """Restore the files of the last good version, after Compose failed.
 
@@ -258,11 +296,22 @@ def restore(
     good = folder.good()
     failed = folder.version()
     project = project_of(stack, failed, paths=paths)
-    details = [secrets.text(line) for line in diagnosis(engine or Engine(), stack, project)]
+    engine = engine or Engine()
+    details = [secrets.text(line) for line in diagnosis(engine, stack, project, paths)]
     # A run before this one restored a part, and the disk did not let it go on.
     half = good == failed and (bool(folder.differing(failed.files)) or folder.env() != failed.env)
     if good is None or (good == failed and not half):
         return Result(data={"restored": False, "first": good is None, "details": details})
+    if failed.judged_config and not good.judged_config:
+        # An earlier release kept it, or somebody who can write into the folder.
+        try:
+            verdict = pass_judgement(
+                Question(stack, good.files, good.env), paths=paths, engine=engine, check=False, compose=compose
+            )
+        except RefusedError as error:
+            why = [secrets.text(line) for line in (f"the version before does not run: {error.message}", *error.details)]
+            return Result(data={"restored": False, "first": False, "details": [*details, *why]})
+        good = dataclasses.replace(good, judged_config=verdict.text)
     left = f"the files of {name} are not all those of the last good version, and its containers are not restored"
     with disk_errors_told(left):
         if not half:

@@ -20,7 +20,7 @@ from ..machine.docker import Container
 from ..machine.docker_stack import StackEngine
 from ..store.layout import Paths
 from .folder import find_stack
-from .health import containers_of, service_of
+from .health import own_containers, service_of
 from .listing import MOST_LINES, since_moment
 from .secrecy import learn_folder
 
@@ -65,8 +65,9 @@ def follow_logs(
             expected=f"1 to {_MOST_SECONDS} seconds, and at most {MOST_LINES} lines",
         )
     engine = engine or StackEngine()
-    folder, stack = find_stack(paths or Paths(), request.name, tenant=request.tenant)
-    containers = containers_of(engine, stack)
+    paths = paths or Paths()
+    folder, stack = find_stack(paths, request.name, tenant=request.tenant)
+    containers = own_containers(engine, stack, paths)
     chosen = [found for found in containers if request.service in (None, service_of(found))]
     if request.service is not None and not chosen and not request.cursor:
         services = sorted({service_of(found) for found in containers})

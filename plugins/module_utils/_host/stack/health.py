@@ -9,25 +9,41 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..._core.stack.config import Project, Service
 from ..._core.stack.manifest import Stack
-from ..machine.docker import Container, Engine
+from ..machine.docker import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, Container, Engine
+from ..store.layout import Paths
 
-__all__ = ("containers_of", "diagnosis", "is_healthy", "may_settle", "service_of", "unhealthy")
+__all__ = ("containers_of", "diagnosis", "is_healthy", "may_settle", "own_containers", "service_of", "unhealthy")
+
 
 # The last lines of a health check's output, and of a container's log, that an error shows.
 _LINES = 5
 
 
 def containers_of(engine: Engine, stack: Stack) -> list[Container]:
-    """Return the containers of a stack's Compose project, including stopped ones."""
-    return engine.containers(labels={"com.docker.compose.project": stack.project})
+    """Return the containers with the name of a stack's Compose project, including stopped ones.
+
+    Compose would remove them all, so a verb that lets Compose remove containers looks at these.
+    """
+    return engine.containers(labels={PROJECT_LABEL: stack.project})
+
+
+def own_containers(engine: Engine, stack: Stack, paths: Paths) -> list[Container]:
+    """Return the containers that Compose made from a stack's folder, including stopped ones.
+
+    A container that somebody started with the label of the stack's project, or a project of this name in another
+    folder, is no part of the stack.
+    """
+    folder = str(Path(paths.root, stack.folder))
+    return [found for found in containers_of(engine, stack) if found.labels.get(FOLDER_LABEL) == folder]
 
 
 def service_of(container: Container) -> str:
     """Return the Compose service that a container belongs to."""
-    return container.labels.get("com.docker.compose.service", container.name)
+    return container.labels.get(SERVICE_LABEL, container.name)
 
 
 def is_healthy(container: Container) -> bool:
@@ -77,10 +93,10 @@ def may_settle(containers: Iterable[Container]) -> bool:
     return any(container.running and container.health in ("starting", "unhealthy") for container in containers)
 
 
-def diagnosis(engine: Engine, stack: Stack, project: Project) -> list[str]:
+def diagnosis(engine: Engine, stack: Stack, project: Project, paths: Paths) -> list[str]:
     """Return what is known of the containers that are not well: the last output of the health check, then the log."""
     lines = []
-    for container in containers_of(engine, stack):
+    for container in own_containers(engine, stack, paths):
         service = project.services.get(service_of(container))
         if is_healthy(container) or (service is not None and _is_well(container, service)):
             continue

@@ -12,7 +12,7 @@ from ..._core.stack.manifest import Stack
 from ..machine.docker import Engine
 from ..store.firewall import ensure_firewall, note_openings
 from ..store.layout import Paths
-from .health import containers_of
+from .health import own_containers
 
 __all__ = ("close_host_ports", "open_host_ports")
 
@@ -22,7 +22,7 @@ def open_host_ports(engine: Engine, paths: Paths, stack: Stack) -> None:
     found: set[str] = set()
     if stack.host_ports:
         bridges = engine.bridges()
-        joined = {name for container in containers_of(engine, stack) for name in container.networks}
+        joined = {name for container in own_containers(engine, stack, paths) for name in container.networks}
         found = {bridges[name] for name in joined if name in bridges}
     noted = note_openings(paths, _name(stack), stack.host_ports, sorted(found))
     # A run of before may have noted the ports and failed at the firewall.

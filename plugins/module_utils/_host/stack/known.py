@@ -8,23 +8,24 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..._core.stack.rules.facts import KnownContainer
-from ..machine.docker import Container
+from ..machine.docker import FOLDER_LABEL, PROJECT_LABEL, Container
 
 __all__ = ("known_container",)
 
-_PROJECT = "com.docker.compose.project"
-_FOLDER = "com.docker.compose.project.working_dir"
 
-
-def known_container(container: Container) -> KnownContainer:
-    """Return a container as the policy sees it."""
+def known_container(container: Container, devices: Mapping[str, str] | None = None) -> KnownContainer:
+    """Return a container as the policy sees it. ``devices`` are the directories to which volumes lead, by volume."""
+    led = {path for name, path in (devices or {}).items() if name in container.volumes}
     own = {container.name, container.hostname} - {""}
     return KnownContainer(
         name=container.name,
-        project=container.labels.get(_PROJECT, ""),
-        folder=container.labels.get(_FOLDER, ""),
+        project=container.labels.get(PROJECT_LABEL, ""),
+        folder=container.labels.get(FOLDER_LABEL, ""),
         networks={name: frozenset({*own, *end.aliases}) for name, end in container.networks.items()},
         volumes=frozenset(container.volumes),
         image=container.image,
+        writes=frozenset({*container.writes, *led}),
     )

@@ -18,16 +18,17 @@ from ..._core.stack.manifest import Stack
 from ..._core.stack.secrecy import Secrets
 from ..._core.times import parse_time
 from ..machine.clock import time_now
+from ..machine.compose import compose_config
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 from ..store.stacks import known_stacks
 from .folder import Folder, find_stack
-from .health import containers_of, service_of, unhealthy
+from .health import own_containers, service_of, unhealthy
 from .hooks import hooks_of
-from .reading import project_of
+from .reading import ComposeReader, project_of
 from .secrecy import learn_folder
 
-__all__ = ("MOST_LINES", "StackListRequest", "list_stacks", "since_moment")
+__all__ = ("MOST_LINES", "StackListRequest", "list_stacks", "since_moment", "stack_view")
 
 MOST_LINES = 10_000
 """So many lines of each log are shown at most."""
@@ -66,7 +67,7 @@ def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine
     for tenant, name in _wanted(request, paths):
         try:
             folder, stack = find_stack(paths, name, tenant=tenant)
-            stacks.append(_view(engine, paths, folder, stack, usage=request.usage))
+            stacks.append(stack_view(engine, paths, folder, stack, usage=request.usage))
         except VsaError as error:
             if request.name is not None:
                 raise
@@ -76,7 +77,7 @@ def list_stacks(request: StackListRequest, *, paths: Paths | None = None, engine
         if request.tail:
             secrets = Secrets()
             learn_folder(secrets, folder, stack)
-            logs += _logs(engine, stack, request, secrets)
+            logs += _logs(engine, paths, stack, request, secrets)
     data: dict[str, Any] = {"stacks": stacks}
     if request.tail:
         data["logs"] = logs
@@ -91,9 +92,19 @@ def _wanted(request: StackListRequest, paths: Paths) -> list[tuple[str | None, s
     return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
-def _view(engine: Engine, paths: Paths, folder: Folder, stack: Stack, *, usage: bool) -> dict[str, Any]:
-    containers = containers_of(engine, stack)
-    problems = unhealthy(containers, project_of(stack, folder.version(), paths=paths).services.values())
+def stack_view(
+    engine: Engine,
+    paths: Paths,
+    folder: Folder,
+    stack: Stack,
+    *,
+    usage: bool = False,
+    compose: ComposeReader = compose_config,
+) -> dict[str, Any]:
+    """Return a stack with its containers, as the module ``stack_info`` returns it."""
+    containers = own_containers(engine, stack, paths)
+    project = project_of(stack, folder.version(), paths=paths, compose=compose)
+    problems = unhealthy(containers, project.services.values())
     return {
         "name": stack.name,
         "state": _state(containers, problems),
@@ -140,12 +151,14 @@ def _usage(engine: Engine, container: Container) -> dict[str, Any]:
     return {"memory": engine.memory(container.name) if container.running else None}
 
 
-def _logs(engine: Engine, stack: Stack, request: StackListRequest, secrets: Secrets) -> list[dict[str, Any]]:
+def _logs(
+    engine: Engine, paths: Paths, stack: Stack, request: StackListRequest, secrets: Secrets
+) -> list[dict[str, Any]]:
     """Return the last lines of each container, without the stack's secrets.
 
     RefusedError if the requested service has no container.
     """
-    containers = containers_of(engine, stack)
+    containers = own_containers(engine, stack, paths)
     since = since_moment(request.since)
     chosen = [container for container in containers if request.service in (None, service_of(container))]
     if request.service is not None and not chosen:

@@ -22,7 +22,7 @@ from ..._core.stack.env import parse_env, stack_variables
 from ..._core.stack.files import File, text_of
 from ..._core.stack.manifest import Stack
 from ..._core.stack.mounted import label_services, mounted_hashes, refuse_reloads
-from ..._core.stack.policy import judge, unescaped
+from ..._core.stack.policy import judge, said_by_compose, unescaped
 from ..._core.stack.rules.facts import Facts
 from ..._core.stack.rules.files import paths_of
 from ..._core.stack.rules.reading import COMPOSE_FILES, Reference, judge_references, references
@@ -32,9 +32,9 @@ from ..machine.files import load_yaml
 from ..store.layout import Paths
 from ..store.stacks import StackState, known_stacks
 from .known import known_container
-from .reading import ComposeReader, ask_compose
+from .reading import ComposeReader, ask_compose, services_of_profiles
 
-__all__ = ("Judgement", "judge_stack", "read_facts")
+__all__ = ("Judgement", "judge_stack", "read_facts", "with_mounts")
 
 # Compose would read these files too, or instead, if it chose by itself.
 _CHOSEN_BY_COMPOSE = (
@@ -83,9 +83,23 @@ def judge_stack(
     plain = unescaped(config)
     facts = read_facts(stack, paths=paths, engine=engine, mentioned=paths_of(plain))
     findings = tuple(judge(plain, facts))
-    refuse_reloads(plain, files, folder=facts.folder, reload=stack.reload, where="stack.yml/reload")
-    hashes = mounted_hashes(plain, files, parse_env(stack_variables(files, env)), folder=facts.folder)
-    return Judgement(json.dumps(label_services(config, hashes, reload=stack.reload), indent=1), findings)
+    return Judgement(json.dumps(with_mounts(config, stack, files, env, paths=paths), indent=1), findings)
+
+
+def with_mounts(
+    config: dict[str, Any], stack: Stack, files: Mapping[str, File], env: str, *, paths: Paths
+) -> dict[str, Any]:
+    """Add to each service a label with the hash of the stack's files that the service mounts.
+
+    So Compose recreates exactly the services whose files changed. RefusedError if stack.yml says that a service is told
+    by a signal, and a signal cannot tell this service.
+    """
+    folder = str(Path(paths.root, stack.folder))
+    plain = unescaped(config)
+    profiled = services_of_profiles(files)
+    refuse_reloads(plain, files, folder=folder, reload=stack.reload, where="stack.yml/reload", profiled=profiled)
+    hashes = mounted_hashes(plain, files, parse_env(stack_variables(files, env)), folder=folder)
+    return label_services(config, hashes, reload=stack.reload)
 
 
 def _refuse_other_names(files: Mapping[str, File]) -> None:
@@ -136,7 +150,11 @@ def read_facts(stack: Stack, *, paths: Paths, engine: Engine | None, mentioned: 
     there = {(tenant, name) for tenant, name in known if (srv / tenant / name).is_dir()}
     projects = {(tenant, name): StackState(paths, tenant, name).project() for tenant, name in known}
     gone = {tenant for tenant, name in known - there if projects[tenant, name] == stack.project}
-    containers = engine.containers() if engine is not None else []
+    devices = engine.volume_devices() if engine is not None else {}
+    found = engine.containers() if engine is not None else []
+    containers = tuple(known_container(container, devices) for container in found)
+    good = _said_of_good(StackState(paths, stack.tenant, stack.name))
+    written = {path for container in containers for path in container.writes if path.startswith(f"{srv}/")}
     return Facts(
         name=stack.name,
         project=stack.project,
@@ -145,10 +163,21 @@ def read_facts(stack: Stack, *, paths: Paths, engine: Engine | None, mentioned: 
         folder=folder,
         srv=str(srv),
         ports=frozenset((entry.port, entry.protocol) for entry in stack.ports),
-        containers=tuple(map(known_container, containers)),
+        containers=containers,
         networks=engine.network_projects() if engine is not None else {},
         volumes=engine.volume_projects() if engine is not None else {},
         stacks=frozenset(there),
         former=frozenset(gone - {stack.tenant}),
-        real={path: os.path.realpath(path) for path in {*mentioned, folder}},
+        real={path: os.path.realpath(path) for path in {*mentioned, *paths_of(good), *written, folder}},
+        good=good,
     )
+
+
+def _said_of_good(state: StackState) -> Mapping[str, Any]:
+    """Return what Compose said of the last good version; empty if there is none, or if it was not judged."""
+    good = state.good()
+    try:
+        found = said_by_compose(good.judged_config) if good is not None else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}

@@ -17,15 +17,16 @@ from typing import Any
 
 from ..._core.stack.config import Project, read_project
 from ..._core.stack.env import ENV, env_for_compose
-from ..._core.stack.files import File, content_of, mode_of
+from ..._core.stack.files import File, content_of, mode_of, text_of
 from ..._core.stack.manifest import Stack
+from ..._core.stack.profiles import profiled_services
 from ..._core.stack.rules.reading import COMPOSE_FILES
 from ..machine.compose import compose_config
-from ..machine.files import make_directory, write_new
+from ..machine.files import load_yaml, make_directory, write_new
 from ..store.layout import Paths
 from ..store.stacks import Version
 
-__all__ = ("ComposeReader", "ask_compose", "project_of")
+__all__ = ("ComposeReader", "ask_compose", "project_of", "services_of_profiles")
 
 ComposeReader = Callable[..., dict[str, Any]]
 
@@ -66,6 +67,15 @@ def _moved(value: Any, staged: str, folder: str) -> Any:
     if isinstance(value, list):
         return [_moved(entry, staged, folder) for entry in value]
     return value
+
+
+def services_of_profiles(files: Mapping[str, File]) -> frozenset[str]:
+    """Return the services that belong to profiles, of the Compose files that VSA gives to Compose."""
+    found: frozenset[str] = frozenset()
+    for name in COMPOSE_FILES:
+        if name in files:
+            found |= profiled_services(load_yaml(text_of(files[name]), where=name))
+    return found
 
 
 def project_of(stack: Stack, version: Version, *, paths: Paths, compose: ComposeReader = compose_config) -> Project:

@@ -8,13 +8,12 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..._core.stack.env import parse_env, stack_variables
 from ..._core.stack.manifest import Reload, Stack
 from ..._core.stack.mounted import mounted_hashes
-from ..._core.stack.policy import unescaped
+from ..._core.stack.policy import said_by_compose
 from ..store.layout import Paths
 from ..store.stacks import Version
 
@@ -31,6 +30,6 @@ def services_to_reload(stack: Stack, version: Version, good: Version | None, *, 
 
 
 def _hashes(version: Version, folder: str) -> dict[str, str]:
-    config = unescaped(json.loads(version.config)) if version.config else {}
+    config = said_by_compose(version.config)
     variables = parse_env(stack_variables(version.files, version.env))
     return mounted_hashes(config, version.files, variables, folder=folder)

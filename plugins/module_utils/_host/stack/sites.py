@@ -9,6 +9,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..._core import forms
@@ -18,18 +19,31 @@ from ..._core.hints import Hint
 from ..._core.networks import edge_network
 from ..._core.stack.compose import COMPOSE
 from ..._core.stack.config import Project
+from ..._core.stack.entries import no_such_service
 from ..._core.stack.env import ENV
-from ..._core.stack.manifest import Stack
+from ..._core.stack.manifest import ROLLING, Stack
 from ..._core.stack.sites import StackSite
+from ..store.generations import Generations
 from ..store.layout import Paths
 from ..store.manifests import parse_manifest, read_manifest
 from ..store.passwords import read_users_file
 from .folder import MANIFEST
 
-__all__ = ("ADMIN", "missing_admins", "site_options", "with_containers")
+__all__ = ("ADMIN", "containers_led_to", "live_sites", "missing_admins", "site_options", "with_containers")
 
 ADMIN = "admin"
 """The first user of a path behind basic auth."""
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def live_sites(paths: Paths) -> dict[str, list[str]]:
+    """Return the containers of each live site by its domain."""
+    return {domain: list(entry["containers"]) for domain, entry in Generations(paths).live_sites().items()}
+
+
+def containers_led_to(paths: Paths) -> set[str]:
+    """Return the containers that the live sites lead to."""
+    return {name for names in live_sites(paths).values() for name in names}
 
 
 def site_options(paths: Paths, stack: Stack, variables: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
@@ -76,8 +90,12 @@ def _protected(paths: Paths, domain: str, site: StackSite) -> list[str]:
     return list(dict.fromkeys((*present, *site.auth)))
 
 
-def with_containers(stack: Stack, options: Sequence[dict[str, Any]], project: Project) -> list[dict[str, Any]]:
+def with_containers(
+    stack: Stack, options: Sequence[dict[str, Any]], project: Project, *, there: Mapping[str, str] = _NONE
+) -> list[dict[str, Any]]:
     """Return the options of the sites with the containers that Compose makes.
+
+    ``there``: the containers that services have already, by service. The number of a rolling one grows.
 
     RefusedError if there is no such service, or if it is not on its tenant's edge network by the Compose file: VSA
     would have to connect the container to a network that the file does not name.
@@ -86,28 +104,37 @@ def with_containers(stack: Stack, options: Sequence[dict[str, Any]], project: Pr
     for number, (site, said) in enumerate(zip(stack.sites, options, strict=True)):
         place = f"{MANIFEST}/sites/{number}"
         if not site.routes:
-            named = _container(stack, project, site.container, site.service, place)
-            made.append({**said, "container": named})
+            named = _container(stack, project, site.container, site.service, place, there)
+            made.append(_led(stack, said, named))
             continue
         routes = []
         for position, route in enumerate(site.routes):
-            named = _container(stack, project, route.container, route.service, f"{place}/routes/{position}")
+            here = f"{place}/routes/{position}"
+            named = _container(stack, project, route.container, route.service, here, there)
             routes.append({**route.fields, "container": named})
         made.append({**said, "routes": routes})
     return made
 
 
-def _container(stack: Stack, project: Project, container: str | None, service: str | None, place: str) -> str:
+def _led(stack: Stack, said: dict[str, Any], container: str) -> dict[str, Any]:
+    """Return the options of a site that leads to one container.
+
+    A site of a rolling stack says it as a list of routes, which replaces what a killed rolling update left there.
+    """
+    if stack.deploy != ROLLING:
+        return {**said, "container": container}
+    route = {"path": "/", "container": container, "port": said["port"]}
+    return {**said, "container": None, "port": None, "routes": [route]}
+
+
+def _container(
+    stack: Stack, project: Project, container: str | None, service: str | None, place: str, there: Mapping[str, str]
+) -> str:
     """Return the container of a route, which is named or is that of a service."""
     edge = edge_network(stack.tenant)
     found = project.services.get(service) if service else project.of_container(str(container))
     if project.services and service and (found is None or not found.containers):
-        raise RefusedError(
-            "the Compose file has no such service",
-            field=f"{place}/service",
-            value=service,
-            there_are=sorted(project.services),
-        )
+        raise no_such_service(service, project.services, field=f"{place}/service")
     if found is not None and edge not in found.networks:
         raise RefusedError(
             f"the service {found.name} has a site, and is not on the network {edge}",
@@ -117,6 +144,8 @@ def _container(stack: Stack, project: Project, container: str | None, service: s
         )
     if container is not None:
         return container
+    if service is not None and service in there:
+        return forms.container(there[service])
     return forms.container(found.containers[0] if found is not None else f"{stack.project}-{service}-1")
 
 

@@ -9,7 +9,8 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,41 +18,49 @@ from typing import Any
 
 from ..._core import forms
 from ..._core.errors import RefusedError
+from ..._core.hints import Hint
 from ..._core.networks import is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..._core.stack.compose import COMPOSE
 from ..._core.stack.config import Project, refuse_unpinned
-from ..._core.stack.egress import refuse_egress
+from ..._core.stack.docker_api import DOCKER_API, NETWORKS, refuse_docker_api
+from ..._core.stack.egress import refuse_egress, refuse_leaking_engine
 from ..._core.stack.env import ENV, env_values, parse_env, refuse_typed_secrets, stack_variables
 from ..._core.stack.files import File, file_path, text_of
-from ..._core.stack.identity import choose_project
 from ..._core.stack.manifest import Stack, parse_stack
+from ..._core.stack.refused import refuse_images
+from ..._core.stack.rolling import refuse_other_sites, refuse_rolling, rolling_services
 from ..._core.stack.secrecy import Secrets
+from ..._core.stack.sites import active_sites
 from ..._core.stack.source import Source, refuse_other_source
+from ..._core.stack.takeover import choose_project, refuse_second_start
+from ..._core.stack.weaknesses import weaknesses
 from ..machine.compose import compose_config
 from ..machine.disk import disk_errors_refused, disk_errors_told
-from ..machine.docker import Container, Engine
+from ..machine.docker import FOLDER_LABEL, PROJECT_LABEL, Container, Engine
 from ..machine.docker_stack import StackEngine
-from ..machine.files import load_yaml, read_text
+from ..machine.files import load_yaml, read_json, read_text
 from ..store.documents import left_to_a_later_step
 from ..store.layout import Paths
 from ..store.manifests import manifest_domains
-from ..store.stacks import OVERRIDES, StackState, Version
+from ..store.stacks import OVERRIDES, StackState, Version, known_stacks
 from .folder import MANIFEST, Folder
-from .health import containers_of, service_of, unhealthy
+from .health import own_containers, service_of, unhealthy
 from .hooks import hooks_of
 from .images import StackImages
 from .postgres import refuse_other_postgres
-from .reading import ComposeReader
+from .reading import ComposeReader, services_of_profiles
+from .rolling.replicas import containers_of_sites
 from .secrecy import learn_folder, learn_version
-from .sites import missing_admins, site_options, with_containers
+from .sites import live_sites, missing_admins, site_options, with_containers
 from .verdict import Question, Verdict, keep_allowed, pass_judgement
 
-__all__ = ("StackUpRequest", "prepare")
+__all__ = ("Foresight", "StackUpRequest", "prepare")
 
-_FOLDER = "com.docker.compose.project.working_dir"
-_PROJECT = "com.docker.compose.project"
+Foresight = Callable[[Sequence[Mapping[str, Any]]], Sequence[str]]
+"""Refuses sites that this host cannot serve, or returns notes about them. Gets the options of each site."""
+
 # More changed files than this are counted, not named.
 _NAMED = 3
 
@@ -70,6 +79,7 @@ class StackUpRequest:
     * ``rotate``: names of secrets to make anew.
     * ``allow``: names of findings of the policy that the operator allows for this stack. ``run`` says who that is.
     * ``password``: whether the controller has a password for the first user of paths behind basic auth.
+    * ``restoring``: whether the restore of the stack asks, which is not done yet.
     """
 
     name: str
@@ -85,6 +95,7 @@ class StackUpRequest:
     allow: tuple[str, ...] = ()
     rotate: tuple[str, ...] = ()
     password: bool = False
+    restoring: bool = False
     run: RunContext | None = None
 
 
@@ -108,12 +119,13 @@ def prepare(
     paths: Paths | None = None,
     engine: StackEngine | None = None,
     compose: ComposeReader = compose_config,
+    foresee: Foresight | None = None,
 ) -> Result:
     """Validate the stack, pull its images and write its folder, so that Compose can start it.
 
     The result's ``up_needed`` says whether Compose must run, ``sites`` are the sites to provision after it.
-    RefusedError if the stack is not valid or does not fit the host; nothing is written then. No text of the result, or
-    of an error, has a secret of the stack.
+    RefusedError if the stack is not valid or does not fit the host; nothing is written then. ``foresee`` refuses sites
+    that this host could not serve after the start. No text of the result, or of an error, has a secret of the stack.
     """
     paths = paths or Paths()
     secrets = Secrets()
@@ -122,7 +134,7 @@ def prepare(
         engine = engine or _connect(check, notes)
         version = _read_version(request, paths, engine, secrets)
         learn_folder(secrets, version.folder, version.stack)
-        ready = _Prepared(request, version, paths, engine, compose)
+        ready = _Prepared(request, version, paths, engine, compose, foresee)
         result = ready.prepare(notes, check=check, diff=diff)
     return secrets.result(result)
 
@@ -136,6 +148,7 @@ class _Prepared:
     paths: Paths
     engine: StackEngine | None
     compose: ComposeReader
+    foresee: Foresight | None = None
 
     def prepare(self, problems: list[str], *, check: bool, diff: bool) -> Result:
         """Judge the version, pull its images, and write it. ``problems`` are notes about the engine."""
@@ -143,6 +156,8 @@ class _Prepared:
         _refuse_small_host(paths, version.stack)
         hooks = hooks_of(version.stack.name)
         hooks.refuse_host(paths)
+        if engine is not None and not request.restoring:
+            _refuse_half_restored(version, paths, engine)
         changes = _changes(version)
         problems += _source_notes(request, version)
         question = Question(
@@ -152,16 +167,28 @@ class _Prepared:
             verdict = pass_judgement(question, paths=paths, engine=engine, check=check, compose=self.compose)
         project = verdict.project
         unpinned = refuse_unpinned(project, known=() if request.own else version.stack.unpinned)
-        refuse_egress(project, version.stack.egress, where=f"{MANIFEST}/egress")
-        sites = with_containers(version.stack, version.sites, project)
+        if version.stack.name != DOCKER_API:
+            refuse_docker_api(project, version.stack.docker_api, where=f"{MANIFEST}/docker_api")
+        profiled = services_of_profiles(version.files)
+        refuse_egress(project, version.stack.egress, where=f"{MANIFEST}/egress", profiled=profiled)
+        if engine is not None and version.stack.egress is not None:
+            refuse_leaking_engine(engine.version(), version.stack.egress, where=f"{MANIFEST}/egress")
+        refuse_images(project, version.stack.refused_images, where=f"{MANIFEST}/refused_images")
+        running = own_containers(engine, version.stack, paths) if engine is not None else []
+        if engine is not None and not version.folder.record():
+            _refuse_second_start(version, verdict, paths, engine)
+        there = containers_of_sites(paths, version.stack, project, running)
+        sites = with_containers(version.stack, version.sites, project, there=there)
+        self._refuse_rolling(project, sites)
         admins = missing_admins(paths, sites, password=request.password or check)
-        notes = [*_secret_notes(version), *_override_notes(version), *unpinned, *problems]
-        running: list[Container] = []
+        if engine is not None and self.foresee is not None:
+            problems += self.foresee(sites)
+        weak = [] if request.own else weaknesses(verdict.text, rotated=_rotates_logs(paths))
+        notes = [*_secret_notes(version), *_override_notes(version), *unpinned, *weak, *problems]
         proven: list[str] = []
         images = {service.name: service.image for service in project.services.values() if not service.builds}
         pulled = StackImages(paths, version.stack)
         if engine is not None:
-            running = containers_of(engine, version.stack)
             hooks.refuse_taken_ports(engine, paths)
             if changes or not _is_verified(version):
                 notes += refuse_other_postgres(verdict.text, folder=version.folder, engine=engine)
@@ -218,6 +245,7 @@ class _Prepared:
                 "up_needed": reason is not None,
                 "builds": any(service.builds for service in project.services.values()),
                 "fresh": not running,
+                "rolling": bool(rolling_services(version.stack)),
                 "proven": proven,
                 "sites": sites,
                 "admins": admins,
@@ -226,12 +254,20 @@ class _Prepared:
             diff=shown,
         )
 
+    def _refuse_rolling(self, project: Project, sites: Sequence[Mapping[str, Any]]) -> None:
+        """RefusedError if a rolling service cannot run twice, or if a site leads to it that does not follow it."""
+        stack = self.version.stack
+        refuse_rolling(stack, project, where=f"{MANIFEST}/deploy")
+        if rolling_services(stack):
+            refuse_other_sites(stack, project, live_sites(self.paths), declared=[site["domain"] for site in sites])
+
     def _write(self, verdict: Verdict, *, changed: bool) -> None:
         """Write the version, unless the host has exactly this one."""
         version = self.version
-        own_config = verdict.text if self.request.own else ""
-        judged_config = "" if own_config else verdict.text
-        fresh = Version(version.files, version.env, judged_config=judged_config, own_config=own_config)
+        if self.request.own:
+            fresh = Version(version.files, version.env, own_config=verdict.text, runs_own_config=verdict.labelled)
+        else:
+            fresh = Version(version.files, version.env, judged_config=verdict.text)
         if changed or not version.folder.is_kept(fresh):
             version.folder.write(fresh, source=self.request.source)
         elif self.request.source is not None:
@@ -249,6 +285,13 @@ def _source_notes(request: StackUpRequest, version: _Version) -> list[str]:
     return [*notes, *([note] if note else [])]
 
 
+def _rotates_logs(paths: Paths) -> bool:
+    """Say whether the engine rotates the log of each container that says nothing else, as bootstrap sets it."""
+    found = read_json(Path(paths.root, "etc/docker/daemon.json"))
+    options = found.get("log-opts") if isinstance(found, dict) else None
+    return isinstance(options, dict) and bool(options.get("max-size"))
+
+
 def _closed_sites(version: _Version, paths: Paths) -> list[str]:
     """Return the sites of this host that ``stack down`` closed, and that nobody removed since."""
     known = manifest_domains(paths)
@@ -264,7 +307,7 @@ def _half_written(version: _Version, running: Sequence[Container]) -> str:
 # Read and validate
 
 
-def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, secrets: Secrets) -> _Version:
+def _read_version(request: StackUpRequest, paths: Paths, engine: StackEngine | None, secrets: Secrets) -> _Version:
     name = forms.stack_name(request.name)
     files = {file_path(path): file for path, file in request.files.items()}
     if COMPOSE not in files:
@@ -284,6 +327,7 @@ def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, 
     env, new_secrets = folder.wanted_env(files, env_values(request.env), rotate=request.rotate)
     learn_version(secrets, stack, files, env)
     variables = parse_env(stack_variables(files, env))
+    stack = dataclasses.replace(stack, sites=active_sites(stack.sites, variables))
     return _Version(
         stack=stack,
         folder=folder,
@@ -294,15 +338,14 @@ def _read_version(request: StackUpRequest, paths: Paths, engine: Engine | None, 
     )
 
 
-def _with_identity(stack: Stack, tenant: str | None, paths: Paths, engine: Engine | None) -> Stack:
+def _with_identity(stack: Stack, tenant: str | None, paths: Paths, engine: StackEngine | None) -> Stack:
     """Return the stack with its tenant, and with the Compose project that its containers and volumes have."""
     stack = dataclasses.replace(stack, tenant=forms.tenant(tenant) if tenant else stack.tenant)
     state = StackState(paths, stack.tenant, stack.name)
     folder = str(Path(paths.root, stack.folder))
-    running = {
-        container.labels.get(_PROJECT, "")
-        for container in (engine.containers(labels={_FOLDER: folder}) if engine is not None else ())
-    }
+    containers = engine.containers(labels={FOLDER_LABEL: folder}) if engine is not None else []
+    running = {container.labels.get(PROJECT_LABEL, "") for container in containers}
+    foreign = running - {state.kept_project()}
     project = choose_project(
         stack.tenant,
         stack.name,
@@ -310,8 +353,34 @@ def _with_identity(stack: Stack, tenant: str | None, paths: Paths, engine: Engin
         kept=state.kept_project(),
         known=bool(state.record()),
         running=running,
+        volumes=engine.kept_volumes() if engine is not None and foreign else (),
     )
     return dataclasses.replace(stack, project=project)
+
+
+def _refuse_half_restored(version: _Version, paths: Paths, engine: Engine) -> None:
+    if paths.restore_journal(version.stack.tenant, version.stack.name).exists():
+        from .backup.cut_off import refuse_half_restored  # imported here: a restore is seldom cut off
+
+        refuse_half_restored(paths, version.stack, engine)
+
+
+def _refuse_second_start(version: _Version, verdict: Verdict, paths: Paths, engine: StackEngine) -> None:
+    """RefusedError if the same stack was started without VSA, in another folder or under its bare name."""
+    name, project = version.stack.name, version.stack.project
+    if project == name or any(StackState(paths, *each).project() == name for each in known_stacks(paths)):
+        return
+    containers = engine.containers(labels={PROJECT_LABEL: name})
+    config = json.loads(verdict.text or "{}")
+    refuse_second_start(
+        name,
+        project,
+        services={service.name: service.image for service in verdict.project.services.values()},
+        running={service_of(container): container.image for container in containers if container.running},
+        folder=containers[0].labels.get(FOLDER_LABEL, "") if containers else "",
+        wanted={str(entry.get("name")) for entry in (config.get("volumes") or {}).values()},
+        volumes=engine.kept_volumes(),
+    )
 
 
 def _refuse_small_host(paths: Paths, stack: Stack) -> None:
@@ -355,7 +424,8 @@ def _ensure_networks(engine: Engine, networks: Mapping[str, Any], check: bool) -
         if check or engine.network(name) is not None:
             continue
         if not is_edge_network(name):
-            raise RefusedError("a network of the stack does not exist", field="networks", value=name)
+            hint = Hint("stack.up", {"name": DOCKER_API}) if name in NETWORKS.values() else None
+            raise RefusedError("a network of the stack does not exist", field="networks", value=name, hint=hint)
         engine.ensure_network(name, subnet6=ula_subnet(name), labels={"vsa.edge": "1"})
 
 

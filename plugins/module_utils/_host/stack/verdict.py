@@ -19,14 +19,16 @@ from ..._core.run_context import RunContext
 from ..._core.stack.config import Project, read_project
 from ..._core.stack.files import File
 from ..._core.stack.manifest import Stack
+from ..._core.stack.mounted import is_labelled
 from ..._core.stack.policy import refusal
-from ..._core.stack.rules.catalogue import NAMES, NEVER
+from ..._core.stack.rules.catalogue import NAMES, NEVER, remedy_of
 from ..._core.times import rfc3339
 from ..machine.clock import time_now
 from ..machine.docker import Engine
 from ..store.allowed import AllowedFindings
 from ..store.layout import Paths
-from .policy import judge_stack
+from .hooks import hooks_of
+from .policy import judge_stack, with_mounts
 from .reading import ComposeReader, ask_compose
 
 __all__ = ("Question", "Verdict", "keep_allowed", "pass_judgement")
@@ -36,7 +38,8 @@ __all__ = ("Question", "Verdict", "keep_allowed", "pass_judgement")
 class Question:
     """The version of a stack to judge, and the findings that the operator ``allow``s by name in this ``run``.
 
-    Nobody judges an ``own`` stack, one of the collection: Compose is only asked how it reads the files.
+    Nobody judges an ``own`` stack, one of the collection: Compose is only asked how it reads the files. The proxy,
+    whose file has an override beside it, tells its containers of changed files itself.
     """
 
     stack: Stack
@@ -53,6 +56,7 @@ class Verdict:
 
     * ``text``: what Compose says of the stack, empty if it could not be asked. ``steps``: what the operator reads about
       findings that are allowed.
+    * ``labelled``: for an own stack, whether a service in the text has the hash of the files that it mounts.
     * ``findings``: what the policy found; ``accepted``: those that this run allows.
     """
 
@@ -60,6 +64,7 @@ class Verdict:
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
     accepted: tuple[Finding, ...] = ()
+    labelled: bool = False
 
     @property
     def project(self) -> Project:
@@ -84,7 +89,9 @@ def pass_judgement(
     try:
         if question.own:
             said = ask_compose(stack, question.files, question.env, paths=paths, compose=compose)
-            return Verdict(json.dumps(said))
+            if not hooks_of(stack.name).compose_override:
+                said = with_mounts(said, stack, question.files, question.env, paths=paths)
+            return Verdict(json.dumps(said), labelled=is_labelled(said))
         judged = judge_stack(stack, question.files, question.env, paths=paths, engine=engine, compose=compose)
     except RefusedError as error:
         if engine is not None or not check:
@@ -113,10 +120,10 @@ def _refuse_unknown(names: tuple[str, ...]) -> None:
             raise RefusedError("there is no such finding", field="allow", value=name, there_are=list(NAMES))
         if name in NEVER:
             raise RefusedError(
-                f"nobody can allow {name}: the stack would remove what belongs to somebody else",
+                f"nobody can allow {name}: {NEVER[name]}",
                 field="allow",
                 value=name,
-                expected="another name of the stack",
+                expected=remedy_of(name),
             )
 
 

@@ -61,7 +61,7 @@ _RECORD_SHAPE = Object(
     {"schema": int},
     {"run": Maybe(str), "time": Maybe(str), "failure": Maybe(str), "failed": Maybe(str), "stopped": ListOf(str)},
 )
-_JOURNAL_SHAPE = Object({"schema": int, "run": str, "suffix": str, "moved": ListOf(str)}, {})
+_JOURNAL_SHAPE = Object({"schema": int, "run": str, "suffix": str, "moved": ListOf(str)}, {"stack": str})
 
 
 # The settings
@@ -181,25 +181,29 @@ class BackupRecord:
 
 
 class RestoreJournal:
-    """A restore under way: the run that is restored, the suffix of what was before, and what was moved aside."""
+    """A restore under way: the run that is restored, the suffix of what was before, and what was moved aside.
 
-    def __init__(self, paths: Paths, tenant: str, name: str) -> None:
-        self._path = paths.stack_state(tenant, name) / "restore.json"
+    ``saved`` is the name under which the run was saved; a restore may give the stack another name.
+    """
+
+    def __init__(self, paths: Paths, tenant: str, name: str, *, saved: str | None = None) -> None:
+        self.path = paths.restore_journal(tenant, name)
+        self._saved = saved or name
 
     def read(self) -> dict[str, Any] | None:
         """Return the journal, None if no restore is under way."""
-        found = read_document(self._path, _JOURNAL_SHAPE)
+        found = read_document(self.path, _JOURNAL_SHAPE)
         return dict(found) if found else None
 
     def write(self, *, run: str, suffix: str, moved: list[str]) -> None:
         """Write the journal, and wait until the disk has it."""
-        make_directory(self._path.parent, mode=_PRIVATE)
-        text = json.dumps({"schema": 1, "run": run, "suffix": suffix, "moved": moved})
-        write_atomically(self._path, f"{text}\n", mode=_MODE)
+        make_directory(self.path.parent, mode=_PRIVATE)
+        text = json.dumps({"schema": 1, "run": run, "suffix": suffix, "moved": moved, "stack": self._saved})
+        write_atomically(self.path, f"{text}\n", mode=_MODE)
 
     def remove(self) -> None:
         """Remove the journal: the restore is done."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 # A restore

@@ -276,6 +276,11 @@ class Generations:
         """Return a generation's record, None if the generation was never finished."""
         return _records.read(self.directory(number) / _RECORD)
 
+    def live_sites(self) -> Mapping[str, dict[str, Any]]:
+        """Return what the record of the live generation says of each site, by its domain; empty if nothing is live."""
+        record = self.record(self.live_number())
+        return record.sites if record else {}
+
     def heading(self, number: int) -> Heading | None:
         """Return the heading of a generation's record, None if the generation was never finished.
 
@@ -507,15 +512,26 @@ class Generations:
             kept = name.isdigit() and int(name) <= live and (self.directory(int(name)) / _RECORD).exists()
             if not kept and name != str(live):
                 self._remove(name)
-            else:
+            elif name != str(live):
+                # The next change sees at the live one that its key was open, and makes another key.
                 self._close(name)
+
+    def key_is_open(self) -> bool:
+        """Say whether others can read the marker's key of the live generation. An earlier release let them."""
+        place = self.directory(self.live_number())
+        return any(_is_open(f"{place}/{file}") for file in (MAIN, _RECORD))
+
+    def close_keys(self) -> None:
+        """Keep the marker's key of every generation for root alone."""
+        for name in self._all_names():
+            self._close(name)
 
     def _close(self, name: str) -> None:
         """Keep the marker's key of a generation for root alone. An earlier release let all users of a host read it."""
         for file in (MAIN, _RECORD):
             path = f"{self._paths.generations}/{name}/{file}"
-            with suppress(FileNotFoundError):
-                if os.stat(path).st_mode & ~SECRET_MODE & 0o777:
+            if _is_open(path):
+                with suppress(FileNotFoundError):
                     os.chmod(path, SECRET_MODE)
 
     def prune(self, keep: int) -> None:
@@ -554,3 +570,11 @@ class Generations:
         """Remove the journal: the commit is finished or rolled back."""
         self._paths.journal.unlink(missing_ok=True)
         fsync_directory(self._paths.nginx)
+
+
+def _is_open(path: str) -> bool:
+    """Say whether a file has more rights than one for root alone. A file that is not there is not open."""
+    try:
+        return bool(os.stat(path).st_mode & ~SECRET_MODE & 0o777)
+    except FileNotFoundError:
+        return False

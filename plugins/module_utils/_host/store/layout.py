@@ -95,6 +95,10 @@ class Paths:
         """Return the directory of what VSA keeps about one stack. Only root enters it, and no container mounts it."""
         return self.stacks / tenant / name
 
+    def restore_journal(self, tenant: str, name: str) -> Path:
+        """Return the file that is there while a restore of a stack is under way, or was cut off."""
+        return self.stack_state(tenant, name) / "restore.json"
+
     @functools.cached_property
     def proxy(self) -> Path:
         """Return the folder of the reverse-proxy stack."""

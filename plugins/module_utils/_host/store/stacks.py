@@ -8,7 +8,9 @@
 * version.json, good.json, refused.json: all files of that version, of the last good one, and of one that failed.
   files/<sha256>: the content of those that are no plain text.
 
-Earlier releases kept some of them in the stack's own folder, in ``.vsa``: the next ``stack up`` moves them.
+Earlier releases kept some of them in the stack's own folder, in ``.vsa``: the first ``stack up`` moves them. The root
+of a container that mounts the folder can write the same files. So none of them runs without a judgement, and none is
+read once VSA keeps something about the stack.
 Note that this module is **private** to the collection.
 """
 
@@ -23,7 +25,7 @@ from typing import Any
 
 from ..._core.errors import RefusedError
 from ..._core.shape import ListOf, MapOf, Maybe, Object, misfit
-from ..._core.stack.env import stack_variables
+from ..._core.stack.env import stack_variables, with_identity
 from ..._core.stack.files import File, StackFile, content_of, is_executable, sha256_of, text_of
 from ..._core.stack.identity import compose_project
 from ..machine.files import make_directory, read_bytes, read_text, write_atomically, write_new
@@ -55,11 +57,14 @@ _RECORD_SHAPE = Object(
 )
 _OTHER_SHAPE = Object({"sha256": str, "executable": bool}, {})
 _VERSION_SHAPE = Object(
-    {"schema": int, "files": MapOf(str), "env": str}, {"judged": str, "said": str, "others": MapOf(_OTHER_SHAPE)}
+    {"schema": int, "files": MapOf(str), "env": str},
+    {"judged": str, "said": str, "runs_said": bool, "others": MapOf(_OTHER_SHAPE)},
 )
 _CONTENTS = "files"
 _VERSIONS = ("version.json", "good.json", "refused.json")
 _MOVED = ("good.json", "refused.json", "refused.env")
+# What earlier releases noted in the record. Another field there is somebody else's.
+_OLD_FIELDS = ("schema", "files", "verified", "project")
 
 
 @dataclass(frozen=True)
@@ -68,12 +73,14 @@ class Version:
 
     ``judged_config`` is what ``docker compose config`` printed and the policy judged; Compose runs this text. It is
     empty for a stack of the collection itself, which nobody judges. ``own_config`` is what was printed for that one.
+    ``runs_own_config``: Compose runs that text, and not the stack's own compose.yml with what lies beside it.
     """
 
     files: Mapping[str, File]
     env: str
     judged_config: str = ""
     own_config: str = ""
+    runs_own_config: bool = False
 
     @property
     def config(self) -> str:
@@ -86,10 +93,11 @@ class Version:
 
     def to_run(self) -> dict[str, str]:
         """Return what Compose runs, and the manifest, by name. Compose reads no other file: not even by include."""
-        names = (_MANIFEST,) if self.judged_config else (_MANIFEST, _COMPOSE, *OVERRIDES)
+        config = self.own_config if self.runs_own_config else self.judged_config
+        names = (_MANIFEST,) if config else (_MANIFEST, _COMPOSE, *OVERRIDES)
         run = {name: self.text(name) for name in names if name in self.files}
-        if self.judged_config:
-            run[_COMPOSE] = self.judged_config
+        if config:
+            run[_COMPOSE] = config
         return {**run, _ENV: stack_variables(self.files, self.env)}
 
 
@@ -119,6 +127,8 @@ class StackState:
         self._make()
         self._take_over()
         run = version.to_run()
+        # A Compose file that runs as it is names its edge network by these variables.
+        run[_ENV] = with_identity(run[_ENV], tenant=self._tenant.name, name=self._name)
         for name in OVERRIDES:
             if name not in run:
                 (self.path / name).unlink(missing_ok=True)
@@ -142,7 +152,7 @@ class StackState:
             self._keep_content(file)
         named = {path: {"sha256": sha256_of(file), "executable": is_executable(file)} for path, file in others.items()}
         data = {"schema": 1, "files": texts, "env": version.env, "judged": version.judged_config}
-        more = {"said": version.own_config, "others": named}
+        more = {"said": version.own_config, "runs_said": version.runs_own_config, "others": named}
         text = json.dumps({**data, **{key: value for key, value in more.items() if value}})
         write_atomically(self.path / name, text, mode=_MODE)
 
@@ -178,7 +188,9 @@ class StackState:
             if content is None:
                 return None
             files[path] = StackFile(content, executable=entry["executable"])
-        return Version(files, found["env"], found.get("judged", ""), found.get("said", ""))
+        return Version(
+            files, found["env"], found.get("judged", ""), found.get("said", ""), found.get("runs_said", False)
+        )
 
     def version(self) -> Version | None:
         """Return the version written last; None if there is none."""
@@ -203,9 +215,16 @@ class StackState:
     def record(self) -> dict[str, Any]:
         """Return what ``write`` noted last; empty if the file is missing or damaged."""
         found = read_document(self.path / _RECORD, _RECORD_SHAPE)
-        if found is None:
-            found = _parsed(self._read_old(f"{_OLD}/{_RECORD}"))
-        return found if misfit(found, _RECORD_SHAPE) is None else {}
+        return self._old_record() if found is None else found
+
+    def _old_record(self) -> dict[str, Any]:
+        """Return what an earlier release noted; empty if there is nothing. No folder passes for another's project."""
+        found = _parsed(self._read_old(f"{_OLD}/{_RECORD}"))
+        if misfit(found, _RECORD_SHAPE) is not None:
+            return {}
+        own = (self._name, compose_project(self._tenant.name, self._name))
+        known = {key: found[key] for key in _OLD_FIELDS if key in found}
+        return {key: value for key, value in known.items() if key != "project" or value in own}
 
     def kept_project(self) -> str | None:
         """Return the Compose project that was noted down; None if an earlier release wrote the record, or nobody."""
@@ -251,8 +270,12 @@ class StackState:
 
     def _take_over(self) -> None:
         """Copy what is not here yet. The record stays: it is written last, so that a kill before that loses nothing."""
+        if (self.path / "version.json").exists() or self.is_here():
+            return
         for name in _MOVED:
             text = None if (self.path / name).exists() else self._read_old(f"{_OLD}/{name}")
+            if text is not None and name in _VERSIONS:
+                text = _unjudged(text)
             if text is not None:
                 write_atomically(self.path / name, text, mode=_MODE)
 
@@ -277,6 +300,14 @@ class StackState:
         if content is None or any(found is None or found.st_uid != os.geteuid() for found in states):
             return None
         return content.decode(errors="replace")
+
+
+def _unjudged(text: str) -> str | None:
+    """Return a version of an earlier release; None if it is none. No judgement in it is believed."""
+    found = _parsed(text)
+    if misfit(found, _VERSION_SHAPE) is not None:
+        return None
+    return json.dumps({key: found[key] for key in ("schema", "files", "env")})
 
 
 def _parsed(text: str | None) -> Any:

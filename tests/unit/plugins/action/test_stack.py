@@ -99,6 +99,11 @@ def test_the_files_that_the_host_has_need_no_folder() -> None:
     assert plugin.calls == [{"env": None}]
 
 
+@pytest.mark.parametrize(("state", "expected"), [("rolled", True), ("verified", False), ("present", False)])
+def test_only_a_rolling_update_gets_the_templates(state: str, expected: bool) -> None:
+    assert Plugin({"name": "app", "state": state}).needs_templates() is expected
+
+
 def test_no_file_is_an_option_of_the_module(source: Path) -> None:
     plugin = Plugin({"name": "app", "source": str(source)})
     plugin.act()
@@ -107,6 +112,30 @@ def test_no_file_is_an_option_of_the_module(source: Path) -> None:
 
 def test_without_a_source_the_collections_own_stacks() -> None:
     assert {"stack.yml", "compose.yml", ".env.example", "bin/nginx.sh"} <= set(sent(name="reverse-proxy"))
+
+
+def test_a_stack_gets_a_copy_of_the_core_where_it_asks_for_one(source: Path) -> None:
+    (source / "app/stack.yml").write_text("schema: 1\ncore: src/core\n")
+    files = sent(name="app", source=str(source))
+    core = {path.removeprefix("src/core/") for path in files if path.startswith("src/core/")}
+    assert {"__init__.py", "errors.py", "agent/beat.py", "audit/record.py"} <= core
+    assert not [path for path in core if not path.endswith(".py")]
+    assert {path for path in files if not path.startswith("src/core/")} == {
+        ".env", ".env.example", "bin/.hidden", "bin/run.sh", "compose.yml", "logo.png", "stack.yml",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "error"), [("bin", "has a file there"), ("../x", "path"), ("/x", "path")])
+def test_the_copy_of_the_core_replaces_nothing(source: Path, said: str, error: str) -> None:
+    (source / "app/stack.yml").write_text(f"schema: 1\ncore: {said}\n")
+    with pytest.raises(RefusedError, match=error) as caught:
+        sent(name="app", source=str(source))
+    assert caught.value.field == "stack.yml/core"
+
+
+def test_the_host_judges_a_manifest_that_is_no_yaml(source: Path) -> None:
+    (source / "app/stack.yml").write_text("core: [")
+    assert "stack.yml" in sent(name="app", source=str(source))
 
 
 def test_a_folder_with_a_compose_file_alone(source: Path) -> None:
@@ -197,9 +226,29 @@ def test_a_stack_that_is_too_large(source: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(("env", "handed"), [({"A": "1"}, '{"A": "1"}'), ({}, None), (None, None)])
 def test_variables_are_one_text(env: dict[str, str] | None, handed: str | None) -> None:
-    assert Plugin({"name": "app", "state": "verified", "env": env}).arguments() == {"env": handed}
+    made = Plugin({"name": "app", "state": "verified", "env": env})
+    made._vars = {"vsa_door": "command"}
+    assert made.arguments() == {"env": handed}
 
 
 def test_words_of_compose_are_one_text() -> None:
     told = Plugin({"name": "app", "state": "verified", "failure": "it failed", "complaint": "no", "details": []})
     assert told.arguments() == {"env": None, "failure": '"it failed"', "complaint": '"no"', "details": None}
+
+
+@pytest.mark.parametrize(
+    ("door", "words", "typed"),
+    [
+        ({}, ('{"stack_env": {"KEY": "s", "TAG": "2"}}',), ["KEY", "TAG"]),
+        ({}, ("@/root/env.yml",), []),
+        ({"vsa_door": "command"}, ('{"stack_env": {"KEY": "s"}}',), None),
+    ],
+)
+def test_issue_15_a_variable_that_was_typed_at_ansibles_door_is_named(
+    monkeypatch: pytest.MonkeyPatch, door: dict[str, str], words: tuple[str, ...], typed: list[str] | None
+) -> None:
+    """The module refuses a secret that others can see on the command line. The command says itself what was typed."""
+    monkeypatch.setattr(stack.context, "CLIARGS", {"extra_vars": words})
+    plugin = Plugin({"name": "app", "state": "present", "env": {"KEY": "s", "TAG": "2"}})
+    plugin._vars = dict(door)
+    assert plugin.arguments().get("env_typed") == typed

@@ -46,6 +46,12 @@ class ActionModule(ActionBase):
         return run_options(self._task.args, task_vars, verb="probe")
 """
 SLEEP = """
+    - name: Say that the result of the task before is known
+      ansible.builtin.copy:
+        content: ""
+        dest: "{{ playbook_dir }}/asleep"
+        mode: "0600"
+      changed_when: false
     - name: Take a while
       ansible.builtin.pause:
         seconds: 20
@@ -333,8 +339,7 @@ def test_a_playbook_that_does_not_parse_is_not_ours_to_record(door: Door) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_in_the_middle(door: Door, number: signal.Signals) -> None:
     process = door.start("-l", "h1", door.play(WRITE + SLEEP))
-    wait_until((door.folder / "written").exists)
-    time.sleep(0.3)
+    wait_until((door.folder / "asleep").exists)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     door.run("-l", "h1", door.play(WRITE, "next.yml"))

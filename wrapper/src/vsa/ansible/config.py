@@ -13,7 +13,7 @@ __all__ = ("Config", "find_config")
 
 @dataclass(frozen=True)
 class Config:
-    """An ``ansible.cfg`` and the settings in it: inventory, interpreter, callbacks.
+    """An ``ansible.cfg`` and the settings in it: inventory, interpreter, callbacks, files that are no inventory.
 
     ``path`` is None if there is no such file. A setting that the file does not have is None or empty.
     """
@@ -22,6 +22,7 @@ class Config:
     inventory: str | None = None
     interpreter: str | None = None
     callbacks: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def find_config(caller: Mapping[str, str], *, here: Path, root: Path) -> Config:
@@ -64,6 +65,17 @@ def _read(path: Path) -> Config:
     inventory = parser.get("defaults", "inventory", fallback=None)
     if inventory and "," not in inventory:
         inventory = os.path.normpath(path.parent / Path(inventory).expanduser())
-    enabled = parser.get("defaults", "callbacks_enabled", fallback="")
-    callbacks = tuple(name.strip() for name in enabled.split(",") if name.strip())
-    return Config(path, inventory or None, parser.get("defaults", "interpreter_python", fallback=None), callbacks)
+    ignored = parser.get("inventory", "ignore_patterns", fallback="") or parser.get(
+        "defaults", "inventory_ignore_patterns", fallback=""
+    )
+    return Config(
+        path,
+        inventory or None,
+        parser.get("defaults", "interpreter_python", fallback=None),
+        _listed(parser.get("defaults", "callbacks_enabled", fallback="")),
+        _listed(ignored),
+    )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

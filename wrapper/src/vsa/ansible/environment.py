@@ -36,6 +36,9 @@ _MAX_EVENT_RES = str(1 << 40)
 
 _AUDIT = "flowbiz.vsa.audit"
 
+# Files beside the hosts of an inventory folder that are no inventory: the host keys, and examples.
+_NO_INVENTORY = (r"^known_hosts$", r"[.]example$")
+
 # Ansible refuses to start under a locale that is not UTF-8 (LC_ALL=C of a script), or that this machine does not have.
 _UTF_8 = {"LC_ALL": "C.UTF-8"}
 
@@ -66,12 +69,20 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
         "ANSIBLE_PIPELINING": "True",
         # The variable replaces the setting in ansible.cfg, so the callbacks of ansible.cfg are repeated here.
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(dict.fromkeys([*config.callbacks, _AUDIT])),
+        # The same here: the variable replaces the patterns of ansible.cfg.
+        "ANSIBLE_INVENTORY_IGNORE_REGEX": ",".join(
+            dict.fromkeys([*config.ignored, *_listed(caller.get("ANSIBLE_INVENTORY_IGNORE_REGEX")), *_NO_INVENTORY])
+        ),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_NOCOWS": "True",
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
         "MAX_EVENT_RES": _MAX_EVENT_RES,
     }
+
+
+def _listed(text: str | None) -> list[str]:
+    return [entry for entry in (text or "").split(",") if entry]
 
 
 def _is_utf8(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vsa.ansible.failure import COLLECTION, ansible_broke, task_failed, unreachable, without_schema
+from vsa.ansible.failure import COLLECTION, ansible_broke, task_failed, unreachable, way_to_find_out, without_schema
 from vsa.ansible.report import HostResult, Report
 from vsa.core import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 
@@ -85,7 +85,8 @@ class Fold:
     Tasks of other collections become steps too, if their names have the form ``<Concern> | <What it does>``: one step
     per concern. The tasks of bootstrap have such names. A ``debug`` task whose message begins with ``warning:`` or
     ``would change:`` is a step as well. ``clock`` returns seconds; the durations of the hosts come from it.
-    ``in_own_words`` turns the hints in a module's result into commands to type.
+    ``in_own_words`` turns the hints in a module's result into commands to type. ``verb`` is the verb of the run: it
+    decides how to find out what a run that was cut off left.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Fold:
         check: bool = False,
         clock: Callable[[], float] = time.monotonic,
         in_own_words: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+        verb: str = "",
     ) -> None:
         self.report = Report()
         self._check = check
         self._clock = clock
         self._in_own_words = in_own_words
+        self._find_out = way_to_find_out(verb)
         self._started: dict[str, float] = {}
         self._concerns: dict[str, _Concern] = {}
         self._failures: Mapping[str, int] | None = None
@@ -145,13 +148,19 @@ class Fold:
             return
         action = _action(data)
         ours = action.startswith(COLLECTION)
+        reads = self._check or action.endswith("_info")
         if kind == "unreachable":
-            reads = self._check or action.endswith("_info")
-            known.error, known.exit_code = unreachable(result, changed=known.changed, reads=reads)
+            known.error, known.exit_code = unreachable(
+                result, changed=known.changed, reads=reads, find_out=self._find_out
+            )
             yield HostEnded(host, known.error["message"])
         elif kind == "failed" and not data.get("ignore_errors"):
             yield from self._add_own(host, known, result, partial=True)
-            known.error, known.exit_code = task_failed(result, task=task, action=action, first=not known.changed)
+            # In check mode "changed" means that something would change.
+            first = self._check or not known.changed
+            known.error, known.exit_code = task_failed(
+                result, task=task, action=action, first=first, reads=reads, find_out=self._find_out
+            )
             yield HostEnded(host, known.error["message"])
         elif kind in ("ok", "failed"):
             if ours and "schema" not in result:
@@ -249,7 +258,7 @@ class Fold:
             report.error = {
                 "message": "interrupted",
                 "state": "what was under way on a host ends there or is rolled back",
-                "try": "vsa vhost history",
+                "try": self._find_out,
             }
             report.error_exit = EXIT_INTERRUPTED
             return report
@@ -261,7 +270,7 @@ class Fold:
         failed = report.error or any(known.error for known in report.hosts.values())
         if code != 0 and not failed:
             output, started = "\n".join(self._output), bool(self._started) and not self._check
-            report.error, report.error_exit = ansible_broke(output, code, started=started)
+            report.error, report.error_exit = ansible_broke(output, code, started=started, find_out=self._find_out)
         elif not report.hosts and not failed:
             report.error = {
                 "message": "no host matches",

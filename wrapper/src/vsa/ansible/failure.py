@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsa.ansible.access import connection_obstacle, python_obstacle, sudo_obstacle, vault_obstacle
-from vsa.core import EXIT_INTERNAL, EXIT_ROLLED_BACK, EXIT_UNREACHABLE, EXIT_USAGE, NOTHING_CHANGED, announced_outcome
+from vsa.core import (
+    EXIT_INTERNAL,
+    EXIT_NOT_ROLLED_BACK,
+    EXIT_REFUSED,
+    EXIT_ROLLED_BACK,
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    NOTHING_CHANGED,
+    announced_outcome,
+)
 
 __all__ = (
     "COLLECTION",
@@ -18,6 +27,7 @@ __all__ = (
     "not_yaml",
     "task_failed",
     "unreachable",
+    "way_to_find_out",
     "without_schema",
 )
 
@@ -57,24 +67,58 @@ _VAULTED = {
 _WENT_BEFORE = "what was done before stays; the same again goes on from there"
 # Ansible's words if a module printed no JSON.
 _NO_RESULT = "Module result deserialization failed: No start of json"
+# The codes of a shell, or of Python, whose program a signal ended: the kernel when memory runs out, or somebody.
+_SIGNALS = {137: "KILL", -9: "KILL", 143: "TERM", -15: "TERM"}
 _NOT_KNOWN = "what happened on the host is not known: the connection or Ansible ended while a task ran"
-_FIND_OUT = "vsa vhost history shows what is live; the same command again finishes what was begun"
+_CUT_OFF = "what happened on the host is not known: the program ended in the middle of its work"
+_FINISH = "the same command again finishes what was begun"
+_FIND_OUT = f"vsa vhost history shows what is live; {_FINISH}"
+# How to find out what a verb left on a host, by its noun. Every other noun changes the proxy.
+_LOOKS = {
+    "stack": "vsa stack ps shows what runs",
+    "cert": "vsa cert status shows what is served",
+    "host": "vsa status shows the state of the host",
+}
 
 
-def task_failed(result: Mapping[str, Any], *, task: str, action: str, first: bool = True) -> Failure:
+def way_to_find_out(verb: str) -> str:
+    """Return how to find out what a verb left on a host that was lost while the verb ran."""
+    noun = verb.partition(".")[0]
+    if noun == "bootstrap":
+        return _FINISH
+    return f"{_LOOKS[noun]}; {_FINISH}" if noun in _LOOKS else _FIND_OUT
+
+
+def task_failed(
+    result: Mapping[str, Any],
+    *,
+    task: str,
+    action: str,
+    first: bool = True,
+    reads: bool = False,
+    find_out: str = _FIND_OUT,
+) -> Failure:
     """Return the failure of one task: the error of our own module, or the best that can be made of another failure.
 
     ``action`` is the full name of the task's action. A task that only says something (bootstrap has some) says how it
     ended at the start of its message: ``refused:``, ``rolled back:`` or ``not rolled back:``. A module of ours that
-    fails without ``vsa_exit`` has crashed. ``first`` says whether the run had changed nothing on the host before.
+    fails without ``vsa_exit`` has crashed, unless a signal ended its program. ``first`` says whether the run had
+    changed nothing on the host before, ``reads`` whether the task could change nothing. ``find_out`` is the way to find
+    out what a task did whose program was ended.
     """
     if isinstance(result.get("vsa_error"), Mapping) and isinstance(result.get("vsa_exit"), int):
-        return dict(result["vsa_error"]), result["vsa_exit"]
+        error, code = dict(result["vsa_error"]), result["vsa_exit"]
+        if not first and error.get("state") == NOTHING_CHANGED:
+            return {**error, "state": _WENT_BEFORE}, EXIT_NOT_ROLLED_BACK if code == EXIT_REFUSED else code
+        return error, code
     culprit = _failed_item(result)
     message = _message(culprit)
     no_access = _without_access(message, _tail(culprit), state=NOTHING_CHANGED if first else _WENT_BEFORE)
     if no_access is not None:
         return no_access
+    signal = _SIGNALS.get(culprit.get("rc", 0)) if message.startswith(_NO_RESULT) else None
+    if signal is not None:
+        return _cut_off(task, signal, first=first, reads=reads, find_out=find_out)
     if action.startswith(COLLECTION):
         return {
             "message": f"{task}: {message}",
@@ -93,6 +137,17 @@ def task_failed(result: Mapping[str, Any], *, task: str, action: str, first: boo
         "details": message.splitlines()[1:] + _tail(culprit),
         "state": "what ran before this task stays; the same again goes on from there",
     }, EXIT_ROLLED_BACK
+
+
+def _cut_off(task: str, signal: str, *, first: bool, reads: bool, find_out: str) -> Failure:
+    """Return the error of a task whose program a signal ended on the host."""
+    error = {
+        "message": f"{task}: the signal {signal} ended its program on the host",
+        "details": ["if memory ran out there, journalctl -k says so"],
+    }
+    if reads:
+        return {**error, "state": NOTHING_CHANGED if first else _WENT_BEFORE}, EXIT_ROLLED_BACK
+    return {**error, "state": _CUT_OFF, "try": find_out}, EXIT_NOT_ROLLED_BACK
 
 
 def _without_access(message: str, tail: Sequence[str], *, state: str) -> Failure | None:
@@ -115,11 +170,14 @@ def _without_access(message: str, tail: Sequence[str], *, state: str) -> Failure
     return {"message": message.splitlines()[0], "expected": needed, "state": state, "try": way_out}, EXIT_UNREACHABLE
 
 
-def unreachable(result: Mapping[str, Any], *, changed: bool = False, reads: bool = False) -> Failure:
+def unreachable(
+    result: Mapping[str, Any], *, changed: bool = False, reads: bool = False, find_out: str = _FIND_OUT
+) -> Failure:
     """Return the error of a host that could not be reached, or whose connection was lost.
 
     ``changed`` says whether the run had already changed the host, ``reads`` whether the lost task could change nothing.
-    Only if the SSH client says that it got no connection, it is known that the task did not start.
+    Only if the SSH client says that it got no connection, it is known that the task did not start. ``find_out`` is the
+    way to find out what happened otherwise.
     """
     text = _message(_failed_item(result))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -133,7 +191,7 @@ def unreachable(result: Mapping[str, Any], *, changed: bool = False, reads: bool
     elif obstacle is not None or reads:
         error["state"] = NOTHING_CHANGED
     else:
-        error |= {"state": _NOT_KNOWN, "try": _FIND_OUT}
+        error |= {"state": _NOT_KNOWN, "try": find_out}
     return error, EXIT_UNREACHABLE
 
 
@@ -158,10 +216,11 @@ def without_schema(task: str) -> Failure:
     }, EXIT_INTERNAL
 
 
-def ansible_broke(output: str, code: int | None, *, started: bool = False) -> Failure:
+def ansible_broke(output: str, code: int | None, *, started: bool = False, find_out: str = _FIND_OUT) -> Failure:
     """Return the error of a run that ended without a result: a usage error or an internal error, in Ansible's words.
 
-    ``started`` says whether a task had begun on a host. Then it is not known what happened there.
+    ``started`` says whether a task had begun on a host. Then it is not known what happened there, and ``find_out`` is
+    the way to find out.
     """
     lines = [line.rstrip() for line in _CONTROL.sub("", output).splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("[ERROR]", "ERROR!", "usage:"))]
@@ -183,7 +242,7 @@ def ansible_broke(output: str, code: int | None, *, started: bool = False) -> Fa
         "message": f"Ansible could not run this: {message}",
         "details": [line for line in lines if message not in line][-_DETAIL_LINES:],
         "state": _NOT_KNOWN if started else NOTHING_CHANGED,
-        "try": _FIND_OUT if started else REPORT_IT,
+        "try": find_out if started else REPORT_IT,
     }, EXIT_INTERNAL
 
 

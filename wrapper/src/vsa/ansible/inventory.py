@@ -8,6 +8,7 @@ return None, which means "not known". Then Ansible alone decides, and the playbo
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,9 @@ __all__ = (
     "HOST_SETTINGS",
     "Groups",
     "chosen_inventory",
+    "inventory_files",
+    "inventory_folder",
+    "load_yaml",
     "one_host",
     "read_groups",
     "refuse_unknown_names",
@@ -35,9 +39,10 @@ HOST_SETTINGS = Path("/etc/vsa/vsa.yml")
 """The settings that bootstrap writes on a host. If the file exists, this machine is a host of ours."""
 
 # The endings of Ansible's `inventory_ignore_extensions`, and of files that are often kept beside an inventory.
-_IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
-_VARIABLES = ("group_vars", "host_vars")
+_IGNORED = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry", ".example")
+_NO_INVENTORY = ("known_hosts", "group_vars", "host_vars")
 _EVERYWHERE = ("all", "ungrouped")
+_LOADED: dict[Path, tuple[tuple[int, int, int], Any]] = {}
 _MOST_NAMED = 20
 _SIMPLE = re.compile(r"[!&]?[A-Za-z0-9_.*?-]+")
 
@@ -85,8 +90,8 @@ def read_groups(inventory: str | None) -> Groups | None:
         return {"all": names} if all(_SIMPLE.fullmatch(name) for name in names) else None
     members: dict[str, list[str]] = {"all": []}
     children: dict[str, list[str]] = {}
-    for path in _files(Path(inventory)):
-        content = _load(path) if path is not None else None
+    for path in inventory_files(Path(inventory)):
+        content = load_yaml(path) if path is not None else None
         if not isinstance(content, dict) or "plugin" in content:
             return None
         if not all(_collect(str(name), group, members, children) for name, group in content.items()):
@@ -164,16 +169,23 @@ def one_host(hosts: tuple[str, ...] | None, *, limit: str | None, single: bool) 
         )
 
 
-def _files(path: Path) -> Iterable[Path | None]:
+def inventory_folder(path: Path) -> Path:
+    """Return the folder in which ``host_vars``, ``group_vars`` and ``known_hosts`` of an inventory lie."""
+    return path if path.is_dir() else path.parent
+
+
+def inventory_files(path: Path) -> Iterable[Path | None]:
+    """Yield the files that Ansible reads as inventory. None stands for a part that only Ansible can read."""
     if not path.is_dir():
         yield None if os.access(path, os.X_OK) else path
         return
     for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") or entry.name.endswith(_IGNORED) or entry.name in _VARIABLES:
+        if entry.name.startswith(".") or entry.name.endswith(_IGNORED) or entry.name in _NO_INVENTORY:
             continue
         yield None if entry.is_dir() or os.access(entry, os.X_OK) else entry
 
 
+@functools.cache
 def yaml_loader() -> Any:
     """Return a loader of plain values. Tags of Ansible (!vault, !unsafe) mark variables, which do not matter here."""
     import yaml  # imported here: it takes 35 ms, and --help does not need it
@@ -185,7 +197,23 @@ def yaml_loader() -> Any:
     return Loader
 
 
-def _load(path: Path) -> Any:
+def load_yaml(path: Path) -> Any:
+    """Return the content of a YAML file; None if it cannot be read, or is not YAML.
+
+    A command asks for the same file several times. The file is parsed again only if it has changed.
+    """
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    key = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+    kept = _LOADED.get(path)
+    if kept is None or kept[0] != key:
+        kept = _LOADED[path] = (key, _parsed(path))
+    return kept[1]
+
+
+def _parsed(path: Path) -> Any:
     import yaml
 
     try:

@@ -29,6 +29,7 @@ class Where:
     * ``inventory``: an absolute path, or a list of hosts with a comma. None: ``ansible.cfg`` names the inventory.
     * ``local``: this machine is the only host.
     * ``verbosity``: the number of ``-v``.
+    * ``fail_fast``: act on one host after another, and end at the first that fails.
     """
 
     inventory: str | None = None
@@ -37,6 +38,7 @@ class Where:
     check: bool = False
     diff: bool = False
     verbosity: int = 0
+    fail_fast: bool = False
 
     def verb(self, verb: str, /, **fields: Any) -> Run:
         """Return the run of a verb (``cert.issue``) on these hosts.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,8 @@ import click
 
 from vsa.ansible.inventory import read_groups
 from vsa.command.options import global_options
-from vsa.command.verb import config, where
-from vsa.core import COMMAND, DOOR, audit_id
-from vsa.trail import actor_option
+from vsa.command.perform import quiet_report
+from vsa.command.verb import where
 
 if TYPE_CHECKING:
     from vsa.ansible.report import Report
@@ -25,9 +23,6 @@ def hosts_with(context: click.Context, domain: str, *, besides: Iterable[str]) -
 
     Returns nothing if nobody can be asked without a further question, or if there is no other host.
     """
-    from vsa.ansible.events import Fold
-    from vsa.ansible.runner import Execution
-
     asked = list(besides)
     to = where(context)
     groups = read_groups(to.inventory)
@@ -36,14 +31,7 @@ def hosts_with(context: click.Context, domain: str, *, besides: Iterable[str]) -
         return []
     everybody_else = ":".join(["all", *(f"!{host}" for host in asked)])
     run = type(to)(inventory=to.inventory, limit=everybody_else).verb("site.list", probe=False)
-    fold = Fold()
-    # This is a run of its own, with a record of its own.
-    audit = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option(), DOOR: COMMAND}
-    with Execution(run, config=config(), caller=os.environ, audit=audit) as execution:
-        for event in execution:
-            for _seen in fold.feed(event) if event is not None else ():
-                pass
-    return with_site(fold.finish(execution.code, interrupted=execution.interrupted), domain)
+    return with_site(quiet_report(context, run), domain)
 
 
 def with_site(report: Report, domain: str) -> list[str]:

@@ -10,11 +10,12 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from vsa.core import UsageError, checked, is_secret_name, setting, site_fields, typed_secret
+from vsa.core import UsageError, checked, setting, site_fields
 
 __all__ = (
     "CA_HELP",
     "Checked",
+    "Form",
     "GlobalOptions",
     "Group",
     "HostPattern",
@@ -93,6 +94,22 @@ class HostPattern(click.ParamType[Any]):
         return complete_names("hosts", incomplete)
 
 
+class Form(click.ParamType[str]):
+    """A word that matches a pattern. Any other word is a usage error."""
+
+    def __init__(self, name: str, form: re.Pattern[str], expected: str) -> None:
+        self.name = name
+        self._form = form
+        self._expected = expected
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word."""
+        del ctx
+        if not self._form.fullmatch(value):
+            raise UsageError("this is not of its form", field=_typed(param), value=value, expected=self._expected)
+        return str(value)
+
+
 class WholeNumber(click.ParamType[Any]):
     """A whole number within bounds, in plain digits."""
 
@@ -152,9 +169,17 @@ class Variable(click.ParamType[Any]):
         if text == "-":
             text = sys.stdin.read().removesuffix("\n")
         text = checked("env_value", text, field=f"{field} {name}")
-        if typed and is_secret_name(name):
-            raise typed_secret(name, field=field)
+        if typed:
+            self._refuse_secret(name, field)
         return name, text, typed
+
+    @staticmethod
+    def _refuse_secret(name: str, field: str) -> None:
+        # Imported here: these names bring all that reads a stack, and every command loads this file.
+        from vsa.core import is_secret_name, typed_secret
+
+        if is_secret_name(name):
+            raise typed_secret(name, field=field)
 
 
 class StackName(click.ParamType[Any]):
@@ -229,8 +254,8 @@ class _Common(click.Command):
                 formatter.write_dl(records)
         if ctx.parent is not None:
             with formatter.section("Everywhere"):
-                names = "-i FILE  -l HOST  --local  --check  --diff  --json  -q  -v  -y  --help  (vsa --help explains)"
-                formatter.write_text(names)
+                names = "-i FILE  -l HOST  --local  --check  --diff  --fail-fast  --json  -q  -v  -y  --help"
+                formatter.write_text(f"{names}  (vsa --help explains)")
         if self.examples:
             with formatter.section("Examples"):
                 for example in self.examples:
@@ -295,6 +320,9 @@ def _global_options() -> list[click.Parameter]:
         _Option(["--local"], heading=hosts, help="This machine itself, without SSH.", **flag),
         _Option(["--check"], heading=way, help="Say what would change, and change nothing.", **flag),
         _Option(["--diff"], heading=way, help="Show what changes in files.", **flag),
+        _Option(
+            ["--fail-fast"], heading=way, help="One host after another, and end at the first that fails.", **flag
+        ),
         _Option(["-K", "--ask-become-pass"], heading=hosts, help="Ask for the sudo password of the hosts.", **flag),
         _Option(["-y", "--yes"], heading=way, help="Do not ask before something is destroyed.", **flag),
         _Option(["--json"], heading=output, help="One JSON document on stdout.", **flag),

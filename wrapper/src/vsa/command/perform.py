@@ -10,11 +10,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsa.ansible.inventory import one_host, read_groups, refuse_unknown_names, select
+from vsa.ansible.inventory import inventory_folder, one_host, read_groups, refuse_unknown_names, select
 from vsa.ansible.private import secret_file
 from vsa.ansible.run import Run
 from vsa.command.flags import result_in_own_words, with_flag
@@ -32,6 +33,7 @@ from vsa.core import (
     UsageError,
     audit_id,
 )
+from vsa.fleet.check import refuse_wrong_inventory
 from vsa.trail import actor_option, recorded, unrecorded
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from vsa.output.screen import Screen
     from vsa.trail import Recording
 
-__all__ = ("BEGUN", "ask_then_perform", "perform", "performed")
+__all__ = ("BEGUN", "ask_then_perform", "perform", "performed", "quiet_report", "screen_of")
 
 BEGUN = time.monotonic()
 """The time at which the command began; the printed seconds are counted from it."""
@@ -60,11 +62,10 @@ def performed(
 
     ``began`` is the time from which the seconds are counted. A run that waited for an answer begins after the answer.
     """
-    from vsa.output.screen import Screen
-
-    options = global_options(context)
-    screen = Screen(quiet=bool(options.get("quiet")), json=bool(options.get("json")))
+    screen = screen_of(context)
     audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option(), DOOR: COMMAND}
+    if run.fail_fast:
+        audit["vsa_fail_fast"] = True
     arguments = {**run.extravars, **audit, **({"limit": run.limit} if run.limit else {})}
     recorder = unrecorded()
     if spec.recorded:
@@ -114,6 +115,36 @@ def ask_then_perform(
     return performed(context, spec, asked, subject=subject, began=time.monotonic()).exit_code
 
 
+def quiet_report(context: click.Context, run: Run) -> Report:
+    """Perform a run that only reads, on behalf of another verb, print nothing, and return the report.
+
+    The run has a record of its own.
+    """
+    from vsa.ansible.events import Fold
+    from vsa.ansible.runner import Execution
+
+    fold = Fold()
+    audit: dict[str, Any] = {"vsa_audit_id": audit_id(), "vsa_actor": actor_option(), DOOR: COMMAND}
+    with (
+        _environment(context) as caller,
+        Execution(run, config=config(), caller=caller, audit=audit) as execution,
+    ):
+        for event in execution:
+            for _seen in fold.feed(event) if event is not None else ():
+                pass
+    report = fold.finish(execution.code, interrupted=execution.interrupted)
+    _explain(run, report)
+    return report
+
+
+def screen_of(context: click.Context) -> Screen:
+    """Return the output of a command, as its global options want it."""
+    from vsa.output.screen import Screen
+
+    options = global_options(context)
+    return Screen(quiet=bool(options.get("quiet")), json=bool(options.get("json")))
+
+
 def _execute(
     spec: Spec,
     run: Run,
@@ -138,7 +169,7 @@ def _execute(
     # What a stack's start did to sites is one part of it: no verb for one site undoes the start.
     undo = not spec.name.startswith("stack.")
     worded = functools.partial(result_in_own_words, root=root, undo=undo, local=run.local)
-    fold = Fold(check=run.check, in_own_words=worded)
+    fold = Fold(check=run.check, in_own_words=worded, verb=spec.name)
     # Ansible starts first. It needs half a second, in which everything else gets ready.
     with (
         _environment(context) as caller,
@@ -152,11 +183,28 @@ def _execute(
                 # Import Rich in the first tenth of a second without an event.
                 importlib.import_module("vsa.output.blocks")
             watcher.tick()
-    return fold.finish(execution.code, interrupted=execution.interrupted), execution.code
+    report = fold.finish(execution.code, interrupted=execution.interrupted)
+    if run.fail_fast:
+        _name_the_rest(report, hosts or ())
+    return report, execution.code
+
+
+def _name_the_rest(report: Report, hosts: tuple[str, ...]) -> None:
+    """Add the hosts that were not started because another host failed before."""
+    from vsa.ansible.report import HostResult
+
+    failed = next((name for name, host in report.hosts.items() if host.error), None)
+    if failed is None:
+        return
+    for name in hosts:
+        if name not in report.hosts:
+            error = {"message": f"not started, because {failed} failed before", "state": "nothing was changed"}
+            report.hosts[name] = HostResult(error=error, exit_code=EXIT_REFUSED)
 
 
 def _explain(run: Run, report: Report) -> None:
-    """Replace the error of a run that no host began by the YAML mistake that caused it, if there is one."""
+    """Name what caused an error: a YAML mistake if no host began, and the two keys if a host key has changed."""
+    _explain_keys(run, report)
     if report.hosts or report.error_exit not in (EXIT_INTERNAL, EXIT_USAGE):
         return
     from vsa.ansible.failure import not_yaml
@@ -165,6 +213,18 @@ def _explain(run: Run, report: Report) -> None:
     mistake = find_mistake(run.inventory)
     if mistake is not None:
         report.error, report.error_exit = not_yaml(mistake.place, mistake.words)
+
+
+def _explain_keys(run: Run, report: Report) -> None:
+    """Name both fingerprints if a host shows another key than the one in the fleet's file."""
+    failed = {name: host for name, host in report.hosts.items() if host.error and host.exit_code == EXIT_UNREACHABLE}
+    if not failed or run.inventory is None or "," in run.inventory:
+        return
+    from vsa.fleet.keys import changed_key
+
+    folder = inventory_folder(Path(run.inventory))
+    for name, host in failed.items():
+        host.error = changed_key(host.error or {}, host=name, folder=folder) or host.error
 
 
 @contextlib.contextmanager
@@ -233,6 +293,7 @@ def _hosts(run: Run, *, single: bool) -> tuple[str, ...] | None:
         from vsa.ansible.runner import local_name
 
         return (local_name(),)
+    refuse_wrong_inventory(run.inventory)
     groups = read_groups(run.inventory)
     if groups is not None:
         refuse_unknown_names(groups, run.limit)

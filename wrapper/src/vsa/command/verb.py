@@ -89,6 +89,7 @@ def where(context: click.Context) -> Where:
         check=bool(options.get("check")),
         diff=bool(options.get("diff")),
         verbosity=options.get("verbosity", 0),
+        fail_fast=bool(options.get("fail_fast")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsa.ansible.report import Report
@@ -20,15 +20,18 @@ def document(
     check: bool,
     took: float,
     reveals: Mapping[str, str] | None = None,
+    warnings: Sequence[str] | None = None,
 ) -> str:
     """Return a report as JSON. The payload of a host stands beside its status; durations are in seconds.
 
     ``audit_id`` is None for a run that leaves no record.
-    ``reveals`` are secrets by name that are shown only now.
+    ``reveals`` are secrets by name that are shown only now. ``warnings`` are about the inventory.
     """
     made: dict[str, Any] = _head(verb, audit_id, exit_code=report.exit_code)
     made |= reveals or {}
     made |= {"changed": report.changed, "check": check, "seconds": round(took, 3)}
+    if warnings is not None:
+        made["warnings"] = list(warnings)
     if report.error:
         made["error"] = report.error
     made["hosts"] = {}

@@ -16,7 +16,7 @@ import click
 
 from vsa.ansible.inventory import one_host, read_groups, select
 from vsa.ansible.run import Run, Where
-from vsa.command.options import Group, HostPattern, WholeNumber, global_options, option
+from vsa.command.options import Form, Group, HostPattern, WholeNumber, global_options, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, config, where
 from vsa.core import (
@@ -61,24 +61,7 @@ def show(to: Where, *, run: str) -> Run:
     return to.verb("audit.show", run=run)
 
 
-class _Form(click.ParamType[str]):
-    """A word that matches a pattern. Any other word is a usage error."""
-
-    def __init__(self, name: str, form: re.Pattern[str], expected: str) -> None:
-        self.name = name
-        self._form = form
-        self._expected = expected
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word."""
-        del ctx
-        if not self._form.fullmatch(value):
-            field = param.opts[0] if isinstance(param, click.Option) else self.name
-            raise UsageError("this is not of its form", field=field, value=value, expected=self._expected)
-        return str(value)
-
-
-class _State(_Form):
+class _State(Form):
     """A word of the column STATUS, as it is printed, or with ``_`` or ``-`` instead of a blank."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -97,7 +80,7 @@ _ON = option("--on", type=HostPattern(), help="The own trail of this host: what 
 @option("--changes", is_flag=True, help="Only what changed something, or may have: no reads, no checks.")
 @option("--since", metavar="TIME", help="Only runs since: 2h, 3d, 2026-11-24, or a time.")
 @option("--host", metavar="HOST", help="Only runs that acted on this host, also one that is gone.")
-@option("--verb", type=_Form("VERB", _VERB, "site, or site.provision"), help="Only this verb, or all of a noun.")
+@option("--verb", type=Form("VERB", _VERB, "site, or site.provision"), help="Only this verb, or all of a noun.")
 @option(
     "--status",
     type=_State("STATUS", re.compile("|".join(RUN_STATES)), ", ".join(RUN_STATES)),
@@ -186,7 +169,7 @@ def _records_shown(hosts: Any) -> Any:
 
 
 @group.command("show", examples=("vsa audit show 01a20d5b-6c1e", "vsa audit show 01a20d5b-6c1e --on vps-01"))
-@click.argument("id", type=_Form("ID", _ID, "an id, or at least the first four characters of one"))
+@click.argument("id", type=Form("ID", _ID, "an id, or at least the first four characters of one"))
 @_ON
 @click.pass_context
 def _show(context: click.Context, id: str, on: str | None) -> int:  # noqa: A002 (the argument's name in the help)
@@ -216,7 +199,7 @@ def _show(context: click.Context, id: str, on: str | None) -> int:  # noqa: A002
 
 @group.command("verify", examples=("vsa audit verify", f"vsa audit verify --head {'9f' * 32}"))
 @option(
-    "--head", type=_Form("HASH", _HASH, "64 hexadecimal digits"), help="The hash of a record that you keep elsewhere."
+    "--head", type=Form("HASH", _HASH, "64 hexadecimal digits"), help="The hash of a record that you keep elsewhere."
 )
 @click.pass_context
 def _verify(context: click.Context, head: str | None) -> int:

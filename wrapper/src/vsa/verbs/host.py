@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,10 @@ from vsa.ansible.run import Run, Where
 from vsa.command.options import Group, option
 from vsa.command.perform import perform
 from vsa.command.verb import Spec, where
+
+if TYPE_CHECKING:
+    from vsa.ansible.report import Report
+    from vsa.output.screen import Screen
 
 __all__ = ("group", "ping", "status", "status_command")
 
@@ -45,7 +49,18 @@ def status_command(context: click.Context, exit_code: bool, fresh: bool | None, 
 @click.pass_context
 def _ping(context: click.Context) -> int:
     """Say which hosts can be reached by SSH and sudo, and for each of the others why not and what to do."""
-    return perform(context, Spec(name="host.ping", shows=_reached), ping(where(context)))
+    run = ping(where(context))
+
+    def warn(_report: Report, screen: Screen) -> None:
+        """Say what looks wrong in the inventory."""
+        from vsa.fleet.read import read_fleet
+        from vsa.fleet.warnings import warnings
+
+        fleet = read_fleet(run.inventory)
+        for line in warnings(fleet) if fleet is not None else ():
+            screen.note(f"warning: {line}")
+
+    return perform(context, Spec(name="host.ping", shows=_reached, after=warn), run)
 
 
 def _due(payload: Mapping[str, Any]) -> bool:

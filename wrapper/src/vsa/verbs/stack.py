@@ -51,6 +51,7 @@ def up(
     pull: bool | None = None,
     build: bool | None = None,
     allow: Sequence[str] = (),
+    dns_check: bool | None = None,
     password_file: str | None = None,
 ) -> Run:
     """Return the run that brings a stack up and waits until it is healthy.
@@ -58,8 +59,8 @@ def up(
     ``tenant`` is whose stack it is, None if its stack.yml says so. ``env`` are variables to set in the stack's env/.env
     before the start; the values of ``env_typed`` were typed. ``source`` is the directory with the stack's folder, None
     for the collection's own stacks. ``pull`` pulls every image again, ``build`` builds every image again. ``allow`` are
-    findings of the policy that are allowed for the stack. ``password_file`` has the password of the first user
-    of paths behind basic auth.
+    findings of the policy that are allowed for the stack. ``dns_check`` False: names that a CA could not validate
+    are warnings. ``password_file`` has the password of the first user of paths behind basic auth.
     """
     return to.verb(
         "stack.up",
@@ -71,6 +72,7 @@ def up(
         pull=pull,
         build=build,
         allow=tuple(allow),
+        dns_check=dns_check,
         password_file=password_file,
     )
 
@@ -92,15 +94,23 @@ def down(
 
 
 def set_variables(
-    to: Where, *, name: str, env: Mapping[str, str], env_typed: Sequence[str] = (), tenant: str | None = None
+    to: Where,
+    *,
+    name: str,
+    env: Mapping[str, str],
+    env_typed: Sequence[str] = (),
+    tenant: str | None = None,
+    dns_check: bool | None = None,
 ) -> Run:
     """Return the run that sets variables in the stack's env/.env, and brings the stack to them."""
-    return to.verb("stack.set", name=name, tenant=tenant, env=env, env_typed=tuple(env_typed))
+    return to.verb("stack.set", name=name, tenant=tenant, env=env, env_typed=tuple(env_typed), dns_check=dns_check)
 
 
-def rotate(to: Where, *, name: str, keys: Sequence[str], tenant: str | None = None) -> Run:
+def rotate(
+    to: Where, *, name: str, keys: Sequence[str], tenant: str | None = None, dns_check: bool | None = None
+) -> Run:
     """Return the run that makes secrets of a stack anew, and brings the stack to them."""
-    return to.verb("stack.rotate", name=name, tenant=tenant, rotate=tuple(keys))
+    return to.verb("stack.rotate", name=name, tenant=tenant, rotate=tuple(keys), dns_check=dns_check)
 
 
 def restart(to: Where, *, name: str, service: str | None = None, tenant: str | None = None) -> Run:
@@ -139,9 +149,11 @@ def restore(
     run: str | None = None,
     new_name: str | None = None,
     allow: Sequence[str] = (),
+    dns_check: bool | None = None,
 ) -> Run:
     """Return the run that restores a stack as a backup has it, the newest one if ``run`` is None."""
-    return to.verb("stack.restore", name=name, tenant=tenant, run=run, new_name=new_name, allow=tuple(allow))
+    fields = {"run": run, "new_name": new_name, "allow": tuple(allow), "dns_check": dns_check}
+    return to.verb("stack.restore", name=name, tenant=tenant, **fields)
 
 
 def list_stacks(to: Where, *, tenant: str | None = None) -> Run:
@@ -182,6 +194,9 @@ _POLICY = "What the policy of stacks refuses"
 _NAME = click.argument("name", type=StackName())
 _TENANT = option(
     "--tenant", type=Checked("tenant", "TENANT"), help="Whose stack it is, if several tenants have one of this name."
+)
+_NO_DNS_CHECK = option(
+    "--no-dns-check", "dns_check", is_flag=True, flag_value=False, help="Ask the CA although DNS looks wrong from here."
 )
 
 
@@ -242,6 +257,7 @@ def _allowing(verb: str) -> Callable[[Any], Any]:
     metavar="FILE",
     help="The password of a site's first user, admin; a new file is made with mode 0600. Default: show it once.",
 )
+@_NO_DNS_CHECK
 @_allowing("up")
 @click.pass_context
 def _up(context: click.Context, /, **given: Any) -> int:
@@ -259,6 +275,7 @@ def _up(context: click.Context, /, **given: Any) -> int:
             pull=given["pull"],
             build=given["build"],
             allow=allow,
+            dns_check=given["dns_check"],
             password_file=password.path,
         )
 
@@ -394,14 +411,21 @@ def _off_the_air(changes: Mapping[str, HostResult]) -> str:
 @_NAME
 @click.argument("variables", type=Variable(), nargs=-1, required=True, metavar="NAME=VALUE...")
 @_TENANT
+@_NO_DNS_CHECK
 @click.pass_context
-def _set(context: click.Context, name: str, variables: tuple[tuple[str, str, bool], ...], tenant: str | None) -> int:
+def _set(
+    context: click.Context,
+    name: str,
+    variables: tuple[tuple[str, str, bool], ...],
+    tenant: str | None,
+    dns_check: bool | None,
+) -> int:
     """Set variables of env/.env on the host, and bring the stack to them.
 
     NAME=- reads the value from standard input: other users of this machine can see what is typed. So a secret that is
     typed is refused.
     """
-    run = set_variables(where(context), name=name, tenant=tenant, **_variables(variables))
+    run = set_variables(where(context), name=name, tenant=tenant, dns_check=dns_check, **_variables(variables))
     return perform(context, Spec(name="stack.set", due=silent), run, subject=name)
 
 
@@ -409,10 +433,13 @@ def _set(context: click.Context, name: str, variables: tuple[tuple[str, str, boo
 @_NAME
 @click.argument("keys", type=Checked("variable", "KEY"), nargs=-1, required=True, metavar="KEY...")
 @_TENANT
+@_NO_DNS_CHECK
 @click.pass_context
-def _rotate(context: click.Context, name: str, keys: tuple[str, ...], tenant: str | None) -> int:
+def _rotate(
+    context: click.Context, name: str, keys: tuple[str, ...], tenant: str | None, dns_check: bool | None
+) -> int:
     """Make secrets of a stack anew that stack.yml calls rotatable, and bring the stack to them."""
-    run = rotate(where(context), name=name, keys=keys, tenant=tenant)
+    run = rotate(where(context), name=name, keys=keys, tenant=tenant, dns_check=dns_check)
     return perform(context, Spec(name="stack.rotate", due=silent), run, subject=name)
 
 
@@ -609,6 +636,7 @@ def _backups(context: click.Context, name: str | None, tenant: str | None) -> in
 @_TENANT
 @option("--run", metavar="ID", help="The run to restore, as `stack backups` lists it; else the newest one.")
 @option("--as", "new_name", type=StackName(), metavar="NAME", help="Restore as another stack, without its sites.")
+@_NO_DNS_CHECK
 @_allowing("restore")
 @click.pass_context
 def _restore(context: click.Context, /, **given: Any) -> int:
@@ -622,6 +650,7 @@ def _restore(context: click.Context, /, **given: Any) -> int:
         run=given["run"],
         new_name=given["new_name"],
         allow=given["allow"],
+        dns_check=given["dns_check"],
     )
     _confirm_allowed(context, target, given["allow"], typed=given["typed"])
     spec = Spec(name="stack.restore", single=True, due=silent)

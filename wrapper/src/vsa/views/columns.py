@@ -6,6 +6,12 @@ Like ``vsa.core`` this file passes on names of the collection. It is imported on
 
 from __future__ import annotations
 
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.agent.shown import (
+    AGENT_TITLES,
+    LATE_STATES,
+    agent_cells,
+    agent_rank,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.shown import (
     acted_on,
     generation_lines,
@@ -31,11 +37,13 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.shown impo
 )
 
 __all__ = (
+    "AGENT_TITLES",
     "BACKUPS",
     "CERTIFICATES",
     "CONTAINERS",
     "GENERATIONS",
     "LAST",
+    "LATE_STATES",
     "SIGNS",
     "SITES",
     "STACKS",
@@ -44,6 +52,8 @@ __all__ = (
     "Listing",
     "about_vhost",
     "acted_on",
+    "agent_cells",
+    "agent_rank",
     "causes",
     "certificate_pairs",
     "counted",

@@ -8,13 +8,13 @@ What Compose says of the stack in, a frozen value out. Note that this module is 
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import RefusedError
-from ..policy import unescaped
+from ..policy import said_by_compose
 from .declared import Backup
 
 __all__ = ("BackupPlan", "plan_backup", "volume_names")
@@ -40,14 +40,15 @@ class BackupPlan:
     warnings: tuple[str, ...] = ()
 
 
-def plan_backup(backup: Backup | None, config_text: str) -> BackupPlan:
+def plan_backup(backup: Backup | None, config_text: str, *, profiled: Collection[str] = ()) -> BackupPlan:
     """Return what a backup of a stack saves. ``config_text`` is what Compose says of the stack, as it writes it.
 
-    RefusedError if the stack has no such service or volume.
+    ``profiled`` are services of profiles: if its profile is off, a service has nothing to save. RefusedError if the
+    stack has no such service or volume.
     """
-    wanted = backup or Backup()
-    config = unescaped(json.loads(config_text)) if config_text else {}
+    config = said_by_compose(config_text)
     services: Mapping[str, Any] = config.get("services") or {}
+    wanted = _without(backup or Backup(), {name for name in profiled if name not in services})
     known = volume_names(config_text)
     _refuse_missing("databases", wanted.databases, services)
     _refuse_missing("stop", wanted.stop, services)
@@ -67,9 +68,16 @@ def plan_backup(backup: Backup | None, config_text: str) -> BackupPlan:
     )
 
 
+def _without(backup: Backup, off: Collection[str]) -> Backup:
+    """Return the field without the services whose profile is off."""
+    databases = tuple(name for name in backup.databases if name not in off)
+    stop = tuple(name for name in backup.stop if name not in off)
+    return dataclasses.replace(backup, databases=databases, stop=stop)
+
+
 def volume_names(config_text: str) -> dict[str, str]:
     """Return the names of the stack's volumes by their key in the Compose file. Volumes of others are left out."""
-    config = unescaped(json.loads(config_text)) if config_text else {}
+    config = said_by_compose(config_text)
     volumes = config.get("volumes") or {}
     return {
         str(key): str((entry or {}).get("name") or key)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from ...finding import WARNING, Finding
 
-__all__ = ("NAMES", "NEVER", "violation")
+__all__ = ("NAMES", "NEVER", "remedy_of", "violation")
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """What is allowed instead, and whether an operator may allow the finding for one stack."""
+    """What is allowed instead, and why no operator may allow the finding for a stack; empty if one may."""
 
     remedy: str
-    never: bool = False
+    never: str = ""
 
 
 _OWN_NAMESPACE = "leave the key out: the container gets a namespace of its own"
@@ -48,6 +48,8 @@ _RULES: dict[str, _Rule] = {
     "bind-nested": _Rule("a folder that no other mount of the stack contains"),
     "bind-outside": _Rule("a path below the stack's own folder (./data), or a named volume"),
     "bind-propagation": _Rule("rprivate or private, which is the default"),
+    "docker-api": _Rule("no reader of Docker: the list shows names, images and labels of all tenants' containers"),
+    "docker-inspect": _Rule("list instead of inspect", never="the stack would read every password of every tenant"),
     "docker-socket": _Rule("no access to the engine: whoever has its socket is root on the host"),
     "file-outside": _Rule("a file in the stack's own folder, by a relative path without variables"),
     "volume-driver": _Rule("driver local without options, a tmpfs, or a bind below the stack's own folder"),
@@ -59,7 +61,10 @@ _RULES: dict[str, _Rule] = {
     "foreign-container": _Rule("services of the same Compose file"),
     "foreign-name": _Rule("a name that no other stack has"),
     "foreign-network": _Rule("the stack's own networks, and its tenant's edge network as an external network"),
-    "foreign-project": _Rule("another name for this stack, or the other stack removed with its folder", never=True),
+    "foreign-project": _Rule(
+        "another name for this stack, or the other stack removed with its folder",
+        never="the stack would remove what belongs to somebody else",
+    ),
     "foreign-volume": _Rule("volumes of the stack's own"),
     "network-driver": _Rule("driver bridge without options, except its MTU, enable_icc and enable_ip_masquerade"),
     "network-subnet": _Rule("a private range, or no ipam at all: Docker then takes a free range"),
@@ -71,8 +76,13 @@ _RULES: dict[str, _Rule] = {
 NAMES = tuple(sorted(_RULES))
 """The names of all findings. A name never changes: operators allow a finding by its name, and hosts keep that."""
 
-NEVER = tuple(name for name, rule in _RULES.items() if rule.never)
-"""Findings that nobody can allow: the stack would remove what belongs to somebody else."""
+NEVER = {name: rule.never for name, rule in _RULES.items() if rule.never}
+"""Findings that nobody can allow, each with the reason."""
+
+
+def remedy_of(name: str) -> str:
+    """Return what is allowed instead of a finding."""
+    return _RULES[name].remedy
 
 
 def violation(name: str, subject: str, text: str) -> Finding:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...networks import EDGE, ENTRY, edge_network, is_edge_network
 from ...reserved import is_reserved
@@ -27,7 +28,8 @@ class KnownContainer:
 
     * ``project`` and ``folder``: its Compose project, and the working directory of that project; "" without Compose.
     * ``networks``: the names by which Docker's DNS answers with the container, by network.
-    * ``volumes``: the names of the volumes that it mounts. ``image``: the reference that it was made from.
+    * ``volumes``: the names of the volumes that it mounts. ``writes``: the paths of the host that it mounts and can
+      write. ``image``: the reference that it was made from.
     """
 
     name: str
@@ -36,6 +38,7 @@ class KnownContainer:
     networks: Mapping[str, frozenset[str]] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
     image: str = ""
+    writes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Facts:
       those whose project is not their name. ``former``: other tenants that had a stack of this project, and whose
       folder is gone; their volumes may still be there.
     * ``real``: paths that the Compose file names, after the host resolved links.
+    * ``good``: what Compose said of the last good version, to which a failed start goes back; empty if there is none.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Facts:
     real: Mapping[str, str] = field(default_factory=dict)
     project: str = ""
     projects: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    good: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fill in the project of a stack whose project is its name."""
@@ -124,6 +129,11 @@ class Facts:
             return self._tenants_of_project(project) == {self.tenant}
         members = [entry for entry in self.containers if name in entry.networks and not is_reserved(entry.name)]
         return {self.tenant_of(entry) for entry in members} <= {self.tenant}
+
+    def others_on(self, network: str) -> set[str]:
+        """Return the names of the containers on a network that are neither of this stack nor VSA's own."""
+        members = [entry for entry in self.containers if network in entry.networks and not self.is_own(entry)]
+        return {entry.name for entry in members if not is_reserved(entry.name)}
 
     def has_volume(self, name: str) -> bool:
         """Say whether an existing volume belongs to this stack's tenant alone. A volume of nobody may have data."""

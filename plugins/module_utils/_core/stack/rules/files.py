@@ -11,7 +11,7 @@ Note that this module is **private** to the collection.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,16 +41,57 @@ class _Bind:
 
 
 def judge_mounts(config: Config, facts: Facts) -> Iterator[Finding]:
-    """Yield what the services mount from outside the stack's folder."""
+    """Yield what the services mount from outside the stack's folder, and what a container can replace by a link."""
     binds = list(_binds(config))
     for bind in binds:
         yield from _judge_bind(bind.subject, bind.source, facts)
-        inside_of = _writer_above(bind, binds, facts)
-        if inside_of is not None:
-            text = f"another mount, {inside_of}, lets a container replace {bind.source} by a link"
-            yield violation("bind-nested", bind.subject, text)
+    yield from _judge_replaceable(config, binds, facts)
     for name, service in _services(config):
         yield from _mount_options(name, service)
+
+
+def _judge_replaceable(config: Config, binds: list[_Bind], facts: Facts) -> Iterator[Finding]:
+    """Yield what Docker looks for below a folder that a container can write, this version's or another one.
+
+    Docker resolves links in a path again at each start of a container, so a link may come after this look: a container
+    that runs meanwhile makes the link when it is told to stop.
+    """
+    resolved = [*((bind.subject, bind.source) for bind in binds), *_read_by_docker(config)]
+    for subject, source in resolved:
+        above = _folder_above(source, _written(binds), facts)
+        if above is not None:
+            text = f"another mount, {above}, lets a container replace {source} by a link"
+            yield violation("bind-nested", subject, text)
+            continue
+        for container in facts.containers:
+            above = _folder_above(source, container.writes, facts)
+            if above is not None:
+                can = f"mounts {above} and can replace {source} by a link before the start"
+                text = f"the container {container.name} {can}"
+                yield violation("bind-nested", subject, text)
+                break
+    for bind in _binds(facts.good):
+        above = _folder_above(bind.source, _written(binds), facts)
+        if above is not None:
+            text = f"the mount {above} lets a container replace {bind.source}, which the last good version mounts"
+            yield violation("bind-nested", bind.subject, text)
+
+
+def _written(binds: list[_Bind]) -> list[str]:
+    return [bind.source for bind in binds if bind.writable]
+
+
+def _read_by_docker(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the files and folders besides mounts that Compose or Docker looks for by their paths, with the subject."""
+    for kind in ("configs", "secrets"):
+        for key, entry in (config.get(kind) or {}).items():
+            path = str((entry or {}).get("file") or "")
+            if path:
+                yield f"{key} {path}", path
+    for name, service in _services(config):
+        build = service.get("build")
+        for place in _contexts(build) if isinstance(build, Mapping) else ():
+            yield f"{name} {place}", place
 
 
 def _services(config: Config) -> list[tuple[str, Mapping[str, Any]]]:
@@ -86,16 +127,18 @@ def _judge_bind(subject: str, source: str, facts: Facts) -> Iterator[Finding]:
         yield violation("bind-outside", subject, f"a mount of {source}{where} is outside the stack's folder")
 
 
-def _writer_above(bind: _Bind, binds: list[_Bind], facts: Facts) -> str | None:
-    """Return the source of another mount that lets a container replace the source of this one, None if there is none.
+def _folder_above(path: str, written: Iterable[str], facts: Facts) -> str | None:
+    """Return the first of some folders of the tenant that contains a path of the stack, None if none does.
 
-    Docker resolves links in a source again at each start of the container.
+    Who can write above the tenant's folder is root on the host, and needs no link.
     """
-    for other in binds:
-        pairs = ((bind.source, other.source), (facts.resolved(bind.source), facts.resolved(other.source)))
-        below = any(path.startswith(f"{above.rstrip('/')}/") for path, above in pairs)
-        if other.writable and below and facts.is_inside(other.source):
-            return other.source
+    tenant = posixpath.dirname(facts.resolved(facts.folder))
+    for folder in written if facts.is_inside(path) else ():
+        real = facts.resolved(folder)
+        pairs = ((path, folder), (facts.resolved(path), real))
+        below = any(found.rstrip("/").startswith(f"{above.rstrip('/')}/") for found, above in pairs)
+        if below and (real == tenant or real.startswith(f"{tenant}/")):
+            return folder
     return None
 
 
@@ -191,12 +234,17 @@ def _build_places(name: str, build: Mapping[str, Any], facts: Facts) -> Iterator
 
 def _places(build: Mapping[str, Any]) -> list[str]:
     """Return the directories and files that a build reads."""
-    context = str(build.get("context") or "")
-    places = [context] if context else []
+    places = _contexts(build)
     if build.get("dockerfile"):
-        places.append(posixpath.join(context, str(build["dockerfile"])))
-    contexts = _values(build.get("additional_contexts"))
-    return places + [value for value in contexts if not value.startswith(("docker-image://", "service:"))]
+        places.append(posixpath.join(str(build.get("context") or ""), str(build["dockerfile"])))
+    return places
+
+
+def _contexts(build: Mapping[str, Any]) -> list[str]:
+    """Return the directories that a build reads."""
+    context = str(build.get("context") or "")
+    others = _values(build.get("additional_contexts"))
+    return [path for path in (context, *others) if path and not path.startswith(("docker-image://", "service:"))]
 
 
 def _values(found: object) -> list[str]:

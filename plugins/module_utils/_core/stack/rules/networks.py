@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...finding import Finding
-from ...networks import contains_edge, is_edge_network
+from ...networks import DOCKER_INSPECT, DOCKER_LIST, contains_edge, is_edge_network, is_loopback
 from ...reserved import is_reserved
 from .catalogue import violation
 from .facts import Facts
@@ -70,6 +70,12 @@ def _judge_network(name: str, facts: Facts, *, external: bool, subject: str = ""
         if name not in facts.own_edges() or not external:
             text = f"the network {name} is an edge network; this stack's is {facts.own_edges()[-1]}, external"
             yield violation("foreign-network", subject or name, text)
+    elif name == DOCKER_LIST:
+        others = ", ".join(sorted(facts.others_on(name))) or "no other container"
+        text = f"{name} shows the containers of all tenants, and reaches what else is on it: {others}"
+        yield violation("docker-api", subject or name, text)
+    elif name == DOCKER_INSPECT:
+        yield violation("docker-inspect", subject or name, f"{name} shows all variables of all containers")
     elif name == "bridge":
         yield violation("foreign-network", subject or name, "the network bridge is shared by all tenants")
     elif name != "none" and name in facts.networks and not facts.has_network(name):
@@ -106,18 +112,11 @@ def judge_ports(config: Config, facts: Facts) -> Iterator[Finding]:
             address = str(port.get("host_ip") or "")
             published = str(port.get("published") or "")
             protocol = str(port.get("protocol") or "tcp")
-            if _is_loopback(address) or _declared(published, protocol, facts):
+            if is_loopback(address) or _declared(published, protocol, facts):
                 continue
             shown = f"{address or '*'}:{published or 'any port'}/{protocol}"
             text = f"{name} publishes {shown}, which anybody can reach"
             yield violation("published-port", f"{name} {shown}", text)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _declared(published: str, protocol: str, facts: Facts) -> bool:

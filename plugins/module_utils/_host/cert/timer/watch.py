@@ -20,10 +20,13 @@ from typing import Any
 
 from ...._core.cert.status import CANNOT_RENEW, EXPIRED, MISMATCH, MISSING
 from ...._core.errors import VsaError
+from ...._core.figures import certificate_figures
 from ...._core.forms import SELFSIGNED
 from ...._core.times import rfc3339
 from ...._core.words import escaped
 from ...machine.clock import time_now
+from ...machine.sources import as_root
+from ...store.figures import write_figures
 from ...store.host import read_host
 from ...store.layout import Paths
 from ..listing import list_certificates
@@ -64,11 +67,7 @@ class _Log:
 
 def main() -> int:
     """Run once on this host."""
-    if os.geteuid() != 0:
-        sys.stderr.write("this needs root\n")
-        return 2
-    os.umask(0o027)
-    return watch(Paths())
+    return as_root(lambda: watch(Paths()))
 
 
 def watch(paths: Paths) -> int:
@@ -82,6 +81,9 @@ def watch(paths: Paths) -> int:
         # Read after the renewal, which may have waited for long.
         host = read_host(paths)
         entries = list_certificates(host).data["certificates"]
+        problem = write_figures(paths, "certificates", certificate_figures(entries))
+        if problem:
+            log.write(problem)
         late = late_certificates(entries, failed, now=time_now())
         alerts = Alerts(host.settings, paths.state / "cert-alerts.json", now=time_now())
         for message in alerts.send(late):

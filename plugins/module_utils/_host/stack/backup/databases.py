@@ -20,11 +20,11 @@ from pathlib import Path
 
 from ...._core.errors import RolledBackError
 from ...._core.stack.backup.restic import CONTROL, error_lines, summary_of
-from ...._core.words import Words
+from ...._core.words import Words, escaped
 from ...machine.docker import ExecResult
 from .repository import Repository, Task
 
-__all__ = ("Dumped", "load_database", "read_roles", "save_database")
+__all__ = ("Dumped", "load_database", "other_databases", "read_roles", "save_database")
 
 # What every client is told. The database's own container has the variables; by TCP nobody reaches the server that an
 # image runs for a moment while it makes the database.
@@ -35,6 +35,15 @@ _CONNECT = (
 )
 _DUMP = f'{_CONNECT}exec pg_dump --format=custom --compress=0 --dbname="$PGDATABASE"'
 _ROLES = f"{_CONNECT}exec pg_dumpall --globals-only"
+# The database `postgres` counts if somebody made a table there: the server's own tables have lower numbers.
+_OTHERS = (
+    # No value of somebody else is in the text.
+    f'{_CONNECT}ask() {{ psql --no-psqlrc --quiet --tuples-only --no-align --dbname="$1" --command="$2"; }}; '  # noqa: S608
+    'ask "$PGDATABASE" "select datname from pg_database where datallowconn and not datistemplate '
+    "and datname not in ('postgres', current_database()) order by 1\" || exit 1; "
+    '[ "$PGDATABASE" = postgres ] || ask postgres "select \'postgres\' '
+    "where exists (select from pg_class where oid >= 16384 and relkind = 'r')\""
+)
 _READY = "n=0; until pg_isready --quiet || [ $((n += 1)) -gt 60 ]; do sleep 1; done; "
 _LOAD_ROLES = f"{_CONNECT}{_READY}exec psql --quiet --no-psqlrc --dbname=postgres"
 _LOAD = f'{_CONNECT}exec pg_restore --exit-on-error --single-transaction --clean --if-exists --dbname="$PGDATABASE"'
@@ -115,6 +124,18 @@ def read_roles(container: str) -> str:
         said = done.stderr.decode(errors="replace")
         raise _failed("the roles of the database could not be read", container, said, "pg_dumpall")
     return str(done.stdout.decode())
+
+
+def other_databases(container: str) -> list[str]:
+    """Return the databases of the server that the dump does not hold. RolledBackError if they cannot be read."""
+    try:
+        done = _exec(container, _OTHERS, stdout=subprocess.PIPE, timeout=_ROLES_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise _failed("the databases of the server were not read in time", container, "", "psql") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        raise _failed("the databases of the server could not be read", container, said, "psql")
+    return [escaped(name) for name in done.stdout.decode(errors="replace").splitlines() if name]
 
 
 def load_database(repository: Repository, container: str, roles: str, *, snapshot: str, filename: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from ...._core.errors import RefusedError
 from ...._core.stack.manifest import Stack
+from ...machine.docker import PROJECT_LABEL
 from ...machine.docker_backup import BackupEngine, Volume
 from ...machine.walk import walk
 from ...store.backups import RestoreJournal
@@ -69,7 +70,7 @@ class Exchange:
             self._note(name)
         self.engine.remove_volume(name)
         # As Compose labels its volumes: it takes a volume without these labels for another's.
-        labels = {"com.docker.compose.project": self.stack.project, "com.docker.compose.volume": key}
+        labels = {PROJECT_LABEL: self.stack.project, "com.docker.compose.volume": key}
         target = self._made(name, labels)
         source = self.engine.volume(restored) if restored else None
         if source is not None:

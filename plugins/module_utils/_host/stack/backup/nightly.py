@@ -9,12 +9,12 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ...._core.errors import VsaError
 from ...._core.words import escaped
 from ...machine.docker_backup import BackupEngine
+from ...machine.sources import as_root
 from ...store.layout import Paths
 from .health import saved_stacks
 from .save import BackupRequest, backup_stack
@@ -38,10 +38,10 @@ def save_all(paths: Paths, engine: BackupEngine) -> tuple[list[str], list[str]]:
 
 def main() -> int:
     """Run once on this host. Returns 1 if a backup failed, so that systemd shows the unit as failed."""
-    if os.geteuid() != 0:
-        sys.stderr.write("this needs root\n")
-        return 2
-    os.umask(0o027)
+    return as_root(_run)
+
+
+def _run() -> int:
     try:
         done, failed = save_all(Paths(), BackupEngine())
     except (VsaError, OSError) as error:

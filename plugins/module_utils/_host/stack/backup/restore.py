@@ -36,7 +36,7 @@ from ...._core.stack.manifest import Stack, parse_stack
 from ...._core.times import rfc3339
 from ...._core.words import Words
 from ...machine.clock import time_now
-from ...machine.compose import compose_config
+from ...machine.compose import compose_config, project_options
 from ...machine.docker_backup import BackupEngine
 from ...machine.files import load_yaml, read_text
 from ...machine.walk import walk
@@ -53,7 +53,7 @@ from ...store.layout import Paths
 from ...store.stacks import StackState, Version
 from ..folder import MANIFEST, Folder
 from ..health import containers_of, service_of
-from ..reading import ComposeReader, ask_compose
+from ..reading import ComposeReader, ask_compose, services_of_profiles
 from ..up import StackUpRequest, prepare
 from .databases import load_database
 from .exchange import Exchange, begin_exchange, refuse_used_volumes
@@ -288,6 +288,7 @@ class _Restoring:
             run=self.request.by,
             # The role's own call asks for a password if a path has no user: the data are in their places by then.
             password=True,
+            restoring=True,
         )
         prepare(request, check=check, diff=False, paths=self.paths, engine=self.engine, compose=self.reader)
 
@@ -304,7 +305,7 @@ class _Restoring:
         for service in read_project(text).services.values():
             if not service.builds and self.engine.image_id(service.image) is None:
                 self.engine.pull(service.image)
-        plan = plan_backup(stack.backup, text)
+        plan = plan_backup(stack.backup, text, profiled=services_of_profiles(version.files))
         chosen = {key: name for key, name in plan.volumes.items() if key in self.about.volumes}
         plan = dataclasses.replace(plan, volumes=chosen)
         refuse_used_volumes(stack, {**plan.volumes, **plan.of_databases}, self.engine)
@@ -317,7 +318,7 @@ class _Restoring:
             stack,
             Folder(self.paths, stack),
             self.engine,
-            RestoreJournal(self.paths, stack.tenant, stack.name),
+            RestoreJournal(self.paths, stack.tenant, stack.name, saved=self.run.stack),
             run=self.run.id,
             now=new_run_id(time_now(), secrets.token_hex(2)),
             databases=plan.databases,
@@ -345,12 +346,10 @@ class _Restoring:
         if not self.about.databases:
             return
         folder = Folder(self.paths, stack)
-        argv = ["docker", "compose", "--project-name", stack.project, "--project-directory", str(folder.path)]
-        argv += ["--env-file", folder.env_file()]
-        for file in folder.compose_files():
-            argv += ["--file", file]
-        argv += ["up", "--detach", "--wait", "--wait-timeout", str(stack.timeout), "--pull", "never"]
-        done = self.compose([*argv, *self.about.databases], stack.timeout + 60)
+        options = project_options(stack.project, folder.path, folder.compose_files(), folder.env_file())
+        waiting = ["--detach", "--wait", "--wait-timeout", str(stack.timeout), "--pull", "never"]
+        argv = ["docker", "compose", *options, "up", *waiting, *self.about.databases]
+        done = self.compose(argv, stack.timeout + 60)
         containers = {service_of(each): each.name for each in containers_of(self.engine, stack) if each.running}
         if done.returncode or not set(self.about.databases) <= set(containers):
             raise RolledBackError(

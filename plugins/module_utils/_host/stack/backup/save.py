@@ -39,8 +39,9 @@ from ...store.settings import read_settings
 from ..folder import Folder, find_stack
 from ..health import containers_of, service_of
 from ..hooks import hooks_of
-from ..reading import ask_compose
-from .databases import read_roles, save_database
+from ..reading import ask_compose, services_of_profiles
+from .databases import other_databases, read_roles, save_database
+from .figures import write_backup_figures
 from .repository import SAVED, Repository, Task, open_repository, require_settings
 
 __all__ = ("BackupRequest", "backup_stack", "config_of")
@@ -71,7 +72,8 @@ def backup_stack(
     settings = require_settings(paths)
     folder, stack = find_stack(paths, request.name, tenant=request.tenant)
     _refuse_proxy(stack)
-    plan = plan_backup(stack.backup, config_of(stack, folder, paths))
+    profiled = services_of_profiles(folder.version().files)
+    plan = plan_backup(stack.backup, config_of(stack, folder, paths), profiled=profiled)
     if check:
         return _forecast(settings, plan)
     record = BackupRecord(paths, stack.tenant, stack.name)
@@ -174,6 +176,7 @@ class _Saving:
                 self.repository.forget(made, prune=False)
             raise
         self.record.note(run=run, time=rfc3339(now), failure=None, failed=None)
+        write_backup_figures(self.paths)
         data = {"stack": self.stack.name, "tenant": self.stack.tenant, "run": run}
         return Result(changed=True, steps=(*steps, *self._expire(now_run=run)), data=data)
 
@@ -181,6 +184,7 @@ class _Saving:
         steps, roles = [], {}
         for service in self.plan.databases:
             container = self._container(service)
+            self._refuse_others(service, other_databases(container.name))
             roles[service] = read_roles(container.name)
             words = self._words(run, service)
             dumped = save_database(self.repository, container.name, words, filename=f"/{service}.dump")
@@ -208,6 +212,18 @@ class _Saving:
             state="no backup was made",
         )
 
+    def _refuse_others(self, service: str, others: list[str]) -> None:
+        """Raise RolledBackError if a dump would leave out databases of a server: the backup would look whole."""
+        if others:
+            raise RolledBackError(
+                f"the database server {service} has databases that no dump would hold",
+                field="stack.yml/backup/databases",
+                value=service,
+                there_are=others,
+                expected=f"a server for each database, or {service} in stop instead: then its files are saved",
+                state="no backup was made; the stack runs as before",
+            )
+
     def _words(self, run: str, part: str) -> list[str]:
         tags = tags_of(tenant=self.stack.tenant, stack=self.stack.name, run=run, part=part)
         return ["--host", socket.gethostname(), *(word for tag in tags for word in ("--tag", tag))]
@@ -231,10 +247,9 @@ class _Saving:
 
     def _sites(self) -> dict[str, str]:
         """Return the manifests of the live sites that lead to containers of the stack."""
-        generations = Generations(self.paths)
-        live = generations.record(generations.live_number())
+        live = Generations(self.paths).live_sites()
         names = {container.name for container in containers_of(self.engine, self.stack)}
-        of_stack = {domain for domain, entry in (live.sites if live else {}).items() if names & {*entry["containers"]}}
+        of_stack = {domain for domain, entry in live.items() if names & {*entry["containers"]}}
         return {domain: text for domain, text in read_manifests(self.paths).items() if domain in of_stack}
 
     @contextmanager

@@ -40,8 +40,18 @@ def test_the_built_in_policy(family: int) -> None:
     assert text.count("COMMIT") == 3
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_no_site_is_reached_by_an_address_that_needs_no_route(family: int) -> None:
+    lines = rules(FirewallPolicy(), family).splitlines()
+    for kind in ("LOCAL --limit-iface-in", "MULTICAST", *(["BROADCAST"] if family == 4 else [])):
+        found = [line for line in lines if f"--dst-type {kind} " in line]
+        assert ["-p tcp" in line for line in found] == [True, False]
+        assert all(line.startswith("-A VSA-FROM ") and "--dports 80,443 -j DROP" in line for line in found)
+
+
 def test_switches_open_again() -> None:
     text = rules(FirewallPolicy(metadata_closed=False, host_ports=None), 4)
+    assert "addrtype" not in text
     assert "169.254.169.254" not in text
     assert "-A VSA-TO-HOST" not in text
     # Another host still reaches no unpublished port, and nobody forges a source address.

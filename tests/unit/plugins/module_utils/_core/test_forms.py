@@ -136,7 +136,7 @@ def test_domain_is_refused(value: object) -> None:
     refused(forms.domain, value)
 
 
-def test_a_name_that_browsers_read_as_another_one_is_refused_with_that_one() -> None:
+def test_issue_14_item_9_a_name_that_browsers_read_as_another_one_is_refused_with_that_one() -> None:
     with pytest.raises(RefusedError) as caught:
         forms.domain("ｓhop.example.com")
     assert caught.value.expected == "shop.example.com"

@@ -26,6 +26,15 @@ def test_a_host_of_before_is_told_to_bootstrap(name: str, package: str, monkeypa
     assert error.details, "Python's own words, which name a library that this one needs"
 
 
+def test_issue_14_item_12_the_library_that_is_missing_below_another_is_named() -> None:
+    with pytest.raises(MissingLibraryError) as caught, library("docker"):
+        raise ModuleNotFoundError("No module named 'idna'", name="idna")
+    assert (caught.value.library, caught.value.expected) == ("idna", "the package python3-idna of the distribution")
+    with pytest.raises(MissingLibraryError) as caught, library("docker"):
+        raise ModuleNotFoundError("No module named 'urllib3.util'", name="urllib3.util")
+    assert (caught.value.library, caught.value.details) == ("docker", ["No module named 'urllib3.util'"])
+
+
 def test_a_library_that_is_there_is_imported() -> None:
     with library("yaml"):
         import yaml

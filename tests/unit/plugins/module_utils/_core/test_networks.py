@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.networks import (
     edge_network,
     is_edge_network,
+    is_loopback,
     ula_subnet,
     within,
 )
@@ -50,3 +51,21 @@ def test_ula_subnet_is_a_private_64_that_stays() -> None:
 )
 def test_within(address: str, networks: tuple[str, ...], found: bool) -> None:
     assert within(address, networks) is found
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("", False),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.7", False),
+        ("localhost", False),
+    ],
+)
+def test_only_the_host_reaches_its_loopback(address: str, found: bool) -> None:
+    assert is_loopback(address) is found

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.plain import VERBS, as_lines
 
 PAYLOAD: dict[str, Any] = {
+    "agent": {"state": "late", "hub_url": "https://a.example.com", "problems": ["\x1b[2Jno answer"]},
     "auth": [{"domain": "a.example.com", "path": "/"}],
     "causes": [{"subject": "vsa-nginx", "text": "NGINX does not run", "remedy": "start it"}],
     "certificates": [{"domain": "a.example.com", "state": "ok"}],

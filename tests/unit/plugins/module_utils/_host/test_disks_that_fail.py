@@ -40,6 +40,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.selfsigned 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer import install
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import TimerRequest, set_timer
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.resolver import Names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import RESTORE, VhostRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.module import run as change_proxy
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
@@ -60,6 +61,7 @@ from certs import Pair
 from certs import make_pair as make_chain
 from failingdisk import CREATES, FailingDisk, failing_disk
 from hosttree import RUN, HostTree
+from often import rows
 from removing import RemovalEngine, container_info
 from sitehost import SiteHost
 from stackhost import StackHost, fake_compose, make_container
@@ -432,7 +434,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def quiet(patch: pytest.MonkeyPatch) -> None:
     """Ask nobody for CAA records."""
-    patch.setattr(issue, "resolver_names", lambda: None)
+    patch.setattr(issue, "Names", lambda: Names([]))
     patch.setattr(renew, "resolver_names", lambda: None)
 
 
@@ -451,7 +453,7 @@ def told(host: Host, verb: Verb) -> VsaError | None:
     return None
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize("name", rows(ERRORS, often=("full", "broken")))
 def test_finding_12_a_write_error_at_each_write_of_a_verb(
     case: tuple[Verb, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

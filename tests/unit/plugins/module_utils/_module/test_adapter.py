@@ -143,6 +143,8 @@ def test_a_refusal_after_a_step_that_changed_something_is_recorded(trail: Trail)
     (found,) = records(trail)
     assert (found.status, found.error) == ("refused", "NGINX refuses the site")
     assert [change.task for change in found.changes] == ["certificate: issued by a CA"]
+    # Finding 3: a refusal at the second step does not deny the first one.
+    assert error.state == "what was done before stays; the same verb again goes on from there"
     error.steps = error.steps[:1]
     exit_recorded(Module(), raising(error), verb="site.provision")  # type: ignore[arg-type]
     assert len(records(trail)) == 1

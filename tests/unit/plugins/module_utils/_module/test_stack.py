@@ -15,6 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down impor
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.execute import StackExecRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.received import Archive
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.rolling import run
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module import stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._module.stack import (
@@ -41,6 +42,8 @@ PARAMS: dict[str, Any] = {
     "build": True,
     "allow": ["device"],
     "rotate": ["KEY"],
+    "foresee": True,
+    "dns_check": False,
     "password": True,
     "proven": None,
     "started": True,
@@ -143,22 +146,45 @@ def test_each_state_has_its_verb(monkeypatch: pytest.MonkeyPatch, state: str, ex
     ):
         monkeypatch.setattr(room, name, noting(name))
     monkeypatch.setattr(stack.received, "files_of", lambda *_archive, **_more: {})
-    run = RunContext("id", Actor("ana"), "stack.up")
+    context = RunContext("id", Actor("ana"), "stack.up")
     params = {**PARAMS, "state": state, "service": "web", "kept": False}
-    assert stack.act(params, run=run, check=True, diff=False).data["called"] == expected
+    assert stack.act(params, run=context, check=True, diff=False).data["called"] == expected
+
+
+def test_to_roll_the_module_has_the_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[run.RollRequest] = []
+    monkeypatch.setattr(run, "roll", lambda request: asked.append(request) or Result())
+    context = RunContext("id", Actor("ana"), "stack.up")
+    params = {**PARAMS, "state": "rolled", "templates": {"site.conf.j2": "x"}}
+    stack.act(params, run=context, check=False, diff=False)
+    assert asked == [run.RollRequest("app", context, {"site.conf.j2": "x"}, tenant="acme")]
 
 
 def test_the_files_that_the_host_kept_need_no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[StackUpRequest] = []
     monkeypatch.setattr(stack.received, "kept_files", lambda *_name, **_more: ({"compose.yml": "x"}, "beta", True))
     monkeypatch.setattr(stack.up, "prepare", lambda request, **_more: asked.append(request) or Result())
-    run = RunContext("id", Actor("ana"), "stack.set")
-    stack.act({**PARAMS, "state": "present", "kept": True}, run=run, check=False, diff=False)
+    context = RunContext("id", Actor("ana"), "stack.set")
+    stack.act({**PARAMS, "state": "present", "kept": True}, run=context, check=False, diff=False)
     assert [(request.files, request.tenant, request.own) for request in asked] == [({"compose.yml": "x"}, "beta", True)]
 
 
 def test_the_archive_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack.received, "files_of", lambda *_archive, **_more: None)
-    run = RunContext("id", Actor("ana"), "stack.up")
-    asked = stack.act({**PARAMS, "state": "present", "kept": False}, run=run, check=False, diff=False)
+    context = RunContext("id", Actor("ana"), "stack.up")
+    asked = stack.act({**PARAMS, "state": "present", "kept": False}, run=context, check=False, diff=False)
     assert asked.data == {"archive_needed": True}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_sites_are_looked_over_before_the_start_if_the_role_wants_it(
+    monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    """`stack restore` starts the containers although the names do not lead here yet."""
+    called: dict[str, Any] = {}
+    monkeypatch.setattr(stack.received, "files_of", lambda *_given, **_more: {"compose.yml": "x"})
+    monkeypatch.setattr(stack.up, "prepare", lambda _request, **more: called.update(more) or Result())
+    stack.act({**PARAMS, "state": "present", "kept": False, "foresee": wanted}, run=None, check=True, diff=False)  # type: ignore[arg-type]
+    assert (called["foresee"] is not None) is wanted
+    if wanted:
+        assert called["foresee"].keywords == {"strict": False, "write": False}

@@ -28,6 +28,11 @@ class Task:
         self.args = args
 
 
+class Templar:
+    def template(self, value: str) -> str:
+        return value.replace("{{ name }}", "shop")
+
+
 @pytest.fixture(autouse=True)
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A run that is recorded, of plugins without Ansible's own machinery."""
@@ -50,6 +55,7 @@ def call(
     class Plugin(kind):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             self._task = Task(**args)
+            self._templar = Templar()
 
         def _execute_module(self, *, module_name: str, module_args: Any, **_more: Any) -> dict[str, Any]:
             assert module_name not in calls
@@ -214,3 +220,18 @@ def test_an_undo_names_the_host_of_the_inventory() -> None:
     assert result["undo_hint"] == {"verb": "site.rollback", "fields": fields}
     command = "ansible-playbook flowbiz.vsa.site.rollback -e domain=a.example -e site_generation=41 --limit vps-01"
     assert result["undo"] == command
+
+
+def test_finding_3_what_the_role_says_of_the_run_so_far_is_told_with_a_refusal() -> None:
+    refused = {"failed": True, "changed": False, **RefusedError("no address").as_result()}
+    variables = {"vsa_before": "the containers of {{ name }} run"}
+    result, _ = call(CertTimer, variables, refused)
+    assert result["vsa_error"]["state"] == "the containers of shop run; the refused step itself changed nothing"
+    assert result["vsa_exit"] == 6
+
+
+def test_finding_3_a_check_has_done_nothing_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "check_mode", True, raising=False)
+    refused = {"failed": True, "changed": False, **RefusedError("no address").as_result()}
+    result, _ = call(CertTimer, {"vsa_before": "the containers run"}, refused)
+    assert (result["vsa_error"]["state"], result["vsa_exit"]) == ("nothing was changed", EXIT_REFUSED)

@@ -80,6 +80,7 @@ def test_a_secret_in_a_known_argument_is_taken_out() -> None:
         ("Authorization: Bearer abcdef0123456789", "abcdef01"),
         ("curl -H 'X: Bearer abcdef0123456789'", "abcdef01"),
         ("postgres://ops:hunter2@db:5432/app", "hunter2"),
+        ("vsa1.vps-01.eu.0123456789abcdefghijABCDEFGHIJ0123456789-_x", "0123456789abc"),
         ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "0123456789abc"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2Q", "SflKxwRJ"),
         ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),

@@ -37,6 +37,10 @@ def test_a_site_that_names_no_profile_shows_none() -> None:
     routes = [{**route, "profile": None} for route in SHOP["routes"]]
     assert SITES.cells({**SHOP, "routes": routes})[3] == []
     assert dict(site_pairs({**SHOP, "routes": routes}))["routes"][0] == "/ → web-1:3000  running"
+    weak = [{**routes[0], "remarks": ["no health check", "port 8080 of the host leads past the proxy"]}]
+    assert dict(site_pairs({**SHOP, "routes": weak}))["routes"] == [
+        "/ → web-1:3000  running, no health check, port 8080 of the host leads past the proxy"
+    ]
 
 
 @pytest.mark.parametrize(

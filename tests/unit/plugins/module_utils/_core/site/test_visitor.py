@@ -116,3 +116,15 @@ def test_the_worst_state_counts() -> None:
     assert site_state([unknown, GONE], invalid=False) == "warning"
     assert site_state([GONE], invalid=True) == "invalid"
     assert site_state([unknown, GONE, down], invalid=True) == "down"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (ContainerState("running"), []),
+        (ContainerState("running", checked=False), ["no health check"]),
+        (ContainerState("running", open_ports=(80, 8080)), ["port 80, 8080 of the host leads past the proxy"]),
+    ],
+)
+def test_part_3_12_what_hurts_a_site_later_is_shown(state: ContainerState, told: list[str]) -> None:
+    assert state.remarks() == told

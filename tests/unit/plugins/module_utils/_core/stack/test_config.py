@@ -41,7 +41,14 @@ def test_a_service() -> None:
         ({"build": {"context": "/x"}}, {"image": "acme-shop-web", "builds": True}),
         ({"build": {"context": "/x"}, "image": "shop"}, {"image": "shop", "builds": True}),
         ({"image": "a:$$1"}, {"image": "a:$1"}),
-        ({"image": "a:1", "container_name": "shop"}, {"containers": ("shop",)}),
+        (
+            {"image": "a:1", "container_name": "shop", "ports": [{"published": "80"}]},
+            {"containers": ("shop",), "obstacles": ("container_name", "ports")},
+        ),
+        ({"image": "a:1", "healthcheck": {"test": ["CMD", "true"]}}, {"checked": True, "obstacles": ()}),
+        ({"image": "a:1", "healthcheck": {"test": ["NONE"]}}, {"checked": False}),
+        ({"image": "a:1", "healthcheck": {"test": ["CMD", "true"], "disable": True}}, {"checked": False}),
+        ({"image": "a:1", "networks": {"edge": {"ipv6_address": "2001:db8::1"}}}, {"obstacles": ("networks",)}),
         (
             {"image": "a:1", "scale": 2},
             {"replicas": 2, "containers": ("acme-shop-web-1", "acme-shop-web-2")},

@@ -69,12 +69,14 @@ def test_every_line_is_shown_once(steps: list[tuple[int, bool]], each: bool) -> 
     """``steps`` are lines, each with the tenths of a second since the line before it, and whether a slice ends there.
 
     ``each`` is how the engine leaves out older lines: each of them, or those until the first that is not older.
+    No line is more than a second older than any line before it: a cursor promises no more.
     """
     log: list[str] = []
     shown: list[str] = []
-    cursor, moment = Cursor(NOON, 0), 1.0
+    cursor, moment, newest = Cursor(NOON, 0), 1.0, 1.0
     for number, (tenths, ends) in enumerate([*steps, (0, True)]):
-        moment = max(0.0, moment + tenths / 10)
+        moment = max(newest - 1, moment + tenths / 10)
+        newest = max(newest, moment)
         log.append(line(moment, str(number)))
         if not ends:
             continue

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.config import Project, read_project
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.egress import refuse_egress
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.egress import (
+    refuse_egress,
+    refuse_leaking_engine,
+)
 
 NETWORKS = {
     "default": {"name": "app_default"},
@@ -68,3 +71,22 @@ def test_an_allowed_service_exists() -> None:
     with pytest.raises(RefusedError, match="no such service") as refused:
         refuse_egress(project(web=INSIDE), ("door",), where="egress")
     assert refused.value.there_are == ["web"]
+
+
+def test_an_allowed_service_may_belong_to_a_profile_that_is_off() -> None:
+    refuse_egress(project(web=INSIDE), ("exit",), where="egress", profiled={"exit"})
+    with pytest.raises(RefusedError, match="no such service"):
+        refuse_egress(project(web=INSIDE), ("exit", "door"), where="egress", profiled={"exit"})
+
+
+@pytest.mark.parametrize("version", ["23.0.11", "25.0.5", "26.0.0", "26.1.5+dfsg1", "29.1.0", "dev", ""])
+def test_an_engine_that_asks_nobody_outside(version: str) -> None:
+    refuse_leaking_engine(version, (), where="egress")
+
+
+@pytest.mark.parametrize("version", ["20.10.24+dfsg1", "23.0.10", "24.0.9", "25.0.4"])
+def test_an_engine_that_asks_outside_for_names(version: str) -> None:
+    refuse_leaking_engine(version, None, where="egress")
+    with pytest.raises(RefusedError, match="so they have a way out") as refused:
+        refuse_leaking_engine(version, ("door",), where="egress")
+    assert refused.value.field == "egress"

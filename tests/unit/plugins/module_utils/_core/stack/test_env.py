@@ -148,4 +148,4 @@ def test_a_secret_of_stack_yml_that_was_typed_is_refused_without_its_value() -> 
     with pytest.raises(RefusedError, match="SALT is a secret") as refused:
         refuse_typed_secrets(["TAG", "SALT"], stack)
     assert (refused.value.field, refused.value.value) == ("env", "SALT=***")
-    assert refused.value.expected == "SALT=-, and the value on standard input"
+    assert refused.value.expected == "SALT=-, and the value on standard input; by ansible-playbook: -e @FILE"

@@ -83,6 +83,10 @@ def test_a_whole_stack() -> None:
         ({**LEAST, "unpinned": "web"}, "unpinned"),
         ({**LEAST, "unpinned": ["web;"]}, "unpinned/0"),
         ({**LEAST, "reload": [{"signal": "HUP"}]}, "reload/0/service"),
+        ({**LEAST, "deploy": "blue-green"}, "deploy"),
+        ({**LEAST, "deploy": ["rolling"]}, "deploy"),
+        ({**LEAST, "drain": 4}, "drain"),
+        ({**LEAST, "drain": "soon"}, "drain"),
         ({**LEAST, "reload": [{"service": "web", "signal": "KILL"}]}, "reload/0/signal"),
         ({**LEAST, "sites": [{"domain_from": "A;", "container": "a", "port": 1}]}, "sites/0/domain_from"),
     ],
@@ -160,6 +164,21 @@ def test_the_project_of_a_stack(tenant: str, project: str) -> None:
 )
 def test_who_has_a_way_out(value: object, expected: tuple[str, ...] | None) -> None:
     assert parse_stack({**LEAST, "egress": value}, name="app").egress == expected
+
+
+def test_who_reads_docker() -> None:
+    readers = parse_stack({**LEAST, "docker_api": {"cadvisor": "inspect", "web": "list"}}, name="app").docker_api
+    assert [(reader.service, reader.network) for reader in readers] == [
+        ("cadvisor", "vsa_docker_inspect"),
+        ("web", "vsa_docker_list"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["list", ["web"], {"web": "all"}, {"web": None}, {"web": ["list"]}, {"a b": "list"}])
+def test_what_says_not_who_reads_docker(value: object) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_stack({**LEAST, "docker_api": value}, name="app")
+    assert str(refused.value.field).startswith("docker_api")
 
 
 @pytest.mark.parametrize("value", ["no", 0, {"door": True}, ["a b"], [True]])

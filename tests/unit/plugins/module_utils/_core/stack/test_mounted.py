@@ -78,3 +78,7 @@ def test_a_signal_that_could_tell_nothing_is_refused(service: str, message: str)
     with pytest.raises(RefusedError, match=message) as refused:
         refuse_reloads(CONFIG, FILES, folder=FOLDER, reload=(Reload(service),), where="stack.yml/reload")
     assert refused.value.field == "stack.yml/reload/0/service"
+
+
+def test_a_service_whose_profile_is_off_needs_no_signal() -> None:
+    refuse_reloads(CONFIG, FILES, folder=FOLDER, reload=(Reload("off"),), where="stack.yml/reload", profiled={"off"})

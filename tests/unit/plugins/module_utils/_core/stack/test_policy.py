@@ -157,6 +157,10 @@ HOSTILE: list[tuple[str, str, dict[str, Any]]] = [
     ("foreign-network", "reverse-proxy_internal", on("reverse-proxy_internal")),
     ("foreign-network", "web flowbiz_ext_beta", make_config({"network_mode": "flowbiz_ext_beta"})),
     ("foreign-network", "web blog_default", make_config({"network_mode": "blog_default"})),
+    ("docker-api", "vsa_docker_list", on("vsa_docker_list")),
+    ("docker-api", "vsa_docker_list", on("vsa_docker_list", external=False)),
+    ("docker-inspect", "vsa_docker_inspect", on("vsa_docker_inspect")),
+    ("docker-inspect", "web vsa_docker_inspect", make_config({"network_mode": "vsa_docker_inspect"})),
     ("foreign-network", "web bridge", make_config({"network_mode": "bridge"})),
     ("foreign-volume", "blog_data", volume(name="blog_data", external=True)),
     ("foreign-volume", "blog_data", volume(name="blog_data")),
@@ -379,7 +383,7 @@ def test_the_refusal_lists_all() -> None:
 
 
 def test_what_nobody_can_allow_has_no_hint() -> None:
-    assert NEVER == ("foreign-project",)
+    assert set(NEVER) == {"docker-inspect", "foreign-project"}
     error = refusal("shop", [violation("foreign-project", "/srv/beta/shop", "x")])
     assert error.message == "the stack shop reaches the host or another tenant: foreign-project"
     assert error.hint is None

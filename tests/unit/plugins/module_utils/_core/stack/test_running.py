@@ -97,6 +97,10 @@ def container(*networks: str, name: str = "x", folder: str = "", alias: str = "a
         (container("flowbiz_ext_beta", folder="/srv/acme/p"), ["foreign-network"]),
         (container("flowbiz_ext", folder="/srv/acme/p"), ["foreign-network"]),
         (container("blog_default", folder="/srv/acme/p"), ["foreign-network"]),
+        # Somebody connected it by hand.
+        (container("vsa_docker_list", folder="/srv/acme/p"), ["docker-api"]),
+        (container("vsa_docker_inspect", folder="/srv/acme/p"), ["docker-inspect"]),
+        (container("vsa_docker_inspect"), ["docker-inspect"]),
         (container("db_default", "tools", folder="/srv/acme/p"), []),
         (container("flowbiz_ext"), []),
         (container("flowbiz_ext_beta"), []),

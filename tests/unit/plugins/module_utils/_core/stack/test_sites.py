@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.sites import StackRoute, StackSite, sites
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.sites import (
+    StackRoute,
+    StackSite,
+    active_sites,
+    sites,
+)
 
 ROUTE = {"path": "/", "service": "web", "port": 3000}
 HOOK = {"path": "/e/", "container": "daemon-1", "port": "5002", "headers": {"Hook-Url": "$scheme://$host$request_uri"}}
@@ -76,3 +81,24 @@ def test_what_is_refused_names_its_field(said: dict[str, Any], field: str) -> No
     with pytest.raises(RefusedError) as refused:
         sites([said], "sites")
     assert refused.value.field == f"sites/{field}"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "domains"),
+    [
+        ({}, ["always.test"]),
+        ({"COMPOSE_PROFILES": "node"}, ["always.test"]),
+        ({"COMPOSE_PROFILES": "hub"}, ["always.test", "hub.test"]),
+        ({"COMPOSE_PROFILES": "debug, hub"}, ["always.test", "hub.test"]),
+        ({"COMPOSE_PROFILES": "*"}, ["always.test", "hub.test"]),
+    ],
+)
+def test_a_site_of_a_profile_that_is_off_is_left_out(profiles: dict[str, str], domains: list[str]) -> None:
+    found = sites(
+        [
+            {"domain": "always.test", "service": "web", "port": 80},
+            {"domain": "hub.test", "compose_profile": "hub", "service": "web", "port": 80},
+        ],
+        "sites",
+    )
+    assert [site.domain for site in active_sites(found, profiles)] == domains

@@ -149,12 +149,15 @@ def test_a_network_is_not_known_without_the_sdk(monkeypatch: pytest.MonkeyPatch)
     assert module.read_edge_network(engine, ipv6=True, check=False) == EdgeNetwork(needed=True)
 
 
-def test_a_library_is_looked_for_and_not_loaded() -> None:
+def test_issue_14_item_12_a_library_that_lacks_another_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert module.can_import("json")
-    assert not module.can_import("no_such_library")
-    sys.modules.pop("this", None)
-    assert module.can_import("this")
-    assert "this" not in sys.modules
+    (tmp_path / "half_of_an_sdk.py").write_text("import no_such_library\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("no_such_library", "half_of_an_sdk"):
+        assert not module.can_import(name)
+        assert module.why_not_imported(name) == "No module named 'no_such_library'"
 
 
 def test_only_an_engine_that_runs_is_asked_for_containers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.bootstrap import firewall
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
@@ -39,3 +40,17 @@ def test_a_host_without_an_engine_has_nothing_to_close(tmp_path: Path, monkeypat
     result = firewall.close_host(check=False, paths=Paths(str(tmp_path)), engine=None)
     assert not result.changed
     assert "no Docker engine" in result.steps[0].text
+
+
+def test_issue_14_item_12_a_check_closes_nothing_and_needs_no_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise MissingLibraryError("idna")
+
+    monkeypatch.setattr(firewall, "Engine", missing)
+    monkeypatch.setattr(firewall, "output_of", lambda _argv: "iptables v1.8.11 (nf_tables)\n")
+    [step] = firewall.close_host(check=True, paths=Paths(str(tmp_path))).steps
+    assert (step.state, step.text.split(":")[0]) == ("warning", "not looked at")
+    with pytest.raises(MissingLibraryError):
+        firewall.close_host(check=False, paths=Paths(str(tmp_path)))

@@ -298,6 +298,14 @@ def test_a_library_that_nobody_installs_is_refused(ready: Machine, libraries: se
     assert lines[1] == "field      bootstrap_packages_enabled = false"
 
 
+def test_issue_14_item_12_a_package_that_is_there_and_is_not_imported_is_named(ready: Machine) -> None:
+    ready.libraries = {"yaml"}
+    text = ready.refusal()
+    assert text.startswith("refused: this host has python3-docker, and its Python cannot import what is in there\n")
+    assert "bootstrap_packages_enabled" not in text
+    assert "apt-get install --reinstall python3-docker" in text
+
+
 # The CA bundle --------------------------------------------------------------------------------------------------------
 
 

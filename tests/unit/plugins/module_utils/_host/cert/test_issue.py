@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import NotRolledBackError, RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import issue
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot
@@ -40,7 +42,7 @@ REQUEST = IssueRequest("shop.test", names=["shop.test"], ca="selfsigned")
 @pytest.fixture(autouse=True)
 def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is asked for CAA records, unless a test says so."""
-    monkeypatch.setattr(issue, "resolver_names", lambda: None)
+    monkeypatch.setattr(issue, "Names", lambda: Names([]))
 
 
 @pytest.fixture
@@ -191,7 +193,7 @@ def test_a_wildcard_without_a_dns_plugin_is_refused_before_the_ca_is_asked(paths
 def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     said: dict[str, Any] = {"shop.test": ['CAA 0 issue ";"'], "api.shop.test": ['CAA 0 issue ";"']}
     with serving_dns({"127.0.0.1": said}) as port:
-        monkeypatch.setattr(issue, "resolver_names", lambda: Names(["127.0.0.1"], port=port, seconds=0.3))
+        monkeypatch.setattr(issue, "Names", lambda: Names(["127.0.0.1"], port=port, seconds=0.3))
         yield said
 
 
@@ -225,3 +227,19 @@ def test_names_that_the_verb_has_checked_are_not_looked_up_again(
 ) -> None:
     assert ensure(paths, engine, replace(ASKED, names_checked=True)).changed
     assert not ensure(paths, engine).changed, "a certificate that is kept asks no CA, and so nobody is asked for CAA"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_issue_14_item_12_a_host_of_before_asks_no_ca_without_its_caa_records(
+    paths: Paths, engine: CertbotEngine, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    def missing() -> Names:
+        raise MissingLibraryError("dns")
+
+    monkeypatch.setattr(issue, "Names", missing)
+    with pytest.raises(MissingLibraryError) as caught:
+        ensure(paths, engine, check=check)
+    assert (caught.value.hint, caught.value.state) == (Hint("bootstrap"), "nothing was changed")
+    assert engine.calls == []
+    assert ensure(paths, engine, replace(ASKED, names_checked=True)).changed
+    assert not ensure(paths, engine, check=check).changed, "a certificate that is kept needs no library"

@@ -165,6 +165,15 @@ def test_failed_attempts_are_shown_and_explain_why_it_is_late(paths: Paths, ca: 
     assert entry["renews"] is None
 
 
+def test_finding_17_a_failed_try_for_another_name_does_not_hide_the_next_renewal(paths: Paths, ca: Pair) -> None:
+    put_lineage(paths, "shop.test", pair(ca, "shop.test"))
+    day = listed(paths)["shop.test"]["renews"]
+    Certbot(paths).remember("shop.test", Attempts(failures=1, last=NOW, error="could not validate other.test"))
+    entry = listed(paths)["shop.test"]
+    assert day is not None
+    assert (entry["state"], entry["renews"], entry["last_failure"]["failures"]) == ("ok", day, 1)
+
+
 def test_the_window_of_the_ca_comes_from_the_cache(paths: Paths, ca: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     put_lineage(paths, "shop.test", pair(ca, "shop.test"))
     monkeypatch.setattr(
@@ -212,7 +221,7 @@ def test_the_last_run_of_the_renewal_loop(paths: Paths, text: str | None, renewa
     assert result == {"changed": False, "schema": 1, "certificates": [], "renewal": renewal}
 
 
-def test_pain_a_lineage_restored_as_plain_files_has_no_date_of_renewal(paths: Paths, ca: Pair) -> None:
+def test_issue_14_item_3_a_lineage_restored_as_plain_files_has_no_date_of_renewal(paths: Paths, ca: Pair) -> None:
     put_site(paths, "shop.test")
     live = put_lineage(paths, "shop.test", pair(ca, "shop.test"))
     assert listed(paths)["shop.test"]["state"] == "ok"

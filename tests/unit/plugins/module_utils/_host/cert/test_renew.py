@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.cert.attempts import Attempts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import renew as renew_module
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.certbot import Certbot
@@ -25,6 +27,7 @@ from certbotengine import CertbotEngine, put_lineage
 from certs import Pair
 from certs import make_pair as make_chain
 from dnsserver import serving_dns
+from hosttree import RUN
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another group: needs root")
 
@@ -188,3 +191,21 @@ def test_finding_14_one_renewal_that_is_forbidden_says_the_way_out(
     assert hint.fields == {"domain": "a.test", "force": True, "dns_check": False}
     assert engine.calls == []
     assert renew_acme(acme, engine, "young.test").data["renewed"] == ["young.test"], "certbot decides what is not due"
+
+
+def test_issue_14_item_12_on_a_host_of_before_only_the_timer_renews_what_is_due(
+    acme: Paths, engine: CertbotEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Names:
+        raise MissingLibraryError("dns")
+
+    monkeypatch.setattr(renew_module, "Names", missing)
+    request = RenewRequest(None, prove=False, run=RUN)
+    for check in (True, False):
+        with pytest.raises(MissingLibraryError) as caught:
+            renew_certificates(read_host(acme), request, check=check, engine=engine)  # type: ignore[arg-type]
+        assert (caught.value.hint, caught.value.state) == (Hint("bootstrap"), "nothing was changed")
+    assert engine.calls == []
+    young = replace(request, domain="young.test")
+    assert renew_certificates(read_host(acme), young, check=False, engine=engine).data["renewed"] == ["young.test"]  # type: ignore[arg-type]
+    assert "a.test" in renew_acme(acme, engine).data["renewed"]

@@ -19,6 +19,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Re
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import issue
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.revoke import RevokeRequest, revoke_certificate
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.wanted import IssueRequest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.resolver import Names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.host import read_host
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.lineages import lineage_remains
@@ -36,7 +37,7 @@ DOWN = "requests.exceptions.ConnectionError: HTTPSConnectionPool(...): [Errno 11
 @pytest.fixture(autouse=True)
 def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is asked for CAA records, unless a test says so."""
-    monkeypatch.setattr(issue, "resolver_names", lambda: None)
+    monkeypatch.setattr(issue, "Names", lambda: Names([]))
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.visitor import ContainerState
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import docker
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import (
     Container,
@@ -113,6 +115,33 @@ def test_published_ports(version: str) -> None:
         ("::", 18766, 5353, "udp"),
     }
     assert {container.published for name, container in found.items() if name != "vsa-record-running"} == {()}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"State": "running", "Status": "Up 2 hours (healthy)"}, ContainerState("running")),
+        ({"State": "running", "Status": "Up 3 seconds (health: starting)"}, ContainerState("running")),
+        ({"State": "running", "Status": "Up 2 hours (unhealthy)"}, ContainerState("running", unhealthy=True)),
+        ({"State": "running", "Status": "Up 2 hours"}, ContainerState("running", checked=False)),
+        ({"State": "exited", "Status": "Exited (0) 2 hours ago"}, ContainerState("exited")),
+        (
+            {
+                "State": "exited",
+                "NetworkSettings": {"Networks": {"flowbiz_ext": {}}},
+                "Ports": [
+                    {"PrivatePort": 3000, "Type": "tcp"},
+                    {"IP": "0.0.0.0", "PrivatePort": 3000, "PublicPort": 8080, "Type": "tcp"},
+                    {"IP": "::", "PrivatePort": 3000, "PublicPort": 8080, "Type": "tcp"},
+                    {"IP": "127.0.0.1", "PrivatePort": 3000, "PublicPort": 8081, "Type": "tcp"},
+                ],
+            },
+            ContainerState("exited", networks=frozenset({"flowbiz_ext"}), open_ports=(8080,)),
+        ),
+    ],
+)
+def test_a_listed_container(entry: dict[str, Any], expected: ContainerState) -> None:
+    assert docker._state(entry) == expected
 
 
 @pytest.mark.parametrize(

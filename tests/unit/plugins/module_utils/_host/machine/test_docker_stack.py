@@ -85,6 +85,11 @@ class Api:
     def remove_container(self, identity: str, **options: Any) -> None:
         self.asked.append(("removed", identity, options))
 
+    def stop(self, identity: str) -> None:
+        self.asked.append(("stopped", identity, self.timeout))
+        if identity in self.answers:
+            raise NotFoundError(404)
+
     def remove_volume(self, name: str) -> None:
         status = self.answers.get(name, 204)
         if status == 404:
@@ -119,6 +124,13 @@ def test_a_volume_that_is_mounted_stays(status: int, gone: bool) -> None:
 def test_another_error_of_the_engine() -> None:
     with pytest.raises(RolledBackError, match="Docker would not remove the volume data"):
         engine(Api(data=500)).remove_volume("data")
+
+
+@pytest.mark.parametrize("answers", [{}, {"web": 404}])
+def test_a_container_with_a_long_grace_period_is_waited_for(answers: dict[str, int]) -> None:
+    api = Api(**answers)
+    engine(api).stop("web")
+    assert api.asked == [("stopped", "web", 900)]
 
 
 def archive(change: Callable[[tarfile.TarInfo], None] = lambda _info: None, *, content: bytes = b"17\n") -> bytes:

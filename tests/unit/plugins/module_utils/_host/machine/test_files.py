@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -223,3 +225,27 @@ def test_dump_yaml_is_for_people() -> None:
     text = files.dump_yaml(data)
     assert text.splitlines()[:4] == ["schema: 1", "domain: b.example", "aliases:", "- a.example"]
     assert files.load_yaml(text, where="x") == data
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import files
+os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+files.require_room(Path(sys.argv[1]), 4096)
+"""
+
+
+def test_a_process_that_is_killed_while_it_tries_the_room_leaves_no_file(tmp_path: Path) -> None:
+    """256 KiB stayed in the directory of the certificates for ever."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, env=environment)
+    assert done.returncode == -9
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_an_earlier_release_left_goes_with_the_next_run(tmp_path: Path) -> None:
+    (tmp_path / "..room.k2j4").write_bytes(bytes(4096))
+    (tmp_path / "live").mkdir()
+    files.require_room(tmp_path, 4096)
+    assert [path.name for path in tmp_path.iterdir()] == ["live"]

@@ -91,3 +91,13 @@ def test_what_the_kernel_lacks_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     (place / "rules4").write_text(firewall.rules(CLOSED, 4))
     monkeypatch.setattr(firewall, "output_of", lambda _argv: None)
     assert "IPv4 mangle FORWARD" in firewall.not_in_force(root)
+
+
+def test_a_boot_makes_the_namespace_strict_although_docker_started_the_proxy_before_the_watch(
+    tmp_path: Path, systemd: Systemd
+) -> None:
+    """Docker starts its containers while docker.service itself starts: the watch, which comes later, sees no change."""
+    firewall.install_firewall(str(tmp_path), CLOSED, check=False)
+    watch = (tmp_path / "etc/systemd/system/vsa-proxy-namespace.path").read_text().splitlines()
+    assert "After=docker.service" in watch
+    assert "Wants=vsa-proxy-namespace.service" in watch

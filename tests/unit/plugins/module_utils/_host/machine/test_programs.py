@@ -1,4 +1,4 @@
-"""What a program of the host printed, or None."""
+"""How programs of the host are run: what they printed, how they ended, and what is said if one fails."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import programs
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.programs import output_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.programs import (
+    output_of,
+    require_success,
+    run_program,
+)
 
 
 def python(text: str) -> list[str]:
@@ -40,3 +45,20 @@ def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path
     text = f"import time; time.sleep(20); open({str(late)!r}, 'w')"
     assert output_of(python(text)) is None
     assert not late.exists()
+
+
+def test_a_program_says_how_it_ended() -> None:
+    done = run_program(["sh", "-c", "echo out; echo wrong >&2; exit 3"])
+    assert (done.code, done.output, done.errors) == (3, "out\n", "wrong\n")
+
+
+def test_a_failure_has_the_words_of_the_program() -> None:
+    require_success(["true"], failure="it failed", state="all is well")
+    with pytest.raises(RolledBackError, match=r"it failed: .*wrong") as failed:
+        require_success(["sh", "-c", "echo wrong >&2; exit 1"], failure="it failed", state="half")
+    assert failed.value.state == "half"
+
+
+def test_a_program_that_is_missing() -> None:
+    with pytest.raises(RefusedError, match="cannot be run"):
+        run_program(["vsa-no-such-program"])

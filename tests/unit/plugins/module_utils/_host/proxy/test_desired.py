@@ -120,7 +120,7 @@ def test_a_manifest_that_means_the_same_is_left_as_somebody_wrote_it(host: HostT
     assert yaml.safe_load(host.manifests()[A]) == {"schema": 1, **least(A, "web-a:4000")}
 
 
-def test_comments_in_a_manifest_survive_a_change_by_words_and_by_a_declaration(host: HostTree) -> None:
+def test_issue_14_item_13_comments_in_a_manifest_survive_a_change_by_words_and_by_a_declaration(host: HostTree) -> None:
     routes = "routes:\n  - path: /\n    container: web-a\n    port: 3000  # http\n"
     text = f"# the shop, ticket 77\nschema: 1\ndomain: '{A}'\n# one container\n{routes}"
     host.manifest(A, text)

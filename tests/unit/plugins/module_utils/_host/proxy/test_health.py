@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Advice, Hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.health import (
     engine_findings,
     own_container_findings,
@@ -57,6 +59,14 @@ def test_an_engine_that_does_not_answer() -> None:
     (found,) = engine_findings(error)
     assert (found.name, found.level) == ("engine-silent", "down")
     assert found.text == "the Docker engine of this host does not answer (to connect: refused)"
+
+
+def test_issue_14_item_12_an_engine_that_no_library_can_ask_is_not_down() -> None:
+    (found,) = engine_findings(MissingLibraryError("idna", said="No module named 'idna'"))
+    assert (found.name, found.level) == ("library-missing", "warning")
+    assert found.text == "the library idna is missing on this host: it was not asked"
+    assert isinstance(found.remedy, Advice)
+    assert found.remedy.hint == Hint("bootstrap")
 
 
 def test_the_other_containers_of_the_proxy() -> None:

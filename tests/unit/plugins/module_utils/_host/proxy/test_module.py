@@ -228,6 +228,7 @@ def test_finding_1_a_rollback_takes_no_site_off_the_air_that_nobody_named(two: H
 
 
 def test_finding_1_a_rollback_makes_the_directory_of_the_manifests(host: HostTree) -> None:
+    host.engine.run_container("web-a", "flowbiz_ext")
     with host.certificates(A):
         host.apply(provide(A, "web-b:3000"))
     for path in host.paths.sites.iterdir():

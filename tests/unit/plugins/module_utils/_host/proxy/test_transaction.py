@@ -18,7 +18,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     RefusedError,
     RolledBackError,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import manifest_file, site_file
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import MAIN, manifest_file, site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.run_context import RunContext
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.nginx import AUTH_CONTAINER, CONTAINER
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.staging import NginxRefusedError
@@ -497,6 +497,22 @@ def test_a_rollback_without_the_users_of_a_path_is_refused(host: HostTree) -> No
     assert caught.value.details == [f"{A}: the users of /admin/ were removed"]
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_rollback_to_a_container_that_a_rolling_update_removed_is_refused(host: HostTree, there: bool) -> None:
+    """The site would answer 502: the next version took the place of the container."""
+    if there:
+        host.engine.run_container("web-a", "flowbiz_ext")
+    host.apply(provide(A, "web-a-2:3000"))
+    before = host.generations.live_number()
+    if there:
+        assert host.proxy().rollback(None, RUN)[1] is not None
+        return
+    with pytest.raises(RefusedError, match="needs what is no longer there") as caught:
+        host.proxy().rollback(None, RUN)
+    assert caught.value.details == [f"{A}: the container web-a is gone; web-a-2 took its place"]
+    assert host.generations.live_number() == before
+
+
 def test_a_rollback_that_opens_a_path_says_so(host: HostTree) -> None:
     host.apply(provide(A, None, auth=["/admin/"]))
     prepared, _outcome = host.proxy().rollback(None, RUN)
@@ -621,3 +637,48 @@ def test_a_run_that_changes_nothing_or_another_site_says_nothing_of_others(host:
     for change in (provide(A, "web-a:3000"), provide(NEW, "web-new:3000")):
         plan = host.proxy().plan(dataclasses.replace(host.request(change), run=ana))
         assert notes_of_others(plan[1]) == []
+
+
+# -- the key with which VSA visits sites -----------------------------------------------------------------------------
+
+
+def open_to_all(host: HostTree) -> str:
+    """Make the live generation one of an earlier release, whose key every user of the host could read."""
+    live = host.generations.directory(host.generations.live_number())
+    for name in (MAIN, "generation.json"):
+        (live / name).chmod(0o444)
+    return host.generations.read(host.generations.live_number()).marker
+
+
+def test_issue_12_a_key_that_others_could_read_is_replaced_by_the_next_change(host: HostTree) -> None:
+    """Who has the key visits a site without a line in the log, and past its limits. Closing the file came too late."""
+    old = open_to_all(host)
+    host.apply(CHANGE)
+    live = host.generations.read(host.generations.live_number())
+    assert live.marker not in ("", old)
+    assert live.marker in live.files[MAIN]
+    assert old not in live.files[MAIN]
+    modes = {path.stat().st_mode & 0o777 for path in host.paths.generations.glob(f"*/{MAIN}")}
+    assert modes == {0o400}
+    kept = live.marker
+    host.apply(provide(OTHER, "web-a:3000"))
+    assert host.generations.read(host.generations.live_number()).marker == kept, "once is enough"
+
+
+def test_issue_12_a_kill_before_the_new_key_is_live_leaves_the_next_run_to_make_one(host: HostTree) -> None:
+    old = open_to_all(host)
+    host.kill("switch", CHANGE)
+    host.apply(CHANGE)
+    assert host.generations.read(host.generations.live_number()).marker != old
+
+
+def test_issue_12_a_rollback_does_not_bring_the_open_key_back(host: HostTree) -> None:
+    old = open_to_all(host)
+    host.apply(CHANGE)
+    new = host.generations.read(host.generations.live_number()).marker
+    with host.certificates(A, B):
+        host.proxy().rollback(BASE, RUN)
+    live = host.generations.read(host.generations.live_number())
+    assert (live.marker, live.number) == (new, NUMBER + 1)
+    assert new in live.files[MAIN]
+    assert old not in live.files[MAIN]

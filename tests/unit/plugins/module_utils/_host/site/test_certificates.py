@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError, VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result, Step
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.settings import Settings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.manifest import Site
@@ -69,6 +70,10 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return answers
 
 
+def nothing() -> None:
+    """A plan of a change that nothing is wrong with."""
+
+
 def sites(*domains: str) -> list[Site]:
     return [make_site(domain) for domain in domains]
 
@@ -89,32 +94,34 @@ def test_the_request_of_a_site(checked: bool) -> None:
 @pytest.mark.usefixtures("usable")
 def test_an_unchanged_site_with_a_usable_certificate_is_kept(host: Host, ask: Callable[..., list[str]]) -> None:
     asked = ask(c=ISSUED)
-    result = ensure_certificates(host, sites(A, B, C), SETTINGS, touched={C}, check=False)
+    result = ensure_certificates(host, sites(A, B, C), SETTINGS, plan=nothing, touched={C}, check=False)
     assert asked == [C]
     [step] = result.steps
     assert (result.changed, step.state, step.text) == (True, "changed", "1 issued, 2 kept")
     assert step.notes == (f"{C}: issued by a CA", f"{C}: a note")
-    assert ensure_certificates(host, [], SETTINGS, touched=set(), check=False) == Result()
+    assert ensure_certificates(host, [], SETTINGS, plan=nothing, touched=set(), check=False) == Result()
 
 
 def test_a_site_that_is_served_keeps_its_certificate(
     host: Host, ask: Callable[..., list[str]], usable: set[str]
 ) -> None:
     asked = ask(a=RefusedError("the CA refuses"))
-    result = ensure_certificates(host, sites(A), SETTINGS, touched={A}, check=False)
+    result = ensure_certificates(host, sites(A), SETTINGS, plan=nothing, touched={A}, check=False)
     [step] = result.steps
     assert (asked, result.changed, step.state) == ([A], False, "warning")
     assert step.notes[0].startswith(f"{A}: the CA refuses: ")
     usable.clear()
     with pytest.raises(RefusedError, match="the CA refuses"):
-        ensure_certificates(host, sites(A), SETTINGS, touched={A}, check=False)
+        ensure_certificates(host, sites(A), SETTINGS, plan=nothing, touched={A}, check=False)
 
 
 @pytest.mark.usefixtures("usable")
 def test_every_refusal_is_reported_and_what_was_issued_stays(host: Host, ask: Callable[..., list[str]]) -> None:
     asked = ask(c=ISSUED, d=RefusedError("no"), e=RefusedError("no"))
     with pytest.raises(RefusedError, match="2 mistakes in the 3 declared sites") as caught:
-        ensure_certificates(host, sites(C, "d.example", "e.example"), SETTINGS, touched=set(), check=False)
+        ensure_certificates(
+            host, sites(C, "d.example", "e.example"), SETTINGS, plan=nothing, touched=set(), check=False
+        )
     assert asked == [C, "d.example", "e.example"]
     assert caught.value.state == f"the proxy is as it was; issued already: {C}"
     assert caught.value.details[0].startswith("vsa_sites/d.example")
@@ -124,12 +131,33 @@ def test_every_refusal_is_reported_and_what_was_issued_stays(host: Host, ask: Ca
 def test_a_ca_that_does_not_answer_is_asked_once(host: Host, ask: Callable[..., list[str]]) -> None:
     asked = ask(c=RolledBackError("no answer"), d=ISSUED)
     with pytest.raises(RolledBackError, match="no answer"):
-        ensure_certificates(host, sites(C, "d.example"), SETTINGS, touched=set(), check=False)
+        ensure_certificates(host, sites(C, "d.example"), SETTINGS, plan=nothing, touched=set(), check=False)
     assert asked == [C]
 
 
 @pytest.mark.usefixtures("usable")
 def test_a_check_says_what_would_be_issued(host: Host, ask: Callable[..., list[str]]) -> None:
     ask(c=ISSUED)
-    [step] = ensure_certificates(host, sites(C), SETTINGS, touched={C}, check=True).steps
+    [step] = ensure_certificates(host, sites(C), SETTINGS, plan=nothing, touched={C}, check=True).steps
     assert (step.state, step.text) == ("would_change", "1 would be issued")
+
+
+@pytest.mark.usefixtures("usable")
+def test_issue_14_item_12_the_change_is_planned_once_before_a_ca_is_asked(
+    host: Host, ask: Callable[..., list[str]]
+) -> None:
+    asked = ask(c=ISSUED, d=ISSUED)
+    planned: list[str] = []
+    ensure_certificates(
+        host, sites(C, "d.example"), SETTINGS, plan=lambda: planned.append("plan"), touched=set(), check=False
+    )
+    assert (planned, asked) == (["plan"], [C, "d.example"])
+
+    def missing() -> None:
+        raise MissingLibraryError("ruamel")
+
+    asked.clear()
+    with pytest.raises(MissingLibraryError) as caught:
+        ensure_certificates(host, sites(C), SETTINGS, plan=missing, touched=set(), check=False)
+    assert (asked, caught.value.state) == ([], "nothing was changed")
+    ensure_certificates(host, sites(A), SETTINGS, plan=missing, touched=set(), check=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Advice, Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, WARNING
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, Published
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.names import Report
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.preflight import (
     MOST_LISTED,
@@ -59,6 +60,33 @@ def test_finding_18_a_mistyped_container_is_answered_with_what_it_may_mean(host:
     assert refusal(host, "web1").message == "no container is named web1: did you mean web-1?"
     assert refusal(host, "else").message == "no container is named else"
     assert "on the host" in str(refusal(host, "web1").hint)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"health": None}, ["web-1 has no health check, so nobody sees that it hangs"]),
+        ({"published": (Published("0.0.0.0", 8080, 3000, "tcp"), Published("::", 8080, 3000, "tcp"))},
+         ["web-1 publishes 8080 → 3000 to everybody, past the proxy with its passwords and limits"]),
+        ({"published": (Published("", 81, 80, "tcp"), Published("192.0.2.7", 53, 53, "udp"))},
+         ["web-1 publishes 53 → 53 to everybody, past the proxy with its passwords and limits",
+          "web-1 publishes 81 → 80 to everybody, past the proxy with its passwords and limits"]),
+        ({"published": (Published("127.0.0.1", 8080, 3000, "tcp"), Published("::1", 8080, 3000, "tcp"))}, []),
+    ],
+)  # fmt: skip
+def test_part_3_12_a_port_past_the_proxy_and_a_missing_health_check_are_told(
+    host: SiteHost, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], told: list[str]
+) -> None:
+    ask = host.engine.container
+
+    def weak(name: str) -> Container | None:
+        found = ask(name)
+        return found and dataclasses.replace(found, **more)
+
+    monkeypatch.setattr(host.engine, "container", weak)
+    result = host.provision("a.example", container="web-1", port=3000)
+    notes = next(step.notes for step in result.steps if step.name == "preflight")
+    assert [note.partition(":")[0] for note in notes] == told
 
 
 @pytest.mark.parametrize(("policy", "told"), [("no", True), ("on-failure", True), ("always", False)])

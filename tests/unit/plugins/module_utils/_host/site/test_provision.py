@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError, VsaError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Advice, Hint, parse_hint
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.libraries import MissingLibraryError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.resolver import Names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.nginx import CONTAINER
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy.values import Change
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import names, provision
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import certificates, names
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import generations as store_generations
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import manifests as store_manifests
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import settings as store_settings
@@ -184,7 +185,7 @@ def test_a_certificate_that_fails_leaves_everything(host: SiteHost, monkeypatch:
     def refuse(*_arguments: Any, **_options: Any) -> None:
         raise RefusedError("the CA refuses")
 
-    monkeypatch.setattr(provision, "ensure_certificate", refuse)
+    monkeypatch.setattr(certificates, "ensure_certificate", refuse)
     before = host.snapshot()
     with pytest.raises(RefusedError, match="the CA refuses") as caught:
         host.provision(SHOP, **WEB)
@@ -250,7 +251,7 @@ def public(host: SiteHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     def ask_ca(*_arguments: Any, **_options: Any) -> None:
         raise RefusedError("the CA was asked")
 
-    monkeypatch.setattr(provision, "ensure_certificate", ask_ca)
+    monkeypatch.setattr(certificates, "ensure_certificate", ask_ca)
     with serving_dns({"127.0.0.1": zone}) as port:
         monkeypatch.setattr(names, "Names", lambda: Names(["127.0.0.1"], port=port, seconds=0.3))
         yield zone
@@ -382,4 +383,28 @@ def test_a_door_to_a_protected_path_is_refused_before_a_certificate_is_made(host
     with pytest.raises(RefusedError, match="would show without a password") as caught:
         host.provision("door.test", **WEB)
     assert caught.value.state == "nothing was changed"
+    assert host.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda host: host.provision(SHOP, aliases=["www.shop.test"]),
+        lambda host: host.rename(SHOP, "new.test"),
+        lambda host: host.declare([(SHOP, {"routes": [{"path": "/", **WEB}], "aliases": ["www.shop.test"]})]),
+    ],
+    ids=["provision", "rename", "apply"],
+)
+def test_issue_14_item_12_a_library_that_is_missing_costs_no_certificate(
+    host: SiteHost, monkeypatch: pytest.MonkeyPatch, verb: Callable[[SiteHost], object]
+) -> None:
+    host.provision(SHOP, **WEB)
+    manifest = host.paths.sites / f"{SHOP}.yml"
+    manifest.write_text(f"# ask Bob before a change\n{manifest.read_text()}")
+    before = host.snapshot()
+    monkeypatch.setitem(sys.modules, "ruamel", None)
+    monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
+    with pytest.raises(MissingLibraryError, match="the library ruamel is missing on this host") as caught:
+        verb(host)
+    assert (caught.value.hint, caught.value.state) == (Hint("bootstrap"), "nothing was changed")
     assert host.snapshot() == before

@@ -21,7 +21,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint, parse_hint, playbook_command
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.proxy.plan import site_file
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import rename
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site import certificates, rename
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.names import Report
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.resources import FILES
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.access_logs import site_logs
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.passwords import read_users_file, write_users_file
@@ -181,12 +182,56 @@ def test_a_certificate_that_fails_leaves_everything(host: SiteHost, monkeypatch:
     def refuse(*_arguments: Any, **_options: Any) -> Result:
         raise RefusedError("the CA refuses")
 
-    monkeypatch.setattr(rename, "ensure_certificate", refuse)
+    monkeypatch.setattr(certificates, "ensure_certificate", refuse)
     before = host.snapshot()
     with pytest.raises(RefusedError, match="the CA refuses") as caught:
         host.rename(OLD, NEW)
     assert caught.value.state == "nothing was changed"
     assert host.snapshot() == before
+
+
+def test_a_new_name_that_the_ca_cannot_validate_is_named_as_it_was_typed(
+    host: SiteHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> Report:
+        raise RefusedError(f"{NEW} has no address in DNS", field="domain", value=NEW)
+
+    monkeypatch.setattr(rename, "check_names", refuse)
+    with pytest.raises(RefusedError) as caught:
+        host.rename(OLD, NEW)
+    assert (caught.value.field, caught.value.value) == ("to", NEW)
+
+
+def while_the_certificate_is_ensured(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen on the host after the first run has looked at the host, and before it has the lock."""
+    ensure = certificates.ensure_certificate
+
+    def ensured(*arguments: Any, **options: Any) -> Result:
+        monkeypatch.setattr(certificates, "ensure_certificate", ensure)
+        happens()
+        return ensure(*arguments, **options)
+
+    monkeypatch.setattr(certificates, "ensure_certificate", ensured)
+
+
+def test_a_run_that_was_interrupted_and_goes_on_takes_no_user_away(
+    host: SiteHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    while_the_certificate_is_ensured(monkeypatch, lambda: host.rename(OLD, NEW))
+    result = host.rename(OLD, NEW)
+    assert_renamed(host)
+    assert texts(result)["rename"] == f"{OLD} is already renamed to {NEW}"
+
+
+def test_a_change_that_comes_in_between_is_not_lost(host: SiteHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    while_the_certificate_is_ensured(monkeypatch, lambda: host.provision(OLD, **WEB, aliases=["a.test", "b.test"]))
+    with pytest.raises(RefusedError, match=f"{OLD} was changed while this run prepared its new name"):
+        host.rename(OLD, NEW)
+    assert list(host.manifests()) == [OTHER, OLD]
+    assert read_users_file(host.paths, OLD, "/admin/") == USERS
+    host.rename(OLD, NEW)
+    assert_renamed(host)
+    assert "- b.test\n" in host.manifests()[NEW]
 
 
 def alias_of_another(host: SiteHost) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import VsaError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import boot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.boot import start_missing
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import StackDownRequest, report_down
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks import Hooks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups import RestoreJournal
 
 from stackhost import StackHost, fake_compose, make_container
 
@@ -32,6 +34,7 @@ def host(tmp_path: Path) -> StackHost:
 
 
 def bring_up(host: StackHost, compose: str, *, tenant: str = "platform", name: str = "app") -> None:
+    host.engine.folders[name] = str(host.folder(name, tenant))
     files = {"stack.yml": STACK.replace("platform", tenant), "compose.yml": compose, ".env.example": ""}
     request = StackUpRequest(name, files, own=True)
     prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
@@ -52,6 +55,14 @@ def test_nothing_is_missing(host: StackHost) -> None:
     before = host.tree()
     assert booted(host) == ([], [])
     assert host.tree() == before
+
+
+def test_a_stack_whose_restore_was_cut_off_is_not_started(host: StackHost) -> None:
+    RestoreJournal(host.paths, "platform", "app").write(run="20261129t030000z-1f2e", suffix="now", moved=[])
+    host.engine.kept = [Volume("app_data.before-now")]
+    host.engine.running = []
+    with pytest.raises(VsaError, match="app: a restore of app was cut off"):
+        booted(host)
 
 
 @pytest.mark.parametrize("left", ["nothing", "stopped", "created", "renamed"])
@@ -76,6 +87,17 @@ def test_what_a_power_cut_left_is_removed_and_the_service_started(host: StackHos
         f" --file {state}/compose.yml up --detach --no-deps --pull never web"
     )
     assert host.engine.running == [db]
+
+
+def test_a_container_with_the_label_of_the_stack_stands_for_no_service_and_is_not_removed(host: StackHost) -> None:
+    """Somebody started a container by hand and gave it the labels of Compose. NGINX was never started again."""
+    web, db = host.engine.running
+    labels = {**web.labels, "com.docker.compose.project.working_dir": "/root/eve"}
+    foreign = dataclasses.replace(web, name="eve", id="eve", labels=labels)
+    stopped = dataclasses.replace(foreign, name="eve-2", id="eve-2", status="exited")
+    host.engine.running = [foreign, stopped, db]
+    assert booted(host)[0] == ["app: started web"]
+    assert host.engine.running == [foreign, stopped, db]
 
 
 @pytest.mark.parametrize("status", ["restarting", "paused"])

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert.timer.install import UNIT as CERT_UNIT
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import reverse_proxy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup.install import UNIT as BACKUP_UNIT
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.boot_install import install_boot_unit
 
 UNIT = "etc/systemd/system/vsa-boot.service"
@@ -24,6 +26,7 @@ def test_it_is_installed_once(tmp_path: Path) -> None:
     assert str((tmp_path / WANTED).readlink()) == f"/{UNIT}"
     unit = (tmp_path / UNIT).read_text(encoding="utf-8")
     assert "After=docker.service" in unit
+    assert f"Before={CERT_UNIT}.service {BACKUP_UNIT}.service" in unit, "what starts containers of VSA comes later"
     before = tree(tmp_path)
     install_boot_unit(tmp_path)
     assert tree(tmp_path) == before

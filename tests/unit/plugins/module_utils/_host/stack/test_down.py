@@ -10,6 +10,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import No
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import down, finish
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.alerts.install import ensure_alerts
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import (
     StackDownRequest,
     StackStopRequest,
@@ -21,6 +22,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks impo
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 
 from stackhost import StackHost, fake_compose, make_container
+from timers import UNITS, fake_systemd
 
 
 @pytest.fixture
@@ -164,6 +166,28 @@ def test_the_sites_of_the_stack_alone_are_closed_and_noted_first(host: StackHost
     assert begin(host)["close"] == ["a.example"]
 
 
+ROLLING = """\
+schema: 1
+description: An application
+tenant: acme
+deploy: rolling
+sites: [{domain: a.example, service: web, port: 3000}]
+"""
+CHECKED = """\
+services: {web: {image: "app:1", healthcheck: {test: [CMD, "true"]}, networks: {edge: {}}}}
+networks: {edge: {external: true, name: flowbiz_ext_acme}}
+"""
+
+
+def test_the_sites_of_a_rolling_stack_are_known_although_its_container_is_gone(host: StackHost) -> None:
+    """The number of the container grew with each version, and a killed run removed it."""
+    host.files |= {"stack.yml": ROLLING, "compose.yml": CHECKED}
+    request = StackUpRequest("app", host.files, own=True)
+    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    serve(host, {"a.example": ["acme-app-web-7"], "b.example": ["acme-app-other-7"], "c.example": ["acme-app-web-x"]})
+    assert begin(host)["close"] == ["a.example"]
+
+
 def test_a_run_that_was_killed_leaves_the_note_of_what_it_closed(host: StackHost) -> None:
     serve(host, {"a.example": [WEB], "c.example": [WEB]})
     host.engine.running = [make_container("app", "web", project="acme-app")]
@@ -284,3 +308,24 @@ def test_the_next_up_names_the_sites_to_open_until_they_are_open(host: StackHost
         assert again.data["closed"] == ["a.example"]
     finish.forget_closed("app", paths=host.paths)
     assert noted(host) == []
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_the_timer_of_alerts_goes_with_the_last_stack_that_has_alerts(
+    host: StackHost, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    fake_systemd(Path(host.paths.root), monkeypatch)
+    timer = Path(host.paths.root, UNITS) / "vsa-stack-alerts.timer"
+    for name in ("app", "other"):
+        files = {**host.files, "stack.yml": "schema: 1\ndescription: x\ntenant: acme\nalerts: web\n"}
+        request = StackUpRequest(name, files, {"APP_DOMAIN": "app.example.com"}, own=True)
+        prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    ensure_alerts(Path(host.paths.root))
+    first = report_down(StackDownRequest("other", removed=True), check=False, paths=host.paths)
+    assert [step.name for step in first.steps] == ["stack"]
+    assert timer.exists()
+    last = report_down(StackDownRequest("app", removed=True), check=check, paths=host.paths)
+    assert timer.exists() is check
+    assert [step.name for step in last.steps] == (["stack"] if check else ["stack", "alerts"])
+    again = report_down(StackDownRequest("app", removed=False), check=False, paths=host.paths)
+    assert again.changed is check  # the check left the timer to this run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import signal
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import fin
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, restore, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks import Hooks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import StackState, Version
 
 from stackhost import StackHost, fake_compose, make_container
 
@@ -55,6 +57,16 @@ def test_a_stack_that_is_not_healthy(host: StackHost) -> None:
         verify(StackVerifyRequest("app", started=True), paths=host.paths, engine=host.engine)
     assert failed.value.message == "app is not healthy: app-web is unhealthy"
     assert failed.value.details == ["app-web: out of order"]
+
+
+def test_issue_12_a_container_with_a_label_of_the_project_stands_for_no_service(host: StackHost) -> None:
+    [web] = host.engine.running
+    labels = {**web.labels, "com.docker.compose.project.working_dir": "/root/eve"}
+    host.engine.running = [dataclasses.replace(web, name="eve", id="eve", labels=labels)]
+    with pytest.raises(NotRolledBackError) as failed:
+        verify(StackVerifyRequest("app", started=True), paths=host.paths, engine=host.engine)
+    assert failed.value.message == "app is not healthy: web has no container"
+    assert failed.value.details == [], "the words of another's container are not shown"
 
 
 class Silent(Hooks):
@@ -137,6 +149,27 @@ def test_a_failed_start_that_is_not_rolled_back(host: StackHost, restored: bool,
     with pytest.raises(NotRolledBackError) as failed:
         verify(request, paths=host.paths, engine=host.engine)
     assert failed.value.state == state
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_a_version_before_that_nobody_judged_is_judged_first(host: StackHost, privileged: bool) -> None:
+    """An earlier release kept it in the folder of the stack, where the root of a container may have written it."""
+    state = StackState(host.paths, "acme", "app")
+    text = f"services: {{web: {{image: 'app:1', privileged: {str(privileged).lower()}}}}}"
+    state.write(Version({"stack.yml": "schema: 1\ndescription: x\n", "compose.yml": text}, "A=1\n"), {"schema": 1})
+    state.keep_good()
+    files = {"stack.yml": "schema: 1\ndescription: x\n", "compose.yml": "services: {}"}
+    new = Version(files, "A=1\n", judged_config='{"services": {}}')
+    state.write(new, {"schema": 1})
+    result = restore("app", paths=host.paths, engine=host.engine, compose=fake_compose)
+    assert result.data["restored"] is not privileged
+    found = state.version()
+    assert found is not None
+    if privileged:
+        assert found == new
+        assert "the version before does not run" in "\n".join(result.data["details"])
+    else:
+        assert json.loads(found.judged_config)["services"]["web"]["cap_drop"] == ["NET_RAW"]
 
 
 def test_the_version_that_failed_is_not_restored_over_itself(host: StackHost) -> None:

@@ -116,7 +116,7 @@ def test_what_compose_runs_is_vsas_own_copy(folder: Folder, tmp_path: Path) -> N
     (folder.path / "compose.yml").write_text("services: {evil: {privileged: true}}\n", encoding="utf-8")
     (folder.path / "env/.env").write_text("A=evil\n", encoding="utf-8")
     assert (state / "compose.yml").read_text(encoding="utf-8") == FILES["compose.yml"]
-    assert (state / ".env").read_text(encoding="utf-8") == "A=1\n"
+    assert (state / ".env").read_text(encoding="utf-8") == "VSA_TENANT=acme\nVSA_STACK=app\nA=1\n"
     folder.remember_good()
     good = folder.good()
     assert good == Version(FILES, "A=1\n"), "what somebody wrote into the folder is no version of VSA's"

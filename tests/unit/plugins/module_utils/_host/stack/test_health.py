@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.config import Service
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.health import may_settle, unhealthy
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.health import (
+    may_settle,
+    own_containers,
+    unhealthy,
+)
+
+from stackhost import StackHost, make_container
 
 
 def container(service: str, status: str = "running", health: str | None = "healthy", **more: Any) -> Container:
@@ -75,3 +84,15 @@ def test_replicas_and_services_that_run_once(containers: list[Container], servic
 )
 def test_time_heals_only_a_health_check_that_fails(found: Container, may: bool) -> None:
     assert may_settle([found]) is may
+
+
+@pytest.mark.parametrize("folder", ["", "/root/eve", "/srv/acme/app-2", "srv/acme/app", "/x/srv/acme/app"])
+def test_issue_12_a_container_with_a_label_of_the_project_is_no_container_of_the_stack(
+    tmp_path: Path, folder: str
+) -> None:
+    host = StackHost(tmp_path)
+    own = make_container("app", "web", project="acme-app")
+    labels = {**own.labels, "com.docker.compose.project.working_dir": folder}
+    host.engine.running = [own, dataclasses.replace(own, name="eve", id="eve", labels=labels)]
+    found = own_containers(cast(Any, host.engine), Stack("app", "x", "acme"), host.paths)
+    assert [container.name for container in found] == ["app-web"]

@@ -26,6 +26,7 @@ def test_ports_are_open_while_the_stack_runs(tmp_path: Path, monkeypatch: pytest
     loaded: list[bool] = []
     monkeypatch.setattr(host_ports, "ensure_firewall", lambda *_values, check: loaded.append(check))
     host, engine = StackHost(tmp_path), Engine()
+    engine.folder = str(host.folder())
     container = make_container("app", "web", project="acme-app")
     engine.running = [dataclasses.replace(container, networks={"flowbiz_ext_acme": Endpoint("172.20.0.9", "")})]
     for _time in range(2):

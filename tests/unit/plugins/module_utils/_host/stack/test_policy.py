@@ -15,6 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.policy imp
     judge_stack,
     read_facts,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import StackState, Version
 
 from stackhost import StackHost, fake_compose, make_container
 
@@ -50,6 +51,26 @@ def test_a_link_in_the_folder(host: StackHost) -> None:
     (host.folder() / "data").symlink_to("/etc")
     text = "services: {web: {image: 'app:1', volumes: [{type: bind, source: ./data, target: /data}]}}"
     assert names(judged(host, compose_yml=text)) == ["bind-outside"]
+
+
+@pytest.mark.parametrize("how", ["a mount", "a volume", "the last good version"])
+def test_what_could_make_a_link_after_the_judgement(host: StackHost, how: str) -> None:
+    """A running container mounts the whole folder, or the last good version mounts what this version reaches."""
+    folder = str(host.folder())
+    narrow = "services: {web: {image: 'app:1', volumes: [{type: bind, source: ./data, target: /data}]}}"
+    wide = "services: {web: {image: 'app:1', volumes: [{type: bind, source: ./, target: /app}]}}"
+    if how == "a mount":
+        host.engine.running = [make_container("app", "web", project="acme-app", writes=(folder,))]
+    elif how == "a volume":
+        host.engine.running = [make_container("app", "web", project="acme-app", volumes=("all",))]
+        host.engine.devices = {"all": folder, "other": "/srv"}
+    else:
+        state = StackState(host.paths, STACK.tenant, STACK.name)
+        files = {"compose.yml": narrow, "stack.yml": "schema: 1\n"}
+        state.write(Version(files, "", judged_config=judged(host, compose_yml=narrow).text), {"schema": 1})
+        state.keep_good()
+        narrow = wide
+    assert names(judged(host, compose_yml=narrow)) == ["bind-nested"]
 
 
 def test_profiles_are_chosen_and_nothing_is_watched(host: StackHost) -> None:

@@ -11,7 +11,11 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.config imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File, StackFile
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.reading import ask_compose, project_of
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.reading import (
+    ask_compose,
+    project_of,
+    services_of_profiles,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import Version
 
@@ -51,6 +55,12 @@ def test_every_file_is_staged_with_its_bytes_its_mode_and_the_variables(tmp_path
         "mode": 0o700,
         "env": "B=3\n",
     }
+
+
+def test_the_services_of_profiles_stand_in_every_compose_file() -> None:
+    override = "services: {db: {profiles: [keys]}}\n"
+    assert services_of_profiles(FILES) == frozenset()
+    assert services_of_profiles({**FILES, "compose.override.yml": override}) == {"db"}
 
 
 def test_a_version_that_an_earlier_release_kept_is_read_again(tmp_path: Path) -> None:

@@ -119,3 +119,9 @@ def test_a_path_without_a_user_gets_one(paths: Paths) -> None:
         missing_admins(paths, sites, password=False)
     assert refused.value.field == "password_file"
     assert missing_admins(paths, [options(paths, stack(service="web", port=1))], password=False) == []
+
+
+def test_a_service_whose_container_is_there_already(paths: Paths) -> None:
+    made = stack(routes=ROUTES)
+    [found] = with_containers(made, site_options(paths, made, {}), PROJECT, there={"web": "acme-app-web-7"})
+    assert [route["container"] for route in found["routes"]] == ["acme-app-web-7", "api-1"]

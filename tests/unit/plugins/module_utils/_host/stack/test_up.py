@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.shape import Obj
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import parse_env
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import text_of
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import parse_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.source import Source
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import up
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import find_stack
@@ -88,6 +91,7 @@ def test_the_first_time(host: StackHost, prepared: Prepare) -> None:
         "up_needed": True,
         "builds": False,
         "fresh": True,
+        "rolling": False,
         "proven": [],
         "sites": [
             {
@@ -113,6 +117,39 @@ def test_the_first_time(host: StackHost, prepared: Prepare) -> None:
     assert env["APP_DOMAIN"] == "app.example.com"
     assert len(env["APP_SECRET"]) == 32
     assert host.engine.done == ["network flowbiz_ext_acme"]
+
+
+BY_HAND = Volume("app_files", project="app", directory="/var/lib/docker/volumes/app_files/_data")
+
+
+def test_data_of_a_start_by_hand_are_not_left_behind(host: StackHost, prepared: Prepare) -> None:
+    host.files["compose.yml"] = f"{COMPOSE}volumes:\n  files: {{}}\n"
+    host.engine.kept = [BY_HAND]
+    with pytest.raises(RefusedError, match="acme-app would begin without the data of the Compose project app"):
+        prepared(**DOMAIN)
+    assert host.tree() == {}
+    assert host.engine.done == []
+    # The commands of the refusal were run.
+    host.engine.kept.append(Volume("acme-app_files", project="acme-app"))
+    assert prepared(**DOMAIN).data["project"] == "acme-app"
+    host.engine.kept.pop()
+    assert prepared(**DOMAIN).data["up_needed"], "a stack that VSA has brought up is not asked again"
+
+
+def test_a_stack_of_another_tenant_is_no_start_by_hand(host: StackHost, prepared: Prepare) -> None:
+    request = StackUpRequest("app", {**host.files}, DOMAIN, tenant="platform", own=True)
+    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.files["compose.yml"] = f"{COMPOSE}volumes:\n  files: {{}}\n"
+    host.engine.kept = [BY_HAND]
+    assert prepared(**DOMAIN).data["project"] == "acme-app"
+
+
+def test_a_stack_that_runs_in_another_folder_does_not_run_twice(host: StackHost, prepared: Prepare) -> None:
+    host.engine.folders["app"] = "/opt/app"
+    host.engine.running = [make_container("app", "web")]
+    with pytest.raises(RefusedError, match="the Compose project app of /opt/app runs web already"):
+        prepared(**DOMAIN)
+    assert host.tree() == {}
 
 
 def test_the_second_time_changes_nothing(host: StackHost, prepared: Prepare) -> None:
@@ -206,6 +243,45 @@ def test_an_image_that_stack_yml_lets_pass(host: StackHost, prepared: Prepare) -
     host.files["stack.yml"] = f"{text_of(host.files['stack.yml'])}unpinned: [web]\n"
     result = prepared(**DOMAIN, APP_IMAGE="app:latest")
     assert "the image app:latest of web is not pinned: stack.yml allows that" in result.steps[-1].notes
+
+
+def test_an_image_that_intruders_published_is_refused_before_anything_is_written(
+    host: StackHost, prepared: Prepare
+) -> None:
+    host.engine.images |= {"litellm:1.107.0", "litellm:1.108.7"}
+    entry = '{image: litellm, versions: ["1.107"], reason: it steals}'
+    host.files["stack.yml"] = f"{text_of(host.files['stack.yml'])}refused_images: [{entry}]\n"
+    with pytest.raises(RefusedError, match="must not run: it steals"):
+        prepared(**DOMAIN, APP_IMAGE="litellm:1.107.0")
+    assert not Path(host.paths.root, "srv/acme/app").exists()
+    prepared(**DOMAIN, APP_IMAGE="litellm:1.108.7")
+
+
+def test_a_stack_without_egress_needs_an_engine_that_asks_nobody_outside(host: StackHost, prepared: Prepare) -> None:
+    host.engine.release = "24.0.7"
+    assert prepared(**DOMAIN).changed, "a stack with a way out runs on every engine"
+    host.files["stack.yml"] = f"{text_of(host.files['stack.yml'])}egress: [web]\n"
+    before = host.tree()
+    with pytest.raises(RefusedError, match=r"Docker 24\.0\.7 resolves names from outside"):
+        prepared(**DOMAIN)
+    assert host.tree() == before
+
+
+def test_stack_yml_names_a_service_whose_profile_is_off(host: StackHost, prepared: Prepare) -> None:
+    host.files["stack.yml"] = f"{text_of(host.files['stack.yml'])}egress: [web, exit]\n"
+    with pytest.raises(RefusedError, match="no such service"):
+        prepared(**DOMAIN)
+    off = "  exit: {profiles: [providers], image: 'exit:1'}\nnetworks:\n"
+    host.files["compose.yml"] = text_of(host.files["compose.yml"]).replace("networks:\n", off)
+
+    def compose(*words: Any, **named: Any) -> dict[str, Any]:
+        """Leave the services of profiles out, as Compose does."""
+        config = fake_compose(*words, **named)
+        config["services"] = {name: entry for name, entry in config["services"].items() if "profiles" not in entry}
+        return config
+
+    request = StackUpRequest("app", host.files, env=DOMAIN)
+    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=compose)
 
 
 # Whose it is
@@ -519,3 +595,112 @@ def test_a_stack_of_an_earlier_release_has_no_source(host: StackHost) -> None:
     assert find_stack(host.paths, "app")[0].source() is None
     ask(host, source=OURS)
     assert find_stack(host.paths, "app")[0].source() == OURS
+
+
+def test_finding_3_sites_are_looked_over_before_anything_is_written(host: StackHost) -> None:
+    """A site without an address in DNS was refused after its containers ran."""
+    before = host.tree()
+    seen: list[Any] = []
+
+    def foresee(sites: Any) -> list[str]:
+        seen.extend(sites)
+        raise RefusedError("app.example.com does not exist in DNS (NXDOMAIN)")
+
+    def run(*, foresee: Any) -> Result:
+        return prepare(
+            StackUpRequest("app", host.files, DOMAIN),
+            check=False,
+            diff=False,
+            paths=host.paths,
+            engine=host.engine,
+            compose=fake_compose,
+            foresee=foresee,
+        )
+
+    with pytest.raises(RefusedError, match="NXDOMAIN") as refused:
+        run(foresee=foresee)
+    assert refused.value.state == "nothing was changed"
+    assert [site["domain"] for site in seen] == ["app.example.com"]
+    assert host.tree() == before
+    assert host.engine.done == []
+    [*_others, step] = run(foresee=lambda _sites: ["app.example.com: nobody answers"]).steps
+    assert "app.example.com: nobody answers" in step.notes
+
+
+ROLLING = """\
+schema: 1
+description: An application
+tenant: acme
+deploy: rolling
+sites: [{domain_from: APP_DOMAIN, service: web, port: 3000}]
+"""
+CHECKED = """\
+services:
+  web:
+    image: ${APP_IMAGE:-app:1}
+    healthcheck: {test: [CMD, "true"]}
+    networks: {edge: {}}
+networks:
+  edge: {external: true, name: flowbiz_ext_acme}
+"""
+
+
+def replica(number: int, **more: Any) -> Container:
+    found = make_container("acme-app", "web", project="acme-app", **more)
+    return dataclasses.replace(found, name=f"acme-app-web-{number}", id=str(number))
+
+
+def test_the_site_of_a_rolling_service_leads_to_the_container_that_runs(host: StackHost, prepared: Prepare) -> None:
+    host.files |= {"stack.yml": ROLLING, "compose.yml": CHECKED}
+    assert prepared(**DOMAIN).data["sites"][0]["routes"][0]["container"] == "acme-app-web-1"
+    host.engine.running = [replica(4)]
+    verified = verify(StackVerifyRequest("app"), paths=host.paths, engine=host.engine)
+    assert verified.data["sites"][0]["routes"][0]["container"] == "acme-app-web-4"
+    again = prepared()
+    assert (again.changed, again.data["up_needed"], again.data["rolling"]) == (False, False, True)
+    assert again.data["sites"][0]["routes"][0]["container"] == "acme-app-web-4"
+
+
+def test_the_container_keeps_its_number_if_the_stack_rolls_no_more(host: StackHost, prepared: Prepare) -> None:
+    host.files |= {"stack.yml": ROLLING, "compose.yml": CHECKED}
+    prepared(**DOMAIN)
+    host.engine.running = [replica(4)]
+    host.files["stack.yml"] = ROLLING.replace("deploy: rolling\n", "")
+    result = prepared()
+    assert (result.data["rolling"], result.data["sites"][0]["container"]) == (False, "acme-app-web-4")
+
+
+@pytest.mark.parametrize(
+    ("compose", "field"),
+    [
+        (CHECKED.replace('    healthcheck: {test: [CMD, "true"]}\n', ""), "compose.yml/services/web/healthcheck"),
+        (
+            CHECKED.replace("    image", "    container_name: shop\n    image"),
+            "compose.yml/services/web/container_name",
+        ),
+        (
+            CHECKED.replace("    image", '    ports: [{published: "80"}]\n    image'),
+            "compose.yml/services/web/ports",
+        ),
+    ],
+)
+def test_a_service_that_cannot_roll_is_refused_and_nothing_is_written(
+    host: StackHost, compose: str, field: str
+) -> None:
+    host.files |= {"stack.yml": ROLLING, "compose.yml": compose}
+    before = host.tree()
+    request = StackUpRequest("app", host.files, DOMAIN, own=True)
+    with pytest.raises(RefusedError) as refused:
+        prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    assert (refused.value.field, host.tree()) == (field, before)
+
+
+def test_a_typed_site_that_names_a_replica_is_refused_before_its_container_goes(
+    host: StackHost, prepared: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.files |= {"stack.yml": ROLLING, "compose.yml": CHECKED}
+    live = {"typed.example.com": ["acme-app-web-1"], "app.example.com": ["acme-app-web-1"]}
+    monkeypatch.setattr(up, "live_sites", lambda _paths: live)
+    with pytest.raises(RefusedError, match="leads to acme-app-web-1, which goes with the next version of web"):
+        prepared(**DOMAIN)
+    assert host.tree() == {}

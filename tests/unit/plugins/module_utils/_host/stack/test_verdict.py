@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,42 @@ def test_what_is_allowed_is_kept(host: StackHost) -> None:
     judged(host, "services: {web: {image: 'app:1'}}")
     with pytest.raises(RefusedError, match="privileged"):
         judged(host, PRIVILEGED)
+
+
+MOUNTS = "services: {web: {image: 'app:1', volumes: [{type: bind, source: ./conf, target: /conf}]}}"
+
+
+def label_of(host: StackHost, name: str, text: str) -> str | None:
+    """Return the label of a stack of the collection that mounts a folder with this file."""
+    files = {"compose.yml": MOUNTS, "conf/a.txt": text}
+    question = Question(Stack(name, "Of the collection", "platform"), files, "", own=True)
+    verdict = pass_judgement(question, paths=host.paths, engine=None, check=True, compose=fake_in(host, name))
+    labels = json.loads(verdict.text)["services"]["web"].get("labels") or {}
+    return labels.get("vsa.files")
+
+
+def fake_in(host: StackHost, name: str) -> Any:
+    """Compose names a mounted folder by the place where the stack will be."""
+
+    def ask(folder: Path, *words: Any, **more: Any) -> dict[str, Any]:
+        config = fake_compose(folder, *words, **more)
+        place = f"{host.paths.root}/srv/platform/{name}"
+        return dict(json.loads(json.dumps(config).replace(str(folder), place)))
+
+    return ask
+
+
+def test_a_changed_file_of_the_collection_recreates_what_mounts_it(host: StackHost) -> None:
+    """Prometheus would go on with the rules of the version before."""
+    old, new = (label_of(host, "observability", text) for text in ("one", "two"))
+    assert old
+    assert new
+    assert old != new
+
+
+def test_the_proxy_tells_its_own_containers(host: StackHost) -> None:
+    """Its Compose file has an override beside it, and its containers load changed files without a break."""
+    assert label_of(host, "reverse-proxy", "one") is None
 
 
 def test_check_mode_keeps_nothing(host: StackHost) -> None:

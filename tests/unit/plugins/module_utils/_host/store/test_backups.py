@@ -131,7 +131,7 @@ def test_the_journal_of_a_restore(paths: Paths) -> None:
     journal = RestoreJournal(paths, "acme", "shop")
     assert journal.read() is None
     journal.write(run="r", suffix="s", moved=["v"])
-    assert journal.read() == {"schema": 1, "run": "r", "suffix": "s", "moved": ["v"]}
+    assert journal.read() == {"schema": 1, "run": "r", "suffix": "s", "moved": ["v"], "stack": "shop"}
     journal.remove()
     journal.remove()
     assert journal.read() is None

@@ -99,10 +99,15 @@ def test_what_is_staged_lies_there_numbered_read_only_and_hashed(host: HostTree)
 def test_what_an_earlier_release_left_open_is_closed(host: HostTree) -> None:
     numbers = [make(host), make(host)]
     files = [host.generations.directory(number) / name for number in numbers for name in (MAIN, "generation.json")]
+    assert not host.generations.key_is_open()
     for file in files:
         file.chmod(0o444)
     host.generations.sweep()
+    assert [file.stat().st_mode & 0o7777 for file in files] == [0o400, 0o400, 0o444, 0o444]
+    assert host.generations.key_is_open(), "the next change makes another key"
+    host.generations.close_keys()
     assert {file.stat().st_mode & 0o7777 for file in files} == {0o400}
+    assert not host.generations.key_is_open()
     assert (host.generations.directory(2) / PAGES[0]).stat().st_mode & 0o7777 == 0o444
 
 

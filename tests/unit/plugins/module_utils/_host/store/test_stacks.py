@@ -103,6 +103,37 @@ def test_what_somebody_else_put_there_stays(old: Path, state: StackState) -> Non
     assert not state.is_old()
 
 
+HOSTILE = {"services": {"web": {"image": "app:1", "privileged": True}}}
+
+
+def test_what_a_container_writes_later_is_not_taken_over(old: Path, state: StackState) -> None:
+    """The root of a container that mounts the folder of the stack is root for the host too."""
+    state.write(Version(FILES, "A=2\n"), RECORD)
+    (old / ".vsa").mkdir(exist_ok=True)
+    (state.path / "good.json").unlink()
+    (old / ".vsa/stack.json").write_text(json.dumps(RECORD), encoding="utf-8")
+    (old / ".vsa/good.json").write_text(json.dumps(GOOD), encoding="utf-8")
+    state.write(Version(FILES, "A=3\n"), RECORD)
+    assert state.good() is None
+    assert not (old / ".vsa").exists()
+
+
+def test_no_judgement_in_the_folder_is_believed(old: Path, state: StackState) -> None:
+    forged = {**GOOD, "judged": json.dumps(HOSTILE), "said": "x", "runs_said": True}
+    (old / ".vsa/good.json").write_text(json.dumps(forged), encoding="utf-8")
+    state.write(Version(FILES, "A=2\n"), RECORD)
+    assert state.good() == Version(FILES, "A=1\n")
+
+
+def test_a_folder_passes_for_no_project_of_others_and_closes_no_site(old: Path, state: StackState) -> None:
+    forged = {**RECORD, "project": "beta-shop", "closed": ["shop.example.com"], "down": True}
+    (old / ".vsa/stack.json").write_text(json.dumps(forged), encoding="utf-8")
+    assert state.record() == RECORD
+    assert state.project() == "app"
+    (old / ".vsa/stack.json").write_text(json.dumps({**RECORD, "project": "acme-app"}), encoding="utf-8")
+    assert state.project() == "acme-app"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users: needs root")
 @pytest.mark.parametrize("place", [".vsa", ".vsa/stack.json"])
 def test_what_a_tenant_wrote_is_no_stack(old: Path, state: StackState, tmp_path: Path, place: str) -> None:
@@ -149,3 +180,19 @@ def test_a_stack_whose_record_is_damaged_is_still_known(state: StackState, tmp_p
     assert known_stacks(Paths(str(tmp_path))) == [("acme", "app")]
     named = f"{state.path}/stack.json was damaged (it is not UTF-8)"
     assert [note for note in notes() if note.startswith(named)], "other tests leave notes too"
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_compose_runs_the_labels_of_a_stack_of_the_collection(state: StackState, runs: bool) -> None:
+    files = {"stack.yml": "schema: 1\n", "compose.yml": "services: {}\n"}
+    said = '{"services": {"web": {"labels": {"vsa.files": "x"}}}}'
+    version = Version(files, "", own_config=said, runs_own_config=runs)
+    state.write(version, {"schema": 1})
+    assert state.version() == version
+    assert version.to_run()["compose.yml"] == (said if runs else "services: {}\n")
+
+
+def test_compose_is_told_whose_stack_it_runs(state: StackState) -> None:
+    """A stack of the collection runs as it is written, so these variables are not filled in before."""
+    state.write(Version(FILES, "A=1\n"), RECORD)
+    assert (state.path / ".env").read_text(encoding="utf-8") == "VSA_TENANT=acme\nVSA_STACK=app\nA=1\n"

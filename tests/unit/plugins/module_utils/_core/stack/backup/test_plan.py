@@ -71,6 +71,14 @@ def test_what_the_stack_does_not_have_is_refused(backup: Backup, field: str) -> 
     assert caught.value.field == f"stack.yml/backup/{field}"
 
 
+def test_a_service_whose_profile_is_off_has_nothing_to_save() -> None:
+    wanted = Backup(databases=("db", "keys"), volumes=(), stop=("app", "worker"))
+    plan = plan_backup(wanted, TEXT, profiled={"keys", "worker", "app"})
+    assert (plan.databases, plan.stop) == (("db",), ("app",))
+    with pytest.raises(RefusedError, match="no such name"):
+        plan_backup(wanted, TEXT, profiled={"worker"})
+
+
 def test_names_of_volumes() -> None:
     assert volume_names(TEXT) == ALL
     assert volume_names("") == volume_names("{}") == {}

@@ -90,6 +90,8 @@ def test_a_run_renews_what_is_due(paths: Paths, capsys: pytest.CaptureFixture[st
     assert watch(paths) == 0
     assert "renewed: old.test: 825 d, ECDSA" in log(paths)
     assert capsys.readouterr().out == log(paths), "the journal of systemd has the same lines"
+    figures = (paths.state / "metrics/certificates.prom").read_text(encoding="utf-8")
+    assert 'vsa_certificate_not_after_seconds{domain="old.test"} ' in figures
 
 
 @needs_root

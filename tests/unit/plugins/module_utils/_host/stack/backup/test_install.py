@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,23 +9,13 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup.save import BackupRequest
 
 from backupstack import BackupHost
-
-UNITS = "etc/systemd/system"
+from timers import UNITS, fake_systemd, imported_alone
 
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What systemctl is asked. The timer is active once it was enabled."""
-    (tmp_path / UNITS).mkdir(parents=True)
-    words: list[str] = []
-
-    def answer(argv: Sequence[str]) -> str | None:
-        words.append(" ".join(argv[1:3]))
-        inactive = argv[1] == "is-active" and not any(word.startswith("enable") for word in words)
-        return None if inactive else ""
-
-    monkeypatch.setattr(install, "output_of", answer)
-    return words
+    """What systemctl is asked."""
+    return fake_systemd(tmp_path, monkeypatch)
 
 
 def test_the_timer_is_installed_once_and_removed(tmp_path: Path, asked: list[str]) -> None:
@@ -68,13 +55,4 @@ def test_a_backup_installs_it(shop: BackupHost, monkeypatch: pytest.MonkeyPatch)
 def test_the_program_finds_all_that_it_imports(tmp_path: Path, asked: list[str]) -> None:
     install.ensure_timer(tmp_path, wanted=True)
     place = tmp_path / "usr/local/lib/vsa/backup-python"
-    program = f"import {install.nightly.__name__} as program; print(program.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(place)!r}); {program}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join(path for path in sys.path if "site-packages" in path and "_vsa" not in path)},
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path) in done.stdout
+    assert str(tmp_path) in imported_alone(place, install.nightly.__name__)

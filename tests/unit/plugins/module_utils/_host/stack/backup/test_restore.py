@@ -12,11 +12,14 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     RefusedError,
     RolledBackError,
 )
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups import RestoreJournal
 
 from backuphost import Killed
 from backupstack import BackupHost
+from stackhost import fake_compose
 
 
 def kept(host: BackupHost) -> list[str]:
@@ -148,12 +151,25 @@ def test_a_restore_that_is_killed_at_any_step_loses_nothing(shop: BackupHost) ->
             break
         assert "two" in {*kept(shop), shop.content()[0]}, shop.engine.done[-1]
         shop.engine.calls = shop.engine.fail_at = 0
-        if RestoreJournal(shop.paths, "acme", "shop").read() is not None or not kept(shop):
+        under_way = RestoreJournal(shop.paths, "acme", "shop").read() is not None
+        if under_way and (kept(shop) or list(Path(shop.engine.root, "volumes").glob("*.before-*"))):
+            with pytest.raises(RefusedError, match="a restore of shop was cut off"):
+                up_again(shop)
+        elif under_way:
+            assert up_again(shop).data["up_needed"]
+            assert shop.content() == ["two"] * 3, "the old data serve"
+        if under_way or not kept(shop):
             shop.restore()
         assert shop.content() == ["one"] * 3, shop.engine.done[-1]
         assert kept(shop) == ["two"] * 3, "nothing of before is lost, and nothing is kept twice"
         forget(shop)
     assert number > 10
+
+
+def up_again(host: BackupHost) -> Result:
+    version = host.folder().version()
+    request = StackUpRequest(name="shop", files=version.files)
+    return prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
 
 
 def forget(host: BackupHost) -> None:

@@ -73,6 +73,17 @@ def test_a_dump_that_fails_leaves_no_snapshot(shop: BackupHost) -> None:
     assert "time" not in record(shop)
 
 
+def test_a_server_with_another_database_is_refused(shop: BackupHost) -> None:
+    """A dump holds one database. A backup that leaves the others out would look whole."""
+    shop.other_databases = ("plugins", "odd\x1bname")
+    with pytest.raises(RolledBackError) as caught:
+        shop.save()
+    assert caught.value.message == "the database server db has databases that no dump would hold"
+    assert caught.value.there_are == ["plugins", r"odd\x1bname"]
+    assert "stop" in str(caught.value.expected)
+    assert shop.engine.restic.listed == []
+
+
 def test_files_that_are_not_saved_take_the_dump_with_them(shop: BackupHost) -> None:
     shop.engine.remove_volume("acme-shop_files")
     with pytest.raises(RolledBackError) as caught:

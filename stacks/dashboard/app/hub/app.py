@@ -1,0 +1,122 @@
+"""The hub as an ASGI application, and how it starts: migrations first, then requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from hub.answering import INTERVAL, Ask, ask_site
+from hub.api import agent, health, nodes
+from hub.api.headers import Guard
+from hub.api.schema import with_definitions
+from hub.core import DATABASE, VERSION
+from hub.database import connect
+from hub.errors import HubError, refusal
+from hub.migrate import upgrade
+from hub.moments import Clock, now
+from hub.nodes import silent_nodes
+from hub.settings import Settings, settings_of
+from hub.state import HubState
+
+__all__ = ("create_app", "main")
+
+_log = logging.getLogger("hub")
+# Seconds after which a client tries again if the database did not answer.
+_RETRY = 30
+
+
+def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_site) -> FastAPI:
+    """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
+    hub = HubState(connect(settings.database), clock=clock)
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(upgrade, hub.engine)
+        asking = asyncio.create_task(_ask_for_ever(hub, ask)) if ask else None
+        yield
+        if asking:
+            asking.cancel()
+            with suppress(asyncio.CancelledError):
+                await asking
+        hub.engine.dispose()
+
+    app = FastAPI(
+        title="VSA hub",
+        version=VERSION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=life,
+    )
+    app.state.hub = hub
+    for part in (agent, nodes, health):
+        app.include_router(part.router)
+    app.add_middleware(Guard, host=settings.host)
+    _add_handlers(app)
+    with_definitions(app)
+    return app
+
+
+def _add_handlers(app: FastAPI) -> None:
+    """Let every error end as JSON that says what is wrong, and no error as words of the database."""
+
+    @app.exception_handler(HubError)
+    def _refused(_request: Request, refused: HubError) -> JSONResponse:
+        headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else {}
+        if refused.last:
+            headers["Connection"] = "close"
+        return JSONResponse(refused.as_json(), status_code=refused.status, headers=headers)
+
+    @app.exception_handler(SQLAlchemyError)
+    def _no_database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
+        if not isinstance(error, DBAPIError | PoolTimeoutError):
+            raise error
+        # Without parameters, which hold the contents of a beat.
+        _log.error("the database failed: %s", type(getattr(error, "orig", None) or error).__name__)
+        refused = refusal(DATABASE, "the database of the hub does not answer", retry_after=_RETRY)
+        return _refused(_request, refused)
+
+    @app.exception_handler(HTTPException)
+    def _plain(_request: Request, error: HTTPException) -> JSONResponse:
+        refused = HubError(error.status_code, "http", str(error.detail))
+        return JSONResponse(refused.as_json(), status_code=error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def _not_valid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = "/".join(str(part) for part in first["loc"])
+        return JSONResponse(HubError(400, "bad_request", first["msg"], place).as_json(), status_code=400)
+
+
+async def _ask_for_ever(hub: HubState, ask: Ask) -> None:
+    """Ask the sites of silent nodes each minute. Whatever goes wrong, the next minute tries again."""
+    while True:
+        try:
+            silent = await run_in_threadpool(_silent, hub)
+            await hub.answering.ask(silent, ask=ask, at=hub.clock())
+        except SQLAlchemyError as error:
+            _log.error("the sites of silent nodes could not be asked: %s", type(error).__name__)
+        await asyncio.sleep(INTERVAL)
+
+
+def _silent(hub: HubState) -> dict[str, tuple[str, list[str]]]:
+    with hub.engine.connect() as connection:
+        return dict(silent_nodes(connection, at=hub.clock()))
+
+
+def main() -> FastAPI:
+    """Return the application of this process's environment; uvicorn calls it."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    return create_app(settings_of(os.environ))

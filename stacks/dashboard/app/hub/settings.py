@@ -1,0 +1,44 @@
+"""The settings of the hub, from the environment of its container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import URL
+
+__all__ = ("Settings", "SettingsError", "settings_of")
+
+
+class SettingsError(ValueError):
+    """The environment lacks something; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password."""
+
+    host: str
+    database: URL
+
+
+def settings_of(environ: Mapping[str, str]) -> Settings:
+    """Return the settings of an environment. SettingsError names the first variable that is missing."""
+    return Settings(
+        host=_required(environ, "HUB_HOST").lower(),
+        database=URL.create(
+            "postgresql+psycopg",
+            host=_required(environ, "DATABASE_HOST"),
+            port=int(environ.get("DATABASE_PORT", "5432")),
+            username=_required(environ, "DATABASE_USERNAME"),
+            password=_required(environ, "DATABASE_PASSWORD"),
+            database=_required(environ, "DATABASE_NAME"),
+        ),
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SettingsError(f"the environment variable {name} is not set")
+    return value
