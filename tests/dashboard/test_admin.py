@@ -77,6 +77,22 @@ def test_a_token_that_the_caller_made_stays_with_the_caller(hub: Hub) -> None:
         agent.accepted(hub.client)
 
 
+def test_a_check_says_what_would_happen_and_changes_nothing(hub: Hub) -> None:
+    registration = {"do": "register", **NODE}
+    empty = hub.database.contents()
+    assert run(hub, {**registration, "check": True})[:2] == (0, {"changed": True})
+    assert hub.database.contents() == empty
+    run(hub, registration)
+    before = hub.database.contents()
+    code, refused, _said = run(hub, {**registration, "check": True})
+    assert (code, refused["error"]["code"]) == (3, "exists")
+    assert run(hub, {"do": "rotate", "node": "vps-01", "check": True})[:2] == (0, {"changed": True})
+    assert run(hub, {"do": "revoke", "node": "vps-01", "check": True})[:2] == (0, {"changed": True})
+    assert run(hub, {"do": "remove", "node": "vps-01", "check": True})[1]["changed"] is True
+    assert run(hub, {"do": "remove", "node": "vps-02", "check": True})[1]["changed"] is False
+    assert hub.database.contents() == before
+
+
 BAD: dict[str, tuple[str, int, str]] = {
     "nothing": ("", 2, "request"),
     "a list": ("[]", 2, ""),
@@ -87,6 +103,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     "no node": ('{"do": "rotate"}', 3, "node"),
     "no address": ('{"do": "register", "node": "vps-01", "hostname": "a"}', 3, "address"),
     "a name that is none": ('{"do": "rotate", "node": "../x"}', 2, "node"),
+    "a check that is no truth": ('{"do": "revoke", "node": "vps-01", "check": "yes"}', 2, "check"),
     "a number": ('{"do": "rotate", "node": 7}', 2, "node"),
     "a space in an address": ('{"do": "register", "node": "vps-01", "hostname": "a", "address": "a b"}', 2, "address"),
     "an unknown node": ('{"do": "revoke", "node": "vps-99"}', 3, "node"),

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         refuse_set_and_unset,
     )
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.forms import PROFILES
+    from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hub.operation import is_address
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.nearest import distance
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.headers import route_headers
     from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.requested import refuse_contradictions
@@ -96,6 +97,7 @@ __all__ = (
     "escaped_json",
     "escaped_lines",
     "hub_base",
+    "is_address",
     "is_secret_name",
     "moment",
     "node_of_token",
@@ -125,6 +127,7 @@ _LATER = {
     "PROFILES": ("forms", "PROFILES"),
     "distance": ("nearest", "distance"),
     "hub_base": ("agent.token", "hub_base"),
+    "is_address": ("hub.operation", "is_address"),
     "node_of_token": ("agent.token", "node_of_token"),
     "RUN_STATES": ("audit.query", "STATES"),
     "RunQuery": ("audit.query", "Query"),

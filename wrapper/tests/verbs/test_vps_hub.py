@@ -152,7 +152,25 @@ def test_a_check_of_an_addition_changes_nothing(fleet: Path, runs: Runs) -> None
     before = everything(fleet)
     assert main([*ADD, "--check"]) == 0
     assert everything(fleet) == before
-    assert [run.check for run in runs.made] in ([], [True])
+    assert runs.names == [("vps.add", "vps-01")]
+    assert runs.made[0].check
+    handed = {name: value for name, value in runs.made[0].extravars.items() if name != "hub_token_file"}
+    assert handed == {
+        "hub_node": "vps-04",
+        "hub_hostname": "vps-04.example.com",
+        "hub_address": "203.0.113.9",
+        "hub_provider": "kamatera",
+    }
+
+
+def test_a_host_whose_address_is_a_name_is_refused_before_anything_changes(fleet: Path, runs: Runs, capsys) -> None:
+    hosts = fleet / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("203.0.113.8", "vps-02.example.com"))
+    before = everything(fleet)
+    assert main(["vps", "add", "--id", "vps-02", "--host-key", KEY.fingerprint, "--bootstrap"]) == 3
+    assert "ansible_host" in capsys.readouterr().err
+    assert everything(fleet) == before
+    assert runs.made == []
 
 
 def test_json_is_one_document(fleet: Path, runs: Runs, tmp_path: Path, capsys) -> None:

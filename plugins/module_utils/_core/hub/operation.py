@@ -19,7 +19,18 @@ from ..agent.token import node_name
 from ..errors import RefusedError, RolledBackError, VsaError
 from ..hints import Hint
 
-__all__ = ("REGISTERED", "REMOVED", "REVOKED", "ROTATED", "SHOWN", "STATES", "NodeRequest", "answer_of", "request_of")
+__all__ = (
+    "REGISTERED",
+    "REMOVED",
+    "REVOKED",
+    "ROTATED",
+    "SHOWN",
+    "STATES",
+    "NodeRequest",
+    "answer_of",
+    "is_address",
+    "request_of",
+)
 
 REGISTERED, ROTATED, REVOKED, REMOVED, SHOWN = "registered", "rotated", "revoked", "removed", "shown"
 STATES = (REGISTERED, ROTATED, REVOKED, REMOVED, SHOWN)
@@ -27,7 +38,7 @@ STATES = (REGISTERED, ROTATED, REVOKED, REMOVED, SHOWN)
 
 _OPERATIONS = {REGISTERED: "register", ROTATED: "rotate", REVOKED: "revoke", REMOVED: "remove", SHOWN: "show"}
 _HASH = re.compile(r"[0-9a-f]{64}")
-_PROVIDER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
+_PROVIDER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9_])?")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _UNCHANGED = "the hub is as before"
 
@@ -49,9 +60,14 @@ class NodeRequest:
     token_hash: str | None = None
 
 
-def request_of(request: NodeRequest) -> str:
-    """Return the text for the standard input of `hub.admin`. RefusedError if a value has not its form."""
+def request_of(request: NodeRequest, *, check: bool = False) -> str:
+    """Return the text for the standard input of `hub.admin`. RefusedError if a value has not its form.
+
+    ``check``: the hub says what would happen, and changes nothing.
+    """
     said: dict[str, Any] = {"do": _OPERATIONS[request.state]}
+    if check:
+        said["check"] = True
     if request.node is not None or request.state != SHOWN:
         said["node"] = node_name(request.node)
     if request.state == REGISTERED:
@@ -92,7 +108,7 @@ def _refused(error: Mapping[str, Any], request: NodeRequest) -> VsaError:
     field, value = str(error.get("field") or "node"), error.get("value")
     expected = None
     if code == "exists":
-        expected = "a new node, or state rotated for a new token"
+        expected = "a node that the hub does not know"
     return RefusedError(
         f"the hub refused: {message}",
         field=field,
@@ -105,7 +121,7 @@ def _host(value: object) -> str:
     """Return the name by which the node is reached: a name of DNS, a plain host name, or an address."""
     text = value if isinstance(value, str) else ""
     labels = text.rstrip(".").split(".")
-    if not 1 <= len(text) <= 253 or not (all(map(_LABEL.fullmatch, labels)) or _is_address(text)):
+    if not 1 <= len(text) <= 253 or not (all(map(_LABEL.fullmatch, labels)) or is_address(text)):
         raise RefusedError(
             "this is not the name of a host", field="hostname", value=value, expected="vps-01.example.com"
         )
@@ -113,12 +129,13 @@ def _host(value: object) -> str:
 
 
 def _address(value: object) -> str:
-    if not isinstance(value, str) or not _is_address(value):
+    if not isinstance(value, str) or not is_address(value):
         raise RefusedError("this is not an address", field="address", value=value, expected="an IPv4 or IPv6 address")
     return str(ipaddress.ip_address(value))
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Say whether a text is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -9,11 +9,9 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..._core.hub.operation import REMOVED, REVOKED, SHOWN, NodeRequest, answer_of, request_of
+from ..._core.hub.operation import SHOWN, NodeRequest, answer_of, request_of
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..machine.docker import Container
 from ..machine.docker_stack import StackEngine
@@ -36,14 +34,13 @@ def change_node(
 
     RefusedError if this host has no hub that runs, or if the hub refuses; nothing is changed then.
     """
-    text = request_of(request)
+    text = request_of(request, check=check)
     paths, engine = paths or Paths(), engine or StackEngine()
     container = _hub(paths, engine)
-    if check and request.state != SHOWN:
-        return _foreseen(request, engine, container)
-    answer = _answer(request, text, engine, container)
+    done = engine.exec_fed(container.id, list(_PROGRAM), stdin=text, most=_MOST_OUTPUT)
+    answer = answer_of(done.code, done.stdout, request)
     changed = bool(answer.pop("changed", False))
-    return Result(changed=changed, steps=(_step(request, changed),), data=answer)
+    return Result(changed=changed, steps=(_step(request, changed, check=check),), data=answer)
 
 
 def _hub(paths: Paths, engine: StackEngine) -> Container:
@@ -59,27 +56,7 @@ def _hub(paths: Paths, engine: StackEngine) -> Container:
     raise RefusedError("the hub does not run on this host", field="host", hint=Hint("stack.up", {"name": _STACK}))
 
 
-def _answer(request: NodeRequest, text: str, engine: StackEngine, container: Container) -> dict[str, Any]:
-    done = engine.exec_fed(container.id, list(_PROGRAM), stdin=text, most=_MOST_OUTPUT)
-    return answer_of(done.code, done.stdout, request)
-
-
-def _foreseen(request: NodeRequest, engine: StackEngine, container: Container) -> Result:
-    """Return what a run would do, by a look at the nodes that the hub has."""
-    look = NodeRequest(SHOWN)
-    shown = _answer(look, request_of(look), engine, container)
-    known = {str(entry.get("id")): entry for entry in shown.get("nodes") or ()}
-    tokens = known.get(str(request.node), {}).get("tokens") or ()
-    if request.state == REMOVED:
-        changes = request.node in known
-    elif request.state == REVOKED:
-        changes = any(entry.get("valid") for entry in tokens)
-    else:
-        changes = True
-    return Result(changed=changes, steps=(_step(request, changes, check=True),))
-
-
-def _step(request: NodeRequest, changed: bool, *, check: bool = False) -> Step:
+def _step(request: NodeRequest, changed: bool, *, check: bool) -> Step:
     if request.state == SHOWN:
         return Step("hub", OK, "the hub was asked")
     if not changed:

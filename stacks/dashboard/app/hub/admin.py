@@ -36,6 +36,8 @@ class _Request(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     do: str
+    # Say what would happen, and change nothing.
+    check: bool = False
     node: str | None = None
     hostname: _Word | None = None
     address: _Word | None = None
@@ -50,7 +52,10 @@ def answer(engine: Engine, text: str) -> tuple[int, dict[str, Any]]:
         asked = _Request.model_validate(json.loads(text))
         if asked.node is not None:
             node_name(asked.node)
-        return 0, _operation(asked)(engine)
+        found = _operation(asked)(engine)
+        if asked.check:
+            found.pop("token", None)
+        return 0, found
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = "/".join(str(part) for part in first["loc"])
@@ -71,14 +76,14 @@ def _operation(asked: _Request) -> Callable[[Engine], dict[str, Any]]:
     node = _needed(asked, "node")
     if asked.do == "register":
         described = Registration(node, _needed(asked, "hostname"), _needed(asked, "address"), asked.provider)
-        return lambda engine: register(engine, described, at=at, token_hash=_hash(asked))
+        return lambda engine: register(engine, described, at=at, token_hash=_hash(asked), check=asked.check)
     if asked.do == "rotate":
-        return lambda engine: rotate(engine, node, at=at, token_hash=_hash(asked))
+        return lambda engine: rotate(engine, node, at=at, token_hash=_hash(asked), check=asked.check)
     operations: Mapping[str, Any] = {"revoke": revoke, "remove": remove}
     if asked.do not in operations:
         expected = ", ".join(("register", "rotate", *operations, "show"))
         raise OperationError("request", f"there is no such operation; expected: {expected}", "do", asked.do)
-    return lambda engine: operations[asked.do](engine, node, at=at)
+    return lambda engine: operations[asked.do](engine, node, at=at, check=asked.check)
 
 
 def _hash(asked: _Request) -> bytes | None:

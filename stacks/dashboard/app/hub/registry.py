@@ -1,10 +1,13 @@
 """Which nodes the hub knows, and their tokens: register, rotate, revoke, remove, show.
 
 Every operation is one transaction that holds the lock of the node's row, so none of them meets a beat half-way.
+With ``check`` the transaction is rolled back at its end: the answer says what would happen, and nothing has changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,12 +46,14 @@ class Registration:
     provider: str | None = None
 
 
-def register(engine: Engine, asked: Registration, *, at: datetime, token_hash: bytes | None = None) -> dict[str, Any]:
+def register(
+    engine: Engine, asked: Registration, *, at: datetime, token_hash: bytes | None = None, check: bool = False
+) -> dict[str, Any]:
     """Register a node and return its token, which is shown this once. With ``token_hash`` the caller made the token.
 
     A node that has a valid token is refused: ``rotate`` gives it another one.
     """
-    with engine.begin() as connection:
+    with _transaction(engine, check=check) as connection:
         # Two registrations at once see each other.
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         found = _locked(connection, asked.node)
@@ -62,12 +67,14 @@ def register(engine: Engine, asked: Registration, *, at: datetime, token_hash: b
         return {"changed": True, **_made(connection, asked.node, at, token_hash)}
 
 
-def rotate(engine: Engine, node: str, *, at: datetime, token_hash: bytes | None = None) -> dict[str, Any]:
+def rotate(
+    engine: Engine, node: str, *, at: datetime, token_hash: bytes | None = None, check: bool = False
+) -> dict[str, Any]:
     """Return a new token. The one in use stays valid until the first beat with the new one, or for 24 hours.
 
     A node without a valid token gets one too. What needs attention because of two machines is settled by that.
     """
-    with engine.begin() as connection:
+    with _transaction(engine, check=check) as connection:
         _known(connection, node)
         live = tokens.c.node == node
         live &= tokens.c.revoked_at.is_(None)
@@ -82,17 +89,17 @@ def rotate(engine: Engine, node: str, *, at: datetime, token_hash: bytes | None 
         return {"changed": True, **_made(connection, node, at, token_hash)}
 
 
-def revoke(engine: Engine, node: str, *, at: datetime) -> dict[str, Any]:
+def revoke(engine: Engine, node: str, *, at: datetime, check: bool = False) -> dict[str, Any]:
     """Revoke all tokens of a node at once; its rows stay."""
-    with engine.begin() as connection:
+    with _transaction(engine, check=check) as connection:
         _known(connection, node)
         return {"changed": _revoke_all(connection, node, at) > 0}
 
 
-def remove(engine: Engine, node: str, *, at: datetime) -> dict[str, Any]:
+def remove(engine: Engine, node: str, *, at: datetime, check: bool = False) -> dict[str, Any]:
     """Delete a node with everything that the hub has of it, and return how much that was."""
     del at
-    with engine.begin() as connection:
+    with _transaction(engine, check=check) as connection:
         if _locked(connection, node) is None:
             return {"changed": False, "removed": {}}
         counted = {name: _count(connection, table, node) for name, table in SECTION_TABLES.items()}
@@ -109,6 +116,15 @@ def show(engine: Engine, node: str | None = None, *, at: datetime) -> dict[str, 
         if node is not None and not rows:
             raise _unknown(node)
         return {"changed": False, "nodes": [_shown(connection, row, at) for row in rows]}
+
+
+@contextmanager
+def _transaction(engine: Engine, *, check: bool) -> Iterator[Connection]:
+    """Yield a connection in a transaction, which is committed at the end, or rolled back if this is a check."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        if check:
+            transaction.rollback()
 
 
 def _described(asked: Registration) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from vsa.command.hub import HubHost, on_hub
 from vsa.command.options import global_options
 from vsa.command.perform import perform, quiet_report, screen_of
 from vsa.command.verb import Spec
-from vsa.core import EXIT_OK, EXIT_UNREACHABLE, UsageError, VsaError, worst_exit
+from vsa.core import EXIT_OK, EXIT_UNREACHABLE, RefusedError, UsageError, VsaError, is_address, worst_exit
 
 if TYPE_CHECKING:
     from vsa.fleet.read import Fleet
 
-__all__ = ("forget_node", "refuse_lost_token", "register_node", "set_up_node", "show_token")
+__all__ = ("HubNode", "forget_node", "hub_node", "refuse_lost_token", "register_node", "set_up_node", "show_token")
 
 
 def refuse_lost_token(context: click.Context, hub: HubHost | None, *, bootstrap: bool, token_file: str | None) -> None:
@@ -43,23 +43,54 @@ def refuse_lost_token(context: click.Context, hub: HubHost | None, *, bootstrap:
         )
 
 
-def register_node(context: click.Context, to: Where, fleet: Fleet, hub: HubHost, name: str, place: Path) -> int:
-    """Register a host of the inventory at the hub. Returns the exit code; the token is in the file ``place`` then."""
-    address = fleet.address(name)
-    hostname = fleet.value(name, "vsa_hostname")
-    if to.check and address is None:  # the host would be added by this run
-        return EXIT_OK
+@dataclasses.dataclass(frozen=True)
+class HubNode:
+    """What the hub is handed about a host. ``address`` is None if neither the inventory nor the operator names one."""
+
+    name: str
+    hostname: str
+    address: str | None
+    provider: str | None
+
+
+def hub_node(
+    fleet: Fleet, name: str, *, hostname: str | None, address: str | None, provider: str | None, **_other: object
+) -> HubNode:
+    """Return a host as the hub registers it: by the inventory, else by the typed values of a new host.
+
+    ``provider`` is the typed group. RefusedError if the inventory has a name of DNS for an address: the hub asks the
+    sites of a silent host by its address.
+    """
+    from vsa.fleet.members import stands_in
+
+    if not stands_in(fleet, name):
+        return HubNode(name, hostname or name, address, fleet.providers().get(provider or ""))
+    place = fleet.address(name)
+    if place is not None and not is_address(place[0]):
+        raise RefusedError(
+            "the hub needs the address of a host, not its name",
+            field="ansible_host",
+            value=place[0],
+            expected="203.0.113.9, or 2001:db8::9",
+        )
+    known = fleet.value(name, "vsa_hostname")
+    found = known if isinstance(known, str) else hostname or name
+    return HubNode(name, found, place[0] if place is not None else None, fleet.provider(name))
+
+
+def register_node(context: click.Context, to: Where, hub: HubHost, node: HubNode, place: Path) -> int:
+    """Register a host at the hub. Returns the exit code; the token is in the file ``place`` then."""
     run = on_hub(
         to,
         hub,
         "vps.add",
-        node=name,
-        hostname=hostname if isinstance(hostname, str) else name,
-        address=address[0] if address is not None else name,
-        provider=fleet.provider(name),
+        node=node.name,
+        hostname=node.hostname,
+        address=node.address,
+        provider=node.provider,
         token_file=str(place),
     )
-    return _performed_on_hub(context, "vps.add", run, name)
+    return _performed_on_hub(context, "vps.add", run, node.name)
 
 
 def _performed_on_hub(context: click.Context, verb: str, run: Run, name: str) -> int:

@@ -127,8 +127,10 @@ def _asked(hub: Hub) -> object:
         connection.request("GET", _PATH, headers=headers)
         answer = connection.getresponse()
         body = answer.read(_MOST)
+    except ssl.SSLError as error:
+        return NoAnswerError(str(error))
     except (OSError, http.client.HTTPException) as error:
-        return NoAnswerError(str(error) or type(error).__name__)
+        return NoAnswerError(getattr(error, "strerror", None) or str(error) or type(error).__name__)
     finally:
         connection.close()
     if answer.status != http.client.OK:

@@ -16,7 +16,7 @@ from vsa.ansible.run import Where
 from vsa.command.fleet import NODE_ID, fleet_of
 from vsa.command.hub import HubHost, hub_host, kept_token, token_of
 from vsa.command.local import Change, performed_here
-from vsa.command.node import forget_node, refuse_lost_token, register_node, set_up_node, show_token
+from vsa.command.node import forget_node, hub_node, refuse_lost_token, register_node, set_up_node, show_token
 from vsa.command.options import Checked, Form, Group, WholeNumber, global_options, option
 from vsa.command.perform import BEGUN, quiet_report, screen_of
 from vsa.command.verb import confirm_typed, must_ask, where
@@ -138,8 +138,11 @@ def _add(context: click.Context, /, name: str, bootstrap: bool | None, host_keys
         )
     to = where(context)
     token_file = typed.pop("token_file")
-    hub = hub_host(fleet_of(to))
+    fleet = fleet_of(to)
+    hub = hub_host(fleet)
     refuse_lost_token(context, hub, bootstrap=bool(bootstrap), token_file=token_file)
+    # Before the inventory is changed: the hub may need what the inventory lacks.
+    node = hub_node(fleet, name, **typed) if hub is not None else None
     arguments = {f"vps_{key}": value for key, value in typed.items()}
     arguments |= {"vps_id": name, "vps_host_key": list(host_keys)}
 
@@ -148,8 +151,8 @@ def _add(context: click.Context, /, name: str, bootstrap: bool | None, host_keys
 
     with kept_token(token_file) as place:
         code = performed_here(context, "vps.add", target=name, arguments=arguments, make=make)
-        if code == EXIT_OK and hub is not None:
-            code = register_node(context, to, fleet_of(to), hub, name, place)
+        if code == EXIT_OK and hub is not None and node is not None:
+            code = register_node(context, to, hub, node, place)
         if code == EXIT_OK and not to.check:
             if bootstrap:
                 code = set_up_node(context, to, hub, name, place)

@@ -39,6 +39,17 @@ def test_what_is_asked(asked: NodeRequest, said: dict[str, Any]) -> None:
     assert json.loads(request_of(asked)) == said
 
 
+def test_a_check_is_said() -> None:
+    said = json.loads(request_of(NodeRequest("removed", "vps-01"), check=True))
+    assert said == {"do": "remove", "check": True, "node": "vps-01"}
+
+
+@pytest.mark.parametrize("provider", ["a", "rack_7_", "a" * 40])
+def test_a_provider_of_the_inventory_is_one_of_the_hub(provider: str) -> None:
+    asked = NodeRequest("registered", **{**NODE, "provider": provider})
+    assert json.loads(request_of(asked))["provider"] == provider
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [

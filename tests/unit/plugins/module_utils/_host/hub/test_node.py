@@ -72,21 +72,20 @@ def test_the_nodes_are_shown(host: StackHost) -> None:
     assert (result.changed, result.data) == (False, {"nodes": [{"id": "vps-01"}]})
 
 
-@pytest.mark.parametrize(
-    ("request_", "nodes", "expected"),
-    [
-        (ROTATE, [], True),
-        (NodeRequest("removed", "vps-01"), [{"id": "vps-01"}], True),
-        (NodeRequest("removed", "vps-01"), [{"id": "vps-02"}], False),
-        (NodeRequest("revoked", "vps-01"), [{"id": "vps-01", "tokens": [{"valid": True}]}], True),
-        (NodeRequest("revoked", "vps-01"), [{"id": "vps-01", "tokens": [{"valid": False}]}], False),
-    ],
-)
-def test_a_check_only_looks(host: StackHost, request_: NodeRequest, nodes: list[Any], expected: bool) -> None:
-    answered(host, {"changed": False, "nodes": nodes})
-    result = change(host, request_, check=True)
-    assert result.changed is expected
-    assert host.engine.done == [PROGRAM + '{"do":"show"}']
+@pytest.mark.parametrize("would", [True, False])
+def test_a_check_asks_the_hub_what_would_happen(host: StackHost, would: bool) -> None:
+    answered(host, {"changed": would})
+    result = change(host, NodeRequest("revoked", "vps-01"), check=True)
+    assert result.changed is would
+    expected = "vps-01 would be revoked at the hub" if would else "vps-01 was revoked before"
+    assert [step.text for step in result.steps] == [expected]
+    assert host.engine.done == [PROGRAM + '{"do":"revoke","check":true,"node":"vps-01"}']
+
+
+def test_a_check_foresees_a_refusal(host: StackHost) -> None:
+    answered(host, {"error": {"code": "exists", "message": "the node is registered", "field": "node"}}, 3)
+    with pytest.raises(RefusedError, match="is registered"):
+        change(host, ROTATE, check=True)
 
 
 def test_a_refusal_of_the_hub_changes_nothing(host: StackHost) -> None:

@@ -184,6 +184,7 @@ class Exec(Api):
     def __init__(self, program: Callable[[socket.socket], None]) -> None:
         super().__init__()
         self.ours, self._theirs = socket.socketpair()
+        self.codes: list[int | None] = [5]
         self._program = threading.Thread(target=self._run, args=(program,), daemon=True)
 
     def _run(self, program: Callable[[socket.socket], None]) -> None:
@@ -199,9 +200,9 @@ class Exec(Api):
         self._program.start()
         return self.ours
 
-    def exec_inspect(self, _identity: str) -> dict[str, int]:
+    def exec_inspect(self, _identity: str) -> dict[str, int | None]:
         self._program.join()
-        return {"ExitCode": 5}
+        return {"ExitCode": self.codes.pop(0)}
 
 
 def frame(stream: int, data: bytes) -> bytes:
@@ -233,7 +234,27 @@ def test_a_command_without_standard_input() -> None:
 
 def test_a_command_that_does_not_read_its_standard_input() -> None:
     api = Exec(lambda theirs: theirs.sendall(frame(1, b"no")))
-    assert engine(api).exec_fed("c", ["false"], stdin="x" * (1 << 20), most=10).stdout == "no"
+    done = engine(api).exec_fed("c", ["false"], stdin="x" * (1 << 20), most=10)
+    assert (done.code, done.stdout) == (5, "no")
+
+
+def test_a_connection_that_is_reset_after_the_output_ends_the_output() -> None:
+    api = Exec(lambda theirs: theirs.sendall(frame(1, b"no")))
+    api.ours.sendall(b"never read")  # so the other end resets the connection when it closes it
+    assert engine(api).exec_fed("c", ["false"], stdin=None, most=10).stdout == "no"
+
+
+def test_an_exit_code_that_the_engine_does_not_know_yet_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    api = Exec(lambda theirs: None)
+    api.codes = [None, None, 7]
+    assert engine(api).exec_fed("c", ["ls"], stdin=None, most=10).code == 7
+    assert len(waits) == 3
+    api = Exec(lambda theirs: None)
+    api.codes = [None] * 5
+    with pytest.raises(RolledBackError, match="still runs"):
+        engine(api).exec_fed("c", ["ls"], stdin=None, most=10)
 
 
 def test_the_output_has_its_limit_and_the_rest_is_counted() -> None:
