@@ -177,6 +177,16 @@ _ALL = (
         pip=True,
         on_demand=True,
     ),
+    Image(
+        "node:24.11.1-trixie-slim",
+        parent="vsa-rig-base:trixie",
+        context="node-slim",
+        args={"NPM": "11.6.2"},
+        genuine=True,
+        really="Node 20 from Debian 13, and npm 11",
+        npm=True,
+        on_demand=True,
+    ),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from hub.answering import INTERVAL, Ask, ask_site
-from hub.api import agent, health, nodes
+from hub.api import agent, health, nodes, pages
 from hub.api.headers import Guard
 from hub.api.schema import with_definitions
 from hub.core import DATABASE, VERSION
@@ -28,6 +28,8 @@ from hub.moments import Clock, now
 from hub.nodes import silent_nodes
 from hub.settings import Settings, settings_of
 from hub.state import HubState
+from hub.web.errors import error_page, is_page
+from hub.web.frame import Frame
 
 __all__ = ("create_app", "main")
 
@@ -38,7 +40,7 @@ _RETRY = 30
 
 def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_site) -> FastAPI:
     """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
-    hub = HubState(connect(settings.database), clock=clock)
+    hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets))
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +63,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
         lifespan=life,
     )
     app.state.hub = hub
-    for part in (agent, nodes, health):
+    for part in (agent, nodes, pages, health):
         app.include_router(part.router)
     app.add_middleware(Guard, host=settings.host)
     _add_handlers(app)
@@ -73,24 +75,28 @@ def _add_handlers(app: FastAPI) -> None:
     """Let every error end as JSON that says what is wrong, and no error as words of the database."""
 
     @app.exception_handler(HubError)
-    def _refused(_request: Request, refused: HubError) -> JSONResponse:
+    def _refused(request: Request, refused: HubError) -> Response:
+        if is_page(request):
+            return error_page(request, request.app.state.hub, refused)
         headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after is not None else {}
         if refused.last:
             headers["Connection"] = "close"
         return JSONResponse(refused.as_json(), status_code=refused.status, headers=headers)
 
     @app.exception_handler(SQLAlchemyError)
-    def _no_database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
+    def _no_database(request: Request, error: SQLAlchemyError) -> Response:
         if not isinstance(error, DBAPIError | PoolTimeoutError):
             raise error
         # Without parameters, which hold the contents of a beat.
         _log.error("the database failed: %s", type(getattr(error, "orig", None) or error).__name__)
         refused = refusal(DATABASE, "the database of the hub does not answer", retry_after=_RETRY)
-        return _refused(_request, refused)
+        return _refused(request, refused)
 
     @app.exception_handler(HTTPException)
-    def _plain(_request: Request, error: HTTPException) -> JSONResponse:
+    def _plain(request: Request, error: HTTPException) -> Response:
         refused = HubError(error.status_code, "http", str(error.detail))
+        if is_page(request):
+            return error_page(request, request.app.state.hub, refused)
         return JSONResponse(refused.as_json(), status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from hub.answering import MOST_SITES, Answering
 from hub.core import SILENT
 from hub.moments import age, freshness, rfc3339
 from hub.tables import SECTION_TABLES, attention, audit_break, node, section
 
-__all__ = ("list_nodes", "show_node", "silent_nodes")
+__all__ = ("attention_rows", "list_nodes", "node_row", "show_node", "silent_nodes")
 
 
 def list_nodes(connection: Connection, *, at: datetime, answering: Answering) -> list[dict[str, Any]]:
     """Return a row for each node, by name."""
     rows = connection.execute(select(node).order_by(node.c.id))
-    return [_row(entry, at, answering) for entry in rows]
+    return [node_row(entry, at, answering) for entry in rows]
 
 
 def show_node(connection: Connection, name: str, *, at: datetime, answering: Answering) -> dict[str, Any] | None:
@@ -28,12 +28,12 @@ def show_node(connection: Connection, name: str, *, at: datetime, answering: Ans
     if found is None:
         return None
     kept = connection.execute(select(section).where(section.c.node == name).order_by(section.c.name)).all()
-    notes = connection.execute(select(attention).where(attention.c.node == name).order_by(attention.c.kind)).all()
+    notes = attention_rows(connection, select(attention).where(attention.c.node == name).order_by(attention.c.kind))
     breaks = select(audit_break).where(audit_break.c.node == name).order_by(audit_break.c.number)
     return {
-        **_row(found, at, answering),
+        **node_row(found, at, answering),
         "sections": {entry.name: _section(connection, entry, at) for entry in kept},
-        "attention": [_attention(entry) for entry in notes],
+        "attention": notes.get(name, []),
         "audit": {"after": found.audit_after, "left": found.audit_left, "error": found.audit_error},
         "audit_breaks": [_break(entry) for entry in connection.execute(breaks)],
     }
@@ -50,7 +50,16 @@ def silent_nodes(connection: Connection, *, at: datetime) -> Mapping[str, tuple[
     return found
 
 
-def _row(entry: Row[Any], at: datetime, answering: Answering) -> dict[str, Any]:
+def attention_rows(connection: Connection, query: Select[Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return what needs attention, by node."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for entry in connection.execute(query):
+        found.setdefault(entry.node, []).append(_attention(entry))
+    return found
+
+
+def node_row(entry: Row[Any], at: datetime, answering: Answering) -> dict[str, Any]:
+    """Return a node as `/api/v1/nodes` shows it."""
     fresh = freshness(entry.received_at, at)
     refused = None
     if entry.refused_at is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import URL
 
@@ -16,10 +17,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password."""
+    """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password.
+
+    ``assets``: the folder with the files of other projects that pages need.
+    """
 
     host: str
     database: URL
+    assets: Path | None = None
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -34,6 +39,7 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
             password=_required(environ, "DATABASE_PASSWORD"),
             database=_required(environ, "DATABASE_NAME"),
         ),
+        assets=Path(environ["HUB_ASSETS"]) if environ.get("HUB_ASSETS") else None,
     )
 
 

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Engine
 
 from hub.answering import Answering
 from hub.beat.gate import Gate
+from hub.fleet.fleet import Fleet
+from hub.fleet.overview import NoTraffic
 from hub.moments import Clock, now
+from hub.web.frame import Frame
 
 __all__ = ("HubState",)
 
 
 @dataclass
 class HubState:
-    """The engine, the clock, the gate of the beats, and what the sites of silent nodes answered."""
+    """The engine, the clock, the gate of the beats, what sites of silent nodes answered, and what pages need."""
 
     engine: Engine
     clock: Clock = now
     gate: Gate = field(default_factory=Gate)
     answering: Answering = field(default_factory=Answering)
+    frame: Frame = field(default_factory=Frame.of)
+    traffic: NoTraffic = field(default_factory=NoTraffic)
+
+    def __post_init__(self) -> None:
+        """Make the fleet, which asks this engine."""
+        self.fleet = Fleet(self.engine, self.clock, self.answering)
+
+    def operations(self) -> Operations:
+        """Return the last operations of the fleet."""
+        return Operations((), None)
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Return the sources besides PostgreSQL, each with its state."""
+        return []
+
+
+@dataclass(frozen=True)
+class Operations:
+    """The last operations, and the figures of the last 24 hours, None if they are not known."""
+
+    last: Sequence[Mapping[str, Any]]
+    counted: Mapping[str, Any] | None

@@ -1,0 +1,187 @@
+"""What needs attention, worst first: each with since when, why, where, and the verb that would mend it or shows more.
+
+Everything here follows from the last state of the nodes, so an item is gone with the state that it is made of.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.fleet.kinds import order
+from hub.fleet.machines import SKEW_WARN, machine_row
+from hub.fleet.snapshot import NodeState, Snapshot
+from hub.moments import rfc3339
+
+__all__ = ("Item", "attention_of", "counted_by_page")
+
+# So many names are told of things that are wrong in one way on one node.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to look at. ``page`` and ``query`` lead to its rows, ``command`` is the verb to copy."""
+
+    kind: str
+    what: str
+    why: str
+    where: str
+    since: datetime | str | None
+    command: str
+    page: str
+    query: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the item as the API gives it."""
+        since = self.since if isinstance(self.since, str) or self.since is None else rfc3339(self.since)
+        return {
+            "kind": self.kind,
+            "what": self.what,
+            "why": self.why,
+            "where": self.where,
+            "since": since,
+            "command": self.command,
+            "page": self.page,
+            "query": dict(self.query),
+        }
+
+
+def attention_of(snapshot: Snapshot, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Item]:
+    """Return what needs attention in a fleet, given the rows of the pages, the worst and the oldest first."""
+    found: list[Item] = []
+    for state in snapshot.nodes:
+        found += _of_node(state, snapshot)
+    found += _of_containers(rows["containers"])
+    found += _of_sites(rows["domains"])
+    found += _of_certificates(rows["certificates"])
+    return sorted(found, key=lambda item: (order(item.kind), str(item.as_json()["since"] or "9"), item.what))
+
+
+def counted_by_page(items: Iterable[Item]) -> dict[str, dict[str, Any]]:
+    """Return how many items each page has, with the worst kind."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in items:
+        entry = found.setdefault(item.page, {"number": 0, "kind": item.kind})
+        entry["number"] += 1
+        if order(item.kind) < order(entry["kind"]):
+            entry["kind"] = item.kind
+    return found
+
+
+def _verb(words: str, *more: str, node: str) -> str:
+    """Return a command of VSA. Names of a fleet may be anything, so each is quoted for a shell."""
+    return " ".join(("vsa", words, *map(shlex.quote, more), "--limit", shlex.quote(node)))
+
+
+def _of_node(state: NodeState, snapshot: Snapshot) -> Iterator[Item]:
+    row, here, query = machine_row(state), state.id, {"node": state.id}
+    status = _verb("agent status", node=here)
+    if row["kind"] == "silent":
+        word = "has been silent" if row["received_at"] else "has never reported"
+        yield Item("silent", f"{here} {word}", _silent_why(row), here, row["received_at"], status, "vps", query)
+    if row["refused"]:
+        refused = row["refused"]
+        why = f"the hub refused its beat: {refused['message']}"
+        yield Item("bad", f"the beats of {here} are refused", why, here, refused["at"], status, "vps", query)
+    for note in state.attention:
+        command = _rotate(here)
+        why = f"{note['text']}, {note['times']} times"
+        yield Item("bad", f"two machines report as {here}", why, here, note["since"], command, "vps", query)
+    for name, section in state.sections.items():
+        if section.status == "failed":
+            what = f"{here} cannot read its {name}"
+            yield Item("warn", what, str(section.error), here, section.failed_since, status, "vps", query)
+    skew = row["skew_seconds"]
+    if skew is not None and abs(skew) > SKEW_WARN:
+        why = f"{abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'} of the hub"
+        yield Item("warn", f"the clock of {here} is wrong", why, here, row["received_at"], status, "vps", query)
+    yield from _of_resources(state, row)
+    if snapshot.breaks.get(here):
+        command = _verb("audit verify", node=here)
+        why = f"the chain breaks at {snapshot.breaks[here]} places"
+        yield Item("bad", f"the audit trail of {here} is not whole", why, here, None, command, "audit", query)
+
+
+def _rotate(node: str) -> str:
+    return f"vsa agent rotate --id {shlex.quote(node)}"
+
+
+def _silent_why(row: Mapping[str, Any]) -> str:
+    answer = row["sites_answer"]
+    if answer is None:
+        return f"{row['sites']} sites on it; whether they answer is not known yet"
+    return f"{answer['answer']} of {answer['asked']} sites that the hub asked answer"
+
+
+def _of_resources(state: NodeState, row: Mapping[str, Any]) -> Iterator[Item]:
+    if row["kind"] == "silent":
+        return
+    here, query = state.id, {"node": state.id}
+    figures = state.section("figures").rows_at
+    command = _verb("status", node=here)
+    for disk in row["disks"]:
+        if disk["kind"] != "ok":
+            what = f"{disk['mount']} on {here} is {disk['part']:.0%} full".replace("%", " %")
+            yield Item(disk["kind"], what, disk.get("full_in") or "", here, figures, command, "vps", query)
+    memory = row["memory"]
+    if memory and memory["kind"] != "ok":
+        what = f"{here} has used {memory['part']:.0%} of its memory".replace("%", " %")
+        yield Item(memory["kind"], what, "", here, figures, command, "vps", query)
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]], kinds: Sequence[str]) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield the rows of a kind that are alike: one word on one node, those of the longest time first."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["kind"] in kinds:
+            found.setdefault((row["node"], row["word"]), []).append(row)
+    for group in found.values():
+        yield sorted(group, key=lambda row: (row["since"] or "9", row["name"]))
+
+
+def _names(group: Sequence[Mapping[str, Any]]) -> str:
+    names = ", ".join(str(row["name"]) for row in group[:_NAMED])
+    return f"{names} and {len(group) - _NAMED} more" if len(group) > _NAMED else names
+
+
+def _of_containers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    for group in _grouped(rows, ("bad", "warn")):
+        first = group[0]
+        what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} containers: {first['word']}"
+        sites = sorted({site for row in group for site in row["sites"]})
+        use = f"used by {', '.join(sites[:_NAMED])}" if sites else "no site uses it" if len(group) == 1 else "no site"
+        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"], use) if part)
+        command = _verb("status", node=first["node"])
+        if first["stack"]:
+            command = _verb("stack logs", str(first["stack"]), node=first["node"])
+        query = {"node": first["node"], "state": first["kind"]}
+        yield Item(first["kind"], what, why, first["node"], first["since"], command, "containers", query)
+
+
+def _of_sites(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    for group in _grouped(rows, ("bad", "warn")):
+        first = group[0]
+        what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} sites: {first['word']}"
+        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"]) if part)
+        command = _verb("site show", first["name"], node=first["node"])
+        query = {"node": first["node"], "state": first["kind"]}
+        yield Item(first["kind"], what, why, first["node"], first["since"], command, "domains", query)
+
+
+def _of_certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    for group in _grouped(rows, ("bad", "warn")):
+        first = group[0]
+        alone = f"the certificate of {first['name']}: {first['word']}"
+        what = alone if len(group) == 1 else f"{len(group)} certificates: {first['word']}"
+        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"]) if part)
+        # A file that is good and not served needs the proxy; every other one needs a renewal.
+        stale = first["served"]["kind"] == "bad" and first["word"] == "wrong"
+        command = _verb("cert renew --domain", first["name"], node=first["node"])
+        if stale:
+            command = _verb("vhost sync", node=first["node"])
+        query = {"node": first["node"], "state": first["kind"]}
+        yield Item(first["kind"], what, why, first["node"], first["since"], command, "certificates", query)

@@ -1,0 +1,109 @@
+"""The fleet as the pages see it: one look at the database, the rows of each page, and what needs attention."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from hub.answering import Answering
+from hub.fleet import certificates, containers, domains
+from hub.fleet.attention import Item, attention_of
+from hub.fleet.derived import Derived
+from hub.fleet.snapshot import FleetRows, NodeState, Snapshot, aged
+from hub.moments import Clock, rfc3339
+
+__all__ = ("Fleet", "FleetView")
+
+_OLD = ("silent", "never")
+_RECENT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class FleetView:
+    """A snapshot with the rows of the pages ``containers``, ``domains`` and ``certificates``, and the attention items.
+
+    A row of a node that is silent has ``is_old``: what was well then is not known to be well now.
+    """
+
+    snapshot: Snapshot
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    items: Sequence[Item]
+    source: Mapping[str, Any]
+
+    @property
+    def states(self) -> dict[str, NodeState]:
+        """Return the nodes by their names."""
+        return {state.id: state for state in self.snapshot.nodes}
+
+
+def _derived() -> dict[str, Derived]:
+    return {
+        "containers": containers.derived(),
+        "domains": domains.derived(),
+        "certificates": certificates.derived(),
+    }
+
+
+@dataclass
+class Fleet:
+    """The rows of the fleet in memory. One of it lives as long as the hub.
+
+    If the database fails, the pages show what was read last, as old as it is by then, and since when nothing is read.
+    """
+
+    engine: Engine
+    clock: Clock
+    answering: Answering
+    _kept: FleetRows = field(default_factory=FleetRows)
+    _derived: Mapping[str, Derived] = field(default_factory=_derived)
+    _last: Snapshot | None = None
+    _down_since: datetime | None = None
+    _recent: tuple[float, FleetView] | None = None
+
+    def view(self) -> FleetView:
+        """Return the fleet as it is now."""
+        at = self.clock()
+        try:
+            snapshot = self._kept.read(self.engine, at=at, answering=self.answering)
+        except (DBAPIError, PoolTimeoutError):
+            self._down_since = self._down_since or at
+            snapshot = aged(self._last or Snapshot(at, (), {}), at)
+        else:
+            self._last, self._down_since = snapshot, None
+        found = self._view(snapshot)
+        self._recent = (time.monotonic(), found)
+        return found
+
+    def recent(self) -> FleetView:
+        """Return a view of the last seconds, for what each page shows beside its own rows."""
+        recent = self._recent
+        if recent is not None and time.monotonic() - recent[0] < _RECENT_SECONDS:
+            return recent[1]
+        return self.view()
+
+    def _view(self, snapshot: Snapshot) -> FleetView:
+        old = {state.id for state in snapshot.nodes if state.freshness in _OLD}
+        rows = {name: [_aged(row, old) for row in made.of(snapshot)] for name, made in self._derived.items()}
+        current = {name: [row for row in found if not row["is_old"]] for name, found in rows.items()} if old else rows
+        source = self._source(snapshot)
+        return FleetView(snapshot, rows, attention_of(snapshot, current), source)
+
+    def _source(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        at = rfc3339(snapshot.at)
+        if self._down_since is None:
+            return {"name": "PostgreSQL", "state": "ok", "at": at, "text": None}
+        text = f"does not answer since {rfc3339(self._down_since)}"
+        return {"name": "PostgreSQL", "state": "bad", "at": at if self._last else None, "text": text}
+
+
+def _aged(row: Mapping[str, Any], old: set[str]) -> Mapping[str, Any]:
+    if row["node"] not in old:
+        return row
+    return {**row, "is_old": True, "kind": "old" if row["kind"] in ("ok", "busy") else row["kind"]}

@@ -1,0 +1,179 @@
+"""The fleet in memory: the last state of all nodes, read again only where a beat changed something.
+
+A page of the dashboard needs most rows of the fleet to find the worst ones, and between two views few have changed. So
+the rows of a section stay in memory until its digest changes. PostgreSQL stays the only truth: a snapshot is what one
+transaction saw, with the times of that moment.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, select, text
+
+from hub.answering import Answering
+from hub.moments import age, freshness
+from hub.nodes import attention_rows, node_row
+from hub.tables import SECTION_TABLES, attention, audit_break, node, section
+
+__all__ = ("FleetRows", "Kept", "NodeState", "SectionState", "Snapshot", "aged")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A row of a section: its key, its state, since when, and what it says."""
+
+    key: str
+    state: str
+    since: datetime
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SectionState:
+    """A section of a node with its rows. If its source could not be read, the rows are older than the beat."""
+
+    status: str
+    error: str | None
+    failed_since: datetime | None
+    rows_at: datetime | None
+    rows: tuple[Kept, ...]
+
+
+_NO_SECTION = SectionState("absent", None, None, None, ())
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A node with all its sections. ``row`` is what `/api/v1/nodes` shows of it."""
+
+    id: str
+    row: Mapping[str, Any]
+    received_at: datetime | None
+    refused_at: datetime | None
+    sections: Mapping[str, SectionState]
+    attention: Sequence[Mapping[str, Any]]
+    trail_error: str | None
+
+    @property
+    def freshness(self) -> str:
+        """Return how fresh the node is at the time of the snapshot."""
+        return str(self.row["freshness"])
+
+    def section(self, name: str) -> SectionState:
+        """Return a section; one that never came is absent and has no rows."""
+        return self.sections.get(name, _NO_SECTION)
+
+    def one(self, name: str) -> Mapping[str, Any]:
+        """Return the body of a section that has one row, empty without the row."""
+        rows = self.section(name).rows
+        return rows[0].body if rows else {}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All nodes by name at one time, and how many places there are at which a chain of records breaks."""
+
+    at: datetime
+    nodes: tuple[NodeState, ...]
+    breaks: Mapping[str, int]
+
+    def rows(self, name: str) -> Iterator[tuple[NodeState, Kept]]:
+        """Yield the rows of a section of all nodes, each with its node."""
+        for found in self.nodes:
+            for kept in found.section(name).rows:
+                yield found, kept
+
+    def node(self, name: str) -> NodeState | None:
+        """Return a node by its name."""
+        return next((found for found in self.nodes if found.id == name), None)
+
+
+@dataclass
+class FleetRows:
+    """Keeps the rows of all sections, each until the digest of its section changes."""
+
+    _rows: dict[tuple[str, str], tuple[object, tuple[Kept, ...]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, engine: Engine, *, at: datetime, answering: Answering) -> Snapshot:
+        """Return the fleet as it is now. An error of the database is the caller's."""
+        with engine.connect() as connection:
+            # One view of all tables: a beat that comes in between is seen whole or not at all.
+            connection.execute(text("set transaction isolation level repeatable read read only"))
+            entries = connection.execute(select(node).order_by(node.c.id)).all()
+            registered = {entry.id: entry.registered_at for entry in entries}
+            sections = self._sections(connection, registered)
+            noted = attention_rows(connection, select(attention).order_by(attention.c.node, attention.c.kind))
+            counted = select(audit_break.c.node, func.count()).group_by(audit_break.c.node)
+            breaks = {entry.node: int(entry[1]) for entry in connection.execute(counted)}
+        states = tuple(_state(entry, sections.get(entry.id, {}), noted, at, answering) for entry in entries)
+        return Snapshot(at, states, breaks)
+
+    def _sections(
+        self, connection: Connection, registered: Mapping[str, datetime]
+    ) -> dict[str, dict[str, SectionState]]:
+        found: dict[str, dict[str, SectionState]] = {}
+        with self._lock:
+            known = set()
+            for entry in connection.execute(select(section)):
+                place = (entry.node, entry.name)
+                known.add(place)
+                # A digest says what the rows are, and not since when: a node that was added anew has other times.
+                mark = (registered.get(entry.node), entry.digest, None if entry.digest else entry.rows_at)
+                rows = self._kept(connection, place, mark)
+                state = SectionState(entry.status, entry.error, entry.failed_since, entry.rows_at, rows)
+                found.setdefault(entry.node, {})[entry.name] = state
+            for place in set(self._rows) - known:
+                del self._rows[place]
+        return found
+
+    def _kept(self, connection: Connection, place: tuple[str, str], mark: object) -> tuple[Kept, ...]:
+        before = self._rows.get(place)
+        if before is not None and before[0] == mark:
+            return before[1]
+        name, of = place[1], place[0]
+        table = SECTION_TABLES[name]
+        query = select(table.c.key, table.c.state, table.c.since, table.c.body)
+        rows = connection.execute(query.where(table.c.node == of).order_by(table.c.key))
+        kept = tuple(Kept(row.key, row.state, row.since, row.body) for row in rows)
+        self._rows[place] = (mark, kept)
+        return kept
+
+
+def _state(
+    entry: Row[Any],
+    sections: Mapping[str, SectionState],
+    noted: Mapping[str, Sequence[Mapping[str, Any]]],
+    at: datetime,
+    answering: Answering,
+) -> NodeState:
+    return NodeState(
+        id=entry.id,
+        row=node_row(entry, at, answering),
+        received_at=entry.received_at,
+        refused_at=entry.refused_at,
+        sections=sections,
+        attention=noted.get(entry.id, ()),
+        trail_error=entry.audit_error,
+    )
+
+
+def aged(snapshot: Snapshot, at: datetime) -> Snapshot:
+    """Return an older snapshot as it has to be read now: its rows are of then, and its nodes are less fresh."""
+    nodes = tuple(
+        replace(
+            state,
+            row={
+                **state.row,
+                "freshness": freshness(state.received_at, at),
+                "age_seconds": age(state.received_at, at),
+            },
+        )
+        for state in snapshot.nodes
+    )
+    return replace(snapshot, nodes=nodes)

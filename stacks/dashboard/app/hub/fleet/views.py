@@ -1,0 +1,139 @@
+"""The views of the pages that show the fleet. Page and JSON are both made of what these functions return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hub.fleet import certificates, containers, domains
+from hub.fleet.fleet import FleetView
+from hub.fleet.lists import Listing, Question, listed
+from hub.fleet.machines import machine_rows, sources_of
+from hub.moments import rfc3339
+
+__all__ = ("certificates_view", "containers_view", "domains_view", "search_view", "vps_view")
+
+_CONTAINER_WORDS = (("bad", "Failing"), ("warn", "Paused"), ("busy", "Starting"), ("ok", "Good"), ("old", "Stopped"))
+_SITE_WORDS = (("bad", "Down"), ("warn", "Warning"), ("ok", "Serving"), ("old", "Not checked"))
+_CERTIFICATE_WORDS = (
+    ("bad", "Wrong"),
+    ("warn", "Due"),
+    ("busy", "Renewing"),
+    ("ok", "Good"),
+    ("old", "Not checked"),
+)
+# The most rows of each group that a search shows.
+_MOST_FOUND = 20
+
+
+def _listing(view: FleetView, listing: Listing, question: Question, *, words: Sequence[Any]) -> dict[str, Any]:
+    """Return what all lists have in common; ``rows`` are those of the page."""
+    return {
+        "time": rfc3339(view.snapshot.at),
+        "words": words,
+        "list": {
+            "rows": [_without_search(row) for row in listing.rows],
+            "total": listing.total,
+            "all": sum(listing.counts.values()),
+            "counts": dict(listing.counts),
+            "nodes": list(listing.nodes),
+            "page": min(question.page, listing.pages),
+            "pages": listing.pages,
+        },
+    }
+
+
+def _without_search(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "words"}
+
+
+def _sources(view: FleetView, sections: Sequence[str]) -> list[dict[str, Any]]:
+    return [_unmoved(view.source), *sources_of(view.snapshot.nodes, sections)]
+
+
+def _unmoved(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the source without its time while it answers: the time of the page is that time."""
+    return {**source, "at": None} if source["state"] == "ok" else dict(source)
+
+
+def containers_view(
+    view: FleetView,
+    question: Question,
+    *,
+    live: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]] | None = None,
+    sources: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return the page Containers. ``live`` puts what the engine says now into the rows of the hub's own host."""
+    rows = view.rows["containers"]
+    listing = listed(live(rows) if live else rows, question, sorts=containers.SORTS)
+    found = _listing(view, listing, question, words=_CONTAINER_WORDS)
+    found["list"]["rows"] = containers.with_usage(found["list"]["rows"], view.states)
+    return {**found, "sources": [*_sources(view, ("containers", "usage")), *sources]}
+
+
+def domains_view(
+    view: FleetView, question: Question, *, requests: Callable[[str], int | None], sources: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """Return the page Domains. ``requests`` gives the requests of a domain in the last hour, None if nobody knows."""
+    listing = listed(view.rows["domains"], question, sorts=domains.SORTS)
+    found = _listing(view, listing, question, words=_SITE_WORDS)
+    for row in found["list"]["rows"]:
+        row["requests"] = requests(str(row["name"]))
+    tenants = sorted({str(row["tenant"]) for row in view.rows["domains"] if row["tenant"]})
+    return {**found, "tenants": tenants, "sources": [*_sources(view, ("domains", "served")), *sources]}
+
+
+def certificates_view(view: FleetView, question: Question) -> dict[str, Any]:
+    """Return the page Certificates."""
+    listing = listed(view.rows["certificates"], question, sorts=certificates.SORTS)
+    found = _listing(view, listing, question, words=_CERTIFICATE_WORDS)
+    found["list"]["rows"] = [certificates.with_rest(row, view.snapshot.at) for row in found["list"]["rows"]]
+    issuers = sorted({str(row["issuer"]) for row in view.rows["certificates"] if row["issuer"]})
+    return {**found, "issuers": issuers, "sources": _sources(view, ("certificates", "served"))}
+
+
+def vps_view(view: FleetView, *, q: str, node: str | None) -> dict[str, Any]:
+    """Return the page VPS."""
+    rows = [row for row in machine_rows(view.snapshot) if _is_asked(row, q=q, node=node)]
+    return {"time": rfc3339(view.snapshot.at), "nodes": rows, "sources": _sources(view, ("node", "figures"))}
+
+
+def _is_asked(row: Mapping[str, Any], *, q: str, node: str | None) -> bool:
+    if node is not None and row["id"] != node:
+        return False
+    words = (row["id"], row["hostname"], row["address"], row["provider"] or "", *row["addresses"])
+    return not q or q in " ".join(words).lower()
+
+
+def search_view(view: FleetView, q: str) -> dict[str, Any]:
+    """Return what has a text in its name, among domains, containers and nodes."""
+    groups = []
+    for name, path in (("domains", "/domains"), ("containers", "/containers")):
+        rows = [row for row in view.rows[name] if q in row["words"]] if q else []
+        rows.sort(key=lambda row: (not row["name"].lower().startswith(q), row["name"], row["node"]))
+        found = [
+            {
+                "name": row["name"],
+                "node": row["node"],
+                "kind": row["kind"],
+                "word": row["word"],
+                "path": path,
+                "query": {"q": row["name"], "node": row["node"]},
+            }
+            for row in rows[:_MOST_FOUND]
+        ]
+        groups.append({"name": name.capitalize(), "total": len(rows), "rows": found})
+    nodes = vps_view(view, q=q, node=None)["nodes"] if q else []
+    found = [
+        {
+            "name": row["id"],
+            "node": row["provider"] or "",
+            "kind": row["kind"],
+            "word": row["word"],
+            "path": "/vps",
+            "query": {"node": row["id"]},
+        }
+        for row in nodes[:_MOST_FOUND]
+    ]
+    groups.append({"name": "Nodes", "total": len(nodes), "rows": found})
+    return {"time": rfc3339(view.snapshot.at), "groups": groups, "sources": _sources(view, ())}
