@@ -18,6 +18,8 @@ from hub.moments import rfc3339
 
 __all__ = ("Item", "attention_of", "counted_by_page")
 
+# A silent node is worse than something that is due.
+_URGENT = {"bad": 0, "silent": 1, "warn": 2}
 # So many names are told of things that are wrong in one way on one node.
 _NAMED = 3
 
@@ -58,7 +60,7 @@ def attention_of(snapshot: Snapshot, rows: Mapping[str, Sequence[Mapping[str, An
     found += _of_containers(rows["containers"])
     found += _of_sites(rows["domains"])
     found += _of_certificates(rows["certificates"])
-    return sorted(found, key=lambda item: (order(item.kind), str(item.as_json()["since"] or "9"), item.what))
+    return sorted(found, key=lambda item: (_URGENT[item.kind], str(item.as_json()["since"] or "9"), item.what))
 
 
 def counted_by_page(items: Iterable[Item]) -> dict[str, dict[str, Any]]:
@@ -121,16 +123,30 @@ def _of_resources(state: NodeState, row: Mapping[str, Any]) -> Iterator[Item]:
     if row["kind"] == "silent":
         return
     here, query = state.id, {"node": state.id}
-    figures = state.section("figures").rows_at
     command = _verb("status", node=here)
     for disk in row["disks"]:
         if disk["kind"] != "ok":
-            what = f"{disk['mount']} on {here} is {disk['part']:.0%} full".replace("%", " %")
-            yield Item(disk["kind"], what, disk.get("full_in") or "", here, figures, command, "vps", query)
+            name = f"{disk['mount']} on {here} is"
+            what = f"{name} nearly full" if disk["kind"] == "bad" else f"{name} filling up"
+            yield Item(
+                disk["kind"],
+                what,
+                _joined(f"{disk['part']:.0%} full".replace("%", " %"), disk["full_in"]),
+                here,
+                None,
+                command,
+                "vps",
+                query,
+            )
     memory = row["memory"]
     if memory and memory["kind"] != "ok":
-        what = f"{here} has used {memory['part']:.0%} of its memory".replace("%", " %")
-        yield Item(memory["kind"], what, "", here, figures, command, "vps", query)
+        what = f"{here} has little memory left"
+        why = f"{memory['part']:.0%} used".replace("%", " %")
+        yield Item(memory["kind"], what, why, here, None, command, "vps", query)
+
+
+def _joined(*parts: str | None) -> str:
+    return " · ".join(part for part in parts if part)
 
 
 def _grouped(rows: Sequence[Mapping[str, Any]], kinds: Sequence[str]) -> Iterator[list[Mapping[str, Any]]]:
@@ -153,8 +169,8 @@ def _of_containers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         first = group[0]
         what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} containers: {first['word']}"
         sites = sorted({site for row in group for site in row["sites"]})
-        use = f"used by {', '.join(sites[:_NAMED])}" if sites else "no site uses it" if len(group) == 1 else "no site"
-        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"], use) if part)
+        use = f"used by {', '.join(sites[:_NAMED])}" if sites else "no site uses it"
+        why = _joined(_names(group) if len(group) > 1 else None, first["why"], use)
         command = _verb("status", node=first["node"])
         if first["stack"]:
             command = _verb("stack logs", str(first["stack"]), node=first["node"])
@@ -166,7 +182,7 @@ def _of_sites(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
     for group in _grouped(rows, ("bad", "warn")):
         first = group[0]
         what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} sites: {first['word']}"
-        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"]) if part)
+        why = _joined(_names(group) if len(group) > 1 else None, first["why"])
         command = _verb("site show", first["name"], node=first["node"])
         query = {"node": first["node"], "state": first["kind"]}
         yield Item(first["kind"], what, why, first["node"], first["since"], command, "domains", query)
@@ -177,7 +193,7 @@ def _of_certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         first = group[0]
         alone = f"the certificate of {first['name']}: {first['word']}"
         what = alone if len(group) == 1 else f"{len(group)} certificates: {first['word']}"
-        why = " · ".join(part for part in (_names(group) if len(group) > 1 else "", first["why"]) if part)
+        why = _joined(_names(group) if len(group) > 1 else None, first["why"])
         # A file that is good and not served needs the proxy; every other one needs a renewal.
         stale = first["served"]["kind"] == "bad" and first["word"] == "wrong"
         command = _verb("cert renew --domain", first["name"], node=first["node"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ __all__ = ("Fleet", "FleetView")
 
 _OLD = ("silent", "never")
 _RECENT_SECONDS = 5.0
+# What was so when a node was heard last, and may be so no longer.
+_PASSING = ("ok", "busy", "old")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Fleet:
     _last: Snapshot | None = None
     _down_since: datetime | None = None
     _recent: tuple[float, FleetView] | None = None
+    _first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def view(self) -> FleetView:
         """Return the fleet as it is now."""
@@ -93,7 +96,12 @@ class Fleet:
         rows = {name: [_aged(row, old) for row in made.of(snapshot)] for name, made in self._derived.items()}
         current = {name: [row for row in found if not row["is_old"]] for name, found in rows.items()} if old else rows
         source = self._source(snapshot)
-        return FleetView(snapshot, rows, attention_of(snapshot, current), source)
+        found = attention_of(snapshot, current)
+        # Of an item that is gone nothing is kept: if it comes back, it is new.
+        seen = {(item.kind, item.what): snapshot.at for item in found}
+        self._first_seen = {**seen, **{key: at for key, at in self._first_seen.items() if key in seen}}
+        items = [replace(item, since=item.since or self._first_seen[item.kind, item.what]) for item in found]
+        return FleetView(snapshot, rows, items, source)
 
     def _source(self, snapshot: Snapshot) -> Mapping[str, Any]:
         at = rfc3339(snapshot.at)
@@ -106,4 +114,4 @@ class Fleet:
 def _aged(row: Mapping[str, Any], old: set[str]) -> Mapping[str, Any]:
     if row["node"] not in old:
         return row
-    return {**row, "is_old": True, "kind": "old" if row["kind"] in ("ok", "busy") else row["kind"]}
+    return {**row, "is_old": True, "kind": "silent" if row["kind"] in _PASSING else row["kind"]}

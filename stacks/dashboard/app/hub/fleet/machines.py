@@ -123,9 +123,10 @@ def sources_of(states: Sequence[NodeState], sections: Sequence[str]) -> list[dic
     """Return each node whose rows of some sections are not of now, with the time of its rows and why."""
     found: list[dict[str, Any]] = []
     for state in states:
-        if state.freshness != "fresh":
-            kind = _FRESH.get(state.freshness, Shown("silent", "")).kind
-            text = f"{state.freshness}: its rows are as of its last beat"
+        fresh = state.freshness
+        if fresh != "fresh":
+            kind = _FRESH.get(fresh, Shown("silent", "")).kind
+            text = "has never reported" if state.received_at is None else f"{fresh}, shown as it was then"
             found.append({"name": state.id, "state": kind, "at": state.row["received_at"], "text": text})
         for name in sections:
             section = state.section(name)

@@ -14,10 +14,25 @@ __all__ = ("NoTraffic", "Traffic", "overview_view")
 
 # So many items are shown; the pages have all of them.
 _MOST_ITEMS = 8
+_SILENT = ("silent", "on silent nodes")
 _STATES = {
-    "containers": (("ok", "good"), ("bad", "failing"), ("warn", "paused"), ("busy", "starting"), ("old", "stopped")),
-    "domains": (("ok", "serving"), ("bad", "down"), ("warn", "warning"), ("old", "not checked")),
-    "certificates": (("ok", "good"), ("bad", "wrong"), ("warn", "due"), ("busy", "renewing"), ("old", "not checked")),
+    "containers": (
+        ("ok", "good"),
+        ("bad", "failing"),
+        ("warn", "paused"),
+        ("busy", "starting"),
+        ("old", "stopped"),
+        _SILENT,
+    ),
+    "domains": (("ok", "serving"), ("bad", "down"), ("warn", "warning"), ("old", "not checked"), _SILENT),
+    "certificates": (
+        ("ok", "good"),
+        ("bad", "wrong"),
+        ("warn", "due"),
+        ("busy", "renewing"),
+        ("old", "not checked"),
+        _SILENT,
+    ),
 }
 _TITLES = {"containers": "Containers", "domains": "Sites", "certificates": "Certificates"}
 _ORDER = ("domains", "containers", "certificates")

@@ -13,14 +13,23 @@ from hub.moments import rfc3339
 
 __all__ = ("certificates_view", "containers_view", "domains_view", "search_view", "vps_view")
 
-_CONTAINER_WORDS = (("bad", "Failing"), ("warn", "Paused"), ("busy", "Starting"), ("ok", "Good"), ("old", "Stopped"))
-_SITE_WORDS = (("bad", "Down"), ("warn", "Warning"), ("ok", "Serving"), ("old", "Not checked"))
+_SILENT = ("silent", "Node silent")
+_CONTAINER_WORDS = (
+    ("bad", "Failing"),
+    ("warn", "Paused"),
+    ("busy", "Starting"),
+    ("ok", "Good"),
+    ("old", "Stopped"),
+    _SILENT,
+)
+_SITE_WORDS = (("bad", "Down"), ("warn", "Warning"), ("ok", "Serving"), ("old", "Not checked"), _SILENT)
 _CERTIFICATE_WORDS = (
     ("bad", "Wrong"),
     ("warn", "Due"),
     ("busy", "Renewing"),
     ("ok", "Good"),
     ("old", "Not checked"),
+    _SILENT,
 )
 # The most rows of each group that a search shows.
 _MOST_FOUND = 20
