@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from hub.answering import Answering, Ask
 from hub.app import create_app
 from hub.beat.gate import Gate
+from hub.fleet.fleet import Fleet
 from hub.registry import Registration, register
 from hub.settings import Settings
 from hub.state import HubState
@@ -50,6 +51,7 @@ class Hub:
         self.database.rows("delete from node")
         self.state.gate = Gate(_Steps())
         self.state.answering = Answering()
+        self.state.fleet = Fleet(self.state.engine, self.state.clock, self.state.answering)
         self.clock.at = FakeClock().at
         self.client.cookies.clear()
 
