@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -70,10 +71,10 @@ class Hub:
 
 
 @contextmanager
-def started(database: Database, *, ask: Ask | None = None) -> Iterator[Hub]:
+def started(database: Database, *, ask: Ask | None = None, assets: Path | None = None) -> Iterator[Hub]:
     """Run a hub on a database."""
     clock = FakeClock()
-    app = create_app(Settings(HOST, database.url), clock=clock, ask=ask)
+    app = create_app(Settings(HOST, database.url, assets), clock=clock, ask=ask)
     with TestClient(app, base_url=f"https://{HOST}", raise_server_exceptions=False) as client:
         hub = Hub(client, app.state.hub, clock, database)
         hub.state.gate = Gate(_Steps())

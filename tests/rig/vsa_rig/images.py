@@ -187,6 +187,13 @@ _ALL = (
         npm=True,
         on_demand=True,
     ),
+    Image(
+        "vsa-rig-browser:1",
+        parent="node:24.11.1-trixie-slim",
+        context="browser",
+        args={"AXE": "4.14.1"},
+        on_demand=True,
+    ),
     Image("vsa-demo-web:1", parent="vsa-rig-python:forky", context="demo-web"),
     Image(
         "nginx:1.30.7",
