@@ -165,7 +165,7 @@ def test_loki_keeps_thirty_days_and_can_start() -> None:
 def test_nothing_but_pushes_gets_to_loki_from_outside() -> None:
     compose = _load(STACK / "compose.yml")
     manifest = _load(STACK / "stack.yml")
-    assert compose["networks"]["loki"] == {"name": "vsa_loki", "internal": True}
+    assert compose["networks"]["loki"] == {"name": "vsa_loki", "external": True}
     on_loki = [name for name, service in compose["services"].items() if "loki" in service["networks"]]
     assert on_loki == ["loki"]
     assert not [site for site in manifest["sites"] if not site["auth"]]

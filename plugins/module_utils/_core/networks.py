@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and addresses of VSA's networks: the entry network, the tenants' edge networks, and those of Docker's API.
+"""Names and addresses of VSA's networks: the entry network, the tenants' edges, and those of Docker's API and Loki.
 
 Note that this module is **private** to the collection.
 """
@@ -17,6 +17,7 @@ __all__ = (
     "EDGE",
     "ENTRY",
     "ENTRY_BRIDGE",
+    "LOKI",
     "contains_edge",
     "edge_network",
     "is_edge_network",
@@ -42,6 +43,9 @@ DOCKER_LIST = "vsa_docker_list"
 
 DOCKER_INSPECT = "vsa_docker_inspect"
 """The network on which containers read everything about every container, also its variables."""
+
+LOKI = "vsa_loki"
+"""The network on which the hub asks Loki. It has no way out, and the logs of all tenants are read on it."""
 
 
 def edge_network(tenant: str | None) -> str:

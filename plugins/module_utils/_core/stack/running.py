@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..finding import Finding
-from ..networks import DOCKER_INSPECT, DOCKER_LIST, EDGE, contains_edge, edge_network, is_edge_network
+from ..networks import DOCKER_INSPECT, DOCKER_LIST, EDGE, LOKI, contains_edge, edge_network, is_edge_network
 from ..reserved import RESERVED, is_own_name, is_reserved
 from .rules.catalogue import violation
 from .rules.facts import PLATFORM, Facts, KnownContainer
@@ -135,6 +135,8 @@ def _networks(container: KnownContainer, facts: Facts) -> Iterator[Finding]:
         yield violation("docker-api", DOCKER_LIST, f"{container.name} reads the containers of all tenants")
     if DOCKER_INSPECT in container.networks:
         yield violation("docker-inspect", DOCKER_INSPECT, f"{container.name} reads all variables of all containers")
+    if LOKI in container.networks:
+        yield violation("foreign-network", LOKI, f"{container.name} reads the logs of all tenants")
     tenant = facts.tenant_of(container)
     edges = [name for name in container.networks if is_edge_network(name)]
     if tenant is None:
@@ -146,7 +148,9 @@ def _networks(container: KnownContainer, facts: Facts) -> Iterator[Finding]:
     own = {edge_network(tenant), *((EDGE,) if tenant == PLATFORM else ())}
     for name in sorted(set(edges) - own):
         yield violation("foreign-network", name, f"a container of {tenant} is on {name}")
-    for name in sorted(set(container.networks) - set(edges) - {"bridge", "host", "none", DOCKER_LIST, DOCKER_INSPECT}):
+    for name in sorted(
+        set(container.networks) - set(edges) - {"bridge", "host", "none", DOCKER_LIST, DOCKER_INSPECT, LOKI}
+    ):
         others = [entry for entry in facts.containers if name in entry.networks and not is_reserved(entry.name)]
         tenants = {facts.tenant_of(entry) for entry in others} - {tenant, None}
         if tenants:

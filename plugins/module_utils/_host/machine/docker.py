@@ -491,10 +491,12 @@ class Engine:
         subnet6: str | None = None,
         labels: dict[str, str] | None = None,
         bridge: str | None = None,
+        internal: bool = False,
     ) -> bool:
         """Create a bridge network unless it exists, with IPv6 if ``subnet6``. Returns whether it was created.
 
-        ``bridge`` is the name of its interface on the host; without it the engine chooses a name.
+        ``internal``: nothing on it has a way out. ``bridge`` is the name of its interface on the host; without it the
+        engine chooses a name.
         """
         if self.network(name) is not None:
             return False
@@ -509,6 +511,7 @@ class Engine:
                 options={_BRIDGE_NAME: bridge} if bridge else None,
                 check_duplicate=True,
                 enable_ipv6=bool(subnet6),
+                internal=internal,
                 ipam=ipam,
                 labels=labels or {},
             )

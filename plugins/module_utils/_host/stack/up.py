@@ -19,7 +19,7 @@ from typing import Any
 from ..._core import forms
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..._core.networks import is_edge_network, ula_subnet
+from ..._core.networks import LOKI, is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
 from ..._core.stack.compose import COMPOSE
@@ -416,12 +416,16 @@ def _connect(check: bool, notes: list[str]) -> StackEngine | None:
 
 
 def _ensure_networks(engine: Engine, networks: Mapping[str, Any], check: bool) -> None:
-    """Make the external edge networks of the Compose file. RefusedError if another external network is missing."""
+    """Make the external networks of the Compose file that are VSA's own. RefusedError if another one is missing."""
     for key, entry in networks.items():
         if not isinstance(entry, Mapping) or not entry.get("external"):
             continue
         name = str(entry.get("name", key))
         if check or engine.network(name) is not None:
+            continue
+        if name == LOKI:
+            # Made by the first of the two stacks that meet on it, so that neither needs the other.
+            engine.ensure_network(name, labels={"vsa.loki": "1"}, internal=True)
             continue
         if not is_edge_network(name):
             hint = Hint("stack.up", {"name": DOCKER_API}) if name in NETWORKS.values() else None

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...finding import Finding
-from ...networks import DOCKER_INSPECT, DOCKER_LIST, contains_edge, is_edge_network, is_loopback
+from ...networks import DOCKER_INSPECT, DOCKER_LIST, LOKI, contains_edge, is_edge_network, is_loopback
 from ...reserved import is_reserved
 from .catalogue import violation
 from .facts import Facts
@@ -76,6 +76,8 @@ def _judge_network(name: str, facts: Facts, *, external: bool, subject: str = ""
         yield violation("docker-api", subject or name, text)
     elif name == DOCKER_INSPECT:
         yield violation("docker-inspect", subject or name, f"{name} shows all variables of all containers")
+    elif name == LOKI:
+        yield violation("foreign-network", subject or name, f"the logs of all tenants are read on {name}")
     elif name == "bridge":
         yield violation("foreign-network", subject or name, "the network bridge is shared by all tenants")
     elif name != "none" and name in facts.networks and not facts.has_network(name):

@@ -159,6 +159,8 @@ HOSTILE: list[tuple[str, str, dict[str, Any]]] = [
     ("foreign-network", "web blog_default", make_config({"network_mode": "blog_default"})),
     ("docker-api", "vsa_docker_list", on("vsa_docker_list")),
     ("docker-api", "vsa_docker_list", on("vsa_docker_list", external=False)),
+    ("foreign-network", "vsa_loki", on("vsa_loki")),
+    ("foreign-network", "vsa_loki", on("vsa_loki", external=False)),
     ("docker-inspect", "vsa_docker_inspect", on("vsa_docker_inspect")),
     ("docker-inspect", "web vsa_docker_inspect", make_config({"network_mode": "vsa_docker_inspect"})),
     ("foreign-network", "web bridge", make_config({"network_mode": "bridge"})),

@@ -101,6 +101,8 @@ def container(*networks: str, name: str = "x", folder: str = "", alias: str = "a
         (container("vsa_docker_list", folder="/srv/acme/p"), ["docker-api"]),
         (container("vsa_docker_inspect", folder="/srv/acme/p"), ["docker-inspect"]),
         (container("vsa_docker_inspect"), ["docker-inspect"]),
+        (container("vsa_loki", folder="/srv/acme/p"), ["foreign-network"]),
+        (container("vsa_loki"), ["foreign-network"]),
         (container("db_default", "tools", folder="/srv/acme/p"), []),
         (container("flowbiz_ext"), []),
         (container("flowbiz_ext_beta"), []),
