@@ -71,10 +71,17 @@ class Hub:
 
 
 @contextmanager
-def started(database: Database, *, ask: Ask | None = None, assets: Path | None = None) -> Iterator[Hub]:
-    """Run a hub on a database."""
-    clock = FakeClock()
-    app = create_app(Settings(HOST, database.url, assets), clock=clock, ask=ask)
+def started(
+    database: Database,
+    *,
+    ask: Ask | None = None,
+    assets: Path | None = None,
+    loki: str | None = None,
+    clock: FakeClock | None = None,
+) -> Iterator[Hub]:
+    """Run a hub on a database, and on a Loki at an address."""
+    clock = clock or FakeClock()
+    app = create_app(Settings(HOST, database.url, assets, loki), clock=clock, ask=ask)
     with TestClient(app, base_url=f"https://{HOST}", raise_server_exceptions=False) as client:
         hub = Hub(client, app.state.hub, clock, database)
         hub.state.gate = Gate(_Steps())

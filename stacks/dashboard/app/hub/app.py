@@ -28,6 +28,9 @@ from hub.moments import Clock, now
 from hub.nodes import silent_nodes
 from hub.settings import Settings, settings_of
 from hub.state import HubState
+from hub.traffic import routes as traffic
+from hub.traffic.filling import running
+from hub.traffic.service import traffic_of
 from hub.web.errors import error_page, is_page
 from hub.web.frame import Frame
 
@@ -41,12 +44,14 @@ _RETRY = 30
 def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_site) -> FastAPI:
     """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
     hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets))
+    hub.traffic = traffic_of(settings.loki, clock=clock) or hub.traffic
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(upgrade, hub.engine)
         asking = asyncio.create_task(_ask_for_ever(hub, ask)) if ask else None
-        yield
+        async with running(hub.traffic):
+            yield
         if asking:
             asking.cancel()
             with suppress(asyncio.CancelledError):
@@ -63,7 +68,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
         lifespan=life,
     )
     app.state.hub = hub
-    for part in (agent, nodes, pages, health):
+    for part in (agent, nodes, pages, traffic, health):
         app.include_router(part.router)
     app.add_middleware(Guard, host=settings.host)
     _add_handlers(app)

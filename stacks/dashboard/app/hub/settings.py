@@ -10,6 +10,8 @@ from sqlalchemy import URL
 
 __all__ = ("Settings", "SettingsError", "settings_of")
 
+_LOKI = "http://loki:3100"
+
 
 class SettingsError(ValueError):
     """The environment lacks something; the message names the variable."""
@@ -19,12 +21,14 @@ class SettingsError(ValueError):
 class Settings:
     """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password.
 
-    ``assets``: the folder with the files of other projects that pages need.
+    ``assets``: the folder with the files of other projects that pages need. ``loki``: the address of Loki; None if the
+    fleet has none.
     """
 
     host: str
     database: URL
     assets: Path | None = None
+    loki: str | None = None
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -40,6 +44,7 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
             database=_required(environ, "DATABASE_NAME"),
         ),
         assets=Path(environ["HUB_ASSETS"]) if environ.get("HUB_ASSETS") else None,
+        loki=environ.get("LOKI_URL", _LOKI).strip() or None,
     )
 
 

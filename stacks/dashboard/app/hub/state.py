@@ -13,6 +13,7 @@ from hub.beat.gate import Gate
 from hub.fleet.fleet import Fleet
 from hub.fleet.overview import NoTraffic
 from hub.moments import Clock, now
+from hub.traffic.service import Traffic
 from hub.web.frame import Frame
 
 __all__ = ("HubState",)
@@ -27,7 +28,7 @@ class HubState:
     gate: Gate = field(default_factory=Gate)
     answering: Answering = field(default_factory=Answering)
     frame: Frame = field(default_factory=Frame.of)
-    traffic: NoTraffic = field(default_factory=NoTraffic)
+    traffic: Traffic | NoTraffic = field(default_factory=NoTraffic)
 
     def __post_init__(self) -> None:
         """Make the fleet, which asks this engine."""
@@ -39,7 +40,7 @@ class HubState:
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the sources besides PostgreSQL, each with its state."""
-        return []
+        return [self.traffic.state()]
 
 
 @dataclass(frozen=True)

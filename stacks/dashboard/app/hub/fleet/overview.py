@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from hub.fleet.fleet import FleetView
 from hub.fleet.machines import machine_rows, sources_of
 from hub.moments import rfc3339
+from hub.traffic.source import NOT_SET_UP
 
 __all__ = ("NoTraffic", "Traffic", "overview_view")
 
@@ -58,6 +59,10 @@ class NoTraffic:
     def requests_of(self, _domain: str) -> int | None:
         """Return nothing: nobody counted."""
         return None
+
+    def state(self) -> dict[str, Any]:
+        """Return the entry of a page's list of sources."""
+        return dict(NOT_SET_UP)
 
 
 def overview_view(
