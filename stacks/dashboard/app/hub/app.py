@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from hub.answering import INTERVAL, Ask, ask_site
-from hub.api import agent, health, nodes, pages
+from hub.api import agent, audit, health, nodes, pages
 from hub.api.headers import Guard
 from hub.api.schema import with_definitions
 from hub.core import DATABASE, VERSION
@@ -31,6 +31,9 @@ from hub.state import HubState
 from hub.traffic import routes as traffic
 from hub.traffic.filling import running
 from hub.traffic.service import traffic_of
+from hub.trails.cleaning import clean_for_ever
+from hub.trails.controllers import Controllers
+from hub.trails.state import Trails
 from hub.web.errors import error_page, is_page
 from hub.web.frame import Frame
 
@@ -43,19 +46,22 @@ _RETRY = 30
 
 def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_site) -> FastAPI:
     """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
-    hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets))
+    trails = Trails(Controllers(settings.loki or "", clock=clock), days=settings.audit_days)
+    hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets), trails=trails)
     hub.traffic = traffic_of(settings.loki, clock=clock) or hub.traffic
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(upgrade, hub.engine)
-        asking = asyncio.create_task(_ask_for_ever(hub, ask)) if ask else None
+        tasks = [asyncio.create_task(clean_for_ever(hub.engine, hub.trails, hub.clock))]
+        if ask:
+            tasks.append(asyncio.create_task(_ask_for_ever(hub, ask)))
         async with running(hub.traffic):
             yield
-        if asking:
-            asking.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await asking
+                await task
         hub.engine.dispose()
 
     app = FastAPI(
@@ -68,7 +74,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
         lifespan=life,
     )
     app.state.hub = hub
-    for part in (agent, nodes, pages, traffic, health):
+    for part in (agent, nodes, audit, pages, traffic, health):
         app.include_router(part.router)
     app.add_middleware(Guard, host=settings.host)
     _add_handlers(app)

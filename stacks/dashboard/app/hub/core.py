@@ -41,7 +41,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.agent.token impo
     token_hash,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record import GENESIS
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import STATUS, RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.times import parse_time, rfc3339
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import escaped
@@ -65,6 +65,7 @@ __all__ = (
     "SECTIONS",
     "SILENT",
     "STALE",
+    "STATUS",
     "STATUS_OF",
     "TEXT_MOST",
     "TOKEN_REVOKED",

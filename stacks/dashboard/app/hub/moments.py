@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from hub import core
 
-__all__ = ("Clock", "age", "freshness", "now", "rfc3339")
+__all__ = ("Clock", "age", "freshness", "now", "precise", "rfc3339")
 
 Clock = Callable[[], datetime]
 """Returns the time in UTC. Tests have clocks of their own."""
@@ -33,3 +33,8 @@ def freshness(received_at: datetime | None, at: datetime) -> str:
 def rfc3339(moment: datetime | None) -> str | None:
     """Return a time as text in UTC, to the millisecond; None for None."""
     return core.rfc3339(moment, timespec="milliseconds")
+
+
+def precise(moment: datetime) -> str:
+    """Return a time as text in UTC, to the microsecond: what a place in a list needs."""
+    return core.rfc3339(moment, timespec="microseconds")

@@ -22,13 +22,14 @@ class Settings:
     """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password.
 
     ``assets``: the folder with the files of other projects that pages need. ``loki``: the address of Loki; None if the
-    fleet has none.
+    fleet has none. ``audit_days``: for how many days audit records are kept.
     """
 
     host: str
     database: URL
     assets: Path | None = None
     loki: str | None = None
+    audit_days: int = 400
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -45,7 +46,14 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
         ),
         assets=Path(environ["HUB_ASSETS"]) if environ.get("HUB_ASSETS") else None,
         loki=environ.get("LOKI_URL", _LOKI).strip() or None,
+        audit_days=_days(environ.get("AUDIT_DAYS") or "400"),
     )
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= 36500:
+        raise SettingsError(f"AUDIT_DAYS is {text!r}; expected: a number of days, 1 or more")
+    return int(text)
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.answering import Answering
 from hub.beat.gate import Gate
@@ -14,6 +14,8 @@ from hub.fleet.fleet import Fleet
 from hub.fleet.overview import NoTraffic
 from hub.moments import Clock, now
 from hub.traffic.service import Traffic
+from hub.trails.recent import Operations, operations_of
+from hub.trails.state import Trails
 from hub.web.frame import Frame
 
 __all__ = ("HubState",)
@@ -29,23 +31,20 @@ class HubState:
     answering: Answering = field(default_factory=Answering)
     frame: Frame = field(default_factory=Frame.of)
     traffic: Traffic | NoTraffic = field(default_factory=NoTraffic)
+    trails: Trails = field(default_factory=Trails)
 
     def __post_init__(self) -> None:
         """Make the fleet, which asks this engine."""
         self.fleet = Fleet(self.engine, self.clock, self.answering)
 
     def operations(self) -> Operations:
-        """Return the last operations of the fleet."""
-        return Operations((), None)
+        """Return the last operations of the fleet; nothing is known of them while the database does not answer."""
+        try:
+            with self.engine.connect() as connection:
+                return operations_of(connection, at=self.clock())
+        except SQLAlchemyError:
+            return Operations((), None)
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the sources besides PostgreSQL, each with its state."""
         return [self.traffic.state()]
-
-
-@dataclass(frozen=True)
-class Operations:
-    """The last operations, and the figures of the last 24 hours, None if they are not known."""
-
-    last: Sequence[Mapping[str, Any]]
-    counted: Mapping[str, Any] | None

@@ -177,7 +177,8 @@ audit = Table(
     Index("ix_audit_actor_at", "actor", text("at desc"), text("hash desc")),
     Index("ix_audit_verb_at", "verb", text("at desc"), text("hash desc")),
     Index("ix_audit_target_at", "target", text("at desc"), text("hash desc")),
-    Index("ix_audit_run", "run"),
+    # The same order for the records of one run: the page asks whether a record is the newest of its run.
+    Index("ix_audit_run_at", "run", text("at desc"), text("hash desc")),
     Index(
         "ix_audit_not_ok", text("at desc"), text("hash desc"), postgresql_where=text("status not in ('ok', 'started')")
     ),

@@ -88,8 +88,10 @@ async def _answer(request: Request, chunks: AsyncIterator[bytes], token: str, no
         raise HubError(408, "too_slow", f"the body did not arrive within {_BODY_SECONDS} s") from error
     with hub.gate.entered(node):
         read = await run_in_threadpool(parse_beat, body)
-        address = client_address(request)
-        return await run_in_threadpool(take_beat, hub.engine, read, token=token, address=address, at=hub.clock())
+        at, oldest = hub.clock(), hub.trails.oldest(hub.clock())
+        return await run_in_threadpool(
+            take_beat, hub.engine, read, token=token, address=client_address(request), at=at, oldest=oldest
+        )
 
 
 async def _keep(hub: HubState, node: str, refused: HubError) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ("MODELS",)
+__all__ = ("MODELS", "View")
 
 
 class Source(BaseModel):

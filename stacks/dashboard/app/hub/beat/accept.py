@@ -71,8 +71,13 @@ def _checked(connection: Connection, token: str, at: datetime) -> Row[Any]:
     return row
 
 
-def take_beat(engine: Engine, beat: Beat, *, token: str, address: str, at: datetime) -> Answer:
-    """Store a beat and return the answer. HubError, or an error of the database, if nothing of it was stored."""
+def take_beat(
+    engine: Engine, beat: Beat, *, token: str, address: str, at: datetime, oldest: datetime | None = None
+) -> Answer:
+    """Store a beat and return the answer. HubError, or an error of the database, if nothing of it was stored.
+
+    ``oldest`` is the time from which on audit records are kept.
+    """
     with engine.begin() as connection:
         node = connection.execute(select(nodes).where(nodes.c.id == beat.node).with_for_update()).one_or_none()
         # Asked again under the lock: who revokes a token holds the lock too, so no beat comes in afterwards.
@@ -81,7 +86,7 @@ def take_beat(engine: Engine, beat: Beat, *, token: str, address: str, at: datet
             raise refusal(BAD_BEAT, "the token is of another node", "node", beat.node)
         other = _of_other_machine(connection, beat, row, address=address, at=at)
         if other is None:
-            return _taken(connection, node, row, beat, address=address, at=at)
+            return _taken(connection, node, row, beat, address=address, at=at, oldest=oldest)
     # The transaction kept what needs attention, and nothing else.
     raise other
 
@@ -97,7 +102,16 @@ def _of_other_machine(
     return refusal(OTHER_MACHINE, "another machine uses this token already; rotate the token of this node")
 
 
-def _taken(connection: Connection, node: Row[Any], row: Row[Any], beat: Beat, *, address: str, at: datetime) -> Answer:
+def _taken(
+    connection: Connection,
+    node: Row[Any],
+    row: Row[Any],
+    beat: Beat,
+    *,
+    address: str,
+    at: datetime,
+    oldest: datetime | None,
+) -> Answer:
     if node.epoch == beat.epoch and beat.sequence <= node.sequence:
         result = REPEATED if beat.sequence == node.sequence else STALE
         if result == REPEATED and bytes(node.beat_hash) != beat.hash:
@@ -107,7 +121,7 @@ def _taken(connection: Connection, node: Row[Any], row: Row[Any], beat: Beat, *,
         return Answer(result, node.sequence, node.audit_after, False, at)
     for read in beat.sections:
         _store_section(connection, beat.node, read, at)
-    trail = keep_records(connection, node, beat.records, at=at)
+    trail = keep_records(connection, node, beat.records, at=at, oldest=oldest)
     _use_token(connection, row, beat, address=address, at=at)
     connection.execute(
         update(nodes)

@@ -100,24 +100,37 @@ def _plausible(moment: datetime | None) -> datetime | None:
     return moment if moment is not None and 2000 <= moment.year < 9000 else None
 
 
-def follow(records: Iterable[Record], *, known: frozenset[str], after: str | None, tail: str | None) -> Followed:
+def follow(
+    records: Iterable[Record],
+    *,
+    known: frozenset[str],
+    after: str | None,
+    tail: str | None,
+    oldest: datetime | None = None,
+) -> Followed:
     """Return what is new among the records that a beat brings, oldest first.
 
     ``known`` are hashes of records that the hub has. ``tail`` is the newest record of the chain here: the next new
     record must follow it. ``after`` is the last record that the agent is told to have arrived: after a trail was cut or
-    restored, it lies before the tail for some beats.
+    restored, it lies before the tail for some beats. ``oldest`` is the time from which on records are kept: one from
+    before that does not follow the tail is one that the hub had and has deleted, so it is no break.
     """
     found = Followed(after=after, tail=tail)
     seen = set(known)
     for record in records:
         found.after = record.claimed
-        if record.hash in seen:
+        if record.hash in seen or _had(record, found.tail, oldest):
             continue
         seen.add(record.hash)
         found.breaks += _breaks(record, found.tail)
         found.new.append(record)
         found.tail = record.claimed
     return found
+
+
+def _had(record: Record, tail: str | None, oldest: datetime | None) -> bool:
+    old = oldest is not None and record.at is not None and record.at < oldest
+    return old and tail is not None and record.previous != tail
 
 
 def _breaks(record: Record, tail: str | None) -> list[Break]:

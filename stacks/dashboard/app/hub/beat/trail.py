@@ -16,13 +16,15 @@ from hub.tables import audit, audit_break
 __all__ = ("keep_records",)
 
 
-def keep_records(connection: Connection, node: Row[Any], records: Sequence[str], *, at: datetime) -> Followed:
+def keep_records(
+    connection: Connection, node: Row[Any], records: Sequence[str], *, at: datetime, oldest: datetime | None = None
+) -> Followed:
     """Insert the records that are new and the breaks among them; return both with the ends of the chain."""
     read = [read_record(entry) for entry in records]
     hashes = [record.hash for record in read]
     query = select(audit.c.hash).where(audit.c.node == node.id, audit.c.hash.in_(hashes))
     known = frozenset(connection.scalars(query)) if hashes else frozenset()
-    found = follow(read, known=known, after=node.audit_after, tail=node.audit_tail)
+    found = follow(read, known=known, after=node.audit_after, tail=node.audit_tail, oldest=oldest)
     if found.new:
         fields = ("hash", "run", "kind", "actor", "verb", "target", "status", "whole", "line")
         rows = [
