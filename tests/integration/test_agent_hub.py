@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 import rig
+from hubhost import DASHBOARD, DATABASE, prepare_for_hub, remove_hub
 
 HUB, SITE = "dashboard.agent.vsa.test", "shop.agent.vsa.test"
 NODE = "vps-07"
-DASHBOARD, DATABASE = "hub-dashboard-dashboard-1", "hub-dashboard-db-1"
+
 BEAT = "systemctl reset-failed vsa-agent-send.service; systemctl start vsa-agent-send.service"
 MARKS = ("ENVSECRET8831", "CMDSECRET8832", "LABELSECRET8833")
 
@@ -80,8 +81,7 @@ class Both:
 
 @pytest.fixture(scope="module")
 def both(proxy_vps: rig.Vps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    proxy_vps.load_images("postgres:17", "python:3.13.9-slim-trixie")
-    proxy_vps.run(["docker", "tag", "postgres:17", "postgres:17.6"])
+    prepare_for_hub(proxy_vps)
     proxy_vps.add_dns(HUB, SITE)
     made = Both(proxy_vps, tmp_path_factory.mktemp("both"))
     made.up()
@@ -89,9 +89,8 @@ def both(proxy_vps: rig.Vps, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     rig.vsa("agent", "unregister", "-y", vps=proxy_vps, check=False)
     for domain in (HUB, SITE):
         rig.vsa("site", "unprovision", "--domain", domain, "--keep-container", "-y", vps=proxy_vps, check=False)
-    proxy_vps.run(f"docker rm -f {DASHBOARD} {DATABASE} secretive", check=False)
-    proxy_vps.run("docker volume rm hub-dashboard_db; docker network rm hub-dashboard_inside", check=False)
-    proxy_vps.run("rm -rf /srv/hub /var/lib/vsa/stacks/hub", check=False)
+    proxy_vps.run("docker rm -f secretive", check=False)
+    remove_hub(proxy_vps)
 
 
 def wait_until(what: Callable[[], bool], *, seconds: float = 60) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import rig
+from hubhost import prepare_for_hub, remove_hub
 from vsa.fleet import hub as fleet_hub
 from vsa.fleet.read import read_fleet
 
@@ -34,13 +35,10 @@ def node(proxy_vps: rig.Vps) -> Iterator[rig.Vps]:
     """The shared host with a second SSH server, and with a site."""
     proxy_vps.run("mkdir -p /run/sshd && /usr/sbin/sshd -p 2222 -o PidFile=/run/node-sshd.pid")
     proxy_vps.add_dns(HUB, SITE)
-    proxy_vps.load_images("postgres:17", "python:3.13.9-slim-trixie")
-    proxy_vps.run(["docker", "tag", "postgres:17", "postgres:17.6"])
+    prepare_for_hub(proxy_vps)
     yield proxy_vps
     proxy_vps.run("kill $(cat /run/node-sshd.pid)", check=False)
-    proxy_vps.run("docker rm -f hub-dashboard-dashboard-1 hub-dashboard-db-1", check=False)
-    proxy_vps.run("docker volume rm hub-dashboard_db; docker network rm hub-dashboard_inside", check=False)
-    proxy_vps.run("rm -rf /srv/hub /var/lib/vsa/stacks/hub", check=False)
+    remove_hub(proxy_vps)
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 import rig
+from hubhost import DASHBOARD, DATABASE, prepare_for_hub, remove_hub
 from hubnode import BEAT, FakeClock, NodeAgent, container, sections
 
 Vsa = Callable[..., CompletedProcess[str]]
 DOMAIN = "hub.vsa.test"
-DASHBOARD, DATABASE = "hub-dashboard-dashboard-1", "hub-dashboard-db-1"
 NODE = {"node": "vps-01", "hostname": "vps-01.example.com", "address": "192.0.2.7", "provider": "infomaniak"}
 # Paths that are not below the open one.
 CLOSED = (
@@ -146,15 +146,13 @@ class HubHost:
 
 @pytest.fixture
 def hub(proxy_vps: rig.Vps, vsa: Vsa, tmp_path: Path) -> Iterator[HubHost]:
-    proxy_vps.load_images("postgres:17", "python:3.13.9-slim-trixie", "vsa-demo-web:1")
-    proxy_vps.run(["docker", "tag", "postgres:17", "postgres:17.6"])
+    prepare_for_hub(proxy_vps)
+    proxy_vps.load_images("vsa-demo-web:1")
     proxy_vps.add_dns(DOMAIN)
     found = HubHost(proxy_vps, vsa, tmp_path / "password")
     yield found
-    proxy_vps.run(f"docker rm -f {DASHBOARD} {DATABASE}", check=False)
-    proxy_vps.run("docker volume rm hub-dashboard_db", check=False)
-    proxy_vps.run("docker network rm hub-dashboard_inside flowbiz_platform_try", check=False)
-    proxy_vps.run("rm -rf /srv/hub /var/lib/vsa/stacks/hub", check=False)
+    remove_hub(proxy_vps)
+    proxy_vps.run("docker network rm flowbiz_platform_try", check=False)
 
 
 def test_the_hub_takes_beats_and_hides_everything_else(hub: HubHost) -> None:
@@ -167,9 +165,9 @@ def test_the_hub_takes_beats_and_hides_everything_else(hub: HubHost) -> None:
     assert re.search(r"(?m)^unchanged", again.stdout), again.stdout
     _the_image_keeps_its_promises(hub)
 
-    # A run that was cut off before the first beat is repeated, and the later token counts.
+    # A token that was lost before the first beat, as after a run that was cut off: rotate makes another one.
     hub.token("registered", **NODE)
-    agent = NodeAgent("vps-01", hub.token("registered", **NODE), clock=FakeClock())
+    agent = NodeAgent("vps-01", hub.token("rotated", node="vps-01"), clock=FakeClock())
     status, answer = hub.send(agent, sections(agent.clock(), containers=[container(1)]))
     assert (status, answer["result"]) == (200, "accepted"), answer
     row = hub.nodes()["vps-01"]
@@ -177,6 +175,7 @@ def test_the_hub_takes_beats_and_hides_everything_else(hub: HubHost) -> None:
 
     _tokens_are_changed_by_the_module_alone(hub, agent)
     _every_other_path_asks_for_the_password(hub)
+    _the_pages_are_there(hub)
     _nobody_reaches_the_hub_around_the_proxy(hub)
     _the_data_stay(hub)
 
@@ -231,13 +230,37 @@ def _every_other_path_asks_for_the_password(hub: HubHost) -> None:
 
 def _nobody_reaches_the_hub_around_the_proxy(hub: HubHost) -> None:
     """Containers of the tenant platform and of others, by the addresses of the hub and of its database."""
-    targets = [target for found in hub.addresses().values() for target in found]
-    assert len(targets) == 3
+    addresses = hub.addresses()
+    targets = [target for found in addresses.values() for target in found]
+    reader = hub.inspected("vsa-docker-list")["NetworkSettings"]["Networks"]["vsa_docker_list"]["IPAddress"]
+    targets.append(f"{reader}:2375")
+    # The dashboard is on four networks, the database on one.
+    assert len(targets) == 6
     network = "flowbiz_ext_platform"
     hub.vps.run(f"docker network inspect {network} || docker network create {network}", check=False)
     for network in ("flowbiz_ext_platform", "flowbiz_ext", "bridge"):
         assert hub.reached(network, *targets) == []
-    assert hub.reached("flowbiz_ext_hub", *targets) == [f"{hub.addresses()[DASHBOARD][0]}"]
+    edge = hub.inspected(DASHBOARD)["NetworkSettings"]["Networks"]["flowbiz_ext_hub"]["IPAddress"]
+    assert hub.reached("flowbiz_ext_hub", *targets) == [f"{edge}:8000"]
+    # Loki and the reader of Docker share a network with the hub, which does not listen there.
+    assert hub.reached("vsa_loki", *targets) == []
+    assert hub.reached("vsa_docker_list", *targets) == [f"{reader}:2375"]
+
+
+def _the_pages_are_there(hub: HubHost) -> None:
+    """Every page behind the password, with the files of the image, and no key of a site anywhere in the containers."""
+    login = ("-u", f"admin:{hub.password.read_text().strip()}")
+    for path in ("/", "/containers", "/domains", "/certificates", "/vps", "/traffic", "/audit"):
+        status, body = hub.ask(path, *login, "-H", "Accept: text/html")
+        assert status == 200, f"{path}: {body[:500]}"
+        assert "vps-01" in body
+    files = re.findall(r"/static/[0-9a-f]+/[a-z.-]+", hub.ask("/", *login, "-H", "Accept: text/html")[1])
+    assert {Path(name).name for name in files} >= {"vsa.css", "vsa.js", "htmx.min.js", "icons.svg", "shapes.svg"}
+    assert {name: hub.ask(name, *login)[0] for name in set(files)} == dict.fromkeys(files, 200)
+    assert hub.ask("/containers", *login, "-H", "Accept: application/json")[1].startswith("{")
+    for name in (DASHBOARD, DATABASE):
+        mounts = [mount["Source"] for mount in hub.inspected(name)["Mounts"]]
+        assert not [place for place in mounts if "letsencrypt" in place or place.startswith(("/etc", "/srv"))]
 
 
 def _the_data_stay(hub: HubHost) -> None:
