@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import rig
+from hub.fleet.growth import full_in_days
 from hub.web.frame import DIGEST_HEADER, TIME_HEADER
 from hubapp import Hub, started
 from hubdatabase import Database
@@ -422,3 +423,34 @@ def test_a_node_that_is_removed_takes_its_rows_along(hub: Hub) -> None:
     agent.accepted(hub.client, sections(at, containers=[container(1)]))
     [row] = rows(hub, "/containers")
     assert row["since"].startswith(stamp(at)[:19])
+
+
+# -- growth ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fills_up_says_when_it_is_full(hub: Hub) -> None:
+    agent = hub.agent()
+
+    def disks(used: int) -> dict[str, Any]:
+        return {"id": "node", "disks": [{"mount": "/", "bytes": 1000 * MIB, "used_bytes": used * MIB}]}
+
+    for hour in range(49):
+        agent.accepted(hub.client, sections(hub.clock(), figures=[disks(800 + hour)]))
+        hub.clock.forward(HOUR - 30)
+    # Two beats of one hour are one point.
+    agent.accepted(hub.client, sections(hub.clock(), figures=[disks(849)]))
+    agent.accepted(hub.client, sections(hub.clock(), figures=[disks(850)]))
+    assert hub.database.value("select count(*) from disk_point") == 50
+    [machine] = hub.client.get("/api/v1/vps").json()["nodes"]
+    # 150 MiB are left, at 24 MiB a day.
+    assert machine["disks"][0]["full_in_days"] == 6
+    [item] = hub.client.get("/api/v1/overview").json()["attention"]
+    assert item["why"] == "85 % full · full in about 6 days if it grows on as in the last 30 days"
+    hub.clock.forward(40 * 24 * HOUR)
+    agent.accepted(hub.client, sections(hub.clock(), figures=[disks(850)]))
+    assert hub.database.value("select count(*) from disk_point") == 1, "points older than 30 days are gone"
+
+
+@pytest.mark.parametrize(("used", "slope"), [(500, None), (500, 0.0), (500, -1.0), (500, 1e-9)])
+def test_a_disk_that_does_not_fill_up_says_nothing(used: int, slope: float | None) -> None:
+    assert full_in_days({"bytes": 1000, "used_bytes": used}, slope) is None

@@ -29,7 +29,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-__all__ = ("SECTION_TABLES", "attention", "audit", "audit_break", "metadata", "node", "section", "token")
+__all__ = (
+    "SECTION_TABLES",
+    "attention",
+    "audit",
+    "audit_break",
+    "disk_point",
+    "metadata",
+    "node",
+    "section",
+    "token",
+)
 
 metadata = MetaData(
     naming_convention={
@@ -139,6 +149,16 @@ SECTION_TABLES: Mapping[str, Table] = {
     }.items()
 }
 """The table of each section of a beat."""
+
+disk_point = Table(
+    "disk_point",
+    metadata,
+    _of_node(primary=True),
+    Column("mount", Text, primary_key=True),
+    Column("hour", _Moment, primary_key=True),
+    Column("used_bytes", BigInteger, nullable=False),
+)
+"""How full a filesystem was at the first beat of an hour, for thirty days."""
 
 attention = Table(
     "attention",

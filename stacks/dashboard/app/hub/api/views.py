@@ -168,10 +168,10 @@ class Part(BaseModel):
 
 
 class Disk(Part):
-    """A filesystem. ``full_in`` says when it is full if it grows on as it did."""
+    """A filesystem, and in about how many days it is full if it grows on as in the last 30 days."""
 
     mount: str | None
-    full_in: str | None = None
+    full_in_days: int | None
 
 
 class Load(BaseModel):

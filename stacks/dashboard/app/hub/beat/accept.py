@@ -24,6 +24,7 @@ from hub.core import (
     TOKEN_UNKNOWN,
 )
 from hub.errors import HubError, refusal
+from hub.fleet.growth import keep_points
 from hub.moments import rfc3339
 from hub.tables import node as nodes
 from hub.tables import section as sections
@@ -156,6 +157,9 @@ def _store_section(connection: Connection, node: str, read: Read, at: datetime) 
         known = select(sections.c.digest).where(sections.c.node == node, sections.c.name == read.name)
         if connection.scalar(known) != read.digest:
             reconcile(connection, read.name, node=node, rows=read.rows, at=at)
+        if read.name == "figures":
+            disks = [disk for row in read.rows for disk in row.body.get("disks") or ()]
+            keep_points(connection, node, disks, at=at)
         values |= {"rows_at": read.at, "rows_received_at": at, "digest": read.digest, "failed_since": None}
     statement = insert(sections).values(node=node, name=read.name, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["node", "name"], set_=values))

@@ -80,7 +80,7 @@ def _verb(words: str, *more: str, node: str) -> str:
 
 
 def _of_node(state: NodeState, snapshot: Snapshot) -> Iterator[Item]:
-    row, here, query = machine_row(state), state.id, {"node": state.id}
+    row, here, query = machine_row(state, snapshot.growth), state.id, {"node": state.id}
     status = _verb("agent status", node=here)
     if row["kind"] == "silent":
         word = "has been silent" if row["received_at"] else "has never reported"
@@ -131,7 +131,7 @@ def _of_resources(state: NodeState, row: Mapping[str, Any]) -> Iterator[Item]:
             yield Item(
                 disk["kind"],
                 what,
-                _joined(f"{disk['part']:.0%} full".replace("%", " %"), disk["full_in"]),
+                _joined(f"{disk['part']:.0%} full".replace("%", " %"), _full_in(disk)),
                 here,
                 None,
                 command,
@@ -143,6 +143,11 @@ def _of_resources(state: NodeState, row: Mapping[str, Any]) -> Iterator[Item]:
         what = f"{here} has little memory left"
         why = f"{memory['part']:.0%} used".replace("%", " %")
         yield Item(memory["kind"], what, why, here, None, command, "vps", query)
+
+
+def _full_in(disk: Mapping[str, Any]) -> str | None:
+    days = disk["full_in_days"]
+    return None if days is None else f"full in about {days} days if it grows on as in the last 30 days"
 
 
 def _joined(*parts: str | None) -> str:

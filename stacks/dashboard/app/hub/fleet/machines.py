@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hub.core import SILENT, VERSION, is_older
+from hub.fleet.growth import full_in_days
 from hub.fleet.kinds import Shown, worst
 from hub.fleet.snapshot import NodeState, Snapshot
 from hub.moments import rfc3339
@@ -29,15 +30,15 @@ _FRESH = {
 
 def machine_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return a row for each node, by name."""
-    return [machine_row(state) for state in snapshot.nodes]
+    return [machine_row(state, snapshot.growth) for state in snapshot.nodes]
 
 
-def machine_row(state: NodeState) -> dict[str, Any]:
+def machine_row(state: NodeState, growth: Mapping[tuple[str, str], float]) -> dict[str, Any]:
     """Return a node with its figures. Those of a silent node are the last that it sent."""
     facts, figures = state.one("node"), state.one("figures")
     fresh = _FRESH.get(state.freshness, Shown("silent", state.freshness))
     memory = _memory(facts, figures)
-    disks = _disks(figures)
+    disks = _disks(state.id, figures, growth)
     agent = state.row["agent"]
     return {
         "id": state.id,
@@ -98,7 +99,7 @@ def _memory(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, A
     return {"used_bytes": total - free, "bytes": total, "part": round(part, 3), "kind": kind}
 
 
-def _disks(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _disks(node: str, figures: Mapping[str, Any], growth: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
     found = []
     for disk in figures.get("disks") or ():
         size, used = disk.get("bytes"), disk.get("used_bytes")
@@ -113,7 +114,7 @@ def _disks(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "bytes": size,
                 "part": round(part, 3),
                 "kind": kind,
-                "full_in": None,
+                "full_in_days": full_in_days(disk, growth.get((node, str(disk.get("mount"))))),
             }
         )
     return found

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, text
 
 from hub.answering import Answering
+from hub.fleet.growth import Growth
 from hub.moments import age, freshness
 from hub.nodes import attention_rows, node_row
 from hub.tables import SECTION_TABLES, attention, audit_break, node, section
@@ -81,6 +82,8 @@ class Snapshot:
     at: datetime
     nodes: tuple[NodeState, ...]
     breaks: Mapping[str, int]
+    # Bytes per second by node and filesystem.
+    growth: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def rows(self, name: str) -> Iterator[tuple[NodeState, Kept]]:
         """Yield the rows of a section of all nodes, each with its node."""
@@ -99,6 +102,7 @@ class FleetRows:
 
     _rows: dict[tuple[str, str], tuple[object, tuple[Kept, ...]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _growth: Growth = field(default_factory=Growth)
 
     def read(self, engine: Engine, *, at: datetime, answering: Answering) -> Snapshot:
         """Return the fleet as it is now. An error of the database is the caller's."""
@@ -109,10 +113,11 @@ class FleetRows:
             registered = {entry.id: entry.registered_at for entry in entries}
             sections = self._sections(connection, registered)
             noted = attention_rows(connection, select(attention).order_by(attention.c.node, attention.c.kind))
+            growth = self._growth.read(connection, at=at)
             counted = select(audit_break.c.node, func.count()).group_by(audit_break.c.node)
             breaks = {entry.node: int(entry[1]) for entry in connection.execute(counted)}
         states = tuple(_state(entry, sections.get(entry.id, {}), noted, at, answering) for entry in entries)
-        return Snapshot(at, states, breaks)
+        return Snapshot(at, states, breaks, growth)
 
     def _sections(
         self, connection: Connection, registered: Mapping[str, datetime]
