@@ -29,8 +29,11 @@ def test_a_filled_database_goes_down_and_up_again(own_database: Database) -> Non
     made = trail(5)
     with started(own_database) as hub:
         agent = hub.agent()
-        agent.accepted(hub.client, sections(hub.clock(), containers=[container(1)]), records=made)
-    kept = own_database.contents(without=("node", "audit", "audit_break", "alembic_version"))
+        disks = {"id": "node", "disks": [{"mount": "/", "bytes": 10, "used_bytes": 5}]}
+        found = sections(hub.clock(), containers=[container(1)], figures=[disks])
+        agent.accepted(hub.client, found, records=made)
+    assert own_database.value("select count(*) from disk_point") == 1
+    kept = own_database.contents(without=("node", "audit", "audit_break", "disk_point", "alembic_version"))
     downgrade(own_database.engine, "0001")
     assert own_database.contents(without=("node", "alembic_version")) == kept
     upgrade(own_database.engine)

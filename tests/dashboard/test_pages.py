@@ -395,9 +395,7 @@ def test_every_verb_that_is_shown_exists(hub: Hub) -> None:
     for command in sorted(commands):
         words = shlex.split(command)
         verb = [word for word in words[1:3] if not word.startswith("-")]
-        done = subprocess.run(
-            [str(rig.ROOT / ".venv/bin/vsa"), *verb, "--help"], capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run([rig.command("vsa"), *verb, "--help"], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         for option in (word for word in words if word.startswith("--") and word != "--limit"):
             assert option in done.stdout, command
