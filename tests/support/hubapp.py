@@ -52,7 +52,7 @@ class Hub:
         self.database.rows("delete from node")
         self.state.gate = Gate(_Steps())
         self.state.answering = Answering()
-        self.state.fleet = Fleet(self.state.engine, self.state.clock, self.state.answering)
+        self.state.fleet = Fleet(self.state.engine, self.state.clock, self.state.answering, self.state.fleet.ask_more)
         self.clock.at = FakeClock().at
         self.client.cookies.clear()
 

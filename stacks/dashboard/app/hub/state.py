@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.answering import Answering
 from hub.beat.gate import Gate
+from hub.fleet.attention import Item
 from hub.fleet.fleet import Fleet
 from hub.fleet.overview import NoTraffic
 from hub.moments import Clock, now
 from hub.traffic.service import Traffic
-from hub.trails.recent import Operations, operations_of
+from hub.trails.recent import Operations, attention_of_trails, operations_of
 from hub.trails.state import Trails
 from hub.web.frame import Frame
 
 __all__ = ("HubState",)
+
+
+def _more(connection: Connection, at: datetime) -> Sequence[Item]:
+    """Return what of the audit trails needs attention."""
+    return attention_of_trails(connection, at=at)
 
 
 @dataclass
@@ -35,7 +43,7 @@ class HubState:
 
     def __post_init__(self) -> None:
         """Make the fleet, which asks this engine."""
-        self.fleet = Fleet(self.engine, self.clock, self.answering)
+        self.fleet = Fleet(self.engine, self.clock, self.answering, _more)
 
     def operations(self) -> Operations:
         """Return the last operations of the fleet; nothing is known of them while the database does not answer."""

@@ -54,7 +54,7 @@ class Item:
 
 def attention_of(snapshot: Snapshot, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Item]:
     """Return what needs attention in a fleet, given the rows of the pages, the worst and the oldest first."""
-    found: list[Item] = []
+    found: list[Item] = [*snapshot.more]
     for state in snapshot.nodes:
         found += _of_node(state, snapshot)
     found += _of_containers(rows["containers"])
@@ -102,10 +102,6 @@ def _of_node(state: NodeState, snapshot: Snapshot) -> Iterator[Item]:
         why = f"{abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'} of the hub"
         yield Item("warn", f"the clock of {here} is wrong", why, here, row["received_at"], status, "vps", query)
     yield from _of_resources(state, row)
-    if snapshot.breaks.get(here):
-        command = _verb("audit verify", node=here)
-        why = f"the chain breaks at {snapshot.breaks[here]} places"
-        yield Item("bad", f"the audit trail of {here} is not whole", why, here, None, command, "audit", query)
 
 
 def _rotate(node: str) -> str:

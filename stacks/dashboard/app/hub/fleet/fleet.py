@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -63,12 +63,16 @@ class Fleet:
     engine: Engine
     clock: Clock
     answering: Answering
-    _kept: FleetRows = field(default_factory=FleetRows)
+    ask_more: Callable[[Connection, datetime], Sequence[Item]] | None = None
     _derived: Mapping[str, Derived] = field(default_factory=_derived)
     _last: Snapshot | None = None
     _down_since: datetime | None = None
     _recent: tuple[float, FleetView] | None = None
     _first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing in memory."""
+        self._kept = FleetRows(self.ask_more)
 
     def view(self) -> FleetView:
         """Return the fleet as it is now."""
@@ -77,7 +81,7 @@ class Fleet:
             snapshot = self._kept.read(self.engine, at=at, answering=self.answering)
         except (DBAPIError, PoolTimeoutError):
             self._down_since = self._down_since or at
-            snapshot = aged(self._last or Snapshot(at, (), {}), at)
+            snapshot = aged(self._last or Snapshot(at, ()), at)
         else:
             self._last, self._down_since = snapshot, None
         found = self._view(snapshot)

@@ -8,18 +8,18 @@ transaction saw, with the times of that moment.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select, text
+from sqlalchemy import Connection, Engine, Row, select, text
 
 from hub.answering import Answering
 from hub.fleet.growth import Growth
 from hub.moments import age, freshness
 from hub.nodes import attention_rows, node_row
-from hub.tables import SECTION_TABLES, attention, audit_break, node, section
+from hub.tables import SECTION_TABLES, attention, node, section
 
 __all__ = ("FleetRows", "Kept", "NodeState", "SectionState", "Snapshot", "aged")
 
@@ -77,13 +77,14 @@ class NodeState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All nodes by name at one time, and how many places there are at which a chain of records breaks."""
+    """All nodes by name at one time."""
 
     at: datetime
     nodes: tuple[NodeState, ...]
-    breaks: Mapping[str, int]
     # Bytes per second by node and filesystem.
     growth: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    # What needs attention besides the states of the nodes: items of the audit trails.
+    more: Sequence[Any] = ()
 
     def rows(self, name: str) -> Iterator[tuple[NodeState, Kept]]:
         """Yield the rows of a section of all nodes, each with its node."""
@@ -98,8 +99,12 @@ class Snapshot:
 
 @dataclass
 class FleetRows:
-    """Keeps the rows of all sections, each until the digest of its section changes."""
+    """Keeps the rows of all sections, each until the digest of its section changes.
 
+    ``ask_more`` reads what needs attention besides, on the same connection and so at the same moment.
+    """
+
+    ask_more: Callable[[Connection, datetime], Sequence[Any]] | None = None
     _rows: dict[tuple[str, str], tuple[object, tuple[Kept, ...]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _growth: Growth = field(default_factory=Growth)
@@ -114,10 +119,9 @@ class FleetRows:
             sections = self._sections(connection, registered)
             noted = attention_rows(connection, select(attention).order_by(attention.c.node, attention.c.kind))
             growth = self._growth.read(connection, at=at)
-            counted = select(audit_break.c.node, func.count()).group_by(audit_break.c.node)
-            breaks = {entry.node: int(entry[1]) for entry in connection.execute(counted)}
+            more = self.ask_more(connection, at) if self.ask_more else ()
         states = tuple(_state(entry, sections.get(entry.id, {}), noted, at, answering) for entry in entries)
-        return Snapshot(at, states, breaks, growth)
+        return Snapshot(at, states, growth, more)
 
     def _sections(
         self, connection: Connection, registered: Mapping[str, datetime]
