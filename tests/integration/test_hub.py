@@ -253,7 +253,7 @@ def _the_pages_are_there(hub: HubHost) -> None:
     for path in ("/", "/containers", "/domains", "/certificates", "/vps", "/traffic", "/audit"):
         status, body = hub.ask(path, *login, "-H", "Accept: text/html")
         assert status == 200, f"{path}: {body[:500]}"
-        assert "vps-01" in body
+        assert "<h1>" in body
     files = re.findall(r"/static/[0-9a-f]+/[a-z.-]+", hub.ask("/", *login, "-H", "Accept: text/html")[1])
     assert {Path(name).name for name in files} >= {"vsa.css", "vsa.js", "htmx.min.js", "icons.svg", "shapes.svg"}
     assert {name: hub.ask(name, *login)[0] for name in set(files)} == dict.fromkeys(files, 200)
