@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,10 +32,17 @@ def some_fleet(hub: Hub) -> list[NodeAgent]:
 def report(hub: Hub, agents: list[NodeAgent], *, first: int = 1) -> None:
     """Let nodes send everything that they have."""
     for number, agent in enumerate(agents, first):
-        records = trail(20, status="ok" if number != 2 else "failed") if agent.after is None else []
+        records = _records(number) if agent.after is None else []
         agent.accepted(hub.client, sections(hub.clock(), **_rows(number, hub.clock())), records=records)
         hub.clock.forward(-30)
     hub.clock.forward(30)
+
+
+def _records(number: int) -> list[str]:
+    """Return the trail of a node: each a run of its own, one of them failed."""
+    made = trail(12, first=100 * number, target=f"shop1.t{number}.example.com")
+    after = json.loads(made[-1])["hash"]
+    return [*made, *trail(1, after=after, first=100 * number + 12, status="failed", exit_code=4)]
 
 
 def _rows(number: int, at: datetime) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def _rotate(node: str) -> str:
 
 
 def _silent_why(row: Mapping[str, Any]) -> str:
+    if row["received_at"] is None:
+        return "no beat has come since it was registered"
     answer = row["sites_answer"]
     if answer is None:
         return f"{row['sites']} sites on it; whether they answer is not known yet"
