@@ -452,3 +452,14 @@ def test_a_disk_that_fills_up_says_when_it_is_full(hub: Hub) -> None:
 @pytest.mark.parametrize(("used", "slope"), [(500, None), (500, 0.0), (500, -1.0), (500, 1e-9)])
 def test_a_disk_that_does_not_fill_up_says_nothing(used: int, slope: float | None) -> None:
     assert full_in_days({"bytes": 1000, "used_bytes": used}, slope) is None
+
+
+# -- sizes ----------------------------------------------------------------------------------------------------------
+
+
+def test_pages_are_packed_and_events_are_not(hub: Hub) -> None:
+    many(hub)
+    response = hub.client.get("/containers", headers={**HTML, "Accept-Encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert int(response.headers["content-length"]) < 30_000
+    assert "content-encoding" not in hub.client.get("/containers", headers={**HTML, "Accept-Encoding": ""}).headers

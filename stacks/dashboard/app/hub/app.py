@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -76,6 +77,8 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
     app.state.hub = hub
     for part in (agent, nodes, audit, pages, traffic, health):
         app.include_router(part.router)
+    # The proxy packs nothing. No page holds a secret that its size could betray.
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
     app.add_middleware(Guard, host=settings.host)
     _add_handlers(app)
     with_definitions(app)
