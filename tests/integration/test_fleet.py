@@ -115,11 +115,18 @@ def test_a_node_from_its_first_to_its_last_day(
     ).stdout.split()[1]
     add = ("vps", "add", "--id", NODE, "--hostname", "vps-04.vsa.test", "--ip", node.ip, "--port", str(PORT))
     add = (*add, "--provider", "lab", "--host-key", fingerprint)
+    unchanged = (folder / "hosts.yml").read_text()
+    foreseen = vsa(*add, "--check")
+    assert f"{NODE} would be registered at the hub" in foreseen.stdout
+    assert nodes() == {}
+    assert (folder / "hosts.yml").read_text() == unchanged
+
     vsa(*add, "--token-file", f"{tmp_path}/token")
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
     first = (tmp_path / "token").read_text().strip()
     assert nodes() == {NODE: "never"}
     before = (folder / "hosts.yml").read_text()
+    assert "has a valid token" in vsa(*add, "--check", code=3).stderr
     again = vsa(*add, "--token-file", f"{tmp_path}/another", code=3)
     assert "has a valid token" in again.stderr
     assert not (tmp_path / "another").exists()
