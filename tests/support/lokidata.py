@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import threading
 import time
 import urllib.request
 from collections import Counter, defaultdict
@@ -15,10 +16,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import httpx2
+import uvicorn
+
 import rig
-from hubapp import Hub, started
+from hub.app import create_app
+from hub.settings import Settings
+from hubapp import HOST, Hub, started
 from hubdatabase import Database
 from hubnode import FakeClock, domain, sections
 
@@ -30,7 +37,9 @@ __all__ = (
     "moment_of",
     "push",
     "ranked",
+    "served_hub",
     "traffic_hub",
+    "until",
     "until_found",
     "watched",
 )
@@ -215,6 +224,34 @@ def traffic_hub(database: Database, loki: rig.Loki, *, at: int | None = None) ->
     """Run a hub that reads a Loki, with a clock that stands at a time."""
     with started(database, loki=loki.url, clock=_clock(at)) as hub:
         yield TrafficHub(hub, loki)
+
+
+@contextmanager
+def served_hub(
+    database: Database, loki: rig.Loki, *, at: int | None = None, assets: Path | None = None, port: int = 0
+) -> Iterator[TrafficHub]:
+    """Run a hub on a port of this machine, as its container runs it: only so a client can close its connection."""
+    clock = _clock(at)
+    app = create_app(Settings(HOST, database.url, assets, loki.url), clock=clock, ask=None)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    bound = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{bound}", headers={"Host": HOST}, timeout=60) as client:
+            yield TrafficHub(Hub(client, app.state.hub, clock, database), loki)  # type: ignore[arg-type]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def until(question: Callable[[], object], *, seconds: float = 30) -> None:
+    """Ask until the answer is yes."""
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, "too long"
+        time.sleep(0.02)
 
 
 def _clock(at: int | None) -> FakeClock:

@@ -29,9 +29,11 @@ from hub.moments import Clock, now
 from hub.nodes import silent_nodes
 from hub.settings import Settings, settings_of
 from hub.state import HubState
+from hub.traffic import pages as traffic_pages
 from hub.traffic import routes as traffic
 from hub.traffic.filling import running
 from hub.traffic.service import traffic_of
+from hub.traffic.words import add_words
 from hub.trails.cleaning import clean_for_ever
 from hub.trails.controllers import Controllers
 from hub.trails.state import Trails
@@ -50,6 +52,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
     trails = Trails(Controllers(settings.loki or "", clock=clock), days=settings.audit_days)
     hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets), trails=trails)
     hub.traffic = traffic_of(settings.loki, clock=clock) or hub.traffic
+    add_words(hub.frame.environment)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -75,7 +78,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
         lifespan=life,
     )
     app.state.hub = hub
-    for part in (agent, nodes, audit, pages, traffic, health):
+    for part in (agent, nodes, audit, pages, traffic, traffic_pages, health):
         app.include_router(part.router)
     # The proxy packs nothing. No page holds a secret that its size could betray.
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)

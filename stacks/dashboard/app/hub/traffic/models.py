@@ -103,6 +103,7 @@ class PanelView(BaseModel):
     since: str | None
     domain: str
     range: RangeView
+    parameters: dict[str, str]
     cost: CostView | None
     compared: RangeView | None
     cards: list[Card] | None
@@ -147,7 +148,10 @@ class SearchView(BaseModel):
 
 
 class TrafficView(BaseModel):
-    """The page. With a domain ``panels`` are its panels if all were asked for; without a domain there is the fleet."""
+    """The page. With a domain ``panels`` are its panels if all were asked for; without one there is the fleet.
+
+    ``parameters`` are those of the address that shows this.
+    """
 
     time: str
     domain: str | None
@@ -157,7 +161,7 @@ class TrafficView(BaseModel):
     range: RangeView
     ranges: list[str]
     search: SearchView
-    ask: list[str]
+    parameters: dict[str, str]
     panels: dict[str, PanelView]
     fleet: Fleet | None
     sources: list[SourceView]

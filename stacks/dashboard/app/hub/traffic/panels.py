@@ -77,6 +77,7 @@ def _view(
         "since": since,
         "domain": asked.domain,
         "range": asked.range.as_json(),
+        "parameters": asked.parameters(),
         "cost": cost.as_json() if state == OK else None,
         "compared": None,
         **dict.fromkeys(("cards", "chart", "table", "log")),

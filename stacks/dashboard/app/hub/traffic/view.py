@@ -49,7 +49,7 @@ async def traffic_view(request: Request, asked: Asked) -> dict[str, Any]:
         "range": asked.range.as_json(),
         "ranges": list(NAMES),
         "search": {"q": asked.q, "status": asked.status, "method": asked.method},
-        "ask": sorted(asked.ask),
+        "parameters": asked.parameters(),
         "panels": panels,
         "fleet": fleet_view(traffic.minutes) if traffic and not known else None,
         "sources": [hub.traffic.state(), database],

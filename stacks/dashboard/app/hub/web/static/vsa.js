@@ -11,7 +11,7 @@ document.addEventListener("htmx:config:request", (event) => {
     event.preventDefault();
     return;
   }
-  ctx.request.headers["X-VSA-Digest"] = frame().dataset.digest;
+  ctx.request.headers["X-VSA-Digest"] = ctx.sourceElement.dataset.digest;
 });
 
 // Nothing has changed: the time of the server is when it found that.
@@ -71,3 +71,35 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
+// The live tail: rows of the server, the newest first, until the reader stops it. A tab that nobody sees follows nothing.
+let tail = null;
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-follow]");
+  if (button) follow(button, !tail);
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) tail?.source.close();
+  else if (tail) follow(tail.button, true);
+});
+
+function follow(button, on) {
+  tail?.source.close();
+  tail = on ? { button, source: new EventSource(button.dataset.follow) } : null;
+  const [, state, box] = button.parentElement.children;
+  button.setAttribute("aria-pressed", String(on));
+  state.textContent = on ? "follows, three seconds behind" : "";
+  if (!on) return;
+  box.hidden = false;
+  const body = box.querySelector("tbody");
+  tail.source.onmessage = ({ data }) => {
+    state.textContent = "follows, three seconds behind";
+    body.insertAdjacentHTML("afterbegin", data);
+    while (body.rows.length > 500) body.lastElementChild.remove();
+  };
+  tail.source.onerror = () => {
+    state.textContent = tail?.source.readyState === EventSource.CLOSED ? "cannot follow: too many follow already" : "tries again";
+  };
+}
