@@ -278,7 +278,7 @@ def test_a_hub_with_nothing_in_it(hub: Hub) -> None:
     page = hub.client.get(PATH).json()
     assert (page["rows"], page["next"], page["chains"], page["about"]) == ([], None, [], pytest.approx(0, abs=1e9))
     assert hub.client.get(f"{PATH}/{'0' * 64}").status_code == 404
-    assert hub.client.get(f"{PATH}/x").status_code == 400
+    assert hub.client.get(f"{PATH}/x").status_code == 404
 
 
 def test_pairs_of_filters_agree_with_the_records(filled: Hub) -> None:

@@ -92,7 +92,7 @@ def test_a_record_shows_all_that_it_says(hub: Hub) -> None:
         ("#", "+++ after: sites/a.conf"),
         ("@", "@@ -1,2 +1,2 @@"),
         ("", "server {"),
-        ("-", " old <b>"),
+        ("-", "  old <b>"),
         ("+", " new &amp;\\x1b[31m"),
     ]
     for diff in (generation["diffs"][0]["diff"], full["changes"][0]["diff"]):

@@ -131,9 +131,8 @@ def diff_lines(diff: object) -> list[dict[str, str]]:
     lines = []
     for line in (diff.split("\n") if isinstance(diff, str) and diff else [])[:_MOST_LINES]:
         sign = "#" if line.startswith(("--- ", "+++ ")) else line[:1]
-        known = sign in ("#", "+", "-", "@")
-        words = line if not known or sign in ("#", "@") else line[1:]
-        lines.append({"sign": sign if known else "", "text": escaped(words.removeprefix(" "))[:_LONGEST]})
+        words = line[1:] if sign in ("+", "-", " ") else line
+        lines.append({"sign": sign if sign in ("#", "+", "-", "@") else "", "text": escaped(words)[:_LONGEST]})
     return lines
 
 
