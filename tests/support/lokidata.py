@@ -32,8 +32,10 @@ from hubnode import FakeClock, domain, sections
 __all__ = (
     "Entry",
     "TrafficHub",
+    "cpu_seconds",
     "entries",
     "fresh_loki",
+    "loki_metric",
     "moment_of",
     "push",
     "ranked",
@@ -41,7 +43,6 @@ __all__ = (
     "traffic_hub",
     "until",
     "until_found",
-    "watched",
 )
 
 JOB = "nginx"
@@ -104,7 +105,7 @@ class Entry:
         return f"{self.status[0]}xx" if self.status[0].isdigit() else "other"
 
 
-def entries(count: int, domain_name: str, *, start: int, end: int, seed: int = 1) -> list[Entry]:
+def entries(count: int, domain_name: str, *, start: int, end: int, seed: int = 1, agent: str = "test") -> list[Entry]:
     """Return requests at whole seconds from ``start`` until ``end``, both in it, the oldest first."""
     chance = random.Random(seed)
     moments = sorted(chance.randint(start, end) for _ in range(count))
@@ -121,22 +122,23 @@ def entries(count: int, domain_name: str, *, start: int, end: int, seed: int = 1
                 client=f"192.0.2.{min(int(chance.expovariate(0.1)), 250)}",
                 size=int(chance.lognormvariate(8, 2)),
                 milliseconds=int(chance.lognormvariate(4, 1.5)),
+                agent=agent,
                 number=seed * 1_000_000 + number,
             )
         )
     return found
 
 
-def fresh_loki(name: str) -> rig.Loki:
+def fresh_loki(name: str, *switches: str) -> rig.Loki:
     """Start a Loki that keeps all lines in its ingester, whatever their time.
 
     Loki 2.2.1 writes chunks of old lines out at once. They are found a minute later, and while the ingester and the
     store both have them, some lines are counted twice.
     """
+    rates = [f"-distributor.ingestion-{name}-mb=64" for name in ("rate-limit", "burst-size")]
+    held = ["-ingester.max-chunk-age=720h", "-ingester.chunks-idle-period=24h"]
     # Each worker of the tests has a Loki of its own.
-    return rig.loki(
-        f"{name}-{os.getpid()}", switches=["-ingester.max-chunk-age=720h", "-ingester.chunks-idle-period=24h"]
-    )
+    return rig.loki(f"{name}-{os.getpid()}", switches=[*held, *rates, *switches])
 
 
 def push(loki: rig.Loki, found: Iterable[Entry]) -> None:
@@ -261,13 +263,14 @@ def _clock(at: int | None) -> FakeClock:
     return clock
 
 
-def watched(loki: rig.Loki) -> Callable[[], float]:
-    """Return a function that says how many questions Loki works on, by its own metrics."""
+def loki_metric(loki: rig.Loki, name: str, *labels: str) -> float:
+    """Return the sum of a metric of Loki itself, of the series that have all these texts in their labels."""
+    with urllib.request.urlopen(f"{loki.url}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    wanted = [line for line in lines if line.startswith(name) and all(label in line for label in labels)]
+    return sum(float(line.rpartition(" ")[2]) for line in wanted)
 
-    def under_way() -> float:
-        with urllib.request.urlopen(f"{loki.url}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
-        asked = [line for line in lines if "inflight_requests{" in line and "loki_api_v1_query" in line]
-        return sum(float(line.rpartition(" ")[2]) for line in asked)
 
-    return under_way
+def cpu_seconds(loki: rig.Loki) -> float:
+    """Return the CPU seconds that Loki has used."""
+    return loki_metric(loki, "process_cpu_seconds_total")
