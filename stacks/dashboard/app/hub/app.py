@@ -23,6 +23,7 @@ from hub.api.headers import Guard
 from hub.api.schema import with_definitions
 from hub.core import DATABASE, VERSION
 from hub.database import connect
+from hub.docker.live import DockerList
 from hub.errors import HubError, refusal
 from hub.migrate import upgrade
 from hub.moments import Clock, now
@@ -51,6 +52,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
     """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
     trails = Trails(Controllers(settings.loki or "", clock=clock), days=settings.audit_days)
     hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets), trails=trails)
+    hub.docker = DockerList(settings.docker or "", settings.node, clock=clock)
     hub.traffic = traffic_of(settings.loki, clock=clock) or hub.traffic
     add_words(hub.frame.environment)
 

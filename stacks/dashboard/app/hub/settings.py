@@ -22,7 +22,8 @@ class Settings:
     """``host``: the only name that the hub answers to. ``database``: where PostgreSQL is, with the password.
 
     ``assets``: the folder with the files of other projects that pages need. ``loki``: the address of Loki; None if the
-    fleet has none. ``audit_days``: for how many days audit records are kept.
+    fleet has none. ``audit_days``: for how many days audit records are kept. ``docker``: the address of the list
+    of this host's containers, None for none. ``node``: the name of this host as a node.
     """
 
     host: str
@@ -30,6 +31,8 @@ class Settings:
     assets: Path | None = None
     loki: str | None = None
     audit_days: int = 400
+    docker: str | None = None
+    node: str | None = None
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -47,6 +50,8 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
         assets=Path(environ["HUB_ASSETS"]) if environ.get("HUB_ASSETS") else None,
         loki=environ.get("LOKI_URL", _LOKI).strip() or None,
         audit_days=_days(environ.get("AUDIT_DAYS") or "400"),
+        docker=environ.get("DOCKER_URL", "").strip() or None,
+        node=environ.get("HUB_NODE", "").strip() or None,
     )
 
 

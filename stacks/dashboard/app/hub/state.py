@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.answering import Answering
 from hub.beat.gate import Gate
+from hub.docker.live import DockerList
 from hub.fleet.attention import Item
 from hub.fleet.fleet import Fleet
 from hub.fleet.overview import NoTraffic
@@ -40,6 +41,7 @@ class HubState:
     frame: Frame = field(default_factory=Frame.of)
     traffic: Traffic | NoTraffic = field(default_factory=NoTraffic)
     trails: Trails = field(default_factory=Trails)
+    docker: DockerList = field(default_factory=DockerList)
 
     def __post_init__(self) -> None:
         """Make the fleet, which asks this engine."""
