@@ -16,7 +16,8 @@ from dockerlist import IMAGE, SECRET, Engine, docker, docker_list
 from hub.asking import AskError
 from hub.docker.live import DockerList, live_row
 from hub.moments import rfc3339
-from hubnode import FakeClock
+from hubapp import Hub
+from hubnode import FakeClock, container, sections
 
 FIELDS = {"id", "name", "image", "state", "health", "exit_code", "created_at", "project", "service"}
 
@@ -80,6 +81,33 @@ def test_a_container_that_stops_is_seen_stopped_within_seconds(engine: Engine) -
     assert rows(asked)[name]["exit_code"] == 137
     docker("rm", name)
     until(lambda: name not in rows(asked), 5)
+
+
+def test_the_page_shows_it_before_the_next_beat(engine: Engine, hub: Hub) -> None:
+    hub.state.docker = DockerList(engine.url)
+    try:
+        name = engine.run("seen", IMAGE, "-c", "sleep 600")
+        identity = docker("inspect", "-f", "{{.Id}}", name)
+        reported = container(1, id=identity, name=name, restarts=4, memory_limit_bytes=1 << 20)
+        hub.agent().accepted(hub.client, sections(hub.clock(), containers=[reported]))
+
+        def row() -> dict[str, Any]:
+            view = hub.client.get("/api/v1/containers", params={"q": name}).json()
+            assert [entry["state"] for entry in view["sources"] if entry["name"] == "Docker"] == ["ok"]
+            [found] = view["list"]["rows"]
+            return dict(found)
+
+        assert (row()["word"], row()["restarts"]) == ("running", 4), (
+            "as the engine says, with what only the agent knows"
+        )
+        docker("stop", "-t", "0", name)
+        deadline = time.monotonic() + 5
+        while row()["word"] == "running":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert row()["word"] == "exit 137"
+    finally:
+        hub.state.docker = DockerList()
 
 
 def test_without_an_answer_nothing_is_invented_and_the_time_is_told(engine: Engine) -> None:

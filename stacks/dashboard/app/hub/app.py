@@ -52,7 +52,7 @@ def create_app(settings: Settings, *, clock: Clock = now, ask: Ask | None = ask_
     """Return the application. With ``ask`` the sites of silent nodes are asked each minute."""
     trails = Trails(Controllers(settings.loki or "", clock=clock), days=settings.audit_days)
     hub = HubState(connect(settings.database), clock=clock, frame=Frame.of(settings.assets), trails=trails)
-    hub.docker = DockerList(settings.docker or "", settings.node, clock=clock)
+    hub.docker = DockerList(settings.docker or "", clock=clock)
     hub.traffic = traffic_of(settings.loki, clock=clock) or hub.traffic
     add_words(hub.frame.environment)
 

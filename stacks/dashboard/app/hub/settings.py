@@ -23,7 +23,7 @@ class Settings:
 
     ``assets``: the folder with the files of other projects that pages need. ``loki``: the address of Loki; None if the
     fleet has none. ``audit_days``: for how many days audit records are kept. ``docker``: the address of the list
-    of this host's containers, None for none. ``node``: the name of this host as a node.
+    of this host's containers, None for none.
     """
 
     host: str
@@ -32,7 +32,6 @@ class Settings:
     loki: str | None = None
     audit_days: int = 400
     docker: str | None = None
-    node: str | None = None
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -51,7 +50,6 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
         loki=environ.get("LOKI_URL", _LOKI).strip() or None,
         audit_days=_days(environ.get("AUDIT_DAYS") or "400"),
         docker=environ.get("DOCKER_URL", "").strip() or None,
-        node=environ.get("HUB_NODE", "").strip() or None,
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from hub.api.views import MODELS
 from hub.fleet import certificates, containers, domains
 from hub.fleet.lists import question_of
+from hub.fleet.live import with_live
 from hub.fleet.overview import overview_view
 from hub.fleet.views import certificates_view, containers_view, domains_view, search_view, vps_view
 from hub.state import HubState
@@ -42,7 +43,10 @@ def _overview(hub: HubState) -> dict[str, Any]:
 
 def _containers(hub: HubState, values: Mapping[str, str]) -> dict[str, Any]:
     question = question_of(values, sorts=("state", *containers.SORTS))
-    return containers_view(hub.fleet.view(), question)
+    live = hub.docker.live_containers()
+    rows = live.rows
+    now = (lambda found: with_live(found, rows, at=hub.clock())) if rows is not None else None
+    return containers_view(hub.fleet.view(), question, live=now, sources=[live.entry()])
 
 
 def _domains(hub: HubState, values: Mapping[str, str]) -> dict[str, Any]:

@@ -56,10 +56,9 @@ class LiveContainers:
 
 @dataclass
 class DockerList:
-    """Asks for the list at ``url``; an answer is kept for a second. ``node`` is the node whose list it is."""
+    """Asks for the list at ``url``; an answer is kept for a second."""
 
     url: str = ""
-    node: str | None = None
     clock: Clock = now
     monotonic: Callable[[], float] = time.monotonic
     _told: LiveContainers = field(default_factory=lambda: LiveContainers(None, None, None, None))
