@@ -69,6 +69,7 @@ WRITABLE = {
 ONCE = {"dify/storage_owner": "nothing remains to be done once the files have their owner"}
 EDGE = {
     "observability/cadvisor": "it reads Docker on the network of the stack docker-api, which has no way out",
+    "observability/loki": "the hub asks it on the network vsa_loki, which VSA makes without a way out",
     "reverse-proxy/nginx": "it is the proxy: the only container that meets all tenants' networks",
 }
 SOCKET = {
