@@ -26,6 +26,7 @@ from _places import ROOT
 from agent import AgentBench
 from audit import AuditBench
 from auth import AuthBench
+from dashboard import DashboardBench
 from fleet_rows import LOOPED, FleetBench
 from peers import Peers, SkippedError, compare
 from peers import table as peers_table
@@ -235,9 +236,8 @@ def main() -> int:
         "--inventory", type=Path, help="measure this one host instead of the rig's: web-1 and web-2 run there"
     )
     parser.add_argument("--vps", default=VPS, help=f"the rig's VPS to make or find (default: {VPS})")
-    parser.add_argument(
-        "--only", choices=("verbs", "agent", "auth", "shared", "ten", "fleet"), help="one of the groups of rows"
-    )
+    groups = ("verbs", "agent", "auth", "shared", "ten", "fleet", "dashboard")
+    parser.add_argument("--only", choices=groups, help="one of the groups of rows")
     parser.add_argument("--peers", action="store_true", help="beside Caddy and Traefik, instead of these rows")
     parser.add_argument("--keep", action="store_true", help="leave the rig's VPS running, for another run")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a goal is missed")
@@ -251,7 +251,9 @@ def main() -> int:
         playbook = folder / "ping.yml"
         playbook.write_text(PING, encoding="utf-8")
         vps = None
-        if words.inventory:
+        if words.only == "dashboard":
+            inventory = folder / "none.yml"  # these rows need no host
+        elif words.inventory:
             inventory = words.inventory.resolve()
             print("bench: no rows over 1,000 sites, none of unprovision and auth: these need the rig's own host")
         else:
@@ -270,6 +272,13 @@ def main() -> int:
                 rows += measure(agent.rows(), min(words.rounds, 3), title="agent")
             finally:
                 agent.end()
+        if words.only in (None, "dashboard"):
+            dashboard = DashboardBench()
+            dashboard.start()
+            try:
+                rows += measure(dashboard.rows(), min(words.rounds, 3), title="dashboard")
+            finally:
+                dashboard.end()
         if vps is not None and words.only in (None, "auth"):
             auth = AuthBench(vps, folder, bench.playbook)
             auth.start()

@@ -22,7 +22,7 @@ from hub.trails.wanted import NOT_OK, Key, Wanted
 __all__ = ("LOOKED_AT", "PER_PAGE", "Found", "find_runs", "matching_runs", "record_of", "records_of", "rows_about")
 
 PER_PAGE = 50
-LOOKED_AT = 3_000
+LOOKED_AT = 2_000
 """So many records are looked at for one page."""
 _OF_A_RUN = 60
 """So many records of one run are read for the list, the newest ones."""
@@ -108,10 +108,7 @@ def _condition(name: str, wanted: Wanted, alias: str) -> str:
     """Return the condition of one filter. Names come from this program and values are bound."""
     if name != "status":
         return f"{alias}.{name} = :{name}"
-    if wanted.status == NOT_OK:
-        return f"{alias}.{_NOT_OK}"
-    also = "" if wanted.status == "ok" else f"{alias}.{_NOT_OK} and "
-    return f"({also}{alias}.status = :status)"
+    return f"{alias}.{_NOT_OK}" if wanted.status == NOT_OK else f"{alias}.status = :status"
 
 
 def _times(wanted: Wanted, alias: str) -> list[str]:
@@ -125,8 +122,11 @@ def _asked(wanted: Wanted) -> list[str]:
 
 def _looked_at(wanted: Wanted) -> str:
     """Return the statement that reads along one index, from the place on."""
-    first = [name for name in _asked(wanted) if name != "status" or wanted.status != "ok"][:1]
-    conditions = [_condition(name, wanted, "a") for name in first] + _times(wanted, "a")
+    first = next((name for name in _asked(wanted) if name != "status" or wanted.status != "ok"), None)
+    conditions = _times(wanted, "a")
+    if first is not None:
+        # What did not end well has one index, whatever the word for it.
+        conditions.append(f"a.{_NOT_OK}" if first == "status" else _condition(first, wanted, "a"))
     if wanted.before:
         conditions.append("(a.at, a.hash) < (:before_at, :before_hash)")
     where = f"where {' and '.join(conditions)}" if conditions else ""
