@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
+import rig
 from hub.traffic.client import Loki, LokiDownError
 from hub.traffic.shared import Shared
 from hub.traffic.slots import Slots
@@ -281,3 +287,41 @@ def test_the_tail_of_the_page_is_rows_in_which_nothing_of_strangers_acts(page: T
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert "\u202e" not in text
+
+
+def test_a_hub_that_is_told_to_end_does_not_wait_for_tails(page: TrafficHub) -> None:
+    url = page.hub.database.url
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given = {
+        "HUB_HOST": HOST,
+        "DATABASE_HOST": str(url.host),
+        "DATABASE_PORT": str(url.port),
+        "DATABASE_USERNAME": str(url.username),
+        "DATABASE_PASSWORD": str(url.password),
+        "DATABASE_NAME": str(url.database),
+        "LOKI_URL": page.loki.url,
+        "PYTHONPATH": f"{rig.ROOT}/stacks/dashboard/app:{rig.ROOT}/collections",
+    }
+    words = ["uvicorn", "hub.app:main", "--factory", "--port", str(port), "--timeout-graceful-shutdown", "20"]
+    with subprocess.Popen([sys.executable, "-m", *words], env={**os.environ, **given}) as hub:
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": HOST}) as client:
+                until(lambda: _answers(client))
+                with client.stream("GET", f"/api/v1/traffic/tail?domain={SHOP}") as response:
+                    assert response.status_code == 200
+                    began = time.monotonic()
+                    hub.terminate()
+                    for _line in response.iter_lines():
+                        pass
+                assert hub.wait(10) in (0, -signal.SIGTERM)
+                assert time.monotonic() - began < 6
+        finally:
+            hub.kill()
+
+
+def _answers(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx2.TransportError:
+        return False

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
 
 from hub.traffic.client import LokiError
 from hub.traffic.minutes import Minutes
 from hub.traffic.service import Traffic
+from hub.traffic.tail import Tails
 
 __all__ = ("keep_filled", "next_wait", "running")
 
@@ -53,6 +58,7 @@ async def running(traffic: object) -> AsyncIterator[None]:
         yield
         return
     filling = asyncio.create_task(keep_filled(traffic.minutes))
+    _end_tails_with(traffic.tails)
     try:
         yield
     finally:
@@ -60,3 +66,18 @@ async def running(traffic: object) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await filling
         await traffic.loki.close()
+
+
+def _end_tails_with(tails: Tails) -> None:
+    """Let the tails end when the server is told to end: it waits for its connections before anything else."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        if callable(before):
+            signal.signal(number, partial(_ended, tails, before))
+
+
+def _ended(tails: Tails, before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+    tails.ended = True
+    before(number, frame)

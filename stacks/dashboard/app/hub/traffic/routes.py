@@ -98,7 +98,8 @@ async def tail_response(request: Request, written: Callable[[dict[str, Any]], st
 
 async def _events(traffic: Traffic, asked: Asked, written: Callable[[dict[str, Any]], str]) -> AsyncIterator[str]:
     yield ": the tail begins\n\n"
-    async for event in followed(traffic.loki, asked.chosen, asked.q, reader=f"{asked.reader} follows"):
+    reader = f"{asked.reader} follows"
+    async for event in followed(traffic.loki, traffic.tails, asked.chosen, asked.q, reader=reader):
         text = written(event)
         # Each line of the text is a line of data, so text can end no event.
         lines = "".join(f"data: {line}\n" for line in text.split("\n"))

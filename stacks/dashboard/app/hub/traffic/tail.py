@@ -38,6 +38,8 @@ class Tails:
 
     open: int = 0
     most: int = MOST_TAILS
+    # The hub ends, and waits for all connections to end.
+    ended: bool = False
 
     def taken(self) -> Place:
         """Return one of the few places; HubError 429 if all are taken."""
@@ -61,11 +63,18 @@ class Place:
             self.tails.open -= 1
 
 
-async def followed(loki: Loki, streams: Selector, text: str, *, reader: str) -> AsyncIterator[dict[str, Any]]:
-    """Yield one event each second: new lines, oldest first, and how many were left out. It ends after an hour."""
+async def followed(
+    loki: Loki, tails: Tails, streams: Selector, text: str, *, reader: str
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield one event each second: new lines, oldest first, and how many were left out.
+
+    It ends after an hour, and when the hub ends.
+    """
     began = cursor = _now(loki) - _BEHIND
     while cursor - began < _DURATION:
         await asyncio.sleep(1)
+        if tails.ended:
+            return
         until = _now(loki) - _BEHIND
         if until <= cursor:
             continue
