@@ -113,7 +113,7 @@ def _looks() -> Iterator[Any]:
         yield pytest.param(case, size, theme, id=f"{case}-{size}-{theme}", marks=() if always else pytest.mark.long)
 
 
-@pytest.mark.parametrize(("case", "size", "theme"), _looks())
+@pytest.mark.parametrize(("case", "size", "theme"), list(_looks()))
 def test_the_page_can_be_read_by_everybody(reader: Reader, case: str, size: str, theme: str) -> None:
     page = reader.open(f"/traffic{_CASES[case]}", size=size, theme=theme)
     if _CASES[case]:
@@ -236,6 +236,7 @@ def test_the_log_is_followed_until_the_reader_stops(reader: Reader) -> None:
     tails = reader.page.hub.state.traffic.tails
     page.locator("[data-follow]").click()
     until(lambda: tails.open == 1)
+    page.wait_for_timeout(300)
     clock = reader.page.hub.clock
     clock.forward(10)
     at = int(clock().timestamp()) - 3

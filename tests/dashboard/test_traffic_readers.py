@@ -227,14 +227,12 @@ def _events(page: TrafficHub, seconds: int, lines: dict[int, list[Entry]], query
     with page.hub.client.stream("GET", f"/api/v1/traffic/tail?domain={SHOP}{query}") as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
-        parts = response.iter_lines()
+        parts = (json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: "))
+        assert next(parts)["lines"] == [], "it begins"
         for second in range(seconds):
             push(page.loki, lines.get(second, []))
             clock.forward(1)
-            for line in parts:
-                if line.startswith("data: "):
-                    found.append(json.loads(line[6:]))
-                    break
+            found.append(next(parts))
     return found
 
 
@@ -278,6 +276,7 @@ def test_the_tail_of_the_page_is_rows_in_which_nothing_of_strangers_acts(page: T
     push(page.loki, [Entry(begin, SHOP, path=hostile, number=800_001)])
     with page.hub.client.stream("GET", f"/traffic/tail?domain={SHOP}") as response:
         parts = response.iter_lines()
+        assert next(parts).startswith("id: "), "it begins"
         clock.forward(1)
         text = ""
         for line in parts:

@@ -97,7 +97,6 @@ async def tail_response(request: Request, written: Callable[[dict[str, Any]], st
 
 
 async def _events(traffic: Traffic, asked: Asked, written: Callable[[dict[str, Any]], str]) -> AsyncIterator[str]:
-    yield ": the tail begins\n\n"
     reader = f"{asked.reader} follows"
     async for event in followed(traffic.loki, traffic.tails, asked.chosen, asked.q, reader=reader):
         text = written(event)

@@ -66,11 +66,12 @@ class Place:
 async def followed(
     loki: Loki, tails: Tails, streams: Selector, text: str, *, reader: str
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield one event each second: new lines, oldest first, and how many were left out.
+    """Yield an event without lines when it begins, then one each second: new lines and how many were left out.
 
     It ends after an hour, and when the hub ends.
     """
     began = cursor = _now(loki) - _BEHIND
+    yield {"state": "ok", "at": rfc3339(moment(cursor)), "text": None, **_NOTHING}
     while cursor - began < _DURATION:
         await asyncio.sleep(1)
         if tails.ended:
