@@ -91,7 +91,7 @@ class Hours:
             return await self.loki.series(query, start=first, end=last, step=step, reader=reader)
 
         answer, first_asked = await self.shared.ask((query, first, last, step), question)
-        steps: list[dict[tuple[str, ...], float]] = [{} for _ in range(first, last, step)]
+        steps: list[dict[tuple[str, ...], float]] = [{} for _step in range(first, last, step)]
         for series in answer.series:
             key = tuple(series.labels.get(label, "") for label in kind.labels)
             for at, value in series.points:
