@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -243,6 +246,39 @@ def test_a_record_of_a_controller_opens_to_its_run(hub: Hub, runs: list[Run]) ->
             kinds.append(("finished", "controllers", DESK.id))
         assert [(entry["kind"], entry["origin"], entry["writer"]) for entry in view["records"]] == kinds
         assert all(entry["whole"] for entry in view["records"])
+
+
+def test_a_refresh_finds_nothing_new_while_there_is_nothing(hub: Hub) -> None:
+    """What changes by itself, such as when a source answered, would make each refresh a whole page."""
+    page = hub.client.get("/audit", headers={"Accept": "text/html"})
+    digest = re.search(r'data-digest="([0-9a-f]+)"', page.text)
+    assert digest is not None
+    headers = {"Accept": "text/html", "HX-Request": "true", "X-VSA-Digest": digest[1]}
+    for _refresh in range(3):
+        hub.state.trails.controllers._kept.clear()
+        assert hub.client.get("/audit", headers=headers).status_code == 204
+
+
+def test_a_late_record_stands_where_it_arrived_and_says_when_it_was(postgres: Postgres) -> None:
+    loki = rig.loki(f"audit-late-{os.getpid()}", switches=["-ingester.max-chunk-age=720h"])
+    try:
+        [run] = made_runs()[:1]
+        was = NOW - timedelta(days=12)
+        late = replace(run.first, id=uuid7(int(was.timestamp() * 1000), randomness=b"1" * 10), time=stamp(was))
+        values = [[f"{time.time_ns()}", seal(late, GENESIS)]]
+        body = {"streams": [{"stream": {"job": "vsa-audit", "writer": "w", "late": "1"}, "values": values}]}
+        asked = urllib.request.Request(
+            f"{loki.url}/loki/api/v1/push", json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 204
+        with postgres.database() as database, started(database, loki=loki.url) as hub:
+            page = hub.client.get(PATH).json()
+            assert [(row["run"], row["at"][:19]) for row in page["rows"]] == [(late.id, stamp(was)[:19])]
+            before = f"{stamp(NOW - timedelta(days=11))}~{'f' * 64}"
+            assert hub.client.get(PATH, params={"before": before}).json()["rows"] == []
+    finally:
+        loki.remove()
 
 
 def test_hostile_words_find_nothing_else(hub: Hub) -> None:
