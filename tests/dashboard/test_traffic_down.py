@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import rig
-from hub.traffic import client
+from hub.traffic import client, panels
 from hub.traffic.panels import PANELS
 from hubapp import Hub
 from hubdatabase import Postgres
@@ -94,6 +94,18 @@ def _docker(verb: str, loki: rig.Loki) -> None:
     from vsa_rig._shell import docker
 
     docker(verb, loki.container)
+
+
+def test_a_panel_that_takes_long_says_so_and_goes_on(page: TrafficHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    _forget(page)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(panels, "_PATIENCE", 0.0)
+        shown = page.get("/traffic/panels/cards", domain=SHOP, range="1h")
+        assert (shown["state"], shown["cards"], shown["cost"]) == ("busy", None, None)
+        text = page.hub.client.get(f"/traffic/panels/cards?domain={SHOP}&range=1h", headers=HTML).text
+        assert "Still reading" in text
+        assert 'hx-trigger="every 10s' in text, "it asks again by itself"
+    assert page.panel("cards", domain=SHOP, range="1h")["cards"][0]["value"] > 0
 
 
 def test_what_loki_refuses_is_short_escaped_text(page: TrafficHub) -> None:

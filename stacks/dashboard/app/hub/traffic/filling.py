@@ -21,7 +21,7 @@ __all__ = ("keep_filled", "next_wait", "running")
 
 _log = logging.getLogger("hub")
 # Seconds between two questions while there is something to ask for, and while there is not.
-_BUSY, _IDLE = 1.0, 5.0
+_BUSY, _IDLE = 2.0, 5.0
 _LONGEST = 120.0
 
 

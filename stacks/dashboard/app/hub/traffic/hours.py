@@ -81,6 +81,10 @@ class Hours:
             total += sum(sum(step.values()) for step in steps)
         return round(total)
 
+    def count(self, domain: str, start: int, end: int) -> int:
+        """Return how many hours of a domain are in memory, over all kinds and steps."""
+        return sum(name == domain and start <= hour < end for name, _kind, _step, hour in tuple(self.kept))
+
     async def _ask(
         self, domain: str, kind: Kind, first: int, last: int, step: int, reader: str
     ) -> tuple[dict[int, tuple[Step, ...]], Cost]:

@@ -26,7 +26,7 @@ _READER = "the hub"
 _MINUTE, _HOUR = 60, 3600
 # A shipper sends a line within two seconds. A minute is asked for when it is over by so many.
 _LATE = 5
-# An hour that is over by so many seconds, with a Loki that was up all the time, needs no second question.
+# An hour that is over by so many seconds needs no second question, if Loki was there all that time.
 _SETTLED = 600
 _CLASSES = "12345"
 
@@ -49,6 +49,13 @@ class Minutes:
     domains: dict[int, Requests | None] = field(default_factory=dict)
     # Hours by their end whose figures cannot change any more.
     settled: set[int] = field(default_factory=set)
+    changes: int = 0
+    _summed: tuple[tuple[int, int], tuple[Requests, bool]] | None = None
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """Return a value that changes whenever what the minutes say does."""
+        return self.changes, self._last()
 
     def series(self, last: timedelta) -> list[tuple[datetime, Mapping[str, int] | None]]:
         """Return the requests by class of each minute, the oldest first, by its start; None for an unknown minute."""
@@ -59,28 +66,17 @@ class Minutes:
 
     def busiest(self, most: int) -> list[tuple[str, int, int]]:
         """Return the domains with the most requests in the known minutes of the last hour, and their server errors."""
-        requests: Counter[str] = Counter()
-        errors: Counter[str] = Counter()
-        for end in self._last_hour():
-            for domain, (count, failed) in (self.domains.get(end) or {}).items():
-                requests[domain] += count
-                errors[domain] += failed
-        ranked = sorted(requests.items(), key=lambda entry: (-entry[1], entry[0]))
-        return [(domain, count, errors[domain]) for domain, count in ranked[:most]]
+        ranked = sorted(self._hour()[0].items(), key=lambda entry: (-entry[1][0], entry[0]))
+        return [(domain, count, errors) for domain, (count, errors) in ranked[:most]]
 
     def requests_of(self, domain: str) -> int | None:
         """Return the requests of a domain in the last hour; None if one of the minutes is unknown."""
-        total = 0
-        for end in self._last_hour():
-            known = self.domains.get(end)
-            if known is None:
-                return None
-            total += known.get(domain, (0, 0))[0]
-        return total
+        found, whole = self._hour()
+        return found.get(domain, (0, 0))[0] if whole else None
 
     def knows_hour(self) -> bool:
         """Say whether the domains of each minute of the last hour are known."""
-        return all(self.domains.get(end) is not None for end in self._last_hour())
+        return self._hour()[1]
 
     def known(self) -> int:
         """Return how many minutes are known."""
@@ -88,7 +84,8 @@ class Minutes:
 
     def state(self) -> dict[str, Any]:
         """Return the entry of a page's list of sources, with the end of the last known minute."""
-        newest = max(self.classes, default=None)
+        # The pages run in threads; a copy is made in one step.
+        newest = max(tuple(self.classes), default=None)
         return self.loki.source.entry(None if newest is None else moment(newest))
 
     async def step(self) -> bool:
@@ -100,11 +97,11 @@ class Minutes:
         self._forget(newest)
         if newest not in self.classes:
             await self._ask_minute(newest)
-            return True
-        hour = self._hour_to_ask(newest)
-        if hour is None:
+        elif (hour := self._hour_to_ask(newest)) is not None:
+            await self._ask_hour(hour, newest)
+        else:
             return False
-        await self._ask_hour(hour, newest)
+        self.changes += 1
         return True
 
     def _newest(self) -> int:
@@ -118,6 +115,22 @@ class Minutes:
     def _last_hour(self) -> Iterable[int]:
         last = self._last()
         return range(last - _HOUR + _MINUTE, last + 1, _MINUTE)
+
+    def _hour(self) -> tuple[Requests, bool]:
+        """Return the requests and the server errors of each domain in the last hour, and whether all of it is known."""
+        mark, summed = self.mark, self._summed
+        if summed is not None and summed[0] == mark:
+            return summed[1]
+        requests: Counter[str] = Counter()
+        errors: Counter[str] = Counter()
+        minutes = [self.domains.get(end) for end in self._last_hour()]
+        for known in minutes:
+            for domain, (count, failed) in (known or {}).items():
+                requests[domain] += count
+                errors[domain] += failed
+        found = {domain: (count, errors[domain]) for domain, count in requests.items()}
+        self._summed = (mark, (found, None not in minutes))
+        return self._summed[1]
 
     def _forget(self, newest: int) -> None:
         oldest = newest - (HELD - 1) * _MINUTE
@@ -145,9 +158,9 @@ class Minutes:
         return any(minute > recent and minute not in self.domains for minute in self._minutes(end, newest))
 
     def _settles(self, end: int) -> bool:
-        up = self.loki.source.up_since
-        now = self.loki.clock().timestamp()
-        return up is not None and now >= end + _SETTLED and now >= up.timestamp() + _SETTLED
+        """Say whether the lines of an hour that is asked for now are all there: no shipper is still catching up."""
+        now, back = self.loki.clock().timestamp(), self.loki.source.back_since
+        return now >= end + _SETTLED and (back is None or now >= back.timestamp() + _SETTLED)
 
     async def _ask_minute(self, end: int) -> None:
         try:

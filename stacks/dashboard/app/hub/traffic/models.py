@@ -94,7 +94,10 @@ class LogView(BaseModel):
 
 
 class PanelView(BaseModel):
-    """A panel. ``state`` is ok, ask (it would read a lot), down (since), refused, or off (there is no Loki)."""
+    """A panel.
+
+    ``state`` is ok, ask (it would read a lot), busy (ask again), down (since), refused, or off (there is no Loki).
+    """
 
     panel: str
     title: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,10 @@ from hub.traffic.service import Traffic
 
 __all__ = ("PANELS", "Panel", "panel_view")
 
-OK, ASK, DOWN, REFUSED, OFF = "ok", "ask", "down", "refused", "off"
+OK, ASK, BUSY, DOWN, REFUSED, OFF = "ok", "ask", "busy", "down", "refused", "off"
 _DAY = 86400
+# A panel that is not done after so many seconds says so, and goes on when it is asked again.
+_PATIENCE = 25.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,10 @@ async def panel_view(traffic: Traffic | None, name: str, asked: Asked) -> dict[s
     if asked.waits(name):
         return _view(name, asked, ASK, _reads(traffic, asked))
     try:
-        data, cost = await PANELS[name].found(traffic, asked)
+        async with asyncio.timeout(_PATIENCE):
+            data, cost = await PANELS[name].found(traffic, asked)
+    except TimeoutError:
+        return _view(name, asked, BUSY, _progress(traffic, asked))
     except LokiDownError as error:
         since = rfc3339(error.since)
         return _view(name, asked, DOWN, f"Loki does not answer: {error}", since=since)
@@ -91,3 +97,9 @@ def _reads(traffic: Traffic, asked: Asked) -> str:
     days = round(asked.range.span / _DAY, 1)
     lines_of = f"{count:,} lines" if count is not None else "every line"
     return f"This reads {lines_of} of {days:g} days."
+
+
+def _progress(traffic: Traffic, asked: Asked) -> str:
+    """Return how far the reading of closed hours is. They are kept, so the next try has less to do."""
+    done = traffic.hours.count(asked.domain, asked.range.before().start, asked.range.end)
+    return f"Still reading: {done:,} parts are in memory, and the rest follows by itself."

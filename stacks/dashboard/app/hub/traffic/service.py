@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.moments import Clock, now
 from hub.traffic.answers import Answer
 from hub.traffic.client import Loki
-from hub.traffic.fleet import overview_of
+from hub.traffic.fleet import fleet_view, overview_of
 from hub.traffic.hours import Hours
 from hub.traffic.minutes import Minutes
 from hub.traffic.shared import Shared
@@ -26,10 +27,24 @@ class Traffic:
     shared: Shared[Answer]
     hours: Hours
     tails: Tails = field(default_factory=Tails)
+    _made: dict[str, tuple[tuple[int, int], dict[str, Any]]] = field(default_factory=dict)
 
     def overview(self) -> dict[str, Any]:
         """Return what the Overview shows of the fleet's traffic."""
-        return overview_of(self.minutes)
+        return self._of_minutes("overview", overview_of)
+
+    def fleet(self) -> dict[str, Any]:
+        """Return what the page Traffic shows without a domain."""
+        return self._of_minutes("fleet", fleet_view)
+
+    def _of_minutes(self, name: str, make: Callable[[Minutes], dict[str, Any]]) -> dict[str, Any]:
+        """Return what is made of the minutes. It is made anew when they change, and not for each reader."""
+        mark, known = self.minutes.mark, self._made.get(name)
+        if known is not None and known[0] == mark:
+            return known[1]
+        found = make(self.minutes)
+        self._made[name] = (mark, found)
+        return found
 
     def requests_of(self, domain: str) -> int | None:
         """Return the requests of a domain in the last hour; None if they are not known."""

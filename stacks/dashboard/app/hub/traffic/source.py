@@ -26,7 +26,8 @@ class Source:
     """The last that is known of Loki. Before the first question nothing is known."""
 
     answered_at: datetime | None = None
-    up_since: datetime | None = None
+    # When Loki answered again after it had not; None if it answered all the time.
+    back_since: datetime | None = None
     down_since: datetime | None = None
     text: str | None = None
     tried: float = float("-inf")
@@ -38,8 +39,8 @@ class Source:
 
     def answered(self, at: datetime) -> None:
         """Note an answer."""
-        if self.up_since is None or self.down:
-            self.up_since = at
+        if self.down:
+            self.back_since = at
         self.answered_at = at
         self.down_since = self.text = None
 

@@ -12,7 +12,6 @@ from hub.errors import HubError
 from hub.moments import rfc3339
 from hub.state import HubState
 from hub.traffic.asked import Asked, checked
-from hub.traffic.fleet import fleet_view
 from hub.traffic.panels import PANELS, panel_view
 from hub.traffic.ranges import NAMES
 from hub.traffic.reading import reader_of
@@ -51,7 +50,7 @@ async def traffic_view(request: Request, asked: Asked) -> dict[str, Any]:
         "search": {"q": asked.q, "status": asked.status, "method": asked.method},
         "parameters": asked.parameters(),
         "panels": panels,
-        "fleet": fleet_view(traffic.minutes) if traffic and not known else None,
+        "fleet": traffic.fleet() if traffic and not known else None,
         "sources": [hub.traffic.state(), database],
     }
 
