@@ -40,6 +40,7 @@ def run_row(entries: Sequence[Entry], *, head: Entry) -> dict[str, Any]:
     ended = [entry for entry in entries if entry.kind != "started"]
     worst = min(ended or entries, key=lambda entry: _rank(entry.status))
     began = [entry.at for entry in entries if entry.kind == "started"]
+    named = _named(entries)
     hosts = sorted({host for entry in entries for host in entry.hosts})
     return {
         "hash": head.hash,
@@ -47,8 +48,8 @@ def run_row(entries: Sequence[Entry], *, head: Entry) -> dict[str, Any]:
         "at": rfc3339(head.at),
         "began_at": rfc3339(min(began)) if began else None,
         "actor": head.actor,
-        "verb": head.verb,
-        "target": head.target,
+        "verb": named.verb,
+        "target": named.target,
         "status": worst.status,
         "kind": status_kind(worst.status),
         "checked": any(entry.checked for entry in entries),
@@ -60,6 +61,12 @@ def run_row(entries: Sequence[Entry], *, head: Entry) -> dict[str, Any]:
         "controller": any(entry.origin == CONTROLLERS for entry in entries),
         "whole": all(entry.whole for entry in entries),
     }
+
+
+def _named(entries: Sequence[Entry]) -> Entry:
+    """Return the record that names the run: the run's own one, else the first of the records of what it changed."""
+    own = [entry for entry in entries if entry.kind in ("started", "finished")]
+    return min(own or entries, key=lambda entry: entry.at)
 
 
 def _rank(status: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ("environment",)
 
 _TEMPLATES = Path(__file__).with_name("templates")
 NOTHING = "—"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]+)?Z")
 
 
 def environment(assets: Assets) -> Environment:
@@ -32,7 +34,7 @@ def environment(assets: Assets) -> Environment:
         auto_reload=False,
     )
     made.globals.update(asset=assets.path, link=_link, chart=chart, spark=spark, NOTHING=NOTHING)
-    made.filters.update(size=_size, number=_number, moment=_moment, day=_day, percent=_percent)
+    made.filters.update(size=_size, number=_number, moment=_moment, day=_day, percent=_percent, readable=_readable)
     return made
 
 
@@ -72,6 +74,11 @@ def _moment(text: str | None) -> str:
     """Return a time in UTC to the second. It holds the day, because an age would be wrong a moment later."""
     found = _parsed(text) if text else None
     return NOTHING if found is None else f"{found:%-d %b %H:%M:%S}"
+
+
+def _readable(text: str) -> str:
+    """Return a text whose times (RFC 3339) are written as all other times of the page."""
+    return _TIME.sub(lambda found: _moment(found[0]), text)
 
 
 def _day(text: str | None) -> str:
