@@ -7,12 +7,13 @@ container. Loki keeps a month, so it is asked for no more.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,11 +28,12 @@ __all__ = ("REACH", "Controllers", "Told")
 REACH = timedelta(days=30)
 """How far back Loki is asked."""
 _SECONDS = 2.0
-# Answers are kept for less time than a page waits until it refreshes itself, and a failure stops questions as long.
-_KEPT = 8.0
+# So every second refresh of a page asks nothing. A failure stops questions as long.
+_KEPT = 15.0
 _MOST_KEPT = 50
 _MOST_LINES = 300
 _MOST_BYTES = 8 << 20
+_MOST_ENTRIES = 3_000
 # Loki may have a record some seconds apart from the record's own time.
 _APART = timedelta(seconds=5)
 _NEWEST = {"direction": "backward"}
@@ -55,6 +57,7 @@ class Controllers:
     source: Source = field(default_factory=lambda: Source("Loki"))
     monotonic: Callable[[], float] = time.monotonic
     _kept: dict[tuple[Any, ...], tuple[float, Told]] = field(default_factory=dict)
+    _entries: dict[tuple[Any, ...], Entry | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _failed: float = float("-inf")
 
@@ -75,15 +78,15 @@ class Controllers:
 
     def with_hash(self, found: str) -> Told:
         """Return the record of a hash, of the last month."""
-        return self._between(f"{_ALL} |= {json.dumps(f'"hash":"{found}"')}", None, None)
+        return self._between(f"{_ALL} |= {json.dumps(f'"hash":"{found}"')}", None, None, lines=True)
 
-    def _between(self, query: str, since: datetime | None, until: datetime | None) -> Told:
+    def _between(self, query: str, since: datetime | None, until: datetime | None, *, lines: bool = False) -> Told:
         at = self.clock()
         start = max(since - _APART, at - REACH) if since else at - REACH
         end = until + _APART if until else None
         if not self.url or (end is not None and end <= start):
             return Told([])
-        # Rounded, so that the next refresh asks the same if there is nothing new.
+        # The next refresh asks the same if nodes sent nothing new.
         key = (query, since, end)
         with self._lock:
             made, told = self._kept.get(key, (float("-inf"), Told(None)))
@@ -91,9 +94,9 @@ class Controllers:
                 return told
             if self.monotonic() - self._failed < _KEPT:
                 return Told(None)
-        return self._asked(key, query, start, end or at + _APART)
+        return self._asked(key, query, start, end or at + _APART, lines)
 
-    def _asked(self, key: tuple[Any, ...], query: str, start: datetime, end: datetime) -> Told:
+    def _asked(self, key: tuple[Any, ...], query: str, start: datetime, end: datetime, lines: bool) -> Told:
         asked = {
             "query": query,
             "start": _nano(start),
@@ -103,7 +106,7 @@ class Controllers:
         }
         try:
             answer = ask_json(self.url, _PATH, asked, seconds=_SECONDS, most=_MOST_BYTES)
-            told = _told(answer)
+            told = self._told(answer, lines)
         except (AskError, LookupError, TypeError, ValueError) as error:
             with self._lock:
                 self._failed = self.monotonic()
@@ -116,25 +119,35 @@ class Controllers:
                 del self._kept[next(iter(self._kept))]
         return told
 
+    def _told(self, answer: Any, lines: bool) -> Told:
+        entries, stamps = [], []
+        seen = set()
+        for stream in answer["data"]["result"]:
+            writer, late = str(stream["stream"].get("writer", ""))[:64], "late" in stream["stream"]
+            for stamp, line in stream["values"]:
+                at = datetime.fromtimestamp(int(stamp) / 1e9, UTC)
+                stamps.append(at)
+                made = entry_of_line(line, writer, at, late) if lines else self._entry(line, writer, at, late)
+                # Loki may have a record twice.
+                if made is not None and (made.writer, made.hash) not in seen:
+                    seen.add((made.writer, made.hash))
+                    entries.append(made)
+        return Told(entries, min(stamps) if len(stamps) >= _MOST_LINES else None)
+
+    def _entry(self, line: str, writer: str, at: datetime, late: bool) -> Entry | None:
+        """Return a record without its line, as it was read before: each refresh brings the same lines."""
+        key = (writer, at, late, hashlib.blake2b(line.encode(), digest_size=16).digest())
+        if key not in self._entries:
+            found = entry_of_line(line, writer, at, late)
+            with self._lock:
+                self._entries[key] = replace(found, line="") if found is not None else None
+                while len(self._entries) > _MOST_ENTRIES:
+                    del self._entries[next(iter(self._entries))]
+        return self._entries.get(key)
+
 
 def _nano(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000) * 1000
-
-
-def _told(answer: Any) -> Told:
-    entries, stamps = [], []
-    seen = set()
-    for stream in answer["data"]["result"]:
-        labels = stream["stream"]
-        for stamp, line in stream["values"]:
-            at = datetime.fromtimestamp(int(stamp) / 1e9, UTC)
-            stamps.append(at)
-            entry = entry_of_line(line, writer=str(labels.get("writer", ""))[:64], at=at, late="late" in labels)
-            # Loki may have a record twice.
-            if entry is not None and (entry.writer, entry.hash) not in seen:
-                seen.add((entry.writer, entry.hash))
-                entries.append(entry)
-    return Told(entries, min(stamps) if len(stamps) >= _MOST_LINES else None)
 
 
 _ALL = '{job="vsa-audit"}'

@@ -50,7 +50,7 @@ class Entry:
     seconds: float | None = None
     error: str | None = None
     late: bool = False
-    # Of a record of Loki, its line.
+    # Of a record that was asked for alone, its line.
     line: str = ""
 
 
@@ -78,7 +78,7 @@ def entry_of_row(row: Row[Any]) -> Entry:
     )
 
 
-def entry_of_line(line: str, *, writer: str, at: datetime, late: bool) -> Entry | None:
+def entry_of_line(line: str, writer: str, at: datetime, late: bool) -> Entry | None:
     """Return the record of a line of Loki, which has it at a time; None if the line is no record."""
     try:
         data, record = json.loads(line), read_record(line)
