@@ -35,7 +35,7 @@ def page(postgres: Postgres) -> Iterator[TrafficHub]:
 
 def _forget(page: TrafficHub) -> None:
     traffic = page.hub.state.traffic
-    traffic.shared.kept.clear()
+    traffic.shared.clear()
     traffic.hours.kept.clear()
 
 

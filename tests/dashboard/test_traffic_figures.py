@@ -194,11 +194,11 @@ def test_a_long_range_asks_before_it_reads_lines(page: TrafficHub, lines: list[E
 
 def test_closed_hours_are_asked_for_once(page: TrafficHub) -> None:
     page.panel("requests", domain=OTHER, range="6h")
-    page.hub.state.traffic.shared.kept.clear()
+    page.hub.state.traffic.shared.clear()
     again = page.panel("requests", domain=OTHER, range="6h")
     assert again["cost"]["questions"] == 1, "the open hour"
     assert again["cost"]["remembered"] == 6
-    page.hub.state.traffic.shared.kept.clear()
+    page.hub.state.traffic.shared.clear()
     assert page.panel("statuses", domain=OTHER, range="6h")["cost"]["remembered"] == 6
 
 

@@ -252,6 +252,15 @@ def test_the_log_is_followed_until_the_reader_stops(reader: Reader) -> None:
     page.context.close()
 
 
+def test_the_overview_shows_the_traffic_of_the_fleet(reader: Reader) -> None:
+    shown = reader.page.get("/overview")["traffic"]
+    assert [(row["domain"], row["node"]) for row in shown["busiest"]] == [(SHOP, "vps-01"), (LONG, "vps-01")]
+    page = reader.open("/")
+    assert page.locator("#t-h").is_visible()
+    assert page.locator(f"[id='b-{SHOP}']").inner_text().split()[:2] == [SHOP, "vps-01"]
+    page.context.close()
+
+
 def test_a_page_has_thirty_kilobytes_at_most(reader: Reader) -> None:
     client, html = reader.page.hub.client, {"Accept": "text/html"}
     for path in (f"/traffic?domain={SHOP}", "/traffic", f"/traffic?domain={SHOP}&panels=all"):

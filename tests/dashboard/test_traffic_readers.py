@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -93,7 +94,7 @@ def slow(page: TrafficHub) -> Iterator[SlowLoki]:
     stand_in = Loki(found.url, clock=genuine.clock)
     traffic.loki = traffic.hours.loki = stand_in
     traffic.hours.kept.clear()
-    traffic.shared.kept.clear()
+    traffic.shared.clear()
     yield found
     traffic.loki = traffic.hours.loki = genuine
     found.close()
@@ -190,6 +191,28 @@ def test_an_answer_is_shared_and_kept_and_an_error_is_not() -> None:
         assert await shared.ask("key", question) == (7, False)
         assert len(calls) == 2
         assert shared.flights == {}
+
+    asyncio.run(asked())
+
+
+def test_the_memory_of_answers_is_bounded_and_old_ones_leave() -> None:
+    moments = [0.0]
+
+    async def asked() -> None:
+        shared: Shared[int] = Shared(weight=lambda answer: answer, most=100, monotonic=lambda: moments[0])
+
+        async def weighs(size: int) -> int:
+            return size
+
+        for key, size in (("a", 40), ("b", 50), ("c", 20)):
+            await shared.ask(key, partial(weighs, size))
+        assert (list(shared.kept), shared.weighed) == (["b", "c"], 70)
+        await shared.ask("too much", partial(weighs, 101))
+        assert (shared.kept, shared.weighed) == ({}, 0)
+        await shared.ask("d", partial(weighs, 1))
+        moments[0] = 61.0
+        await shared.ask("e", partial(weighs, 1))
+        assert list(shared.kept) == ["e"]
 
     asyncio.run(asked())
 

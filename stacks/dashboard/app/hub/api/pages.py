@@ -11,7 +11,7 @@ from hub.api.views import MODELS
 from hub.fleet import certificates, containers, domains
 from hub.fleet.lists import question_of
 from hub.fleet.live import with_live
-from hub.fleet.overview import overview_view
+from hub.fleet.overview import overview_view, with_nodes
 from hub.fleet.views import certificates_view, containers_view, domains_view, search_view, vps_view
 from hub.state import HubState
 from hub.web.frame import show
@@ -31,10 +31,11 @@ def _values(request: Request) -> Mapping[str, str]:
 
 
 def _overview(hub: HubState) -> dict[str, Any]:
-    traffic, operations = hub.traffic, hub.operations()
+    fleet, traffic, operations = hub.fleet.view(), hub.traffic.overview(), hub.operations()
+    busiest = with_nodes(traffic["busiest"], fleet.rows["domains"])
     return overview_view(
-        hub.fleet.view(),
-        traffic=traffic.overview(),
+        fleet,
+        traffic={**traffic, "busiest": busiest},
         operations=operations.last,
         counted=operations.counted,
         sources=hub.sources(),

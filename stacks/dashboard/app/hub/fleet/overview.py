@@ -11,7 +11,7 @@ from hub.fleet.machines import machine_rows, sources_of
 from hub.moments import rfc3339
 from hub.traffic.source import NOT_SET_UP
 
-__all__ = ("NoTraffic", "Traffic", "overview_view")
+__all__ = ("NoTraffic", "Traffic", "overview_view", "with_nodes")
 
 # So many items are shown; the pages have all of them.
 _MOST_ITEMS = 8
@@ -63,6 +63,13 @@ class NoTraffic:
     def state(self) -> dict[str, Any]:
         """Return the entry of a page's list of sources."""
         return dict(NOT_SET_UP)
+
+
+def with_nodes(busiest: Sequence[Mapping[str, Any]], domains: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the busiest domains with their nodes. A domain that no node reports has none."""
+    wanted = {row["domain"] for row in busiest}
+    nodes = {row["name"]: row["node"] for row in domains if row["name"] in wanted} if wanted else {}
+    return [{**row, "node": nodes.get(row["domain"])} for row in busiest]
 
 
 def overview_view(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ("NO_COST", "Answer", "Cost", "Line", "Series", "WrongAnswerError", "parsed_answer")
+__all__ = ("NO_COST", "Answer", "Cost", "Line", "Series", "WrongAnswerError", "parsed_answer", "weight_of")
 
 
 class WrongAnswerError(ValueError):
@@ -68,6 +68,12 @@ class Answer:
     series: tuple[Series, ...] = ()
     lines: tuple[Line, ...] = ()
     cost: Cost = NO_COST
+
+
+def weight_of(answer: Answer) -> int:
+    """Return how much memory an answer takes, in points of a series."""
+    letters = sum(len(line.text) for line in answer.lines)
+    return 1 + sum(1 + len(series.points) for series in answer.series) + 5 * len(answer.lines) + letters // 100
 
 
 def parsed_answer(document: Any) -> Answer:

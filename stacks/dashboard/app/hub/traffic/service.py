@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.moments import Clock, now
-from hub.traffic.answers import Answer
+from hub.traffic.answers import Answer, weight_of
 from hub.traffic.client import Loki
 from hub.traffic.fleet import fleet_view, overview_of
 from hub.traffic.hours import Hours
@@ -60,5 +60,5 @@ def traffic_of(url: str | None, *, clock: Clock = now) -> Traffic | None:
     if not url:
         return None
     loki = Loki(url.rstrip("/"), clock=clock)
-    shared: Shared[Answer] = Shared()
+    shared: Shared[Answer] = Shared(weight=weight_of)
     return Traffic(loki, Minutes(loki), shared, Hours(loki, shared))

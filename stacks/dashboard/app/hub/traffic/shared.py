@@ -12,7 +12,8 @@ from typing import Any
 __all__ = ("Shared", "together")
 
 _SECONDS = 60.0
-_MOST = 300
+# What is kept weighs so much at most: 150,000 points are about 17 MB.
+_MOST = 150_000
 
 
 @dataclass
@@ -23,13 +24,18 @@ class _Flight[T]:
 
 @dataclass
 class Shared[T]:
-    """Questions that are under way, by key, and the answers of the last minute. An error is never kept."""
+    """Questions that are under way, by key, and the answers of the last minute. An error is never kept.
 
+    ``weight`` tells how much of the memory an answer takes.
+    """
+
+    weight: Callable[[T], int] = lambda _answer: 1
     seconds: float = _SECONDS
     most: int = _MOST
     monotonic: Callable[[], float] = time.monotonic
     flights: dict[Hashable, _Flight[T]] = field(default_factory=dict)
     kept: OrderedDict[Hashable, tuple[float, T]] = field(default_factory=OrderedDict)
+    weighed: int = 0
 
     async def ask(self, key: Hashable, question: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """Return the answer to a question, and whether it was asked for this reader.
@@ -56,11 +62,29 @@ class Shared[T]:
 
     async def _answered(self, key: Hashable, question: Callable[[], Awaitable[T]]) -> T:
         answer = await question()
-        self.kept[key] = (self.monotonic(), answer)
-        self.kept.move_to_end(key)
-        while len(self.kept) > self.most:
-            self.kept.popitem(last=False)
+        self._keep(key, answer)
         return answer
+
+    def _keep(self, key: Hashable, answer: T) -> None:
+        """Keep an answer. The oldest ones leave: those of more than a minute ago, and what is too much."""
+        now = self.monotonic()
+        self._forget(key)
+        self.kept[key] = (now, answer)
+        self.weighed += self.weight(answer)
+        for oldest in list(self.kept):
+            if self.weighed <= self.most and now - self.kept[oldest][0] < self.seconds:
+                break
+            self._forget(oldest)
+
+    def clear(self) -> None:
+        """Forget all answers."""
+        self.kept.clear()
+        self.weighed = 0
+
+    def _forget(self, key: Hashable) -> None:
+        gone = self.kept.pop(key, None)
+        if gone is not None:
+            self.weighed -= self.weight(gone[1])
 
     def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
         flight = self.flights.get(key)
