@@ -280,3 +280,19 @@ def test_a_refresh_without_news_costs_little(reader: Reader) -> None:
     each = (time.process_time() - began) / 50
     print(f"a refresh: {each * 1000:.1f} ms of CPU, with the client of the test")
     assert each <= 0.02
+
+
+def test_the_page_without_loki_can_be_read(reader: Reader) -> None:
+    """The last test of this file: it stops the Loki of all."""
+    traffic = reader.page.hub.state.traffic
+    reader.page.loki.stop()
+    traffic.shared.clear()
+    traffic.hours.kept.clear()
+    page = reader.open(f"/traffic?domain={SHOP}&range=1h")
+    _seen(page)
+    page.screenshot(path=PICTURES / "traffic-loki-down-desktop-light.png", full_page=True)
+    found = reader.violations(page)
+    texts = [page.locator(f"#panel-{name}").inner_text() for name in PANELS]
+    page.context.close()
+    assert found == []
+    assert all("no data" in text and "Loki does not answer" in text for text in texts)

@@ -23,7 +23,7 @@ from hub.traffic.source import Source
 
 __all__ = ("Loki", "LokiDownError", "LokiError", "LokiRefusedError")
 
-_CONNECT = 3.0
+_CONNECT = 2.0
 _SECONDS = 30.0
 # A Loki that does not answer is asked again after so many seconds. In between every question fails at once.
 _PAUSE = 5.0
@@ -137,8 +137,12 @@ class Loki:
 
     def _refuse_early(self) -> None:
         since = self.source.down_since
-        if since is not None and self.monotonic() - self.source.tried < _PAUSE:
+        if since is None:
+            return
+        if self.monotonic() - self.source.tried < _PAUSE:
             raise LokiDownError(self.source.text or "Loki does not answer", since)
+        # One question at a time finds out whether Loki is back; nobody else waits for it.
+        self.source.tried = self.monotonic()
 
     def _too_slow(self, began: datetime) -> LokiError:
         """Return the error of a time-out. If Loki answered others meanwhile, the question was too much."""
