@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from hub.fleet.kinds import order
 from hub.fleet.live import hub_node, with_live
 
 AT = datetime(2026, 11, 30, 12, 0, 30, tzinfo=UTC)
@@ -12,7 +13,8 @@ AT = datetime(2026, 11, 30, 12, 0, 30, tzinfo=UTC)
 
 def row(node: str, identity: str, **fields: Any) -> dict[str, Any]:
     shown = {"kind": "ok", "word": "healthy", "why": None, "is_old": False, "since": "2026-11-30T08:00:00.000Z"}
-    return {"node": node, "container": identity, "name": identity, "restarts": 3, **shown, **fields}
+    made = {"node": node, "container": identity, "name": identity, "restarts": 3, **shown, **fields}
+    return {**made, "place": (order(made["kind"]), identity, node)}
 
 
 def entry(identity: str, state: str = "running", health: str | None = "healthy", **fields: Any) -> dict[str, Any]:
@@ -52,3 +54,4 @@ def test_a_silent_agent_on_the_hub_hides_no_container() -> None:
 def test_a_list_of_another_engine_changes_nothing() -> None:
     rows = [row("vps-02", "c")]
     assert with_live(rows, [entry("a")], at=AT) == rows
+    assert with_live(rows, [], at=AT) == rows

@@ -16,7 +16,7 @@ from hub.fleet.machines import SKEW_WARN, machine_row
 from hub.fleet.snapshot import NodeState, Snapshot
 from hub.moments import rfc3339
 
-__all__ = ("Item", "attention_of", "counted_by_page")
+__all__ = ("Item", "attention_of", "counted_by_page", "of_certificates", "of_containers", "of_sites")
 
 # A silent node is worse than something that is due.
 _URGENT = {"bad": 0, "silent": 1, "warn": 2}
@@ -52,14 +52,11 @@ class Item:
         }
 
 
-def attention_of(snapshot: Snapshot, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Item]:
-    """Return what needs attention in a fleet, given the rows of the pages, the worst and the oldest first."""
-    found: list[Item] = [*snapshot.more]
+def attention_of(snapshot: Snapshot, items: Iterable[Item]) -> list[Item]:
+    """Return what needs attention, the worst and the oldest first. ``items`` are those of the rows of the pages."""
+    found: list[Item] = [*snapshot.more, *items]
     for state in snapshot.nodes:
         found += _of_node(state, snapshot)
-    found += _of_containers(rows["containers"])
-    found += _of_sites(rows["domains"])
-    found += _of_certificates(rows["certificates"])
     return sorted(found, key=lambda item: (_URGENT[item.kind], str(item.as_json()["since"] or "9"), item.what))
 
 
@@ -167,7 +164,8 @@ def _names(group: Sequence[Mapping[str, Any]]) -> str:
     return f"{names} and {len(group) - _NAMED} more" if len(group) > _NAMED else names
 
 
-def _of_containers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+def of_containers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    """Yield what needs attention among the containers of a node."""
     for group in _grouped(rows, ("bad", "warn")):
         first = group[0]
         what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} containers: {first['word']}"
@@ -181,7 +179,8 @@ def _of_containers(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         yield Item(first["kind"], what, why, first["node"], first["since"], command, "containers", query)
 
 
-def _of_sites(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+def of_sites(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    """Yield what needs attention among the sites of a node."""
     for group in _grouped(rows, ("bad", "warn")):
         first = group[0]
         what = f"{first['name']}: {first['word']}" if len(group) == 1 else f"{len(group)} sites: {first['word']}"
@@ -191,7 +190,8 @@ def _of_sites(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
         yield Item(first["kind"], what, why, first["node"], first["since"], command, "domains", query)
 
 
-def _of_certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+def of_certificates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+    """Yield what needs attention among the certificates of a node."""
     for group in _grouped(rows, ("bad", "warn")):
         first = group[0]
         alone = f"the certificate of {first['name']}: {first['word']}"

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from hub.core import parse_time
-from hub.fleet.derived import Derived, PageRow
+from hub.fleet.derived import PageRow
 from hub.fleet.kinds import Shown
 from hub.fleet.snapshot import Kept, NodeState
 from hub.moments import rfc3339
 
-__all__ = ("SORTS", "certificate_rows", "derived", "with_rest")
+__all__ = ("SORTS", "certificate_rows", "with_rest")
 
 SORTS = {
     "name": lambda row: row["name"],
@@ -32,11 +32,6 @@ def certificate_rows(state: NodeState) -> Sequence[PageRow]:
     served = {kept.key: kept.body for kept in state.section("served").rows}
     used = {str(kept.body.get("certificate")) for kept in state.section("domains").rows}
     return [_row(state.id, kept, served.get(kept.key), used) for kept in state.section("certificates").rows]
-
-
-def derived() -> Derived:
-    """Return the kept rows of this page."""
-    return Derived(certificate_rows, ("certificates", "served", "domains"))
 
 
 def _row(node: str, kept: Kept, served: Mapping[str, Any] | None, used: set[str]) -> PageRow:

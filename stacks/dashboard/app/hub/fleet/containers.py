@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub.fleet.derived import Derived, PageRow
+from hub.fleet.derived import PageRow
 from hub.fleet.kinds import container_shown
 from hub.fleet.snapshot import NodeState
 from hub.moments import rfc3339
 
-__all__ = ("SORTS", "container_rows", "derived", "with_usage")
+__all__ = ("SORTS", "container_rows", "with_usage")
 
 SORTS = {
     "name": lambda row: row["name"],
@@ -26,11 +26,6 @@ def container_rows(state: NodeState) -> Sequence[PageRow]:
     """Return a row for each container of a node."""
     used_by = _sites_by_container(state)
     return [_row(state.id, kept.key, kept.since, kept.body, used_by) for kept in state.section("containers").rows]
-
-
-def derived() -> Derived:
-    """Return the kept rows of this page."""
-    return Derived(container_rows, ("containers", "domains"))
 
 
 def _row(node: str, key: str, since: Any, body: Mapping[str, Any], used_by: Mapping[str, list[str]]) -> PageRow:

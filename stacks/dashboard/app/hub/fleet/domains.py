@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hub.fleet.derived import Derived, PageRow
+from hub.fleet.derived import PageRow
 from hub.fleet.kinds import site_shown
 from hub.fleet.snapshot import Kept, NodeState
 from hub.moments import rfc3339
 
-__all__ = ("SORTS", "derived", "site_rows")
+__all__ = ("SORTS", "site_rows")
 
 SORTS = {
     "name": lambda row: row["name"],
@@ -26,11 +26,6 @@ def site_rows(state: NodeState) -> Sequence[PageRow]:
     served = {kept.key: kept.body for kept in state.section("served").rows}
     certificates = {kept.key: kept.body for kept in state.section("certificates").rows}
     return [_row(state.id, kept, served.get(kept.key), certificates) for kept in state.section("domains").rows]
-
-
-def derived() -> Derived:
-    """Return the kept rows of this page."""
-    return Derived(site_rows, ("domains", "served", "certificates"))
 
 
 def _row(

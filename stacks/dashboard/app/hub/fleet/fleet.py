@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hub.answering import Answering
 from hub.fleet import certificates, containers, domains
-from hub.fleet.attention import Item, attention_of
+from hub.fleet.attention import Item, attention_of, of_certificates, of_containers, of_sites
 from hub.fleet.derived import Derived
 from hub.fleet.snapshot import FleetRows, NodeState, Snapshot, aged
 from hub.moments import Clock, rfc3339
@@ -23,8 +23,6 @@ __all__ = ("Fleet", "FleetView")
 
 _OLD = ("silent", "never")
 _RECENT_SECONDS = 5.0
-# What was so when a node was heard last, and may be so no longer.
-_PASSING = ("ok", "busy", "old")
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class FleetView:
 
 def _derived() -> dict[str, Derived]:
     return {
-        "containers": containers.derived(),
-        "domains": domains.derived(),
-        "certificates": certificates.derived(),
+        "containers": Derived(containers.container_rows, ("containers", "domains"), of_containers),
+        "domains": Derived(domains.site_rows, ("domains", "served", "certificates"), of_sites),
+        "certificates": Derived(certificates.certificate_rows, ("certificates", "served", "domains"), of_certificates),
     }
 
 
@@ -97,10 +95,10 @@ class Fleet:
 
     def _view(self, snapshot: Snapshot) -> FleetView:
         old = {state.id for state in snapshot.nodes if state.freshness in _OLD}
-        rows = {name: [_aged(row, old) for row in made.of(snapshot)] for name, made in self._derived.items()}
-        current = {name: [row for row in found if not row["is_old"]] for name, found in rows.items()} if old else rows
+        made = {name: entry.of(snapshot, old) for name, entry in self._derived.items()}
+        rows = {name: found for name, (found, _items) in made.items()}
         source = self._source(snapshot)
-        found = attention_of(snapshot, current)
+        found = attention_of(snapshot, [item for _found, items in made.values() for item in items])
         # Of an item that is gone nothing is kept: if it comes back, it is new.
         seen = {(item.kind, item.what): snapshot.at for item in found}
         self._first_seen = {**seen, **{key: at for key, at in self._first_seen.items() if key in seen}}
@@ -113,9 +111,3 @@ class Fleet:
             return {"name": "PostgreSQL", "state": "ok", "at": at, "text": None}
         text = f"does not answer since {rfc3339(self._down_since)}"
         return {"name": "PostgreSQL", "state": "bad", "at": at if self._last else None, "text": text}
-
-
-def _aged(row: Mapping[str, Any], old: set[str]) -> Mapping[str, Any]:
-    if row["node"] not in old:
-        return row
-    return {**row, "is_old": True, "kind": "silent" if row["kind"] in _PASSING else row["kind"]}

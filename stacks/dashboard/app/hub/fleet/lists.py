@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from hub.errors import HubError
-from hub.fleet.kinds import KINDS, order
+from hub.fleet.kinds import KINDS
 
 __all__ = ("PAGE", "Listing", "Question", "listed", "question_of")
 
@@ -77,20 +79,25 @@ def listed(
     *,
     sorts: Mapping[str, Callable[[Mapping[str, Any]], Any]],
 ) -> Listing:
-    """Return the rows that a question asks for. Each row has ``kind``, ``node``, ``name`` and ``words`` to search in.
+    """Return the rows that a question asks for. Each row has ``kind``, ``node``, ``name``, its ``place`` among the
+    worst, and ``words`` to search in.
 
     Without a sort the worst rows come first. A sort that begins with ``-`` is the other way round.
     """
-    found = [row for row in rows if _fits(row, question)]
-    counts = dict.fromkeys(KINDS, 0)
-    for row in found:
-        counts[row["kind"]] += 1
+    found = list(rows)
+    if question.q or question.node or question.more:
+        found = [row for row in rows if _fits(row, question)]
+    counted = Counter(row["kind"] for row in found)
+    counts = {kind: counted[kind] for kind in KINDS}
     if question.kind is not None:
         found = [row for row in found if row["kind"] == question.kind]
-    key = sorts.get(question.sort.removeprefix("-"), lambda row: order(row["kind"]))
-    # The name decides between equal rows, so a page is the same each time.
-    found.sort(key=lambda row: (row["name"], row["node"]))
-    found.sort(key=key, reverse=question.sort.startswith("-"))
+    # The place decides between equal rows, so a page is the same each time. The rows of each node are in order already.
+    found.sort(key=itemgetter("place"))
+    key = sorts.get(question.sort.removeprefix("-"))
+    if key is not None:
+        found.sort(key=key, reverse=question.sort.startswith("-"))
+    elif question.sort == "-state":
+        found.reverse()
     pages = max(1, -(-len(found) // PAGE))
     first = (min(question.page, pages) - 1) * PAGE
     nodes = sorted({row["node"] for row in rows})

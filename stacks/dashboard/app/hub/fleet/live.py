@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hub.fleet.kinds import container_shown
+from hub.fleet.kinds import container_shown, order
 from hub.moments import rfc3339
 
 __all__ = ("hub_node", "with_live")
@@ -38,7 +38,12 @@ def with_live(
     for entry in live:
         row = before.get(str(entry["id"]))
         found.append(_changed(row, entry, at) if row is not None else _new(node, entry, at))
-    return found
+    return [_placed(row) for row in found]
+
+
+def _placed(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    place = (order(row["kind"]), row["name"], row["node"])
+    return row if row.get("place") == place else {**row, "place": place}
 
 
 def _changed(row: Mapping[str, Any], entry: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:

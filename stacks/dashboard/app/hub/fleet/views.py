@@ -53,7 +53,7 @@ def _listing(view: FleetView, listing: Listing, question: Question, *, words: Se
 
 
 def _without_search(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "words"}
+    return {name: value for name, value in row.items() if name not in ("words", "place")}
 
 
 def _sources(view: FleetView, sections: Sequence[str]) -> list[dict[str, Any]]:
