@@ -46,7 +46,7 @@ rig: setup ## Build the test rig's images (cached by content)
 	$(BIN)/python tests/rig/rig.py images
 
 dashboard: setup ## Run the tests of the hub on a PostgreSQL that the rig makes, in a container
-	$(PYTEST) tests/dashboard -n 2 --timeout=$(HANGS) --junitxml=$(REPORTS)/dashboard.xml $(ARGS)
+	$(PYTEST) tests/dashboard -m 'not long' -n 2 --timeout=$(HANGS) --junitxml=$(REPORTS)/dashboard.xml $(ARGS)
 
 integration: rig ## Run the tests on real hosts, three files at a time: systemd VPSes with their own Docker engine, Pebble, NGINX
 	$(PYTEST) tests/integration -m 'not long' -n 3 --dist loadfile --timeout=$(HANGS) --junitxml=$(REPORTS)/integration.xml $(ARGS)
@@ -59,7 +59,7 @@ test: setup ## Run all groups, those without hosts first, and stop at the first 
 
 test-long: rig ## Run the tests marked `long` (a kill at every step, load, thousands of sites), and a scenario under the umask 027
 	@VSA_MOLECULE_UMASK=027 scripts/molecule.sh default
-	$(PYTEST) tests/unit tests/integration wrapper/tests -m long --junitxml=$(REPORTS)/long.xml $(ARGS)
+	$(PYTEST) tests/unit tests/integration tests/dashboard wrapper/tests -m long --junitxml=$(REPORTS)/long.xml $(ARGS)
 
 bench: rig ## Measure the verbs against a bare ping, print one table and write build/bench.json
 	$(BIN)/python tests/bench/bench.py $(ARGS)

@@ -432,6 +432,8 @@ def test_a_disk_that_fills_up_says_when_it_is_full(hub: Hub) -> None:
     def disks(used: int) -> dict[str, Any]:
         return {"id": "node", "disks": [{"mount": "/", "bytes": 1000 * MIB, "used_bytes": used * MIB}]}
 
+    # The middle of an hour: the beats below are of one hour or of two, as they should be.
+    hub.clock.at = hub.clock.at.replace(minute=30, second=0)
     for hour in range(49):
         agent.accepted(hub.client, sections(hub.clock(), figures=[disks(800 + hour)]))
         hub.clock.forward(HOUR - 30)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.fleet.kinds import order
-from hub.fleet.machines import SKEW_WARN, machine_row
+from hub.fleet.machines import SKEW_WARN
 from hub.fleet.snapshot import NodeState, Snapshot
 from hub.moments import rfc3339
 
@@ -52,11 +52,14 @@ class Item:
         }
 
 
-def attention_of(snapshot: Snapshot, items: Iterable[Item]) -> list[Item]:
-    """Return what needs attention, the worst and the oldest first. ``items`` are those of the rows of the pages."""
+def attention_of(snapshot: Snapshot, machines: Sequence[Mapping[str, Any]], items: Iterable[Item]) -> list[Item]:
+    """Return what needs attention, the worst and the oldest first. ``items`` are those of the rows of the pages.
+
+    ``machines`` are the rows of the nodes, in the order of the snapshot.
+    """
     found: list[Item] = [*snapshot.more, *items]
-    for state in snapshot.nodes:
-        found += _of_node(state, snapshot)
+    for state, row in zip(snapshot.nodes, machines, strict=True):
+        found += _of_node(state, row)
     return sorted(found, key=lambda item: (_URGENT[item.kind], str(item.as_json()["since"] or "9"), item.what))
 
 
@@ -76,8 +79,8 @@ def _verb(words: str, *more: str, node: str) -> str:
     return " ".join(("vsa", words, *map(shlex.quote, more), "--limit", shlex.quote(node)))
 
 
-def _of_node(state: NodeState, snapshot: Snapshot) -> Iterator[Item]:
-    row, here, query = machine_row(state, snapshot.growth), state.id, {"node": state.id}
+def _of_node(state: NodeState, row: Mapping[str, Any]) -> Iterator[Item]:
+    here, query = state.id, {"node": state.id}
     status = _verb("agent status", node=here)
     if row["kind"] == "silent":
         word = "has been silent" if row["received_at"] else "has never reported"

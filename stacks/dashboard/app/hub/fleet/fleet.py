@@ -16,6 +16,7 @@ from hub.answering import Answering
 from hub.fleet import certificates, containers, domains
 from hub.fleet.attention import Item, attention_of, of_certificates, of_containers, of_sites
 from hub.fleet.derived import Derived
+from hub.fleet.machines import machine_rows
 from hub.fleet.snapshot import FleetRows, NodeState, Snapshot, aged
 from hub.moments import Clock, rfc3339
 
@@ -27,12 +28,14 @@ _RECENT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class FleetView:
-    """A snapshot with the rows of the pages ``containers``, ``domains`` and ``certificates``, and the attention items.
+    """A snapshot with the rows of the nodes and of the pages ``containers``, ``domains`` and ``certificates``.
 
+    ``items`` need attention. ``source`` says whether the database answers.
     A row of a node that is silent has ``is_old``: what was well then is not known to be well now.
     """
 
     snapshot: Snapshot
+    machines: Sequence[dict[str, Any]]
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     items: Sequence[Item]
     source: Mapping[str, Any]
@@ -95,15 +98,16 @@ class Fleet:
 
     def _view(self, snapshot: Snapshot) -> FleetView:
         old = {state.id for state in snapshot.nodes if state.freshness in _OLD}
+        machines = machine_rows(snapshot)
         made = {name: entry.of(snapshot, old) for name, entry in self._derived.items()}
         rows = {name: found for name, (found, _items) in made.items()}
         source = self._source(snapshot)
-        found = attention_of(snapshot, [item for _found, items in made.values() for item in items])
+        found = attention_of(snapshot, machines, [item for _found, items in made.values() for item in items])
         # Of an item that is gone nothing is kept: if it comes back, it is new.
         seen = {(item.kind, item.what): snapshot.at for item in found}
         self._first_seen = {**seen, **{key: at for key, at in self._first_seen.items() if key in seen}}
         items = [replace(item, since=item.since or self._first_seen[item.kind, item.what]) for item in found]
-        return FleetView(snapshot, rows, items, source)
+        return FleetView(snapshot, machines, rows, items, source)
 
     def _source(self, snapshot: Snapshot) -> Mapping[str, Any]:
         at = rfc3339(snapshot.at)

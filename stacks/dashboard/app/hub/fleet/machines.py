@@ -11,7 +11,16 @@ from hub.fleet.kinds import Shown, worst
 from hub.fleet.snapshot import NodeState, Snapshot
 from hub.moments import rfc3339
 
-__all__ = ("DISK_BAD", "DISK_WARN", "MEMORY_BAD", "SKEW_WARN", "machine_row", "machine_rows", "sources_of")
+__all__ = (
+    "DISK_BAD",
+    "DISK_WARN",
+    "MEMORY_BAD",
+    "SKEW_WARN",
+    "machine_row",
+    "machine_rows",
+    "sources_of",
+    "with_sections",
+)
 
 DISK_WARN, DISK_BAD = 0.8, 0.9
 """The parts of a filesystem from which it is due, and wrong."""
@@ -67,10 +76,14 @@ def machine_row(state: NodeState, growth: Mapping[tuple[str, str], float]) -> di
         "sites": len(state.section("domains").rows),
         "containers": len(state.section("containers").rows),
         "health": worst((fresh.kind, *(part["kind"] for part in (memory, *disks) if part))),
-        "sections": {name: _section(state, name) for name in sorted(state.sections)},
         "attention": list(state.attention),
         "trail_error": state.trail_error,
     }
+
+
+def with_sections(row: Mapping[str, Any], state: NodeState) -> dict[str, Any]:
+    """Return a node's row with what became of each source that its agent reads."""
+    return {**row, "sections": {name: _section(state, name) for name in sorted(state.sections)}}
 
 
 def _section(state: NodeState, name: str) -> dict[str, Any]:

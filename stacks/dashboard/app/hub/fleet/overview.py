@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hub.fleet.fleet import FleetView
-from hub.fleet.machines import machine_rows, sources_of
+from hub.fleet.machines import sources_of
 from hub.moments import rfc3339
 from hub.traffic.source import NOT_SET_UP
 
@@ -81,7 +81,7 @@ def overview_view(
     sources: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the page. ``counted`` are the operations of the last 24 h, None if they are not known."""
-    machines = machine_rows(view.snapshot)
+    machines = view.machines
     source = {**view.source, "at": None} if view.source["state"] == "ok" else dict(view.source)
     return {
         "time": rfc3339(view.snapshot.at),

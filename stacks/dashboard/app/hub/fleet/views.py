@@ -8,7 +8,7 @@ from typing import Any
 from hub.fleet import certificates, containers, domains
 from hub.fleet.fleet import FleetView
 from hub.fleet.lists import Listing, Question, listed
-from hub.fleet.machines import machine_rows, sources_of
+from hub.fleet.machines import sources_of, with_sections
 from hub.moments import rfc3339
 
 __all__ = ("certificates_view", "containers_view", "domains_view", "search_view", "vps_view")
@@ -103,7 +103,8 @@ def certificates_view(view: FleetView, question: Question) -> dict[str, Any]:
 
 def vps_view(view: FleetView, *, q: str, node: str | None) -> dict[str, Any]:
     """Return the page VPS."""
-    rows = [row for row in machine_rows(view.snapshot) if _is_asked(row, q=q, node=node)]
+    states = view.states
+    rows = [with_sections(row, states[row["id"]]) for row in view.machines if _is_asked(row, q=q, node=node)]
     return {"time": rfc3339(view.snapshot.at), "nodes": rows, "sources": _sources(view, ("node", "figures"))}
 
 
