@@ -14,7 +14,7 @@ from hub.fleet.growth import full_in_days
 from hub.web.frame import DIGEST_HEADER, TIME_HEADER
 from hubapp import Hub, started
 from hubdatabase import Database
-from hubnode import NodeAgent, container, domain, sections, stamp
+from hubnode import NodeAgent, container, domain, sections, stamp, trail
 
 PAGES = ("/", "/containers", "/domains", "/certificates", "/vps", "/search?q=shop")
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -383,7 +383,9 @@ def test_every_verb_that_is_shown_exists(hub: Hub) -> None:
         "served": [served("shop.example.com", at, fingerprint="cd" * 32)],
         "stacks": "cannot be read",
     }
-    agent.accepted(hub.client, sections(at, **found))
+    # A trail with a hole, whose last run left something half done.
+    records = [*trail(2), *trail(1, after="ab" * 32, first=9, status="not_put_back", time=stamp(at))]
+    agent.accepted(hub.client, sections(at, **found), records=records)
     hub.database.rows("insert into attention values ('vps-01', 'two_agents', now(), now(), 2, '{}', 'copied')")
     hub.database.rows("update node set refused_at = now(), refused_code = 'too_soon', refused_text = 'too soon'")
     other = hub.agent("vps-02")
@@ -391,7 +393,9 @@ def test_every_verb_that_is_shown_exists(hub: Hub) -> None:
     items = [item.as_json() for item in hub.state.fleet.view().items]
     assert [item["kind"] for item in items] == sorted((item["kind"] for item in items), key="bad silent warn".find)
     commands = {item["command"] for item in items}
+    assert {"vsa audit list --on vps-01"} < commands
     assert len(commands) >= 8
+    assert sum(item["page"] == "audit" for item in items) == 2
     for command in sorted(commands):
         words = shlex.split(command)
         verb = [word for word in words[1:3] if not word.startswith("-")]
