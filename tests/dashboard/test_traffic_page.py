@@ -143,6 +143,39 @@ def test_panels_load_when_they_are_seen(reader: Reader) -> None:
     page.context.close()
 
 
+_COLOURS = """() => { const c = document.querySelector("#panel-latency canvas"), d = c.getContext("2d");
+  const seen = new Set(), p = d.getImageData(0, 0, c.width, c.height).data;
+  for (let i = 0; i < p.length; i += 4) if (p[i + 3] > 250) seen.add(`${p[i]},${p[i + 1]},${p[i + 2]}`);
+  return [...seen]; }"""
+
+
+def test_a_chart_is_read_with_a_pointer(reader: Reader) -> None:
+    page = reader.open(f"/traffic?domain={SHOP}&range=24h")
+    _seen(page)
+    box = page.locator("#panel-latency .plotted")
+    box.locator(".uplot").wait_for()
+    over = box.locator(".u-over").bounding_box()
+    assert over is not None
+    page.locator("#panel-latency").scroll_into_view_if_needed()
+    over = box.locator(".u-over").bounding_box()
+    assert over is not None
+    page.mouse.move(over["x"] + over["width"] / 2, over["y"] + over["height"] / 2)
+    told = box.locator(".u-legend .u-series .u-value").all_inner_texts()
+    page.locator("#panel-latency summary").click()
+    rows = [row.locator("td").all_inner_texts() for row in page.locator("#panel-latency tbody tr").all()]
+    # The legend says of one point in time what the table says: the lines are drawn from the last to the first.
+    assert [told[3], told[2], told[1]] in [row[1:4] for row in rows], told
+    # The colours are those of the sheet, also in the other theme.
+    light = page.evaluate(_COLOURS)
+    page.locator('[data-do="theme"]').click()
+    dark = page.evaluate(_COLOURS)
+    assert "59,76,192" in light
+    assert "143,156,255" in dark
+    assert "59,76,192" not in dark
+    assert page.complaints == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
 _REFRESH = """() => new Promise((resolve, reject) => {
   let left = 10;
   const done = () => { left -= 1; if (!left) { document.removeEventListener("htmx:finally:request", done);

@@ -38,6 +38,7 @@ def add_words(environment: Environment) -> None:
         methods=METHODS,
         panels=PANELS,
         place=place,
+        plotted=plotted,
         range_words=range_words,
         statuses=STATUSES,
         times=short_times,
@@ -95,6 +96,25 @@ def drawn(found: Mapping[str, Any], *, stacked: bool = False) -> dict[str, Any] 
     scale: Callable[[float], str] = lambda value: _scale(value, unit)  # noqa: E731
     values = [series["values"] for series in found["series"]]
     return chart(values, _labels(found), stacked=stacked, unit=scale)
+
+
+def plotted(found: Mapping[str, Any], stacked: bool) -> dict[str, Any]:
+    """Return what the script of the page draws a chart of: times in seconds since 1970, values, and values as text."""
+    unit = found["unit"]
+    return {
+        "stacked": stacked,
+        "unit": unit,
+        "times": [int(_time(time).timestamp()) for time in found["times"]],
+        "series": [
+            {
+                "name": series["name"],
+                "colour": place(series["name"]),
+                "values": series["values"],
+                "texts": [amount(value, unit) for value in series["values"]],
+            }
+            for series in found["series"]
+        ],
+    }
 
 
 def _scale(value: float, unit: str) -> str:

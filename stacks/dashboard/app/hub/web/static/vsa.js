@@ -7,10 +7,7 @@ const frame = () => document.getElementById("frame");
 document.addEventListener("htmx:config:request", (event) => {
   const { ctx } = event.detail;
   if (!ctx.sourceElement?.hasAttribute("data-poll")) return;
-  if (document.hidden) {
-    event.preventDefault();
-    return;
-  }
+  if (document.hidden) event.preventDefault();
   ctx.request.headers["X-VSA-Digest"] = ctx.sourceElement.dataset.digest;
 });
 
@@ -21,16 +18,13 @@ document.addEventListener("htmx:after:request", (event) => {
   const shown = document.getElementById("as-of");
   if (!time || !shown || response.status !== 204) return;
   shown.dateTime = time;
-  const at = new Date(time);
-  const words = { day: "numeric", month: "short", timeZone: "UTC" };
-  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: "UTC" };
-  shown.textContent = `${at.toLocaleDateString("en-GB", words)} ${at.toLocaleTimeString("en-GB", clock)}`;
+  const words = new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  shown.textContent = `${words} ${time.slice(11, 19)}`;
 });
 
 // A page that is seen again is brought up to date at once.
 document.addEventListener("visibilitychange", () => {
-  const page = frame();
-  if (!document.hidden && page) htmx.trigger(page, "vsa:seen");
+  if (!document.hidden && frame()) htmx.trigger(frame(), "vsa:seen");
 });
 
 document.addEventListener("click", (event) => {
@@ -55,6 +49,7 @@ function changeTheme() {
   const now = root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
   localStorage.setItem("theme", root.dataset.theme);
+  drawCharts();
 }
 
 document.addEventListener("change", (event) => {
@@ -103,3 +98,45 @@ function follow(button, on) {
     state.textContent = tail?.source.readyState === EventSource.CLOSED ? "cannot follow: too many follow already" : "tries again";
   };
 }
+
+// Charts that one reads with a pointer. Without script there is the drawing of the server, and the table below it in any case.
+const SCALES = { seconds: (value) => (value < 1 ? `${+(value * 1000).toFixed(0)} ms` : `${value} s`) };
+
+function drawCharts() {
+  if (typeof uPlot === "undefined") return;
+  for (const box of document.querySelectorAll("[data-plot]")) {
+    const said = `${box.clientWidth} ${getComputedStyle(box).color} ${box.dataset.plot}`;
+    const before = box.querySelector(".uplot");
+    if (box.said === said && before) continue;
+    before?.remove();
+    box.said = said;
+    box.tall ??= box.querySelector("figure svg").clientHeight;
+    const { times, series, stacked, unit } = JSON.parse(box.dataset.plot);
+    // A canvas knows no token, so an element is asked what colour a token is.
+    const probe = box.appendChild(document.createElement("i"));
+    const ink = (name) => ((probe.style.color = `var(--${name})`), getComputedStyle(probe).color);
+    // Stacked values are drawn from the highest sum down, each over the one before.
+    const sums = times.map(() => 0);
+    const drawn = series.map(({ values }) =>
+      values.map((value, i) => (value === null ? null : (sums[i] = stacked ? sums[i] + value : value))));
+    const lines = series.map(({ name, colour, texts }) => ({
+      label: name, stroke: ink(`c${colour}`), fill: stacked ? ink(`c${colour}`) : undefined, points: { show: false },
+      value: (_plot, _value, _line, i) => texts[i ?? texts.length - 1],
+    }));
+    const axis = { stroke: ink("muted"), grid: { stroke: ink("line"), width: 1 }, font: "11px Inter, sans-serif" };
+    const words = SCALES[unit] ?? ((value) => value.toLocaleString("en"));
+    const when = times.at(-1) - times[0] > 172800 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
+    const clock = (at) => new Date(at * 1000).toLocaleString("en-GB", { ...when, timeZone: "UTC" });
+    probe.remove();
+    new uPlot({
+      width: box.clientWidth, height: box.tall + 40, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
+      scales: { y: { range: (_plot, _low, high) => [0, high * 1.05 || 1] } },
+      series: [{ label: "UTC", value: "{D} {MMM} {HH}:{mm}" }, ...lines.reverse()],
+      axes: [{ ...axis, values: (_plot, ats) => ats.map(clock) }, { ...axis, size: 64, values: (_plot, values) => values.map(words) }],
+    }, [times, ...drawn.reverse()], box);
+    box.classList.add("is-drawn");
+  }
+}
+
+for (const event of ["htmx:after:swap", "DOMContentLoaded"]) document.addEventListener(event, drawCharts);
+addEventListener("resize", drawCharts);
