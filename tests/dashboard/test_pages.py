@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 import rig
 from hub.fleet.growth import full_in_days
@@ -146,6 +147,30 @@ def test_a_refresh_without_news_has_no_body(hub: Hub, path: str) -> None:
     hub.state.fleet.view()
     if path not in ("/certificates", "/vps"):
         assert hub.client.get(path, headers=headers).status_code == 200
+
+
+def test_a_fleet_that_nobody_changed_is_not_read_again(hub: Hub) -> None:
+    shop(hub)
+    asked: list[str] = []
+    note = lambda *said: asked.append(str(said[2]))  # noqa: E731
+    event.listen(hub.state.engine, "before_cursor_execute", note)
+    try:
+        first = hub.state.fleet.view()
+        read = len(asked)
+        asked.clear()
+        hub.clock.forward(10)
+        second = hub.state.fleet.view()
+        assert len(asked) <= 2 < read
+        assert second.rows is first.rows
+        assert second.snapshot.at == hub.clock()
+        # A write that the hub itself did not make is seen by the next look.
+        hub.database.rows("update node set provider = 'kamatera'")
+        assert hub.state.fleet.view().machines[0]["provider"] == "kamatera"
+        # Time alone makes a node silent.
+        hub.clock.forward(200)
+        assert hub.state.fleet.view().machines[0]["word"] == "silent"
+    finally:
+        event.remove(hub.state.engine, "before_cursor_execute", note)
 
 
 def test_a_node_that_falls_silent_changes_the_page(hub: Hub) -> None:

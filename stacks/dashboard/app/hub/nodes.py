@@ -13,7 +13,7 @@ from hub.core import SILENT
 from hub.moments import age, freshness, rfc3339
 from hub.tables import SECTION_TABLES, attention, audit_break, node, section
 
-__all__ = ("attention_rows", "list_nodes", "node_row", "show_node", "silent_nodes")
+__all__ = ("attention_rows", "list_nodes", "node_row", "of_time", "show_node", "silent_nodes")
 
 
 def list_nodes(connection: Connection, *, at: datetime, answering: Answering) -> list[dict[str, Any]]:
@@ -60,7 +60,6 @@ def attention_rows(connection: Connection, query: Select[Any]) -> dict[str, list
 
 def node_row(entry: Row[Any], at: datetime, answering: Answering) -> dict[str, Any]:
     """Return a node as `/api/v1/nodes` shows it."""
-    fresh = freshness(entry.received_at, at)
     refused = None
     if entry.refused_at is not None:
         refused = {"at": rfc3339(entry.refused_at), "code": entry.refused_code, "message": entry.refused_text}
@@ -69,14 +68,22 @@ def node_row(entry: Row[Any], at: datetime, answering: Answering) -> dict[str, A
         "hostname": entry.hostname,
         "address": entry.address,
         "provider": entry.provider,
-        "freshness": fresh,
         "received_at": rfc3339(entry.received_at),
-        "age_seconds": age(entry.received_at, at),
         "agent": entry.agent,
         "skew_seconds": entry.skew_seconds,
         "refused": refused,
+        **of_time(entry.id, entry.received_at, at, answering),
+    }
+
+
+def of_time(name: str, received_at: datetime | None, at: datetime, answering: Answering) -> dict[str, Any]:
+    """Return what of a node's row changes with the time alone."""
+    fresh = freshness(received_at, at)
+    return {
+        "freshness": fresh,
+        "age_seconds": age(received_at, at),
         # An answer from before the node came back says nothing any more.
-        "sites_answer": answering.of(entry.id) if fresh == SILENT else None,
+        "sites_answer": answering.of(name) if fresh == SILENT else None,
     }
 
 

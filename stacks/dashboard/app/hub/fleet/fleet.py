@@ -24,6 +24,8 @@ __all__ = ("Fleet", "FleetView")
 
 _OLD = ("silent", "never")
 _RECENT_SECONDS = 5.0
+# So many answers to questions are kept in memory while nothing changes.
+_MOST_KEPT = 50
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,18 @@ class FleetView:
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     items: Sequence[Item]
     source: Mapping[str, Any]
+    # What was made of these rows.
+    kept: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def remembered(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what is made of these rows alone: the same question on the same rows is answered from memory."""
+        found = self.kept.get(key)
+        if found is None:
+            found = make()
+            if len(self.kept) >= _MOST_KEPT:
+                self.kept.clear()
+            self.kept[key] = found
+        return found
 
     @property
     def states(self) -> dict[str, NodeState]:
@@ -82,7 +96,7 @@ class Fleet:
             snapshot = self._kept.read(self.engine, at=at, answering=self.answering)
         except (DBAPIError, PoolTimeoutError):
             self._down_since = self._down_since or at
-            snapshot = aged(self._last or Snapshot(at, ()), at)
+            snapshot = aged(self._last or Snapshot(at, ()), at, self.answering)
         else:
             self._last, self._down_since = snapshot, None
         found = self._view(snapshot)
@@ -97,6 +111,9 @@ class Fleet:
         return self.view()
 
     def _view(self, snapshot: Snapshot) -> FleetView:
+        recent = self._recent[1] if self._recent is not None else None
+        if recent is not None and _is_same(recent.snapshot, snapshot):
+            return replace(recent, snapshot=snapshot, source=self._source(snapshot))
         old = {state.id for state in snapshot.nodes if state.freshness in _OLD}
         machines = machine_rows(snapshot)
         made = {name: entry.of(snapshot, old) for name, entry in self._derived.items()}
@@ -115,3 +132,17 @@ class Fleet:
             return {"name": "PostgreSQL", "state": "ok", "at": at, "text": None}
         text = f"does not answer since {rfc3339(self._down_since)}"
         return {"name": "PostgreSQL", "state": "bad", "at": at if self._last else None, "text": text}
+
+
+def _is_same(one: Snapshot, other: Snapshot) -> bool:
+    """Say whether two snapshots are made of the same rows, with nodes that are as fresh as they were."""
+    return (
+        one.more is other.more
+        and len(one.nodes) == len(other.nodes)
+        and all(
+            was.sections is now.sections
+            and was.freshness == now.freshness
+            and was.row["sites_answer"] == now.row["sites_answer"]
+            for was, now in zip(one.nodes, other.nodes, strict=True)
+        )
+    )

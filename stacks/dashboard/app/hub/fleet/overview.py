@@ -112,7 +112,7 @@ def _nodes_tile(machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _tile(name: str, view: FleetView) -> dict[str, Any]:
-    counted = Counter(row["kind"] for row in view.rows[name])
+    counted = view.remembered(f"kinds of {name}", lambda: Counter(row["kind"] for row in view.rows[name]))
     parts = [[kind, counted[kind], word] for kind, word in _STATES[name] if counted[kind]]
     return _made(_TITLES[name], len(view.rows[name]), parts, f"/{name}")
 

@@ -8,6 +8,7 @@ transaction saw, with the times of that moment.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,8 +18,7 @@ from sqlalchemy import Connection, Engine, Row, select, text
 
 from hub.answering import Answering
 from hub.fleet.growth import Growth
-from hub.moments import age, freshness
-from hub.nodes import attention_rows, node_row
+from hub.nodes import attention_rows, node_row, of_time
 from hub.tables import SECTION_TABLES, attention, node, section
 
 __all__ = ("FleetRows", "Kept", "NodeState", "SectionState", "Snapshot", "aged")
@@ -45,6 +45,8 @@ class SectionState:
     rows: tuple[Kept, ...]
 
 
+# What is asked for within a time that passes, such as the failed runs of a day, is read again this often in any case.
+_REREAD_SECONDS = 60
 _NO_SECTION = SectionState("absent", None, None, None, ())
 
 
@@ -108,12 +110,19 @@ class FleetRows:
     _rows: dict[tuple[str, str], tuple[object, tuple[Kept, ...]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _growth: Growth = field(default_factory=Growth)
+    # What PostgreSQL said of its transactions when everything was read last, what was read, and when.
+    _seen: tuple[str, Snapshot, float] | None = None
 
     def read(self, engine: Engine, *, at: datetime, answering: Answering) -> Snapshot:
         """Return the fleet as it is now. An error of the database is the caller's."""
         with engine.connect() as connection:
             # One view of all tables: a beat that comes in between is seen whole or not at all.
             connection.execute(text("set transaction isolation level repeatable read read only"))
+            # The text is the same as long as no transaction that writes began or ended. Readers do not change it.
+            state = str(connection.scalar(text("select pg_current_snapshot()::text")))
+            seen = self._seen
+            if seen is not None and seen[0] == state and time.monotonic() - seen[2] < _REREAD_SECONDS:
+                return replace(aged(seen[1], at, answering), at=at)
             entries = connection.execute(select(node).order_by(node.c.id)).all()
             registered = {entry.id: entry.registered_at for entry in entries}
             sections = self._sections(connection, registered)
@@ -121,7 +130,9 @@ class FleetRows:
             growth = self._growth.read(connection, at=at)
             more = self.ask_more(connection, at) if self.ask_more else ()
         states = tuple(_state(entry, sections.get(entry.id, {}), noted, at, answering) for entry in entries)
-        return Snapshot(at, states, growth, more)
+        found = Snapshot(at, states, growth, more)
+        self._seen = (state, found, time.monotonic())
+        return found
 
     def _sections(
         self, connection: Connection, registered: Mapping[str, datetime]
@@ -172,17 +183,10 @@ def _state(
     )
 
 
-def aged(snapshot: Snapshot, at: datetime) -> Snapshot:
+def aged(snapshot: Snapshot, at: datetime, answering: Answering) -> Snapshot:
     """Return an older snapshot as it has to be read now: its rows are of then, and its nodes are less fresh."""
     nodes = tuple(
-        replace(
-            state,
-            row={
-                **state.row,
-                "freshness": freshness(state.received_at, at),
-                "age_seconds": age(state.received_at, at),
-            },
-        )
+        replace(state, row={**state.row, **of_time(state.id, state.received_at, at, answering)})
         for state in snapshot.nodes
     )
     return replace(snapshot, nodes=nodes)

@@ -52,6 +52,20 @@ def _listing(view: FleetView, listing: Listing, question: Question, *, words: Se
     }
 
 
+def _listed(view: FleetView, name: str, question: Question, sorts: Mapping[str, Any]) -> Listing:
+    """Return the rows that a question asks for. The same question on the same rows is answered from memory."""
+    found: Listing = view.remembered(f"{name} {question}", lambda: listed(view.rows[name], question, sorts=sorts))
+    return found
+
+
+def _choices(view: FleetView, name: str, field: str) -> list[str]:
+    """Return the values that a field has, for a filter."""
+    made: list[str] = view.remembered(
+        f"{name}/{field}", lambda: sorted({str(row[field]) for row in view.rows[name] if row[field]})
+    )
+    return made
+
+
 def _without_search(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in ("words", "place")}
 
@@ -74,7 +88,10 @@ def containers_view(
 ) -> dict[str, Any]:
     """Return the page Containers. ``live`` puts what the engine says now into the rows of the hub's own host."""
     rows = view.rows["containers"]
-    listing = listed(live(rows) if live else rows, question, sorts=containers.SORTS)
+    if live:
+        listing = listed(live(rows), question, sorts=containers.SORTS)
+    else:
+        listing = _listed(view, "containers", question, containers.SORTS)
     found = _listing(view, listing, question, words=_CONTAINER_WORDS)
     found["list"]["rows"] = containers.with_usage(found["list"]["rows"], view.states)
     return {**found, "sources": [*_sources(view, ("containers", "usage")), *sources]}
@@ -84,21 +101,27 @@ def domains_view(
     view: FleetView, question: Question, *, requests: Callable[[str], int | None], sources: Sequence[Any] = ()
 ) -> dict[str, Any]:
     """Return the page Domains. ``requests`` gives the requests of a domain in the last hour, None if nobody knows."""
-    listing = listed(view.rows["domains"], question, sorts=domains.SORTS)
+    listing = _listed(view, "domains", question, domains.SORTS)
     found = _listing(view, listing, question, words=_SITE_WORDS)
     for row in found["list"]["rows"]:
         row["requests"] = requests(str(row["name"]))
-    tenants = sorted({str(row["tenant"]) for row in view.rows["domains"] if row["tenant"]})
-    return {**found, "tenants": tenants, "sources": [*_sources(view, ("domains", "served")), *sources]}
+    return {
+        **found,
+        "tenants": _choices(view, "domains", "tenant"),
+        "sources": [*_sources(view, ("domains", "served")), *sources],
+    }
 
 
 def certificates_view(view: FleetView, question: Question) -> dict[str, Any]:
     """Return the page Certificates."""
-    listing = listed(view.rows["certificates"], question, sorts=certificates.SORTS)
+    listing = _listed(view, "certificates", question, certificates.SORTS)
     found = _listing(view, listing, question, words=_CERTIFICATE_WORDS)
     found["list"]["rows"] = [certificates.with_rest(row, view.snapshot.at) for row in found["list"]["rows"]]
-    issuers = sorted({str(row["issuer"]) for row in view.rows["certificates"] if row["issuer"]})
-    return {**found, "issuers": issuers, "sources": _sources(view, ("certificates", "served"))}
+    return {
+        **found,
+        "issuers": _choices(view, "certificates", "issuer"),
+        "sources": _sources(view, ("certificates", "served")),
+    }
 
 
 def vps_view(view: FleetView, *, q: str, node: str | None) -> dict[str, Any]:
