@@ -1,4 +1,4 @@
-"""Five hundred hostile texts: as questions of a reader, and as names that nodes send. They are text and nothing else."""
+"""Five hundred hostile texts, as questions of a reader and as names that nodes send: they are text and nothing else."""
 
 from __future__ import annotations
 
