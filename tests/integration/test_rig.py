@@ -78,15 +78,16 @@ def test_everything_carries_the_label_by_which_it_is_removed(fresh_vps, services
 
 def test_an_image_that_is_not_the_genuine_one_says_so():
     for name, image in rig.IMAGES.items():
-        if image.genuine:
-            labels = subprocess.run(
-                ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", name],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            ours = "vsa.rig" in (json.loads(labels.stdout) or {})
-            assert bool(rig.standin_of(name)) == ours
+        if not image.genuine:
+            continue
+        labels = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", name], capture_output=True, text=True
+        )
+        if labels.returncode and image.on_demand:
+            continue  # no test has asked for it yet
+        assert labels.returncode == 0, labels.stderr
+        ours = "vsa.rig" in (json.loads(labels.stdout) or {})
+        assert bool(rig.standin_of(name)) == ours
 
 
 def test_a_hostile_acme_server_stands_beside_the_friendly_one(services):

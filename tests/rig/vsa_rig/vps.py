@@ -185,10 +185,14 @@ class Vps:
         feed = ["--interactive"] if input is not None else []
         return docker("exec", *feed, self.name, *argv, check=check, input=input, timeout=timeout)
 
-    def put(self, path: str, content: str | bytes, *, mode: int = 0o644) -> None:
-        """Write a file inside the VPS, owned by root. Its directory must exist."""
+    def put(self, path: str, content: str | bytes, *, mode: int | None = None) -> None:
+        """Write a file inside the VPS, owned by root. Its directory must exist.
+
+        Without ``mode`` a file that is there keeps its own, and a new one can be read by everybody.
+        """
         data = content.encode() if isinstance(content, str) else content
-        self.run(["sh", "-c", 'cat > "$1" && chmod "$2" "$1"', "put", path, f"{mode:04o}"], input=data)
+        line = 'was=$(stat -c %a "$1" 2>/dev/null || echo 644); cat > "$1" && chmod "${2:-$was}" "$1"'
+        self.run(["sh", "-c", line, "put", path, "" if mode is None else f"{mode:04o}"], input=data)
 
     def load_images(self, *names: str) -> None:
         """Copy images into the engine of this VPS, which must run. Images that the engine has already are skipped."""
