@@ -47,13 +47,16 @@ CLIMBING = (
 # For a container with Python: print the addresses to which a TCP connection comes about.
 _REACH = """
 import socket, sys
-for target in sys.argv[1:]:
+from concurrent.futures import ThreadPoolExecutor
+def reached(target):
     host, _colon, port = target.rpartition(":")
     try:
         socket.create_connection((host, int(port)), 3).close()
-        print(target)
+        return target
     except OSError:
-        pass
+        return None
+with ThreadPoolExecutor(16) as threads:
+    print(*filter(None, threads.map(reached, sys.argv[1:])), sep="\\n")
 """
 
 
