@@ -191,7 +191,7 @@ class Vps:
         Without ``mode`` a file that is there keeps its own, and a new one can be read by everybody.
         """
         data = content.encode() if isinstance(content, str) else content
-        line = 'was=$(stat -c %a "$1" 2>/dev/null || echo 644); cat > "$1" && chmod "${2:-$was}" "$1"'
+        line = 'was=$(stat -Lc %a "$1" 2>/dev/null || echo 644); cat > "$1" && chmod "${2:-$was}" "$1"'
         self.run(["sh", "-c", line, "put", path, "" if mode is None else f"{mode:04o}"], input=data)
 
     def load_images(self, *names: str) -> None:
