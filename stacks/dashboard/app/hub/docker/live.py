@@ -17,7 +17,7 @@ from typing import Any
 from hub.asking import AskError, ask_json
 from hub.core import escaped
 from hub.moments import Clock, now, rfc3339
-from hub.sources import source_entry
+from hub.sources import no_answer, source_entry
 
 __all__ = ("DockerList", "LiveContainers", "live_row")
 
@@ -47,8 +47,7 @@ class LiveContainers:
     def entry(self) -> dict[str, Any]:
         """Return the entry of a page's list of sources."""
         if self.error is not None:
-            text = f"does not answer since {rfc3339(self.since)}: {self.error}"
-            return source_entry(_NAME, "bad", at=self.at, text=text)
+            return source_entry(_NAME, "bad", at=self.at, text=no_answer(self.since, self.error))
         if self.rows is None:
             return source_entry(_NAME, "silent", text="not set up: DOCKER_URL is empty")
         return source_entry(_NAME, "ok")

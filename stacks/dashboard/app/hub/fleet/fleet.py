@@ -18,7 +18,8 @@ from hub.fleet.attention import Item, attention_of, of_certificates, of_containe
 from hub.fleet.derived import Derived
 from hub.fleet.machines import machine_rows
 from hub.fleet.snapshot import FleetRows, NodeState, Snapshot, aged
-from hub.moments import Clock, rfc3339
+from hub.moments import Clock
+from hub.sources import Source
 
 __all__ = ("Fleet", "FleetView")
 
@@ -40,7 +41,7 @@ class FleetView:
     machines: Sequence[dict[str, Any]]
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     items: Sequence[Item]
-    source: Mapping[str, Any]
+    source: dict[str, Any]
     # What was made of these rows.
     kept: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -81,7 +82,7 @@ class Fleet:
     ask_more: Callable[[Connection, datetime], Sequence[Item]] | None = None
     _derived: Mapping[str, Derived] = field(default_factory=_derived)
     _last: Snapshot | None = None
-    _down_since: datetime | None = None
+    _source: Source = field(default_factory=lambda: Source("PostgreSQL"))
     _recent: tuple[float, FleetView] | None = None
     _first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
@@ -95,10 +96,11 @@ class Fleet:
         try:
             snapshot = self._kept.read(self.engine, at=at, answering=self.answering)
         except (DBAPIError, PoolTimeoutError):
-            self._down_since = self._down_since or at
+            self._source.failed(at)
             snapshot = aged(self._last or Snapshot(at, ()), at, self.answering)
         else:
-            self._last, self._down_since = snapshot, None
+            self._last = snapshot
+            self._source.answered(at)
         found = self._view(snapshot)
         self._recent = (time.monotonic(), found)
         return found
@@ -113,25 +115,18 @@ class Fleet:
     def _view(self, snapshot: Snapshot) -> FleetView:
         recent = self._recent[1] if self._recent is not None else None
         if recent is not None and _is_same(recent.snapshot, snapshot):
-            return replace(recent, snapshot=snapshot, source=self._source(snapshot))
+            return replace(recent, snapshot=snapshot, source=self._source.entry())
         old = {state.id for state in snapshot.nodes if state.freshness in _OLD}
         machines = machine_rows(snapshot)
         made = {name: entry.of(snapshot, old) for name, entry in self._derived.items()}
         rows = {name: found for name, (found, _items) in made.items()}
-        source = self._source(snapshot)
+        source = self._source.entry()
         found = attention_of(snapshot, machines, [item for _found, items in made.values() for item in items])
         # Of an item that is gone nothing is kept: if it comes back, it is new.
         seen = {(item.kind, item.what): snapshot.at for item in found}
         self._first_seen = {**seen, **{key: at for key, at in self._first_seen.items() if key in seen}}
         items = [replace(item, since=item.since or self._first_seen[item.kind, item.what]) for item in found]
         return FleetView(snapshot, machines, rows, items, source)
-
-    def _source(self, snapshot: Snapshot) -> Mapping[str, Any]:
-        at = rfc3339(snapshot.at)
-        if self._down_since is None:
-            return {"name": "PostgreSQL", "state": "ok", "at": at, "text": None}
-        text = f"does not answer since {rfc3339(self._down_since)}"
-        return {"name": "PostgreSQL", "state": "bad", "at": at if self._last else None, "text": text}
 
 
 def _is_same(one: Snapshot, other: Snapshot) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hub.fleet.fleet import FleetView
 from hub.fleet.machines import sources_of
 from hub.moments import rfc3339
 from hub.traffic.source import NOT_SET_UP
 
-__all__ = ("NoTraffic", "Traffic", "overview_view", "with_nodes")
+__all__ = ("NoTraffic", "overview_view", "with_nodes")
 
 # So many items are shown; the pages have all of them.
 _MOST_ITEMS = 8
@@ -37,15 +37,6 @@ _STATES = {
 }
 _TITLES = {"containers": "Containers", "domains": "Sites", "certificates": "Certificates"}
 _ORDER = ("domains", "containers", "certificates")
-
-
-class Traffic(Protocol):
-    """What the ring of minutes says of the traffic of the whole fleet."""
-
-    def overview(self) -> Mapping[str, Any]:
-        """Return ``good``, ``client_errors`` and ``server_errors`` per second, ``labels``, ``busiest``, ``total``,
-        ``per_second``, ``day`` and ``summary``.
-        """
 
 
 class NoTraffic:
@@ -82,7 +73,6 @@ def overview_view(
 ) -> dict[str, Any]:
     """Return the page. ``counted`` are the operations of the last 24 h, None if they are not known."""
     machines = view.machines
-    source = {**view.source, "at": None} if view.source["state"] == "ok" else dict(view.source)
     return {
         "time": rfc3339(view.snapshot.at),
         "attention": [item.as_json() for item in view.items[:_MOST_ITEMS]],
@@ -92,7 +82,7 @@ def overview_view(
         "traffic": traffic,
         "operations": list(operations),
         "nodes": [{**_short(row), "disk": _fullest(row["disks"])} for row in machines],
-        "sources": [source, *sources, *sources_of(view.snapshot.nodes, ())],
+        "sources": [view.source, *sources, *sources_of(view.snapshot.nodes, ())],
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -87,16 +87,6 @@ class Snapshot:
     growth: Mapping[tuple[str, str], float] = field(default_factory=dict)
     # What needs attention besides the states of the nodes: items of the audit trails.
     more: Sequence[Any] = ()
-
-    def rows(self, name: str) -> Iterator[tuple[NodeState, Kept]]:
-        """Yield the rows of a section of all nodes, each with its node."""
-        for found in self.nodes:
-            for kept in found.section(name).rows:
-                yield found, kept
-
-    def node(self, name: str) -> NodeState | None:
-        """Return a node by its name."""
-        return next((found for found in self.nodes if found.id == name), None)
 
 
 @dataclass

@@ -71,12 +71,7 @@ def _without_search(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sources(view: FleetView, sections: Sequence[str]) -> list[dict[str, Any]]:
-    return [_unmoved(view.source), *sources_of(view.snapshot.nodes, sections)]
-
-
-def _unmoved(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the source without its time while it answers: the time of the page is that time."""
-    return {**source, "at": None} if source["state"] == "ok" else dict(source)
+    return [view.source, *sources_of(view.snapshot.nodes, sections)]
 
 
 def containers_view(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.moments import rfc3339
+from hub.sources import no_answer, source_entry
 
 __all__ = ("NOT_SET_UP", "Source")
 
@@ -53,8 +53,7 @@ class Source:
     def entry(self, shown: datetime | None) -> dict[str, Any]:
         """Return the entry of a page's list of sources; ``shown`` is the time of what the page has of Loki."""
         if self.down_since is not None:
-            text = f"does not answer since {rfc3339(self.down_since)}: {self.text}"
-            return {"name": _NAME, "state": "bad", "at": rfc3339(shown), "text": text}
+            return source_entry(_NAME, "bad", at=shown, text=no_answer(self.down_since, self.text))
         if self.answered_at is None:
-            return {"name": _NAME, "state": "silent", "at": None, "text": "not asked yet"}
-        return {"name": _NAME, "state": "ok", "at": rfc3339(shown), "text": None}
+            return source_entry(_NAME, "silent", text="not asked yet")
+        return source_entry(_NAME, "ok", at=shown)
