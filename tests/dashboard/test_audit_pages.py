@@ -10,15 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import manyrows
-import rig
-from browser import Browsing, assets, browsing, reachable
+from browser import PICTURES, SIZES, Browsing, assets, browsing, reachable
 from hubapp import Hub, started
 from hubdatabase import Postgres
 
-PICTURES = rig.ROOT / "build/reports/dashboard"
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_AXE = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
 _REFRESH = """() => new Promise((resolve, reject) => {
   const done = () => { document.removeEventListener("htmx:finally:request", done); setTimeout(resolve, 30); };
   document.addEventListener("htmx:finally:request", done);
@@ -33,29 +28,16 @@ class Reader:
     """A hub with a fleet in it, and a browser that reads it."""
 
     def __init__(self, hub: Hub, address: str, browser: Browsing) -> None:
-        self.hub, self.address, self._browsing = hub, address, browser
-
-    def open(self, path: str, *, size: str = "desktop", theme: str = "light", script: bool = True) -> Page:
-        width, height = SIZES[size]
-        context = self._browsing.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,  # type: ignore[arg-type]
-            java_script_enabled=script,
-        )
-        page = context.new_page()
-        response = page.goto(f"{self.address}{path}")
-        assert response is not None
-        assert response.status == 200
-        return page
+        self.hub, self.address = hub, address
+        self.open = browser.open
+        self.violations = browser.violations
 
     def looks(self, page: Page, name: str) -> None:
         """Keep a picture, and let axe-core look."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-        page.evaluate(self._browsing.axe)
-        found: dict[str, Any] = page.evaluate(_AXE, _TAGS)
-        assert [f"{rule['id']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]] == []
+        assert self.violations(page) == []
 
     def run(self, **filters: str) -> dict[str, Any]:
         """Return the newest run that fits and whose newest record has a diff."""

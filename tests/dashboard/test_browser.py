@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
 import rig
-from browser import Browsing, assets, browsing, reachable
+from browser import PICTURES, SIZES, Browsing, assets, browsing, reachable
 from hubapp import Hub, started
 from hubdatabase import Postgres
 from hubnode import NodeAgent, container, sections
@@ -27,11 +25,7 @@ PAGES = {
     "vps": "/vps",
     "search": "/search?q=shop1",
 }
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
-PICTURES = rig.ROOT / "build/reports/dashboard"
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_AXE = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations', 'incomplete']})"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -42,31 +36,9 @@ class Served:
     def __init__(self, hub: Hub, address: str, browser: Browsing) -> None:
         self.hub = hub
         self.address = address
-        self._browsing = browser
         self.agents: list[NodeAgent] = []
-
-    def open(self, path: str = "/", *, size: str = "desktop", theme: str = "light", script: bool = True) -> Page:
-        """Open a page in a browser without history, and note everything that it complains about."""
-        width, height = SIZES[size]
-        context = self._browsing.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,  # type: ignore[arg-type]
-            java_script_enabled=script,
-        )
-        page = context.new_page()
-        page.complaints = []  # type: ignore[attr-defined]
-        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        response = page.goto(f"{self.address}{path}")
-        assert response is not None
-        assert response.status == 200
-        return page
-
-    def violations(self, page: Page) -> list[str]:
-        """Return what axe-core finds, with the first place of each."""
-        page.evaluate(self._browsing.axe)
-        found: dict[str, Any] = page.evaluate(_AXE, _TAGS)
-        return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]]
+        self.open = browser.open
+        self.violations = browser.violations
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-import rig
-from browser import Browsing, assets, browsing
+from browser import PICTURES, SIZES, Browsing, assets, browsing
 from hub.traffic.panels import PANELS
-from hubapp import HOST
 from hubdatabase import Postgres
 from lokidata import Entry, TrafficHub, entries, fresh_loki, push, served_hub, until, until_found
 
@@ -22,10 +20,6 @@ SHOP = "shop.example.com"
 LONG = ".".join(["a" * 63] * 3 + ["b" * 60])
 NOW = int(time.time()) // 60 * 60 - 300
 HOUR, DAY = 3600, 86400
-SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
-PICTURES = rig.ROOT / "build/reports/dashboard"
-_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_AXE = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
 _LOADED = "[...document.querySelectorAll('section[data-poll]')].map(found => found.id.replace('panel-', ''))"
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,30 +30,8 @@ class Reader:
 
     def __init__(self, page: TrafficHub, to: Browsing) -> None:
         self.page = page
-        self._to = to
-
-    def open(self, path: str, *, size: str = "desktop", theme: str = "light", script: bool = True) -> Page:
-        """Open a page, and note everything that the browser complains about."""
-        width, height = SIZES[size]
-        context = self._to.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=theme,  # type: ignore[arg-type]
-            java_script_enabled=script,
-        )
-        found = context.new_page()
-        found.complaints = []  # type: ignore[attr-defined]
-        found.on("console", lambda said: found.complaints.append(said.text) if said.type == "error" else None)  # type: ignore[attr-defined]
-        found.on("pageerror", lambda error: found.complaints.append(str(error)))  # type: ignore[attr-defined]
-        answer = found.goto(f"http://{HOST}:{self._to.port}{path}")
-        assert answer is not None
-        assert answer.status == 200
-        return found
-
-    def violations(self, page: Page) -> list[str]:
-        """Return what axe-core finds."""
-        page.evaluate(self._to.axe)
-        found: dict[str, Any] = page.evaluate(_AXE, _TAGS)
-        return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
+        self.open = to.open
+        self.violations = to.violations
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 import rig
 from hubapp import HOST, Hub
 
-__all__ = ("AXE", "Browsing", "assets", "browsing", "reachable")
+__all__ = ("AXE", "PICTURES", "SIZES", "Browsing", "assets", "browsing", "reachable")
+
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+PICTURES = rig.ROOT / "build/reports/dashboard"
+"""Where the pictures of pages are kept."""
 
 _IMAGE = "vsa-rig-browser:1"
 _APP = rig.ROOT / "stacks/dashboard/app"
 AXE = "/opt/axe.min.js"
 _START = 30.0
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_VIOLATIONS = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
 
 
 def _docker(*words: str) -> str:
@@ -71,6 +78,30 @@ class Browsing:
         self.axe = axe
         # The port of the hub. The browser takes this address for one with HTTPS, as it is behind the proxy.
         self.port = port
+
+    def open(self, path: str = "/", *, size: str = "desktop", theme: str = "light", script: bool = True) -> Page:
+        """Open a page of the hub in a browser without history, and note in ``complaints`` what the browser says."""
+        width, height = SIZES[size]
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,  # type: ignore[arg-type]
+            java_script_enabled=script,
+        )
+        page = context.new_page()
+        complaints: list[str] = []
+        page.complaints = complaints  # type: ignore[attr-defined]
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        answer = page.goto(f"http://{HOST}:{self.port}{path}")
+        assert answer is not None
+        assert answer.status == 200
+        return page
+
+    def violations(self, page: Page) -> list[str]:
+        """Return what axe-core finds, with the first place of each."""
+        page.evaluate(self.axe)
+        found: dict[str, Any] = page.evaluate(_VIOLATIONS, _TAGS)
+        return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in found["violations"]]
 
 
 @contextmanager
