@@ -49,17 +49,19 @@ class Secrets:
         """Add the secrets of a version of a stack.
 
         * Each secret that VSA generated, and each secret of the Compose file that comes from a variable.
-        * Every other value of the environment file with 8 letters or more, unless it stands in ``example``, or is a
-          domain or one of the ``images``.
+        * Every other value of the environment file with 8 letters or more, unless it stands in ``example``, is a
+          domain or one of the ``images``, or belongs to a variable that a site takes its domain from.
 
         ``documents`` are the Compose files as data.
         """
         variables = _variables(env)
         names = {secret.name for secret in stack.secrets} | set(_from_variables(documents))
+        # A wrong domain is shown too, so that the operator sees what is wrong with it.
+        domains = {site.domain_from for site in stack.sites}
         for name, value in variables.items():
             if name in names:
                 self._add(value, least=_SHORTEST_SECRET)
-            elif value not in example and value not in images and not _is_domain(value):
+            elif name not in domains and value not in example and value not in images and not _is_domain(value):
                 self._add(value, least=_SHORTEST_OTHER)
 
     def learn_file(self, text: str) -> None:

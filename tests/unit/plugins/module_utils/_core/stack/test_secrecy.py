@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import OK, Result, Step
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Stack
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrecy import Secrets
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.secrets import Secret
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.sites import StackSite
 
 HASH = Secret("HASH", format="bcrypt-of", of="GENERATED")
 STACK = Stack("shop", "A shop", "acme", secrets=(Secret("GENERATED"), HASH))
@@ -59,6 +62,15 @@ def test_the_longest_goes_first() -> None:
     known = Secrets()
     known.learn(STACK, "A=secretive-value\nB=secretive-value-and-more\n")
     assert known.text("secretive-value-and-more secretive-value") == "*** ***"
+
+
+def test_a_wrong_domain_is_shown_and_a_secret_never() -> None:
+    sites = (StackSite("web", 3000, domain_from="DOMAIN"), StackSite("web", 3000, domain_from="GENERATED"))
+    known = Secrets()
+    known.learn(
+        dataclasses.replace(STACK, sites=sites), "DOMAIN=https://shop.example.com\nGENERATED=Abcdefghijklmnop\n"
+    )
+    assert known.text("https://shop.example.com Abcdefghijklmnop") == "https://shop.example.com ***"
 
 
 def test_a_file_that_is_a_secret() -> None:
