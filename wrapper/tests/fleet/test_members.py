@@ -128,6 +128,37 @@ def test_arguments_of_the_operator_are_not_replaced(folder: Path) -> None:
         adoption(fleet_of(folder), "vps-02")
 
 
+@pytest.mark.parametrize(
+    ("file", "value"),
+    [
+        ("host_vars/vps-01/ssh.yml", "-o UserKnownHostsFile=~/.ssh/fleet"),
+        ("group_vars/infomaniak.yml", "-o 'StrictHostKeyChecking no'"),
+        ("group_vars/all.yml", "-C -o ProxyJump=bastion -o hostkeyalias=other"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["ansible_ssh_args", "ansible_ssh_common_args"])
+def test_arguments_that_win_over_those_of_the_key_are_refused(
+    folder: Path, file: str, value: str, variable: str
+) -> None:
+    """SSH takes the first value of an option: the key would be looked for elsewhere, or not checked at all."""
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).write_text(f"{variable}: {value}\n")
+    with pytest.raises(RefusedError, match="would not check vps-01") as refused:
+        adoption(fleet_of(folder), "vps-01")
+    assert refused.value.field == variable
+    if "vps-01" not in file:
+        with pytest.raises(RefusedError, match="would not check vps-09"):
+            addition(fleet_of(folder), member(provider="infomaniak"))
+
+
+def test_other_arguments_of_ssh_stay(folder: Path) -> None:
+    text = "ansible_ssh_common_args: -o ProxyJump=bastion -o StrictHostKeyChecking=yes\n"
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars/infomaniak.yml").write_text(text)
+    assert adoption(fleet_of(folder), "vps-01")
+    assert addition(fleet_of(folder), member(provider="infomaniak"))
+
+
 def test_a_file_that_cannot_be_changed_gives_the_lines(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("infomaniak: {hosts: {vps-01: }}\n")
     with pytest.raises(VsaError, match="cannot be changed line by line") as caught:

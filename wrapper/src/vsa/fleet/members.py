@@ -6,7 +6,7 @@ The functions take texts and return texts. ``verbs/vps.py`` asks, and writes wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,9 @@ __all__ = (
 )
 
 _EVERYWHERE = "all"
+# SSH takes the first value of an option, and Ansible writes these arguments before those of SSH_ARGUMENTS.
+_EARLIER = ("ansible_ssh_args", "ansible_ssh_common_args")
+_OF_KEYS = re.compile(r"\b(UserKnownHostsFile|HostKeyAlias|StrictHostKeyChecking(?!\s*[= ]\s*yes\b))", re.IGNORECASE)
 _RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([1-9][0-9]*))?\]")
 
 
@@ -109,6 +112,7 @@ def same_address(fleet: Fleet, address: str, port: int, *, besides: str) -> str 
 def addition(fleet: Fleet, member: Member) -> dict[Path, str]:
     """Return the file of the inventory that changes, with its new text. Raises :class:`VsaError` if it cannot."""
     group = member.provider or _EVERYWHERE
+    _refuse_other_keys(member.name, {name: fleet.value_in(group, name) for name in _EARLIER})
     files = plain_files(fleet)
     file = next((one for one in files if any(name == group for name, _ in _entries(one, groups=True))), files[0])
     try:
@@ -132,6 +136,7 @@ def adoption(fleet: Fleet, name: str) -> dict[Path, str]:
             value=str(arguments),
             expected="ansible_ssh_common_args for other options of SSH, because ssh_extra_args lead to the host key",
         )
+    _refuse_other_keys(name, {argument: fleet.value(name, argument) for argument in _EARLIER})
     file = next((one for one in plain_files(fleet) if name in (host for _, host in _entries(one))), None)
     if file is None:
         raise RefusedError(f"{name} stands in no file that VSA can change", field="--id", value=name)
@@ -139,6 +144,19 @@ def adoption(fleet: Fleet, name: str) -> dict[Path, str]:
         return {file: with_variables(read(file), name, entry={"ansible_ssh_extra_args": SSH_ARGUMENTS})}
     except CannotEditError as error:
         raise _by_hand(file, error) from error
+
+
+def _refuse_other_keys(name: str, earlier: Mapping[str, object]) -> None:
+    """Raise RefusedError if arguments that SSH reads earlier would win over those that lead to the host key."""
+    for variable, value in earlier.items():
+        found = _OF_KEYS.search(value) if isinstance(value, str) else None
+        if found:
+            raise RefusedError(
+                f"with {found[1]} in {variable}, SSH would not check {name} by the fleet's file of host keys",
+                field=variable,
+                value=value,
+                expected="no option about host keys there: vsa vps add records the key, and every verb checks it",
+            )
 
 
 def removal(fleet: Fleet, name: str) -> tuple[dict[Path, str], list[str]]:

@@ -89,6 +89,18 @@ class Fleet:
                 return found
         return None
 
+    def value_in(self, group: str, name: str) -> Any:
+        """Return the value of a variable that a new host of a group would have; None if it would have none."""
+        around = [group]
+        for found in around:
+            around += [outer for outer, inner in self.children.items() if found in inner and outer not in around]
+        for table in (self._group_files, self._inline_groups):
+            for found in (*around, "all"):
+                for variables in reversed(self._of(table, found)):
+                    if variables.values.get(name) is not None:
+                        return variables.values[name]
+        return None
+
     def address(self, host: str) -> tuple[str, int] | None:
         """Return where SSH connects for a host: address and port; None if the inventory does not say it plainly."""
         connection = self.value(host, "ansible_connection")
