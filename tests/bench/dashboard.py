@@ -45,6 +45,15 @@ _FILTERS: tuple[dict[str, str], ...] = (
     {"actor": "root", "verb": "vhost.rollback", "status": "unreachable"},
 )
 _DEPTHS = (0.0, 0.3, 0.6, 0.95)
+_MORPHS = 15
+# From the answer in hand to the page that shows it, as the page's own refresh does it.
+_WATCH = """() => {
+  window.morphs = [];
+  let began = 0;
+  document.addEventListener("htmx:before:swap", () => { began = performance.now(); });
+  document.addEventListener("htmx:after:swap", () => { window.morphs.push(performance.now() - began); });
+}"""
+_SEEN = "() => htmx.trigger(document.getElementById('frame'), 'vsa:seen')"
 _LISTS = {
     "containers": ("state=bad", "node=vps-07", "q=shop-12", "sort=-restarts", "sort=image", "page=20"),
     "domains": ("state=bad", "node=vps-07", "q=blog", "tenant=acme", "sort=name", "page=50"),
@@ -69,7 +78,7 @@ class DashboardBench:
         folders = ("collections", "tests/support", "tests/rig", "stacks/dashboard/app")
         sys.path[:0] = [str(ROOT / folder) for folder in folders]
         import manyrows
-        from browser import assets
+        from browser import assets, browsing
         from hubdatabase import Postgres
 
         print("bench: filling a database with a million audit records", flush=True)
@@ -80,6 +89,7 @@ class DashboardBench:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self._process = self._started(database.url, assets())
+        self._browsing = self._open.enter_context(browsing(self._port))
         for name in ("overview", *_LISTS):
             path = "/" if name == "overview" else f"/{name}"
             self._questions[name] = [path, *(f"{path}?{query}" for query in _LISTS.get(name, ()))]
@@ -168,6 +178,30 @@ class DashboardBench:
             print(f"bench: {path} was not found unchanged: {sorted(set(statuses))}", flush=True)
         return used
 
+    def morph(self) -> float:
+        """Return the milliseconds in which a browser turns a page into one whose rows all differ."""
+        page = self._browsing.open("/containers")
+        rows = page.locator("tbody tr").count()
+        if rows < 100:
+            raise SystemExit(f"bench: a page of {rows} rows says nothing about 100")
+        page.evaluate(_WATCH)
+        _status, body, _first = self._ask("/containers")
+        for number in range(_MORPHS):
+            changed = body.decode().replace(
+                '<td class="num" data-l="Restarts">', f'<td class="num" data-l="Restarts">{number} '
+            )
+            page.unroute_all()
+            page.route(
+                "**/containers", lambda route, changed=changed: route.fulfill(body=changed, content_type="text/html")
+            )
+            page.evaluate(_SEEN)
+            page.wait_for_function(f"() => window.morphs.length > {number}")
+        if page.locator("tbody tr td.num").first.inner_text().split()[0] != str(_MORPHS - 1):
+            raise SystemExit("bench: the browser does not show the last answer")
+        times: list[float] = page.evaluate("() => window.morphs")
+        page.context.close()
+        return statistics.median(times) * 100 / rows
+
     def _cpu(self) -> float:
         fields = self._stat("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -205,6 +239,7 @@ def _refreshes(bench: DashboardBench) -> list[Wanted]:
 def _sums(bench: DashboardBench) -> list[Wanted]:
     return [
         Wanted("the largest of these pages, gzip", bench.largest, None, 30.0, unit="KiB"),
+        Wanted("a browser morphs 100 changed rows", bench.morph, None, 20.0, unit="ms"),
         Wanted("memory of the hub", bench.memory, None, 250.0, unit="MiB"),
     ]
 

@@ -15,8 +15,9 @@ import pytest
 
 import rig
 from hubhost import DASHBOARD, DATABASE, prepare_for_hub, remove_hub
+from visitors import visiting
 
-HUB, SITE = "dashboard.agent.vsa.test", "shop.agent.vsa.test"
+HUB, SITE, VISITED = "dashboard.agent.vsa.test", "shop.agent.vsa.test", "visited.agent.vsa.test"
 NODE = "vps-07"
 
 BEAT = "systemctl reset-failed vsa-agent-send.service; systemctl start vsa-agent-send.service"
@@ -82,12 +83,13 @@ class Both:
 @pytest.fixture(scope="module")
 def both(proxy_vps: rig.Vps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     prepare_for_hub(proxy_vps)
-    proxy_vps.add_dns(HUB, SITE)
+    proxy_vps.add_dns(HUB, SITE, VISITED)
+    rig.vsa("site", "provision", "--domain", VISITED, "--container", "web-2", "--port", "3000", vps=proxy_vps)
     made = Both(proxy_vps, tmp_path_factory.mktemp("both"))
     made.up()
     yield made
     rig.vsa("agent", "unregister", "-y", vps=proxy_vps, check=False)
-    for domain in (HUB, SITE):
+    for domain in (HUB, SITE, VISITED):
         rig.vsa("site", "unprovision", "--domain", domain, "--keep-container", "-y", vps=proxy_vps, check=False)
     proxy_vps.run("docker rm -f secretive", check=False)
     remove_hub(proxy_vps)
@@ -111,12 +113,15 @@ def test_agent_and_hub(both: Both) -> None:
     assert (found["changed"], found["node"], found["hub_url"]) == (True, NODE, f"https://{HUB}")
     assert found["answer"]["result"] == "accepted"
     both.vps.run("systemctl stop vsa-agent.timer")  # each step lets the agent send by itself
-    _the_hub_knows_what_the_host_is(both)
-    _every_record_is_at_the_hub_once(both)
-    _a_rotation_loses_no_beat(both, first)
-    _docker_that_stops_empties_nothing(both)
-    _a_database_that_restarts_costs_one_wait(both)
-    _a_revoked_token_is_told(both)
+    with visiting(both.vps, VISITED, clients=2) as seen:
+        _the_hub_knows_what_the_host_is(both)
+        _every_record_is_at_the_hub_once(both)
+        _a_rotation_loses_no_beat(both, first)
+        _docker_that_stops_empties_nothing(both)
+        _a_database_that_restarts_costs_one_wait(both)
+        _a_revoked_token_is_told(both)
+    assert seen.failures == [], "whatever becomes of the hub, sites answer"
+    assert seen.answers > 100
 
 
 def _the_hub_knows_what_the_host_is(both: Both) -> None:

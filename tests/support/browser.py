@@ -105,11 +105,14 @@ class Browsing:
 
 
 @contextmanager
-def browsing() -> Iterator[Browsing]:
-    """Start a browser that finds the hub's name on this machine, and nothing else anywhere."""
+def browsing(hub_port: int = 0) -> Iterator[Browsing]:
+    """Start a browser that finds the hub's name on this machine, and nothing else anywhere.
+
+    ``hub_port``: where the hub listens already; by default it is a free port for a hub that comes later.
+    """
     rig.engine_up()
     rig.images(_IMAGE)
-    port, hub_port = _free_port(), _free_port()
+    port, hub_port = _free_port(), hub_port or _free_port()
     name = f"vsa-browser-{os.getpid()}"
     labels = ("--label", "vsa.rig=1", "--label", f"vsa.rig.scope=it{os.getpid()}")
     rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
