@@ -363,6 +363,17 @@ def test_a_source_that_fails_leaves_its_rows_and_is_named(hub: Hub) -> None:
     assert [source["name"] for source in bad] == ["vps-01"]
 
 
+def test_what_no_beat_ever_had_is_not_none(hub: Hub) -> None:
+    agent = hub.agent()
+    assert hub.client.get("/api/v1/vps").json()["nodes"][0]["containers"] is None, "the node never sent a beat"
+    agent.accepted(hub.client, sections(hub.clock(), containers="Docker does not answer", domains=[]))
+    row = hub.client.get("/api/v1/vps").json()["nodes"][0]
+    assert (row["containers"], row["sites"]) == (None, 0)
+    text = page(hub, "/vps")
+    assert "They were never read." in text
+    assert re.search(r'href="/containers\?node=vps-01">\s*—', text)
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_without_its_database_a_page_shows_what_it_read_last(own_database: Database, path: str) -> None:
     with started(own_database) as hub:

@@ -208,7 +208,8 @@ def _machines(fleet: Fleet, containers: dict[str, Any], sites: dict[str, Any]) -
         assert row["address"] == vps.ip
         assert row["memory"]["bytes"] == found["memory"]
         assert (row["cpus"], row["kernel"], row["os"]) == (found["cpus"], found["kernel"], found["os"])
-        assert row["containers"] == len(containers.get(node, ()))
+        # The rig gives vps-03 a directory of Docker's data and no engine: its containers are not known, and not none.
+        assert row["containers"] == (len(containers[node]) if node in containers else None)
         assert row["sites"] == len(sites.get(node, ()))
         root = next(disk for disk in row["disks"] if disk["mount"] == "/")
         assert root["bytes"] == found["disk"][0]

@@ -166,9 +166,11 @@ class ReadingEngine(Engine):
         try:
             yield
         except (_EngineError, OSError, KeyError, TypeError) as error:
+            # Without the number that Python writes before the words of the system.
+            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise RefusedError(
                 "the Docker engine of this host does not answer",
-                details=[f"to {shortened(what)}: {Words('Docker', str(error) or type(error).__name__).shown}"],
+                details=[f"to {shortened(what)}: {Words('Docker', said).shown}"],
                 hint=Hint("bootstrap"),
             ) from error
 

@@ -220,8 +220,8 @@ class VpsMachine(MachineRow):
     cpus: int | None
     disks: list[Disk]
     network: list[dict[str, Any]]
-    sites: int
-    containers: int
+    sites: int | None
+    containers: int | None
     sections: dict[str, dict[str, Any]]
     attention: list[dict[str, Any]]
     trail_error: str | None

@@ -73,12 +73,20 @@ def machine_row(state: NodeState, growth: Mapping[tuple[str, str], float]) -> di
         "disks": disks,
         "network": list(figures.get("network") or ()),
         "addresses": list(facts.get("addresses") or ()),
-        "sites": len(state.section("domains").rows),
-        "containers": len(state.section("containers").rows),
+        "sites": _counted(state, "domains"),
+        "containers": _counted(state, "containers"),
         "health": worst((fresh.kind, *(part["kind"] for part in (memory, *disks) if part))),
         "attention": list(state.attention),
         "trail_error": state.trail_error,
     }
+
+
+def _counted(state: NodeState, name: str) -> int | None:
+    """Return the number of rows of a section; None if nobody knows, as no beat ever had them."""
+    found = state.sections.get(name)
+    if found is None or (found.status == "failed" and found.rows_at is None):
+        return None
+    return len(found.rows)
 
 
 def with_sections(row: Mapping[str, Any], state: NodeState) -> dict[str, Any]:
