@@ -8,6 +8,7 @@ asked three times and the middle one counts, so a pause of the machine is no pag
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import http.client
 import os
@@ -141,6 +142,11 @@ class DashboardBench:
         first = (time.perf_counter() - began) * 1000
         return response.status, response.read(), first
 
+    def _hang_up(self) -> None:
+        """Close the connection, which the hub would close during a pause. The next question opens another one."""
+        if self._connection is not None:
+            self._connection.close()
+
     def slowest(self, name: str) -> float:
         """Return the milliseconds to the first byte of the slowest question of a page."""
         found: list[tuple[float, str]] = []
@@ -185,21 +191,21 @@ class DashboardBench:
         if rows < 100:
             raise SystemExit(f"bench: a page of {rows} rows says nothing about 100")
         page.evaluate(_WATCH)
+        self._hang_up()
         _status, body, _first = self._ask("/containers")
         for number in range(_MORPHS):
             changed = body.decode().replace(
                 '<td class="num" data-l="Restarts">', f'<td class="num" data-l="Restarts">{number} '
             )
             page.unroute_all()
-            page.route(
-                "**/containers", lambda route, changed=changed: route.fulfill(body=changed, content_type="text/html")
-            )
+            page.route("**/containers", functools.partial(_fulfilled, body=changed))
             page.evaluate(_SEEN)
             page.wait_for_function(f"() => window.morphs.length > {number}")
         if page.locator("tbody tr td.num").first.inner_text().split()[0] != str(_MORPHS - 1):
             raise SystemExit("bench: the browser does not show the last answer")
         times: list[float] = page.evaluate("() => window.morphs")
         page.context.close()
+        self._hang_up()
         return statistics.median(times) * 100 / rows
 
     def _cpu(self) -> float:
@@ -219,6 +225,10 @@ class DashboardBench:
     def rows(self) -> list[Wanted]:
         """Return the rows, in an order in which all pages are asked for before sizes and memory are looked at."""
         return [*_rows(self), *_refreshes(self), *_sums(self)]
+
+
+def _fulfilled(route: Any, body: str) -> None:
+    route.fulfill(body=body, content_type="text/html")
 
 
 def _rows(bench: DashboardBench) -> list[Wanted]:
