@@ -8,6 +8,7 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import stat
@@ -22,9 +23,14 @@ from ..._core.settings import Settings
 from ..._core.words import Words, escaped
 from .files import read_text
 
-__all__ = ("send_alert",)
+__all__ = ("hooks_of", "send_alert", "send_by")
 
 _TIMEOUT = 60
+
+
+def hooks_of(settings: Settings) -> list[str]:
+    """Return the settings that name a hook of this host."""
+    return [name for name in ("alert_command", "alert_url") if getattr(settings, name)]
 
 
 def send_alert(settings: Settings, message: Mapping[str, Any]) -> list[str]:
@@ -32,17 +38,16 @@ def send_alert(settings: Settings, message: Mapping[str, Any]) -> list[str]:
 
     ``message`` has the key ``text``, which chat webhooks show and which the alert program gets as VSA_ALERT_TEXT.
     """
+    sent = [send_by(hook, settings, message) for hook in hooks_of(settings)]
+    return [problem for problem in sent if problem]
+
+
+def send_by(hook: str, settings: Settings, message: Mapping[str, Any]) -> str | None:
+    """Send a message to one hook. Returns what went wrong, or None; see ``send_alert`` for the message."""
+    target = str(getattr(settings, hook))
     body = json.dumps(message).encode()
-    failures = []
-    if settings.alert_command:
-        problem = _run(settings.alert_command, body, str(message["text"]))
-        if problem:
-            failures.append(f"alert_command failed: {problem}")
-    if settings.alert_url:
-        problem = _post(settings.alert_url, body)
-        if problem:
-            failures.append(f"alert_url failed: {problem}")
-    return failures
+    problem = _run(target, body, str(message["text"])) if hook == "alert_command" else _post(target, body)
+    return f"{hook} failed: {problem}" if problem else None
 
 
 def _run(command: str, body: bytes, text: str) -> str | None:
@@ -90,16 +95,30 @@ def _writable_by_others(program: Path) -> str | None:
 def _post(setting: str, body: bytes) -> str | None:
     """Post the message to the webhook. Returns what went wrong, or None; never the address, which may hold a token."""
     try:
+        address = _webhook(setting)
+    except (OSError, ValueError) as error:
+        return Words("the webhook", str(error)).shown
+    try:
         request = urllib.request.Request(  # noqa: S310  _webhook and the setting's form allow http and https only
-            _webhook(setting), body, {"Content-Type": "application/json", "User-Agent": "vsa"}, method="POST"
+            address, body, {"Content-Type": "application/json", "User-Agent": "vsa"}, method="POST"
         )
         # On the host's timer there is no Ansible, so its open_url is not available.
-        with urllib.request.build_opener().open(request, timeout=_TIMEOUT):
+        with urllib.request.build_opener(_NoRedirect()).open(request, timeout=_TIMEOUT):
             return None
     except urllib.error.HTTPError as error:
         return f"it answered {error.code}"
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return Words("the webhook", str(getattr(error, "reason", None) or error)).shown
+    except (http.client.HTTPException, ValueError) as error:
+        # Python repeats a part of the address in these errors, so only their kind is told.
+        return f"the address or the answer has not the form of HTTP ({type(error).__name__})"
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: urllib would ask the new address with GET, and the message would be lost."""
+
+    def redirect_request(self, *_words: Any, **_more: Any) -> None:
+        """Follow nothing."""
 
 
 def _webhook(setting: str) -> str:

@@ -14,15 +14,14 @@ import json
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from ...._core.errors import VsaError
+from ...._core.settings import Settings
 from ...._core.shape import MapOf
-from ...._core.stack.alerts import COMMAND, Firing, firing_alerts, message_of, news
+from ...._core.stack.alerts import COMMAND, Alert, Answers, Ledger, message_of, news, reported_alerts
 from ...._core.stack.manifest import Stack
-from ...._core.times import rfc3339
 from ...._core.words import escaped
-from ...machine.alert import send_alert
+from ...machine.alert import hooks_of, send_by
 from ...machine.clock import time_now
 from ...machine.docker import Engine
 from ...machine.files import make_directory, write_atomically
@@ -41,28 +40,54 @@ _SECONDS = 20
 
 
 def deliver(paths: Paths, engine: Engine) -> list[str]:
-    """Send what fires and was not sent within a day. Returns a line for each thing that went wrong."""
-    failures: list[str] = []
-    alerts: list[Firing] = []
-    for stack in stacks_with_alerts(paths):
-        found = _read(engine, stack, paths)
-        if found is None:
-            failures.append(f"{stack.tenant}/{stack.name}: {stack.alerts} did not say which alerts fire")
-        alerts += found or []
-    sent = dict(read_document(paths.state / _STATE, MapOf(str)) or {})
-    now = time_now()
-    fresh = news(alerts, sent, now=now)
+    """Tell each hook what fires, once a day, and what is resolved. Returns a line for each thing that went wrong."""
+    answers, failures = _ask(paths, engine)
     settings = read_settings(paths)
-    if fresh and not (settings.alert_command or settings.alert_url):
-        return [*failures, f"{len(fresh)} alert(s) fire, and the host has neither alert_command nor alert_url"]
-    if fresh:
-        problems = send_alert(settings, message_of(fresh, host=socket.getfqdn(), now=now))
-        # A message that failed is not noted, so that the next run sends it again.
-        sent |= {} if problems else {alert.key: rfc3339(now) for alert in fresh}
-        failures += problems
-    if not failures or alerts:
-        _note(paths, {alert.key: sent[alert.key] for alert in alerts if alert.key in sent})
+    hooks = hooks_of(settings)
+    firing = [alert for alerts in answers.values() for alert in alerts or () if not alert.quiet]
+    if firing and not hooks:
+        failures.append(f"{len(firing)} alert(s) fire, and the host has neither alert_command nor alert_url")
+    # Each hook has a ledger of its own: one that fails is told again by the next run, and the other one is not.
+    told = read_document(paths.state / _STATE, MapOf(MapOf(MapOf(str)))) or {}
+    ledgers: dict[str, Ledger] = {hook: told.get(hook, {}) for hook in hooks}
+    for hook in hooks:
+        ledgers[hook], problem = _tell(hook, settings, answers, ledgers[hook])
+        failures += [problem] if problem else []
+        # Before the next hook, which may take its time: if this run is ended there, this hook is not told again.
+        _note(paths, ledgers)
     return failures
+
+
+def _tell(hook: str, settings: Settings, answers: Answers, told: Ledger) -> tuple[Ledger, str | None]:
+    """Tell a hook what is news to it. Returns its ledger, and what went wrong."""
+    now = time_now()
+    found = news(answers, told, now=now)
+    if not (found.firing or found.resolved):
+        return found.after, None
+    message = message_of(found.firing, found.resolved, host=socket.getfqdn(), now=now)
+    problem = send_by(hook, settings, message)
+    return (found.before, problem) if problem else (found.after, None)
+
+
+def _ask(paths: Paths, engine: Engine) -> tuple[Answers, list[str]]:
+    """Return what each Alertmanager reports, and a line for each one that runs and does not answer."""
+    answers: dict[str, list[Alert] | None] = {}
+    failures = []
+    for stack in stacks_with_alerts(paths):
+        name = f"{stack.tenant}/{stack.name}"
+        answers[name] = None
+        try:
+            running = _running(engine, stack, paths)
+            if not running:
+                continue  # its stack's own matter, which `vsa status` tells
+            done = engine.exec(running, list(COMMAND), timeout=_SECONDS)
+            answers[name] = reported_alerts(done.stdout) if done.code == 0 else None
+        except VsaError as error:
+            failures.append(f"{name}: {error}")
+            continue
+        if answers[name] is None:
+            failures.append(f"{name}: {stack.alerts} did not say which alerts fire")
+    return answers, failures
 
 
 def stacks_with_alerts(paths: Paths) -> list[Stack]:
@@ -78,20 +103,17 @@ def stacks_with_alerts(paths: Paths) -> list[Stack]:
     return found
 
 
-def _read(engine: Engine, stack: Stack, paths: Paths) -> list[Firing] | None:
-    """Return what fires; an empty list if the service does not run, which is its stack's own matter."""
-    running = [
-        entry for entry in own_containers(engine, stack, paths) if service_of(entry) == stack.alerts and entry.running
-    ]
-    if not running:
-        return []
-    done = engine.exec(running[0].name, list(COMMAND), timeout=_SECONDS)
-    return firing_alerts(done.stdout) if done.code == 0 else None
+def _running(engine: Engine, stack: Stack, paths: Paths) -> str | None:
+    """Return the name of the container that runs Alertmanager, None if it does not run."""
+    for entry in own_containers(engine, stack, paths):
+        if service_of(entry) == stack.alerts and entry.running:
+            return entry.name
+    return None
 
 
-def _note(paths: Paths, sent: Mapping[str, Any]) -> None:
+def _note(paths: Paths, ledgers: Mapping[str, Ledger]) -> None:
     make_directory(paths.state, mode=0o750)
-    write_atomically(paths.state / _STATE, f"{json.dumps(sent, sort_keys=True)}\n", mode=0o600)
+    write_atomically(paths.state / _STATE, f"{json.dumps(ledgers, sort_keys=True)}\n", mode=0o600)
 
 
 def main() -> int:
