@@ -112,6 +112,13 @@ def test_lines_arrive_with_their_labels_and_nobody_makes_streams(shipper: Shippe
     labels = {(stream["container"], stream["stream"]) for stream in _streams(loki, '{job="containers"}')}
     assert labels == {("acme-shop-web-1", "stdout"), ("acme-shop-web-1", "stderr"), ("unknown", "stdout")}
 
+    # A line that is no JSON arrives too.
+    shipper.write(shop, ["half of a li", "\x00\x00 and bytes of a power cut"])
+    shipper.write(web, ['{"log": "half of a li'])
+    unknown = '{job="nginx",domain="shop.example.com",method="other",status="other"}'
+    eventually(lambda: len(_lines(loki, unknown)), 2, seconds=15)
+    eventually(lambda: _lines(loki, '{job="containers"} |= "half of a li"'), ['{"log": "half of a li'], seconds=15)
+
     # The audit trail of the host arrives once, as it is.
     record = json.dumps({"schema": 1, "kind": "change", "verb": "site.provision", "hash": "0" * 64})
     shipper.write(shipper.vsa / "audit.jsonl", [record])
@@ -203,6 +210,26 @@ def test_an_outage_of_a_minute_and_forty_thousand_lines(shipper: Shipper, loki: 
     count = 'sum(count_over_time({job="nginx",domain="shop.example.com"}[1h]))'
     eventually(lambda: [value >= 40_001 for _labels, value in loki.instant(count)], [True], seconds=300)
     assert shipper.memory() <= 32 << 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_two_hundred_busy_logs_in_one_outage(shipper: Shipper, loki: rig.Loki) -> None:
+    """All lines in flight are in memory. The limit of compose.yml is enough, and no restart by the kernel is needed."""
+    logs = [shipper.nginx / f"d{number}.example.com.access.log" for number in range(200)]
+    shipper.create()
+    loki.stop()
+    for log in logs:
+        shipper.write(log, [access_line(f"/{number}") for number in range(300)])
+    # Until each log has its window full of lines.
+    eventually(lambda: shipper.waiting() >= 200 * 100, True, seconds=60)
+    time.sleep(10)
+    print(f"{shipper.waiting()} lines wait, in {shipper.memory() / (1 << 20):.1f} MiB")
+    assert shipper.restarts() == 0
+    loki.start()
+    count = 'sum(count_over_time({job="nginx"}[1h]))'
+    eventually(lambda: [value >= 60_000 for _labels, value in loki.instant(count)], [True], seconds=300)
+    assert shipper.restarts() == 0
 
 
 @pytest.mark.long

@@ -166,11 +166,24 @@ class Shipper:
         lines = [line.rpartition(" ") for line in got.stdout.splitlines() if line and not line.startswith("#")]
         return {name: float(value) for name, _space, value in lines}
 
+    def waiting(self) -> int:
+        """Return how many lines are in flight: read, and not taken by Loki."""
+        queued = [value for name, value in self.metrics().items() if 'driver="http"' in name and "queued" in name]
+        return int(sum(queued))
+
+    def restarts(self) -> int:
+        """Return how often the engine restarted the shipper, as after a kill for lack of memory."""
+        return int(self._docker("inspect", "--format", "{{.RestartCount}}", self.container).stdout)
+
     def memory(self) -> int:
-        """Return the bytes of memory that the container has had at most, caches of files excluded."""
-        done = self._docker("stats", "--no-stream", "--format", "{{.MemUsage}}", self.container)
-        number, unit = re.match(r"([\d.]+)(\w+)", done.stdout).groups()  # type: ignore[union-attr]
-        return int(float(number) * {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[unit])
+        """Return the bytes of memory that all processes of the container have.
+
+        The caches of files are not counted: the kernel takes them back as it likes.
+        """
+        files = ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat")
+        text = "".join(self._docker("exec", self.container, "cat", path, check=False).stdout for path in files)
+        figures = dict(line.split() for line in text.splitlines())
+        return int(figures["anon"] if "anon" in figures else figures["total_rss"])
 
     def write(self, path: Path, lines: Iterator[str] | list[str]) -> None:
         """Append lines to a log file, as its writer does."""
