@@ -123,7 +123,7 @@ def pump(source, sink, told):
             print(time.time(), flush=True)
         sink.sendall(data)
     sink.close()
-server = socket.create_server(("0.0.0.0", 8080))
+server = socket.create_server(("127.0.0.1", 8080))
 while True:
     client, _address = server.accept()
     model = socket.create_connection(("llama", 8080))
@@ -152,14 +152,15 @@ def test_the_genuine_litellm_and_llama_cpp_speak_through_the_proxy(gateway: Ship
     copy = f"docker cp smollm2:/rig-models/smollm2.gguf {MODELS.format(tenant='acme')}/"
     vps.run(f"docker rm -f smollm2; docker create --name smollm2 vsa-rig-llama:1 && {copy} && docker rm smollm2")
     models = (rig.ROOT / "stacks/llm-gateway/models.yaml").read_text(encoding="utf-8")
-    vps.put("/srv/acme/llm-gateway/data/models.yaml", models.replace("//llama:", "//db:"))
+    vps.put("/srv/acme/llm-gateway/data/models.yaml", models.replace("//llama:", "//127.0.0.1:"))
     gateway.images("vsa-rig-apps:1", "postgres:17.6", "ubuntu/squid:6.6-24.04_beta")
     # PostgreSQL and Squid start too. LiteLLM does not use PostgreSQL: its client wants programs from the Internet.
     settings = {"MODELS_FILE": "./data/models.yaml", "COMPOSE_PROFILES": "keys,providers"}
     done = gateway.up("acme", DOMAIN=DOMAIN, LLAMA_MODEL="smollm2.gguf", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    # The gateway asks its Squid for every name but a few, and `db` is one of the few.
-    tap = "docker run -d --name tap --network acme-llm-gateway_inside --network-alias db --entrypoint python3"
+    # The gateway asks its Squid for every name but a few, and its own loopback address is one of the few.
+    inside = f"container:{gateway.container('acme', 'gateway')}"
+    tap = f"docker run -d --name tap --network {inside} --entrypoint python3"
     vps.run(f"docker rm -f tap; {tap} vsa-rig-standin:1 -uc {shlex.quote(TAP)}")
     client = LlmClient(vps.ip, DOMAIN, gateway.env("acme")["GATEWAY_MASTER_KEY"])
     assert LlmClient(vps.ip, DOMAIN).ask("GET", "/v1/models")[0] == 401

@@ -35,14 +35,14 @@ def access_line(uri: str, *, method: str = "GET", status: int = 200, seconds: fl
         "agent": 'a "quote", a \\ and an é',
         "id": uri,
     }
-    return json.dumps(values, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def container_line(text: str, *, name: str | None = "acme-shop-web-1", stream: str = "stdout") -> str:
     """Return a line as Docker's driver json-file writes it; without a name as before bootstrap's log options."""
     moment = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime())
     attrs = {"attrs": {"tag": name, "com.docker.compose.service": "web"}} if name else {}
-    return json.dumps({"log": text + "\n", "stream": stream, **attrs, "time": moment})
+    return json.dumps({"log": text + "\n", "stream": stream, **attrs, "time": moment}, separators=(",", ":"))
 
 
 def eventually(question: Callable[[], object], wanted: object, *, seconds: float) -> float:
@@ -93,7 +93,7 @@ class Shipper:
         argv = ["run", "--detach", "--name", self.container, "--network", rig.network(), "--label", "vsa.rig=1"]
         argv += ["--label", f"vsa.rig.scope={rig.scope()}"]
         argv += ["--user", "0:0", "--cap-drop", "ALL", "--cap-add", "DAC_READ_SEARCH", "--read-only"]
-        argv += ["--security-opt", "no-new-privileges:true", "--memory", "96m", "--pids-limit", "64"]
+        argv += ["--security-opt", "no-new-privileges:true", "--memory", "256m", "--pids-limit", "64"]
         argv += ["--restart", "unless-stopped"]
         argv += ["--tmpfs", "/run:mode=0755,size=1m", "--tmpfs", "/tmp:mode=1777,size=4m"]
         argv += ["--entrypoint", "/bin/sh", *self._target()]
