@@ -8,6 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files import File
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import parse_stack
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.mounted import (
+    LABEL,
+    label_services,
+    mounted_parts,
+    refuse_reloads,
+)
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.cert import certbot
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.proxy import nginx
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store import layout
@@ -86,6 +94,58 @@ def test_a_container_has_the_engines_name_and_image(service: str, name: str, ima
 def test_a_directory_is_mounted_where_the_engine_expects_it(path: Path, inside: str) -> None:
     mounts = [volume.split(":")[:2] for volume in services()["nginx"]["volumes"]]
     assert [f"./{path.relative_to(PATHS.proxy)}", inside] in mounts
+
+
+# A changed file of the stack, and whose container is recreated for it. The others read the file at each use, or never.
+RECREATED = [
+    ("bin/nginx.sh", {"nginx"}),
+    ("etc/group", {"nginx"}),
+    ("bin/auth.sh", {"auth"}),
+    ("auth/nginx.conf", {"auth"}),
+    ("bin/certbot-loop.sh", {"certbot"}),
+    *((f"bin/{name}", set[str]()) for name in ("certbot.sh", "certbot-deployed.sh", "certbot-rights.sh")),
+    *((f"bin/{name}", set[str]()) for name in ("nginx-reloader.sh", "lock.sh", "clock.sh")),
+    *((f"bin/{name}-health.sh", set[str]()) for name in ("nginx", "auth", "certbot")),
+]
+
+
+def labels(files: dict[str, File]) -> dict[str, str]:
+    """Return the hash of what it mounts for each service of the stack."""
+    config: dict[str, Any] = {"services": services()}
+    for service in config["services"].values():
+        mounts = [volume.split(":")[0] for volume in service["volumes"]]
+        service["volumes"] = [{"type": "bind", "source": mount.replace("./", "/stack/", 1)} for mount in mounts]
+    stack = parse_stack(yaml.safe_load(vsa_tree.text(STACK / "stack.yml")), name="reverse-proxy")
+    refuse_reloads(config, files, folder="/stack", reload=stack.reload, where="reload")
+    labelled = label_services(config, mounted_parts(config, files, {}, folder="/stack"), reload=stack.reload)
+    return {name: service["labels"][LABEL] for name, service in labelled["services"].items()}
+
+
+def test_a_changed_file_recreates_exactly_the_containers_that_read_it_once() -> None:
+    folder = vsa_tree.ROOT / STACK
+    mounted = [path for name in ("bin", "auth", "etc") for path in (folder / name).iterdir()]
+    files: dict[str, File] = {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in mounted}
+    expected = dict(RECREATED)
+    assert files.keys() - expected.keys() == {"auth/nobody"}, "say here what a change of this file recreates"
+    before = labels(files)
+    for name, services_of in expected.items():
+        after = labels({**files, name: f"{files[name]}# new\n"})
+        assert {service for service in before if before[service] != after[service]} == services_of, name
+
+
+@pytest.mark.parametrize("service", ["nginx", "auth", "certbot"])
+def test_a_container_starts_with_a_script_that_recreates_it(service: str) -> None:
+    found = services()[service]
+    assert found["entrypoint"] == ["/bin/sh", "/opt/vsa-start.sh"]
+    (start,) = (volume.split(":")[0] for volume in found["volumes"] if ":/opt/vsa-start.sh:" in volume)
+    once = re.findall(r"(?m)^\. (\S+)", vsa_tree.text(STACK / start))
+    assert once == [], "a script that it reads once has to recreate the container too"
+
+
+def test_the_reloader_starts_again_for_each_script_that_it_reads_once() -> None:
+    text = script("nginx-reloader.sh")
+    sourced = re.findall(r"(?m)^\. (\S+)$", text)
+    assert f'find "$0" {" ".join(sourced)} -newer' in text
 
 
 def test_the_groups_of_the_workers_are_the_engines() -> None:

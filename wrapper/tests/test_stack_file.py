@@ -82,6 +82,7 @@ GOOD: list[dict[str, Any]] = [
     },
     {"sites": [{**SITE, "compose_profile": "hub"}]},
     {"unpinned": ["web"], "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}]},
+    {"reload": [{"service": "web", "signal": "none", "mount": "conf/app"}]},
     {"unpinned": None, "reload": None},
     {"deploy": "rolling", "drain": 45},
     {"deploy": "recreate", "drain": 5},
@@ -119,6 +120,7 @@ BAD: list[dict[str, Any]] = [
     {"unpinned": ["a b"]},
     {"reload": [{"signal": "HUP"}]},
     {"reload": [{"service": "web", "signal": "KILL"}]},
+    {"reload": [{"service": "web", "mount": None}]},
     {"secrets": [{"name": "A", "rotatable": "yes"}]},
     {"description": "two\nlines"},
     {"description": 5},
@@ -190,6 +192,7 @@ BAD: list[dict[str, Any]] = [
 ]
 # What a schema cannot say, or does not say in a way that an editor shows well: the host and the type refuse it.
 BEYOND_A_SCHEMA: list[dict[str, Any]] = [
+    {"reload": [{"service": "web", "mount": "../etc"}]},
     {"directories": [{"path": "a/../../b"}]},
     {"core": "../core"},
     {"sites": [{"container": "a", "port": 1}]},

@@ -2,7 +2,6 @@
 # Entry point of the container vsa-certbot: runs `certbot renew` again and again. certbot itself decides what is due (by ARI,
 # otherwise by the rest of the lifetime), so a run without anything to renew costs nothing.
 set -u
-. /opt/vsa/clock.sh
 
 every=${VSA_RENEW_EVERY:-43200}
 state=/etc/letsencrypt/vsa-renew.state
@@ -16,6 +15,8 @@ nap() {
 
 # For the health check.
 beat() {
+    # At each beat: this loop runs for months, and the file may have a new version.
+    . /opt/vsa/clock.sh
     uptime_seconds
     # shellcheck disable=SC2154 # clock.sh sets seconds
     echo "$seconds" >/run/vsa/loop

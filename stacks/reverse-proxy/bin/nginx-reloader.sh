@@ -174,8 +174,8 @@ while :; do
     if [ $((seconds - looked)) -ge 60 ]; then
         looked=$seconds
         now=$(date +%s)
-        # If this file has a new version, exit: the loop in nginx.sh starts the new one.
-        [ -z "$(find "$0" -newer "$run/reloader.started")" ] || exit 0
+        # If one of its files has a new version, exit: the loop in nginx.sh starts the new one.
+        [ -z "$(find "$0" /opt/vsa/lock.sh /opt/vsa/clock.sh -newer "$run/reloader.started")" ] || exit 0
         look_after_logs
     fi
     sleep 2

@@ -254,10 +254,17 @@ class Site(_Closed):
 
 
 class Reload(_Closed):
-    """A service that reads its mounted directory again after a signal, so that it is not recreated."""
+    """A service that reads its mounted directory again, so that it is not recreated."""
 
     service: _Service = Field(description="The service.")
-    signal: Literal["HUP", "USR1", "USR2", "WINCH"] = Field(default="HUP", description="The signal.")
+    signal: Literal["HUP", "USR1", "USR2", "WINCH", "none"] = Field(
+        default="HUP", description="The signal that tells the service. `none`: it reads changed files again by itself."
+    )
+    mount: _Path = Field(
+        default=None,
+        description="The directory of the stack whose mount this is about, as in `./conf:/etc/app`: `conf`. Another "
+        "mount of the service still recreates it. Without this field it is about all mounts.",
+    )
 
 
 class RefusedImage(_Closed):
@@ -359,7 +366,7 @@ class StackFile(_Closed):
         "them to `alert_url` and `alert_command`.",
     )
     reload: list[Reload] | None = Field(
-        default=None, description="Services that are told of changed files by a signal, and not recreated."
+        default=None, description="Services that read changed files again, most of them after a signal, and are not recreated."
     )
     deploy: Literal["recreate", "rolling"] | None = Field(
         default="recreate",

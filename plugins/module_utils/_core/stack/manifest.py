@@ -23,12 +23,15 @@ from .refused import RefusedImage, refused_images
 from .secrets import Secret, secrets
 from .sites import StackSite, sites
 
-__all__ = ("RECREATE", "ROLLING", "Directory", "Port", "Reload", "Stack", "parse_stack")
+__all__ = ("BY_ITSELF", "RECREATE", "ROLLING", "Directory", "Port", "Reload", "Stack", "parse_stack")
 
 RECREATE = "recreate"
 """A container of a new version takes the place of the old one."""
 ROLLING = "rolling"
 """A container of a new version starts beside the old one, which serves until the new one does."""
+
+BY_ITSELF = "none"
+"""In the place of a signal: the service reads a changed file again by itself, and nobody has to tell it."""
 
 _SCHEMA = 1
 
@@ -36,7 +39,7 @@ _MODE = re.compile(r"0[0-7]{3}")
 _MOST_ID = (1 << 32) - 2  # the number above means "no group" to chown(2)
 _SITE_PORTS = (80, 443)
 # Signals that programs take as "read your files again". Every other one may end the program.
-_SIGNALS = ("HUP", "USR1", "USR2", "WINCH")
+_SIGNALS = ("HUP", "USR1", "USR2", "WINCH", BY_ITSELF)
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -69,10 +72,19 @@ class Port:
 
 @dataclass(frozen=True)
 class Reload:
-    """The signal by which the main process of a service reads its mounted files again, so that it is not recreated."""
+    """How a service reads its mounted files again, so that it is not recreated.
+
+    * ``signal`` tells the main process; BY_ITSELF: nobody has to tell it.
+    * ``mount``: this counts only for what the service mounts from there, a directory of the stack. None: for everything.
+    """
 
     service: str
     signal: str = "HUP"
+    mount: str | None = None
+
+    def covers(self, service: str, mount: str) -> bool:
+        """Say whether the service reads again what it mounts from this place of the stack's folder."""
+        return service == self.service and self.mount in (None, mount)
 
 
 @dataclass(frozen=True)
@@ -202,8 +214,12 @@ def _unpinned(value: object, field: str) -> tuple[str, ...]:
 
 def _reload(value: object, field: str) -> tuple[Reload, ...]:
     return tuple(
-        Reload(service_name(entry.get("service"), f"{place}/service"), _signal(entry.get("signal", "HUP"), place))
-        for entry, place in entries(value, field, ("service", "signal"))
+        Reload(
+            service_name(entry.get("service"), f"{place}/service"),
+            _signal(entry.get("signal", "HUP"), place),
+            forms.relative_path(entry["mount"], field=f"{place}/mount") if "mount" in entry else None,
+        )
+        for entry, place in entries(value, field, ("service", "signal", "mount"))
     )
 
 

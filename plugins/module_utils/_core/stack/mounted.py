@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a stack its services mount, and how a service gets a changed one: by a new container, or by a signal.
+"""Which files of a stack its services mount, and how a service gets a changed one: by a new container, or by reading it.
 
 A file is replaced by rename, so a mounted file keeps its old text in a container that runs; and where the new text is
 visible nobody tells the process. So the hash of its mounted files is a label of a service, and Compose recreates the
@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RefusedError
@@ -21,7 +22,7 @@ from .entries import no_such_service
 from .files import File, sha256_of
 from .manifest import Reload
 
-__all__ = ("LABEL", "is_labelled", "label_services", "mounted_hashes", "refuse_reloads")
+__all__ = ("LABEL", "Part", "is_labelled", "label_services", "mounted_parts", "parts_of", "refuse_reloads")
 
 LABEL = "vsa.files"
 """The label of a container with the hash of the stack's files that it mounts."""
@@ -29,26 +30,42 @@ LABEL = "vsa.files"
 Config = Mapping[str, Any]
 
 
-def mounted_hashes(
+@dataclass(frozen=True)
+class Part:
+    """A file, config or secret of a service with its hash. ``mount`` is the place in the folder that is mounted."""
+
+    mount: str
+    name: str
+    hash: str
+
+
+def mounted_parts(
     config: Config, files: Mapping[str, File], variables: Mapping[str, str], *, folder: str
-) -> dict[str, str]:
-    """Return a hash over the stack's files, configs and secrets of each service that has any, by service."""
-    found = {}
-    for name, service in _services(config).items():
-        parts = sorted(_parts(config, service, files, variables, folder))
-        if parts:
-            found[name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return found
+) -> dict[str, list[Part]]:
+    """Return what of the stack's files, configs and secrets each service has, by service."""
+    return {name: list(_parts(config, entry, files, variables, folder)) for name, entry in _services(config).items()}
 
 
-def label_services(config: dict[str, Any], hashes: Mapping[str, str], *, reload: tuple[Reload, ...]) -> dict[str, Any]:
-    """Add the hash of its mounted files to each service, unless the service is told of changes by a signal."""
-    told = {entry.service for entry in reload}
-    for name, value in hashes.items():
-        if name not in told:
+def parts_of(entry: Reload, parts: Mapping[str, list[Part]]) -> set[Part]:
+    """Return what the service of an entry reads again."""
+    return {part for part in parts.get(entry.service, ()) if entry.covers(entry.service, part.mount)}
+
+
+def label_services(
+    config: dict[str, Any], parts: Mapping[str, list[Part]], *, reload: tuple[Reload, ...]
+) -> dict[str, Any]:
+    """Add a hash over its mounted files to each service that has any, without those that the service reads again."""
+    for name, found in parts.items():
+        left = [part for part in found if not any(entry.covers(name, part.mount) for entry in reload)]
+        if left:
             service = config["services"][name]
-            service["labels"] = {**(service.get("labels") or {}), LABEL: value}
+            service["labels"] = {**(service.get("labels") or {}), LABEL: _hash_of(left)}
     return config
+
+
+def _hash_of(parts: Collection[Part]) -> str:
+    pairs = sorted((part.name, part.hash) for part in parts)
+    return hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
 
 
 def is_labelled(config: Config) -> bool:
@@ -65,7 +82,7 @@ def refuse_reloads(
     where: str,
     profiled: Collection[str] = (),
 ) -> None:
-    """Raise RefusedError if a signal cannot tell a service of a change: there is no such service, or it mounts a file.
+    """Raise RefusedError if a service cannot read a change again: there is no such service or mount, or it is a file.
 
     A container goes on with the file that it mounted, whatever took the file's name since. ``profiled`` are services of
     profiles, which may be off.
@@ -77,8 +94,16 @@ def refuse_reloads(
         field = f"{where}/{number}/service"
         if entry.service not in services:
             raise no_such_service(entry.service, services, field=field)
-        for source in _sources(config, services[entry.service], folder):
-            if source in files:
+        sources = list(_sources(config, services[entry.service], folder))
+        if entry.mount is not None and entry.mount not in sources:
+            raise RefusedError(
+                f"{entry.service} does not mount {entry.mount}",
+                field=f"{where}/{number}/mount",
+                value=entry.mount,
+                there_are=sorted(set(sources)),
+            )
+        for source in sources:
+            if source in files and entry.covers(entry.service, source):
                 raise RefusedError(
                     f"{entry.service} mounts the single file {source}, and cannot read it again",
                     field=field,
@@ -113,14 +138,14 @@ def _entries(config: Config, service: Mapping[str, Any]) -> Iterator[tuple[str, 
 
 def _parts(
     config: Config, service: Mapping[str, Any], files: Mapping[str, File], variables: Mapping[str, str], folder: str
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[Part]:
     for source in _sources(config, service, folder):
         for name, file in files.items():
             if source == "" or name == source or name.startswith(f"{source}/"):
-                yield name, sha256_of(file)
+                yield Part(source, name, sha256_of(file))
     for kind, entry in _entries(config, service):
         if "content" in entry:
-            yield kind, sha256_of(str(entry["content"]))
+            yield Part("", kind, sha256_of(str(entry["content"])))
         elif entry.get("environment"):
             name = str(entry["environment"])
-            yield f"{kind} {name}", sha256_of(variables.get(name, ""))
+            yield Part("", f"{kind} {name}", sha256_of(variables.get(name, "")))

@@ -21,7 +21,7 @@ from ..._core.stack.compose import COMPOSE
 from ..._core.stack.env import parse_env, stack_variables
 from ..._core.stack.files import File, text_of
 from ..._core.stack.manifest import Stack
-from ..._core.stack.mounted import label_services, mounted_hashes, refuse_reloads
+from ..._core.stack.mounted import label_services, mounted_parts, refuse_reloads
 from ..._core.stack.policy import judge, said_by_compose, unescaped
 from ..._core.stack.rules.facts import Facts
 from ..._core.stack.rules.files import paths_of
@@ -91,15 +91,15 @@ def with_mounts(
 ) -> dict[str, Any]:
     """Add to each service a label with the hash of the stack's files that the service mounts.
 
-    So Compose recreates exactly the services whose files changed. RefusedError if stack.yml says that a service is told
-    by a signal, and a signal cannot tell this service.
+    So Compose recreates exactly the services whose files changed. RefusedError if stack.yml says that a service reads
+    changed files again, and the service cannot.
     """
     folder = str(Path(paths.root, stack.folder))
     plain = unescaped(config)
     profiled = services_of_profiles(files)
     refuse_reloads(plain, files, folder=folder, reload=stack.reload, where="stack.yml/reload", profiled=profiled)
-    hashes = mounted_hashes(plain, files, parse_env(stack_variables(files, env)), folder=folder)
-    return label_services(config, hashes, reload=stack.reload)
+    parts = mounted_parts(plain, files, parse_env(stack_variables(files, env)), folder=folder)
+    return label_services(config, parts, reload=stack.reload)
 
 
 def _refuse_other_names(files: Mapping[str, File]) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..._core.stack.env import parse_env, stack_variables
-from ..._core.stack.manifest import Reload, Stack
-from ..._core.stack.mounted import mounted_hashes
+from ..._core.stack.manifest import BY_ITSELF, Reload, Stack
+from ..._core.stack.mounted import Part, mounted_parts, parts_of
 from ..._core.stack.policy import said_by_compose
 from ..store.layout import Paths
 from ..store.stacks import Version
@@ -25,11 +25,12 @@ def services_to_reload(stack: Stack, version: Version, good: Version | None, *, 
     if not stack.reload or good is None or not good.config:
         return []
     folder = str(Path(paths.root, stack.folder))
-    before, after = (_hashes(found, folder) for found in (good, version))
-    return [entry for entry in stack.reload if before.get(entry.service) != after.get(entry.service)]
+    before, after = (_parts(found, folder) for found in (good, version))
+    told = [entry for entry in stack.reload if entry.signal != BY_ITSELF]
+    return [entry for entry in told if parts_of(entry, before) != parts_of(entry, after)]
 
 
-def _hashes(version: Version, folder: str) -> dict[str, str]:
+def _parts(version: Version, folder: str) -> dict[str, list[Part]]:
     config = said_by_compose(version.config)
     variables = parse_env(stack_variables(version.files, version.env))
-    return mounted_hashes(config, version.files, variables, folder=folder)
+    return mounted_parts(config, version.files, variables, folder=folder)

@@ -219,7 +219,8 @@ class _Prepared:
             # A run that was cut off after its start was proven.
             moved += hooks.hand_over(engine, paths, check=check)
         if check and reason is not None and engine is not None:
-            notes += hooks.forecast(engine, paths, text_of(version.files[COMPOSE]), version.env)
+            compose = verdict.text if verdict.labelled else text_of(version.files[COMPOSE])
+            notes += hooks.forecast(engine, paths, compose, version.env)
         closed = _closed_sites(version, paths)
         if check and reason is not None:
             notes += [f"{site['domain']} would be provisioned after the start" for site in sites]

@@ -27,7 +27,6 @@ from ..machine.clock import time_now
 from ..machine.docker import Engine
 from ..store.allowed import AllowedFindings
 from ..store.layout import Paths
-from .hooks import hooks_of
 from .policy import judge_stack, with_mounts
 from .reading import ComposeReader, ask_compose
 
@@ -38,8 +37,7 @@ __all__ = ("Question", "Verdict", "keep_allowed", "pass_judgement")
 class Question:
     """The version of a stack to judge, and the findings that the operator ``allow``s by name in this ``run``.
 
-    Nobody judges an ``own`` stack, one of the collection: Compose is only asked how it reads the files. The proxy,
-    whose file has an override beside it, tells its containers of changed files itself.
+    Nobody judges an ``own`` stack, one of the collection: Compose is only asked how it reads the files.
     """
 
     stack: Stack
@@ -89,8 +87,7 @@ def pass_judgement(
     try:
         if question.own:
             said = ask_compose(stack, question.files, question.env, paths=paths, compose=compose)
-            if not hooks_of(stack.name).compose_override:
-                said = with_mounts(said, stack, question.files, question.env, paths=paths)
+            said = with_mounts(said, stack, question.files, question.env, paths=paths)
             return Verdict(json.dumps(said), labelled=is_labelled(said))
         judged = judge_stack(stack, question.files, question.env, paths=paths, engine=engine, compose=compose)
     except RefusedError as error:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import (
+    BY_ITSELF,
     Directory,
     Port,
+    Reload,
     Stack,
     parse_stack,
 )
@@ -88,6 +90,7 @@ def test_a_whole_stack() -> None:
         ({**LEAST, "drain": 4}, "drain"),
         ({**LEAST, "drain": "soon"}, "drain"),
         ({**LEAST, "reload": [{"service": "web", "signal": "KILL"}]}, "reload/0/signal"),
+        ({**LEAST, "reload": [{"service": "web", "mount": "../etc"}]}, "reload/0/mount"),
         ({**LEAST, "sites": [{"domain_from": "A;", "container": "a", "port": 1}]}, "sites/0/domain_from"),
     ],
 )
@@ -143,13 +146,13 @@ def test_what_services_of_a_stack_may_do() -> None:
         "schema": 1,
         "description": "x",
         "unpinned": ["web"],
-        "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}],
+        "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}, {"service": "c", "signal": "none", "mount": "d"}],
         "secrets": [{"name": "KEY", "rotatable": True}],
         "sites": [{"domain": "a.test", "service": "web", "port": 3000}],
     }
     stack = parse_stack(data, name="app")
     assert stack.unpinned == ("web",)
-    assert [(entry.service, entry.signal) for entry in stack.reload] == [("web", "HUP"), ("db", "USR1")]
+    assert stack.reload == (Reload("web"), Reload("db", "USR1"), Reload("c", BY_ITSELF, "d"))
     assert stack.secrets[0].rotatable
     assert (stack.sites[0].service, stack.sites[0].container) == ("web", None)
 

@@ -36,6 +36,17 @@ def test_who_is_told() -> None:
     assert told(version("2", "2"), good, Stack("app", "An application", "acme")) == []
 
 
+def test_who_reads_by_itself_or_elsewhere_is_not_told() -> None:
+    good = version("1", "1")
+    for entry, names in (
+        (Reload("web", "none"), []),
+        (Reload("web", "HUP", "db"), []),
+        (Reload("web", "HUP", "web"), ["web"]),
+    ):
+        stack = Stack("app", "An application", "acme", reload=(entry,))
+        assert told(version("2", "1"), good, stack) == names
+
+
 def test_a_first_version_and_one_of_an_earlier_release_tell_nobody() -> None:
     assert told(version("2", "1"), None) == []
     assert told(version("2", "1"), version("1", "1", config="")) == []

@@ -91,17 +91,13 @@ def fake_in(host: StackHost, name: str) -> Any:
     return ask
 
 
-def test_a_changed_file_of_the_collection_recreates_what_mounts_it(host: StackHost) -> None:
+@pytest.mark.parametrize("name", ["observability", "reverse-proxy"])
+def test_a_changed_file_of_the_collection_recreates_what_mounts_it(host: StackHost, name: str) -> None:
     """Prometheus would go on with the rules of the version before."""
-    old, new = (label_of(host, "observability", text) for text in ("one", "two"))
+    old, new = (label_of(host, name, text) for text in ("one", "two"))
     assert old
     assert new
     assert old != new
-
-
-def test_the_proxy_tells_its_own_containers(host: StackHost) -> None:
-    """Its Compose file has an override beside it, and its containers load changed files without a break."""
-    assert label_of(host, "reverse-proxy", "one") is None
 
 
 def test_check_mode_keeps_nothing(host: StackHost) -> None:
