@@ -323,6 +323,19 @@ def test_a_secret_is_not_typed(
     assert "stack_env_typed" not in runs[0].extravars
 
 
+@pytest.mark.parametrize("words", ["stack up shop --set A_KEY=- --set B_KEY=-", "stack set shop A_KEY=- B_KEY=-"])
+def test_standard_input_has_the_value_of_one_variable(
+    runs: list[Run], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """The second variable would be emptied."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("hunter2\n"))
+    assert cli.main(["-i", "hosts.yml", *words.split()]) == 2
+    printed = capsys.readouterr().err
+    assert "B_KEY" in printed
+    assert "A_KEY has it" in printed
+    assert runs == []
+
+
 GLOBALS = ["-i", "hosts.yml", "-l", "vps-01", "--check", "--diff", "-v"]
 
 

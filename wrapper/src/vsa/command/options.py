@@ -30,6 +30,7 @@ __all__ = (
 )
 
 _GLOBAL_OPTIONS = "vsa.global_options"
+_READ_STDIN = "vsa.read_stdin"
 _PATTERN = r"[!&]?[A-Za-z0-9_.*?-]{1,255}(?:\[[0-9a-z:]+\])?"
 _LIMIT = re.compile(rf"(?!-){_PATTERN}(?:[,:]{_PATTERN})*")
 CA_HELP = "letsencrypt, staging, selfsigned, or the https URL of an ACME directory"
@@ -156,7 +157,6 @@ class Variable(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the parts, or raise an error that names the variable and does not show its value."""
-        del ctx
         if not isinstance(value, str):
             return value
         field = _typed(param)
@@ -167,11 +167,25 @@ class Variable(click.ParamType[Any]):
         # To empty a variable tells nobody a secret.
         typed = text not in ("-", "")
         if text == "-":
-            text = sys.stdin.read().removesuffix("\n")
+            text = self._read_stdin(name, field, ctx)
         text = checked("env_value", text, field=f"{field} {name}")
         if typed:
             self._refuse_secret(name, field)
         return name, text, typed
+
+    @staticmethod
+    def _read_stdin(name: str, field: str, ctx: click.Context | None) -> str:
+        """Return the standard input. UsageError if another variable has it: the second one would be emptied."""
+        meta = {} if ctx is None else ctx.meta
+        if _READ_STDIN in meta:
+            raise UsageError(
+                "standard input has one value",
+                field=f"{field} {name}",
+                value="-",
+                expected=f"one variable from it, and {meta[_READ_STDIN]} has it: set the others by another command",
+            )
+        meta[_READ_STDIN] = name
+        return sys.stdin.read().removesuffix("\n")
 
     @staticmethod
     def _refuse_secret(name: str, field: str) -> None:
