@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A new release of the collection changes a file of the stack reverse-proxy: exactly the containers that need it are new."""
+"""A new release changes a file of the stack reverse-proxy: exactly the container that needs it is recreated."""
 
 from __future__ import annotations
 

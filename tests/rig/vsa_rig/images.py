@@ -125,6 +125,14 @@ _ALL = (
         context="pocketbase",
         go=("pocketbase", "PocketBase (MIT) is built once from its Go modules: about two minutes"),
     ),
+    Image(
+        "vsa-rig-stores:1",
+        parent="vsa-rig-base:forky",
+        context="stores",
+        really="rest-server (BSD) from Debian testing, and the S3 server of rclone (MIT) from its Go module",
+        go=("rclone", "rclone (MIT) is built once from its Go module: about three minutes"),
+        on_demand=True,
+    ),
     Image("vsa-rig-backends:1", parent="vsa-rig-base:trixie", context="backends"),
     Image(
         "restic/restic:0.19.1",

@@ -366,7 +366,8 @@ class StackFile(_Closed):
         "them to `alert_url` and `alert_command`.",
     )
     reload: list[Reload] | None = Field(
-        default=None, description="Services that read changed files again, most of them after a signal, and are not recreated."
+        default=None,
+        description="Services that read changed files again, after a signal or by themselves, and are not recreated.",
     )
     deploy: Literal["recreate", "rolling"] | None = Field(
         default="recreate",

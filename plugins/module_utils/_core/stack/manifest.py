@@ -75,7 +75,7 @@ class Reload:
     """How a service reads its mounted files again, so that it is not recreated.
 
     * ``signal`` tells the main process; BY_ITSELF: nobody has to tell it.
-    * ``mount``: this counts only for what the service mounts from there, a directory of the stack. None: for everything.
+    * ``mount``: a directory of the stack; this counts only for what the service mounts from there. None: all mounts.
     """
 
     service: str

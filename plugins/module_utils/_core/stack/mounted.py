@@ -1,7 +1,7 @@
 # Copyright (c) 2026 flowbiz
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files of a stack its services mount, and how a service gets a changed one: by a new container, or by reading it.
+"""Which files of a stack its services mount, and whether a changed one needs a new container or is read again.
 
 A file is replaced by rename, so a mounted file keeps its old text in a container that runs; and where the new text is
 visible nobody tells the process. So the hash of its mounted files is a label of a service, and Compose recreates the

@@ -146,7 +146,11 @@ def test_what_services_of_a_stack_may_do() -> None:
         "schema": 1,
         "description": "x",
         "unpinned": ["web"],
-        "reload": [{"service": "web"}, {"service": "db", "signal": "USR1"}, {"service": "c", "signal": "none", "mount": "d"}],
+        "reload": [
+            {"service": "web"},
+            {"service": "db", "signal": "USR1"},
+            {"service": "c", "signal": "none", "mount": "d"},
+        ],
         "secrets": [{"name": "KEY", "rotatable": True}],
         "sites": [{"domain": "a.test", "service": "web", "port": 3000}],
     }

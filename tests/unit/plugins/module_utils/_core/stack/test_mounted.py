@@ -109,13 +109,16 @@ def test_a_signal_for_a_directory() -> None:
 
 
 def test_a_mount_that_the_service_has_not_is_refused() -> None:
-    with pytest.raises(RefusedError, match="both does not mount dir/a.txt") as refused:
+    with pytest.raises(RefusedError, match=r"both does not mount dir/a\.txt") as refused:
         refuse_reloads(CONFIG, FILES, folder=FOLDER, reload=(Reload("both", "HUP", "dir/a.txt"),), where="reload")
     assert refused.value.field == "reload/0/mount"
     assert list(refused.value.there_are) == ["dir", "dir/b.txt"]
 
 
-@pytest.mark.parametrize(("service", "message"), [("file", "the single file conf.txt"), ("both", "the single file dir/b.txt"), ("nobody", "no such service")])
+@pytest.mark.parametrize(
+    ("service", "message"),
+    [("file", "the single file conf.txt"), ("both", "the single file dir/b.txt"), ("nobody", "no such service")],
+)
 def test_a_signal_that_could_tell_nothing_is_refused(service: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as refused:
         refuse_reloads(CONFIG, FILES, folder=FOLDER, reload=(Reload(service),), where="stack.yml/reload")
