@@ -267,6 +267,14 @@ up_needed:
   description: Whether Compose must run. False if the last good version runs unchanged.
   returned: O(state=present)
   type: bool
+undo:
+  description: The command that sets the variables back to what they were.
+  returned: O(state=present), if nothing but variables was changed, and none of them may be a secret
+  type: str
+undo_hint:
+  description: The same as a mapping with C(verb) and C(fields), from which C(vsa) writes its own command.
+  returned: with RV(undo)
+  type: dict
 left:
   description: The networks that the stack left before its start.
   returned: O(state=leaving)

@@ -111,6 +111,60 @@ def test_a_command_in_a_container(stacks: Stacks, playbook: Playbook, vsa: Playb
     assert failed.returncode == 2, failed.stdout
 
 
+def test_a_new_tag_and_a_new_secret_are_one_command_each(stacks: Stacks, vsa: Playbook) -> None:
+    vps = stacks.vps
+    vps.run("docker tag vsa-demo-web:1 vsa-demo-web:2.1; docker tag vsa-demo-web:1 vsa-demo-web:2.0")
+    web = {**SERVICE, "image": "vsa-demo-web:${TAG:-2.0}", "env_file": "env/.env"}
+    check = "test ! -e /broken && test $$TAG != 2.2"
+    web["healthcheck"] = {"test": ["CMD-SHELL", check], "interval": "1s", "retries": 3}
+    secrets = [{"name": "API_KEY", "format": "hex", "rotatable": True}, {"name": "SALT"}]
+    stacks.write("tool", {"services": {"web": web}}, tenant="acme", secrets=secrets, health={"timeout": 30})
+    stacks.used("tool")
+    look = "docker inspect -f '{{.Config.Image}}' acme-tool-web-1; docker exec acme-tool-web-1 printenv API_KEY SALT"
+    up = ("stack", "up", "tool", "--from", str(stacks.folder))
+    try:
+        first = vsa(*up, "--set", "TAG=2.0")
+        assert first.returncode == 0, first.stdout + first.stderr
+        image, key, salt = vps.run(look).stdout.split()
+        assert image == "vsa-demo-web:2.0"
+
+        newer = vsa(*up, "--set", "TAG=2.1")
+        assert newer.returncode == 0, newer.stdout + newer.stderr
+        assert vps.run(look).stdout.split() == ["vsa-demo-web:2.1", key, salt]
+        undo = f"vsa stack set tool TAG=2.0 --tenant acme --limit {vps.name}"
+        assert f"undo: {undo}" in newer.stdout
+        back = vsa(*undo.split()[1:])
+        assert back.returncode == 0, back.stdout + back.stderr
+        assert vps.run(look).stdout.split() == ["vsa-demo-web:2.0", key, salt]
+        assert "unchanged in" in vsa("stack", "set", "tool", "TAG=2.0").stdout
+
+        vps.run("docker tag vsa-demo-web:1 vsa-demo-web:2.2")
+        broken = vsa("stack", "set", "tool", "TAG=2.2")
+        assert broken.returncode == 4, broken.stdout + broken.stderr
+        assert vps.run(look).stdout.split() == ["vsa-demo-web:2.0", key, salt], "the old one is back"
+
+        rotated = vsa("stack", "rotate", "tool", "API_KEY")
+        assert rotated.returncode == 0, rotated.stdout + rotated.stderr
+        image, fresh, same = vps.run(look).stdout.split()
+        assert (image, same) == ("vsa-demo-web:2.0", salt)
+        assert re.fullmatch("[0-9a-f]{64}", fresh)
+        assert fresh != key
+        refused = vsa("stack", "rotate", "tool", "SALT")
+        assert refused.returncode == 3, refused.stdout + refused.stderr
+
+        typed = vsa("stack", "set", "tool", "API_KEY=hunter2hunter2")
+        assert typed.returncode == 3, typed.stdout + typed.stderr
+        given = vsa("stack", "set", "tool", "API_KEY=-", input="hunter2hunter2\n")
+        assert given.returncode == 0, given.stdout + given.stderr
+        assert vps.run(look).stdout.split()[1] == "hunter2hunter2"
+        said = [done.stdout + done.stderr for done in (first, newer, rotated, refused, typed, given)]
+        said.append(vps.run("cat /var/log/vsa/audit.jsonl").stdout)
+        for secret in (key, fresh, salt, "hunter2hunter2"):
+            assert not [text for text in said if secret in text]
+    finally:
+        vps.run("docker rmi vsa-demo-web:2.0 vsa-demo-web:2.1 vsa-demo-web:2.2", check=False)
+
+
 # A module comes by ssh, into the standard input of an interpreter.
 MODULES = "pgrep -xf /usr/bin/python3; ls -d /tmp/ansible_* /root/.ansible/tmp/* 2>/dev/null; true"
 

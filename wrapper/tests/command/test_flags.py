@@ -101,12 +101,17 @@ def test_an_undo_names_its_host_unless_it_is_this_machine() -> None:
     assert result_in_own_words(result, root=cli, local=True) == {"undo": worded}
 
 
-def test_a_verb_that_does_more_than_one_module_names_no_undo() -> None:
+def test_a_verb_that_does_more_than_one_module_names_no_undo_of_a_part() -> None:
     result = {
         "undo": "ansible-playbook …",
         "undo_hint": {"verb": "site.unprovision", "fields": {"domain": "a.example"}},
     }
-    assert result_in_own_words(result, root=cli, undo=False) == {}
+    assert result_in_own_words(result, root=cli, undo_of="stack") == {}
+    fields = {"name": "shop", "env": {"TAG": "2.0", "NAME": "a b"}, "tenant": "acme"}
+    whole = {"undo": "ansible-playbook …", "undo_hint": {"verb": "stack.set", "fields": fields}}
+    assert result_in_own_words(whole, root=cli, undo_of="stack") == {
+        "undo": "vsa stack set shop TAG=2.0 'NAME=a b' --tenant acme"
+    }
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ __all__ = (
     "is_secret_name",
     "missing_secrets",
     "parse_env",
+    "previous_values",
     "refuse_typed_secrets",
     "stack_variables",
     "typed_secret",
@@ -193,6 +194,17 @@ def missing_secrets(stack: Stack, env: str | None) -> tuple[Secret, ...]:
     present = parse_env(env or "")
     random = [secret for secret in stack.secrets if secret.format != BCRYPT_OF]
     return tuple(secret for secret in random if not present.get(secret.name))
+
+
+def previous_values(stack: Stack, env: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what the environment file has for each variable that ``values`` change; empty text if it lacks one.
+
+    Nothing if one of them is a secret by its name: a command that sets it again would show it.
+    """
+    known = parse_env(env)
+    before = {name: known.get(name, "") for name, value in values.items() if known.get(name, "") != value}
+    secrets = {secret.name for secret in stack.secrets}
+    return {} if any(name in secrets or is_secret_name(name) for name in before) else before
 
 
 def hashed_variables(stack: Stack, variables: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..._core import forms
 from ..._core.errors import RefusedError
-from ..._core.hints import Hint
+from ..._core.hints import Hint, undo_keys
 from ..._core.networks import LOKI, is_edge_network, ula_subnet
 from ..._core.result import CHANGED, OK, WOULD_CHANGE, Result, Step
 from ..._core.run_context import RunContext
@@ -26,7 +26,7 @@ from ..._core.stack.compose import COMPOSE
 from ..._core.stack.config import Project, refuse_unpinned
 from ..._core.stack.docker_api import DOCKER_API, NETWORKS, refuse_docker_api
 from ..._core.stack.egress import refuse_egress, refuse_leaking_engine
-from ..._core.stack.env import ENV, env_values, parse_env, refuse_typed_secrets, stack_variables
+from ..._core.stack.env import ENV, env_values, parse_env, previous_values, refuse_typed_secrets, stack_variables
 from ..._core.stack.files import File, file_path, text_of
 from ..._core.stack.manifest import Stack, parse_stack
 from ..._core.stack.refused import refuse_images
@@ -134,8 +134,11 @@ def prepare(
         engine = engine or _connect(check, notes)
         version = _read_version(request, paths, engine, secrets)
         learn_folder(secrets, version.folder, version.stack)
+        undo = None if check else _undo(request, version, secrets)
         ready = _Prepared(request, version, paths, engine, compose, foresee)
         result = ready.prepare(notes, check=check, diff=diff)
+    if undo is not None:
+        result = dataclasses.replace(result, data={**result.data, **undo_keys(undo)})
     return secrets.result(result)
 
 
@@ -446,6 +449,18 @@ def _changes(version: _Version) -> list[str]:
     if folder.env() != version.env:
         changes.append(ENV)
     return changes
+
+
+def _undo(request: StackUpRequest, version: _Version, secrets: Secrets) -> Hint | None:
+    """Return the verb that takes a change of variables back. None if more than variables changes, or a secret does."""
+    before = version.folder.env()
+    if before is None or not request.env or request.rotate or _changes(version) != [ENV]:
+        return None
+    values = previous_values(version.stack, before, env_values(request.env))
+    # A single dash would be read from standard input.
+    if not values or any(value == "-" or secrets.text(value) != value for value in values.values()):
+        return None
+    return Hint("stack.set", {"name": version.stack.name, "env": values, "tenant": version.stack.tenant})
 
 
 def _moved(version: _Version) -> list[str]:

@@ -26,7 +26,7 @@ def command_line(hint: Hint, *, root: click.Command) -> str:
     for field, value in hint.fields.items():
         parameter = parameters.get(field)
         if isinstance(parameter, click.Argument):
-            arguments.append(_argument_text(value))
+            arguments += [_argument_text(entry) for entry in (_texts(value) if isinstance(value, Mapping) else [value])]
         elif isinstance(parameter, click.Option) and parameter.is_flag:
             # A switch means True, unless it is declared for False: --no-redirect.
             if value is (parameter.flag_value is not False):
@@ -48,19 +48,19 @@ def in_own_words(error: Mapping[str, Any], *, root: click.Command) -> dict[str, 
 
 
 def result_in_own_words(
-    result: Mapping[str, Any], *, root: click.Command, undo: bool = True, local: bool = False
+    result: Mapping[str, Any], *, root: click.Command, undo_of: str = "", local: bool = False
 ) -> dict[str, Any]:
     """Return a module's result with ``vsa`` commands to type: in its error, in its undo and in its advice.
 
-    Without ``undo`` the result names none: the verb did more than this module can undo. The undo of a run on this
-    machine alone (``local``) names no host.
+    ``undo_of`` is the noun whose verbs can undo the run; another one would undo a part of it, and is left out. The undo
+    of a run on this machine alone (``local``) names no host.
     """
     worded = dict(result)
     advice = worded.pop("advice", None)
     if isinstance(advice, list):
         worded = _reworded(worded, _advice_lines(advice, root=root))
     hint = parse_hint(worded.pop("undo_hint", None))
-    if not undo:
+    if undo_of and not (hint and hint.verb.startswith(f"{undo_of}.")):
         worded.pop("undo", None)
     elif hint is not None:
         fields = {name: value for name, value in hint.fields.items() if not (local and name == "limit")}

@@ -167,8 +167,8 @@ def _execute(
     show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
     root = context.find_root().command
     # What a stack's start did to sites is one part of it: no verb for one site undoes the start.
-    undo = not spec.name.startswith("stack.")
-    worded = functools.partial(result_in_own_words, root=root, undo=undo, local=run.local)
+    undo_of = "stack" if spec.name.startswith("stack.") else ""
+    worded = functools.partial(result_in_own_words, root=root, undo_of=undo_of, local=run.local)
     fold = Fold(check=run.check, in_own_words=worded, verb=spec.name)
     # Ansible starts first. It needs half a second, in which everything else gets ready.
     with (

@@ -409,14 +409,14 @@ def _off_the_air(changes: Mapping[str, HostResult]) -> str:
 
 @group.command("set", examples=("vsa stack set shop TAG=2.1", "vsa stack set shop TAG=2.1 --tenant acme"))
 @_NAME
-@click.argument("variables", type=Variable(), nargs=-1, required=True, metavar="NAME=VALUE...")
+@click.argument("env", type=Variable(), nargs=-1, required=True, metavar="NAME=VALUE...")
 @_TENANT
 @_NO_DNS_CHECK
 @click.pass_context
 def _set(
     context: click.Context,
     name: str,
-    variables: tuple[tuple[str, str, bool], ...],
+    env: tuple[tuple[str, str, bool], ...],
     tenant: str | None,
     dns_check: bool | None,
 ) -> int:
@@ -425,7 +425,7 @@ def _set(
     NAME=- reads the value from standard input: other users of this machine can see what is typed. So a secret that is
     typed is refused.
     """
-    run = set_variables(where(context), name=name, tenant=tenant, dns_check=dns_check, **_variables(variables))
+    run = set_variables(where(context), name=name, tenant=tenant, dns_check=dns_check, **_variables(env))
     return perform(context, Spec(name="stack.set", due=silent), run, subject=name)
 
 

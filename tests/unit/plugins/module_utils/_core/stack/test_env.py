@@ -11,6 +11,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.env import
     is_secret_name,
     missing_secrets,
     parse_env,
+    previous_values,
     refuse_typed_secrets,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Secret, Stack
@@ -115,6 +116,23 @@ def test_the_variables_for_compose() -> None:
     stack = Stack("app", "An application", "acme")
     text = env_for_compose(stack, {".env": "A=1\nB=2\n"}, "B=3\n")
     assert parse_env(text) == {"VSA_TENANT": "acme", "VSA_STACK": "app", "A": "1", "B": "3"}
+
+
+@pytest.mark.parametrize(
+    ("values", "before"),
+    [
+        ({"TAG": "2"}, {"TAG": "1"}),
+        ({"TAG": "1"}, {}),
+        ({"TAG": "2", "NEW": "x", "SAME": "s"}, {"TAG": "1", "NEW": ""}),
+        ({"TAG": "2", "API_KEY": "b"}, {}),
+        ({"TAG": "2", "GENERATED": "b"}, {}),
+        ({}, {}),
+    ],
+)
+def test_what_takes_a_change_of_variables_back(values: dict[str, str], before: dict[str, str]) -> None:
+    stack = Stack("shop", "A shop", "acme", secrets=(Secret("GENERATED"),))
+    env = "TAG=1\nSAME=s\nAPI_KEY=a\nGENERATED=a\n"
+    assert previous_values(stack, env, values) == before
 
 
 @pytest.mark.parametrize(

@@ -442,6 +442,23 @@ def test_what_differs_is_named(host: StackHost, prepared: Prepare) -> None:
     assert result.steps[0].text == f"{host.folder()}: compose.yml, bin/run.sh (removed), env/.env written"
 
 
+def test_a_change_of_variables_names_what_takes_it_back(host: StackHost, prepared: Prepare) -> None:
+    first = prepared(**DOMAIN, TAG="2.0", LONG="hunter2hunter2")
+    assert "undo" not in first.data, "nothing was before"
+    start(host)
+    changed = prepared(**DOMAIN, TAG="2.1")
+    fields = {"name": "app", "env": {"TAG": "2.0"}, "tenant": "acme"}
+    assert changed.data["undo_hint"] == {"verb": "stack.set", "fields": fields}
+    start(host)
+    assert "undo" not in prepared(**DOMAIN, TAG="2.1").data, "nothing changes"
+    assert "undo" not in prepared(check=True, TAG="2.2").data
+    # The value of before may be a secret, whatever its name.
+    assert "undo" not in prepared(LONG="other-long-value").data
+    start(host)
+    host.files["compose.yml"] += "# changed\n"
+    assert "undo" not in prepared(TAG="2.2").data, "a file is new too"
+
+
 def without_engine() -> Any:
     raise RefusedError("the Docker engine of this host does not answer")
 
