@@ -109,6 +109,10 @@ class Bench:
         self.playbook("flowbiz.vsa.site.provision", domain=GONE, upstream=f"{GONE.partition('.')[0]}:3000")
         return self.playbook("flowbiz.vsa.site.unprovision", domain=GONE, yes="true")
 
+    def stack_unchanged(self) -> float:
+        """Bring a stack up that runs as its folder says."""
+        return self.playbook("flowbiz.vsa.stack.up", stack_name="reverse-proxy")
+
     def list_sites(self) -> float:
         """List the sites by the bare playbook."""
         return self.playbook("flowbiz.vsa.site.list")
@@ -143,6 +147,7 @@ def verbs(bench: Bench, audit: AuditBench) -> list[Wanted]:
         Wanted("site provision, valid certificate", bench.provision_changed, ping, 3.0),
         Wanted(provision, bench.provision_unchanged, ping, 2.5),
         *([Wanted("site unprovision", bench.unprovision, ping, 3.0)] if bench.on_the_rig else []),
+        Wanted("stack up, no change", bench.stack_unchanged, ping, 2.0),
         Wanted(sites, bench.list_sites, ping, 1.5),
         Wanted("vsa site list", bench.vsa_list, sites, 1.15),
         Wanted("vsa site provision, no change", bench.vsa_unchanged, provision, 1.15),

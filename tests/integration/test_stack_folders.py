@@ -162,6 +162,34 @@ def test_what_cannot_run_is_refused_and_the_folder_stays(stacks: Stacks) -> None
     stacks.vps.run("docker rmi vsa-demo-web:latest", check=False)
 
 
+@pytest.mark.long
+def test_data_of_another_postgresql_are_refused_before_anything_changes(stacks: Stacks) -> None:
+    vps = stacks.vps
+    vps.load_images("postgres:17")
+    vps.run("docker tag postgres:17 postgres:18")
+    database = {
+        "image": "postgres:17",
+        "environment": {"POSTGRES_PASSWORD": "${DB_PASSWORD:?}"},
+        "mem_limit": "256m",
+        "volumes": ["rows:/var/lib/postgresql/data"],
+        "healthcheck": {"test": ["CMD", "pg_isready", "-h", "127.0.0.1"], "interval": "1s", "retries": 60},
+    }
+    compose: dict[str, Any] = {"services": {"db": database}, "volumes": {"rows": {}}}
+    more = {"secrets": [{"name": "DB_PASSWORD"}], "health": {"timeout": 120}}
+    try:
+        stacks.write("shop", compose, tenant="acme", **more)
+        assert stacks.up("shop").returncode == 0
+        before = (started(vps, "acme-shop-db-1"), stacks.state())
+        database["image"] = "postgres:18"
+        stacks.write("shop", compose, tenant="acme", **more)
+        done = stacks.up("shop")
+        assert exit_code(done) == 3, done.stdout
+        assert "PostgreSQL 17" in done.stdout
+        assert (started(vps, "acme-shop-db-1"), stacks.state()) == before
+    finally:
+        vps.run("docker rmi postgres:18", check=False)
+
+
 def test_the_files_travel_once_and_are_no_option(stacks: Stacks) -> None:
     vps = stacks.vps
     marker = f"marker-{random.getrandbits(64):x}"
@@ -191,6 +219,18 @@ volumes:
 """
 
 
+# Prints the addresses at which the demonstration backend takes a connection.
+_OPENS = """\
+import socket, sys
+for name in sys.argv[1:]:
+    try:
+        socket.create_connection((name, 3000), timeout=3).close()
+        print(name)
+    except OSError:
+        pass
+"""
+
+
 def test_two_tenants_with_a_stack_of_one_name(stacks: Stacks, vsa: Playbook) -> None:
     """One folder serves both. Each has its containers, its network and its volume."""
     vps = stacks.vps
@@ -204,6 +244,15 @@ def test_two_tenants_with_a_stack_of_one_name(stacks: Stacks, vsa: Playbook) -> 
         seen = vps.run(["docker", "inspect", "--format", form, f"{tenant}-shop-web-1"]).stdout
         assert seen.split() == [f"flowbiz_ext_{tenant}", f"{tenant}-shop_data"]
         assert "changed=0" in stacks.up("shop", stack_tenant=tenant).stdout
+    # One tenant opens no connection to the other's container, by its address or by any of its names. Its own answers.
+    address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    of_acme = vps.run(["docker", "inspect", "--format", address, "acme-shop-web-1"]).stdout.strip()
+    targets = [of_acme, "acme-shop-web-1", "acme-shop-web-1.flowbiz_ext_acme"]
+    opened = {
+        tenant: vps.run(["docker", "exec", f"{tenant}-shop-web-1", "python3", "-c", _OPENS, *targets]).stdout.split()
+        for tenant in ("acme", "beta")
+    }
+    assert opened == {"acme": targets, "beta": []}
     listed = json.loads(vsa("stack", "list", "--json").stdout)["hosts"][vps.name]["stacks"]
     assert [(row["tenant"], row["state"]) for row in listed if row["name"] == "shop"] == [
         ("acme", "healthy"),
