@@ -130,7 +130,7 @@ _ALL = (
         parent="vsa-rig-base:forky",
         context="stores",
         really="rest-server (BSD) from Debian testing, and the S3 server of rclone (MIT) from its Go module",
-        go=("rclone", "rclone (MIT) is built once from its Go module: about three minutes"),
+        go=("rclone", "rclone (MIT) is built once from its Go module: about a minute"),
         on_demand=True,
     ),
     Image("vsa-rig-backends:1", parent="vsa-rig-base:trixie", context="backends"),
