@@ -43,7 +43,7 @@ class Stores:
         """Start the container again, and wait until both servers answer. Its name leads to its address."""
         self._docker("start", self.container)
         form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        self._vps.services().add_dns(self.host, ipv4=self._docker("inspect", "-f", form, self.container))
+        self._vps.services().add_dns(self.host, ipv4=self._docker("inspect", "-f", form, self.container).strip())
         deadline = time.monotonic() + _SECONDS
         ask = "for port in 8000 9000; do openssl s_client -connect localhost:$port </dev/null || exit 1; done"
         while not self._docker("exec", self.container, "sh", "-c", f"({ask}) >/dev/null 2>&1 && echo y", check=False):

@@ -39,6 +39,7 @@ def list_backups(
     if settings.password is None:
         return Result(data={"backups": []})
     with open_repository(settings, "list", paths=paths, engine=engine or BackupEngine()) as repository:
+        repository.require_answer()
         found = repository.runs()
     now = time_now()
     return Result(

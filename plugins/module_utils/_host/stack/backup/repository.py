@@ -42,6 +42,9 @@ _MOST_LINES = 5
 _CHECKED = (
     'test "$(stat -c %d:%i "$1")" = "$2" || { echo "$1 is another directory by now" >&2; exit 97; }; shift 2; exec "$@"'
 )
+# restic itself goes on for a quarter of an hour if nobody answers, and no option of restic shortens that.
+_ANSWER_SECONDS = 90
+_SOON = f'exec timeout {_ANSWER_SECONDS} "$@"'
 
 
 def require_settings(paths: Paths) -> BackupSettings:
@@ -114,14 +117,14 @@ class Repository:
         """
         address = self.settings.repository
         known = known_repository(self.paths, address)
-        answer = self.run(Task(["cat", "config"]))
+        answer = self._ask()
         if answer.code == restic.NO_REPOSITORY and known is None and make:
             if not self.settings.is_remote:
                 repository_directory(self.settings, self.paths, make=True)
             made = self.run(Task(["init"]))
             if made.code:
                 raise unreachable(self.settings, made)
-            answer = self.run(Task(["cat", "config"]))
+            answer = self._ask()
         if answer.code:
             raise unreachable(self.settings, answer)
         identity = restic.repository_id(answer.stdout)
@@ -134,6 +137,16 @@ class Repository:
                 hint="if that is right: rm /var/lib/vsa/backup.json",
             )
         keep_repository(self.paths, address, identity)
+
+    def require_answer(self) -> None:
+        """Make sure that the repository answers. RolledBackError if it does not."""
+        answer = self._ask()
+        if answer.code:
+            raise unreachable(self.settings, answer)
+
+    def _ask(self) -> ExecResult:
+        """Ask for the configuration of the repository, for a bounded time."""
+        return self.run(Task(["cat", "config"], script=_SOON))
 
     def runs(self) -> list[BackupRun]:
         """Return all runs in the repository, newest first."""
