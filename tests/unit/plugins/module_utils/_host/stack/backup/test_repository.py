@@ -69,6 +69,19 @@ def test_only_a_repository_elsewhere_has_a_network(shop: BackupHost) -> None:
     assert not any("/repository:" in bind for bind in task.binds)
 
 
+def test_the_first_question_has_a_bound(shop: BackupHost) -> None:
+    """restic goes on for a quarter of an hour if nobody answers. A listing asks first too."""
+    with open_repository(SETTINGS, "x", paths=shop.paths, engine=shop.engine) as repository:
+        repository.require(make=True)
+        repository.require_answer()
+        asked = [task.argv for task in shop.engine.restic.tasks if "cat" in task.argv]
+        assert len(asked) >= 2
+        assert {argv[:3] for argv in asked} == {("sh", "-c", 'exec timeout 90 "$@"')}
+        shop.engine.restic.away = True
+        with pytest.raises(RolledBackError, match="does not answer"):
+            repository.require_answer()
+
+
 def test_a_directory_is_compared_before_restic_starts(shop: BackupHost) -> None:
     with open_repository(SETTINGS, "x", paths=shop.paths, engine=shop.engine) as repository:
         repository.require(make=True)
