@@ -59,9 +59,11 @@ def watched(vps: rig.Vps) -> Iterator[list[str]]:
     found: list[str] = []
     vps.run("rm -f /root/seen /root/watched")
     with subprocess.Popen(["docker", "exec", vps.name, "sh", "-c", WATCH]) as watcher:
-        yield found
-        vps.run("touch /root/watched")
-        watcher.wait(timeout=30)
+        try:
+            yield found
+        finally:
+            vps.run("touch /root/watched")
+            watcher.wait(timeout=60)
     found.append(vps.run("cat /root/seen").stdout)
     vps.run("rm -f /root/seen /root/watched")
 

@@ -44,7 +44,8 @@ _CHECKED = (
 )
 # restic itself goes on for a quarter of an hour if nobody answers, and no option of restic shortens that.
 _ANSWER_SECONDS = 90
-_SOON = f'exec timeout {_ANSWER_SECONDS} "$@"'
+# The shell stays the first process of the container: as such, coreutils' timeout takes its program for an orphan.
+_SOON = f'timeout {_ANSWER_SECONDS} "$@"; exit $?'
 
 
 def require_settings(paths: Paths) -> BackupSettings:

@@ -76,7 +76,7 @@ def test_the_first_question_has_a_bound(shop: BackupHost) -> None:
         repository.require_answer()
         asked = [task.argv for task in shop.engine.restic.tasks if "cat" in task.argv]
         assert len(asked) >= 2
-        assert {argv[:3] for argv in asked} == {("sh", "-c", 'exec timeout 90 "$@"')}
+        assert {argv[:3] for argv in asked} == {("sh", "-c", 'timeout 90 "$@"; exit $?')}
         shop.engine.restic.away = True
         with pytest.raises(RolledBackError, match="does not answer"):
             repository.require_answer()
