@@ -49,10 +49,26 @@ def sql(vps: rig.Vps, name: str, text: str) -> str:
     return str(vps.run(argv).stdout.strip())
 
 
+# Names that a container may give to its files: ends of lines, commands for a terminal, words of a shell, bytes that are
+# no text.
+_HOSTILE = """
+import os
+os.makedirs("/files/.names/-rf")
+os.chdir("/files/.names")
+names = [b"line\\nbreak", b"\\x1b[2J\\x1b]0;title\\x07", b"--exclude=*", b"'; touch x #", b"$(touch x)"]
+names += [b"\\xff\\xfe", b"n" * 255]
+for name in names:
+    open(b"-rf/" + name, "wb").write(name)
+os.symlink("/etc/shadow", "link")
+os.link(b"-rf/" + names[0], "second name")
+os.mkfifo("pipe")
+"""
+
+
 def content(vps: rig.Vps, name: str) -> tuple[str, str]:
     """Return what the database has, and what the volume and the directory have, with owners and modes."""
     rows = sql(vps, name, "select count(*), md5(string_agg(word, ',' order by id)) from words")
-    look = "cd / && find files data -exec stat -c '%n %U %a' {} + | sort; cat files/* data/*"
+    look = "cd / && find files data -exec stat -c '%N %U %a %h' {} + | sort; cat files/* data/*"
     return rows, str(vps.run(["docker", "exec", f"acme-{name}-web-1", "sh", "-c", look]).stdout)
 
 
@@ -94,7 +110,9 @@ def test_a_stack_comes_back_as_it_was_saved(saved: rig.Vps, stacks: Stacks, vsa:
     saved.run(
         ["docker", "exec", "acme-kept-web-1", "sh", "-c", "echo one >/files/a; echo two >/data/b; chmod 2640 /data/b"]
     )
+    saved.run(["docker", "exec", "acme-kept-web-1", "python3", "-c", _HOSTILE])
     before = content(saved, "kept")
+    assert r"\033" in before[1]
     cron = saved.run("docker inspect -f '{{.Id}} {{.State.StartedAt}}' acme-kept-cron-1").stdout.split()
 
     done = vsa("stack", "backup", "kept")
@@ -116,6 +134,7 @@ def test_a_stack_comes_back_as_it_was_saved(saved: rig.Vps, stacks: Stacks, vsa:
     restored = vsa("stack", "restore", "kept", "-y")
     assert restored.returncode == 0, restored.stdout + restored.stderr
     assert content(saved, "kept") == before
+    assert "\x1b" not in done.stdout + done.stderr + restored.stdout + restored.stderr
     kept = saved.run("docker volume ls -q --filter label=vsa.before; ls /srv/acme").stdout
     assert len(re.findall(r"acme-kept_(?:files|dbdata)\.before-", kept)) == 2
     assert "kept.before-" in kept
