@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 
-from ._shell import LABEL, RigError, cache_dir, docker, lock, say, step
+from ._shell import END, LABEL, RigError, cache_dir, docker, lock, say, step
 from .engine import engine_down
 from .images import remove_images
 from .network import NETWORK
@@ -36,7 +36,7 @@ def _down(*, everything: bool, scope: str, all: bool) -> None:
     if listed:
         with step(f"removing {', '.join(sorted(listed))}"):
             for name in listed:
-                docker("exec", name, "sh", "-c", "kill -9 -1", check=False)
+                docker("exec", name, "sh", "-c", END, check=False)
             said = docker("rm", "--force", "--volumes", *listed, check=False).stderr.strip()
             _wait_until_gone(chosen)
     volumes = docker("volume", "ls", "--quiet", *chosen).stdout.split()

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import engine
-from ._shell import LABEL, RigError, cache_dir, docker, lock, run, step
+from ._shell import END, LABEL, RigError, cache_dir, docker, lock, run, step
 from .images import images
 from .network import NETWORK, addresses, network, scope
 from .services import Services, services
@@ -329,7 +329,7 @@ def _archive(names: Sequence[str], ids: Sequence[str]) -> Path:
 def _remove(name: str) -> None:
     """Remove a VPS in whatever state it is; does nothing when there is none."""
     # Ends every SSH session properly: a client's shared connection would otherwise outlive the host.
-    docker("exec", name, "sh", "-c", "kill -9 -1", check=False)
+    docker("exec", name, "sh", "-c", END, check=False)
     docker("rm", "--force", "--volumes", name, check=False)
     docker("volume", "rm", "--force", f"{name}-docker", f"{name}-containerd", check=False)
     shutil.rmtree(cache_dir("vps", name), ignore_errors=True)
