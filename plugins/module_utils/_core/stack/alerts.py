@@ -55,7 +55,7 @@ class Alert:
         return self.summary or self.name
 
 
-Answers = Mapping[str, Sequence[Alert] | None]
+Answers = Mapping[str, "Sequence[Alert] | None"]
 """What the Alertmanager of each stack reports, by the name of the stack; None if it does not answer."""
 
 Ledger = Mapping[str, Mapping[str, str]]
