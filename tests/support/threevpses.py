@@ -206,21 +206,9 @@ class Truth:
 
     def answer(self, domain: str, path: str = "/") -> int:
         """Return the status that the proxy of the host gives for a name, 0 without an answer."""
-        ask = [
-            "docker",
-            "exec",
-            "vsa-nginx",
-            "curl",
-            "-sk",
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            "--max-time",
-            "10",
-        ]
+        words = f"-sk -o /dev/null -w %{{http_code}} --max-time 10 --resolve {domain}:443:127.0.0.1".split()
         return int(
-            self.vps.run([*ask, "--resolve", f"{domain}:443:127.0.0.1", f"https://{domain}{path}"], check=False).stdout
+            self.vps.run(["docker", "exec", "vsa-nginx", "curl", *words, f"https://{domain}{path}"], check=False).stdout
         )
 
     def certificates(self) -> dict[str, dict[str, str]]:
