@@ -7,7 +7,7 @@ The files of variables beside such an inventory are read all the same.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,31 +75,18 @@ class Fleet:
 
     def value(self, host: str, name: str) -> Any:
         """Return the value of a variable of a host, as Ansible's precedence has it; None if it has no value."""
-        for variables in self._by_precedence(host):
-            found = variables.values.get(name)
-            if found is not None:
-                return found
-        return None
+        return _first(self._by_precedence(host), name)
 
     def own_value(self, host: str, name: str) -> Any:
         """Return the value that a host's own variables have; None if they have none."""
-        for variables in (*self._of(self._host_files, host), *self._of(self._inline_hosts, host)):
-            found = variables.values.get(name)
-            if found is not None:
-                return found
-        return None
+        return _first((*self._of(self._host_files, host), *self._of(self._inline_hosts, host)), name)
 
     def value_in(self, group: str, name: str) -> Any:
         """Return the value of a variable that a new host of a group would have; None if it would have none."""
         around = [group]
-        for found in around:
-            around += [outer for outer, inner in self.children.items() if found in inner and outer not in around]
-        for table in (self._group_files, self._inline_groups):
-            for found in (*around, "all"):
-                for variables in reversed(self._of(table, found)):
-                    if variables.values.get(name) is not None:
-                        return variables.values[name]
-        return None
+        for inner in around:
+            around += [outer for outer, below in self.children.items() if inner in below and outer not in around]
+        return _first(self._of_groups(around), name)
 
     def address(self, host: str) -> tuple[str, int] | None:
         """Return where SSH connects for a host: address and port; None if the inventory does not say it plainly."""
@@ -170,12 +157,21 @@ class Fleet:
 
     def _by_precedence(self, host: str) -> Iterator[Variables]:
         """Yield the variables that a host has, the strongest first."""
-        groups = sorted(self.groups_of(host), key=lambda name: (self._depth.get(name, 1), name), reverse=True)
         yield from reversed(self._of(self._host_files, host))
         yield from reversed(self._of(self._inline_hosts, host))
+        yield from self._of_groups(self.groups_of(host))
+
+    def _of_groups(self, names: Iterable[str]) -> Iterator[Variables]:
+        """Yield the variables that a host in these groups has by them and by ``all``, the strongest first."""
+        groups = sorted(names, key=lambda name: (self._depth.get(name, 1), name), reverse=True)
         for table in (self._group_files, self._inline_groups):
-            for group in (*groups, "all"):
+            for group in dict.fromkeys((*groups, "all")):
                 yield from reversed(self._of(table, group))
+
+
+def _first(variables: Iterable[Variables], name: str) -> Any:
+    """Return the first value that a variable has; None if it has none."""
+    return next((found for one in variables if (found := one.values.get(name)) is not None), None)
 
 
 def is_unknown(value: Any) -> bool:
