@@ -15,7 +15,17 @@ import json
 import re
 from dataclasses import dataclass
 
-__all__ = ("NOTHING", "Words", "as_shown", "escaped", "escaped_json", "escaped_lines", "shortened", "word")
+__all__ = (
+    "NOTHING",
+    "Words",
+    "as_shown",
+    "error_words",
+    "escaped",
+    "escaped_json",
+    "escaped_lines",
+    "shortened",
+    "word",
+)
 
 NOTHING = "—"
 """What is shown if there is nothing to show."""
@@ -46,6 +56,14 @@ def escaped_lines(text: str) -> str:
     if text.isprintable():
         return text
     return "\n".join(escaped(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def error_words(error: BaseException) -> str:
+    """Return what an error says, in the words of the system and without the number that Python writes before them.
+
+    An error without words is told by its kind. The words are those of others: show them ``escaped``.
+    """
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 def word(value: object) -> str:

@@ -23,6 +23,8 @@ import threading
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import error_words
+
 __all__ = ("LokiAnswer", "NoAnswerError", "SettingsError", "Target", "Transport")
 
 _PUSH = "/loki/api/v1/push"
@@ -181,8 +183,7 @@ class Transport:
         try:
             box.append(self._request(body, seconds, given_up))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            box.append(NoAnswerError(f"{self._target.name}: {words}"))
+            box.append(NoAnswerError(f"{self._target.name}: {error_words(error)}"))
 
     def _request(self, body: bytes, seconds: float, given_up: threading.Event) -> LokiAnswer:
         connection = self._connected(seconds)

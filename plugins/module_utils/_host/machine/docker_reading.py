@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from ..._core.errors import RefusedError
 from ..._core.hints import Hint
-from ..._core.words import Words, shortened
+from ..._core.words import Words, error_words, shortened
 from .docker import Engine
 
 __all__ = ("SOCKET", "ReadingEngine")
@@ -166,11 +166,9 @@ class ReadingEngine(Engine):
         try:
             yield
         except (_EngineError, OSError, KeyError, TypeError) as error:
-            # Without the number that Python writes before the words of the system.
-            said = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise RefusedError(
                 "the Docker engine of this host does not answer",
-                details=[f"to {shortened(what)}: {Words('Docker', said).shown}"],
+                details=[f"to {shortened(what)}: {Words('Docker', error_words(error)).shown}"],
                 hint=Hint("bootstrap"),
             ) from error
 

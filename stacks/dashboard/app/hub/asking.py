@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from hub.core import escaped
+from hub.core import error_words, escaped
 
 __all__ = ("AskError", "ask_json")
 
@@ -40,18 +40,13 @@ def ask_json(address: str, path: str, query: Mapping[str, Any], *, seconds: floa
     except TimeoutError as error:
         raise AskError(f"no answer within {seconds:g} s") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise AskError(_why(error)) from error
+        raise AskError(error_words(error)) from error
     finally:
         connection.close()
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise AskError("the answer is no JSON") from error
-
-
-def _why(error: Exception) -> str:
-    """Return why a connection failed, in the words of the system and without its number."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _read(connection: http.client.HTTPConnection, ends: float, most: int) -> bytes:

@@ -44,7 +44,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.audit.record imp
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import STATUS, RefusedError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.times import parse_time, rfc3339
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.version import VERSION
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import escaped
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import error_words, escaped
 
 __all__ = (
     "ACCEPTED",
@@ -78,6 +78,7 @@ __all__ = (
     "Field",
     "RefusedError",
     "error_body",
+    "error_words",
     "escaped",
     "freshness",
     "is_older",

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from ...._core.agent.answer import NO_ANSWER, Answer, Refusal, answer_of
 from ...._core.agent.beat import PATH
 from ...._core.version import VERSION
-from ...._core.words import escaped, shortened
+from ...._core.words import error_words, escaped, shortened
 
 __all__ = ("Address", "Hub")
 
@@ -121,7 +121,6 @@ def _chunks(body: bytes, seconds: float) -> Iterator[bytes]:
 
 
 def _unreachable(error: Exception) -> Refusal:
-    words = getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error)
-    said = shortened(escaped(str(words) or type(error).__name__))
+    said = shortened(escaped(str(getattr(error, "verify_message", None) or error_words(error))))
     kind = "its certificate is not trusted" if isinstance(error, ssl.SSLCertVerificationError) else "no answer"
     return Refusal(0, NO_ANSWER, f"{kind}: {said}")

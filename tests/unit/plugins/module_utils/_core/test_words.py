@@ -11,6 +11,7 @@ import unicodedata
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.words import (
     Words,
+    error_words,
     escaped,
     escaped_json,
     escaped_lines,
@@ -85,3 +86,16 @@ def test_escaped_json_means_the_same(text: str) -> None:
     shown = escaped_json(document)
     assert json.loads(shown) == {"text": text}
     assert escaped(shown.replace("\n", "")) == shown.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/run/docker.sock"), "No such file or directory"),
+        (TimeoutError("the line is too slow"), "the line is too slow"),
+        (ValueError(), "ValueError"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_an_error_is_told_without_its_number(error: Exception, said: str) -> None:
+    assert error_words(error) == said
