@@ -130,7 +130,9 @@ def news(answers: Answers, told: Ledger, *, now: datetime.datetime) -> News:
     }
     after = {key: entry for key, entry in before.items() if key not in resolved}
     after |= {key: _entry(stack, alert, now=now) for key, (stack, alert) in fresh.items()}
-    return News([alert for _stack, alert in fresh.values()], [_of(entry) for entry in resolved.values()], before, after)
+    return News(
+        [alert for _stack, alert in fresh.values()], [_alert_of(entry) for entry in resolved.values()], before, after
+    )
 
 
 def _key(stack: str, alert: Alert) -> str:
@@ -157,7 +159,7 @@ def _entry(stack: str, alert: Alert, *, now: datetime.datetime) -> dict[str, str
     return {"stack": stack, "time": rfc3339(now), **words}
 
 
-def _of(entry: Mapping[str, str]) -> Alert:
+def _alert_of(entry: Mapping[str, str]) -> Alert:
     return Alert("", entry.get("name", ""), entry.get("severity", ""), entry.get("summary", ""))
 
 

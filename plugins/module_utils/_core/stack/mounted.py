@@ -22,7 +22,7 @@ from .entries import no_such_service
 from .files import File, sha256_of
 from .manifest import Reload
 
-__all__ = ("LABEL", "Part", "is_labelled", "label_services", "mounted_parts", "parts_of", "refuse_reloads")
+__all__ = ("LABEL", "Part", "is_labelled", "label_services", "mounted_parts", "read_again", "refuse_reloads")
 
 LABEL = "vsa.files"
 """The label of a container with the hash of the stack's files that it mounts."""
@@ -46,7 +46,7 @@ def mounted_parts(
     return {name: list(_parts(config, entry, files, variables, folder)) for name, entry in _services(config).items()}
 
 
-def parts_of(entry: Reload, parts: Mapping[str, list[Part]]) -> set[Part]:
+def read_again(entry: Reload, parts: Mapping[str, list[Part]]) -> set[Part]:
     """Return what the service of an entry reads again."""
     return {part for part in parts.get(entry.service, ()) if entry.covers(entry.service, part.mount)}
 

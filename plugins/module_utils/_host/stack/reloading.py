@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..._core.stack.env import parse_env, stack_variables
 from ..._core.stack.manifest import BY_ITSELF, Reload, Stack
-from ..._core.stack.mounted import Part, mounted_parts, parts_of
+from ..._core.stack.mounted import Part, mounted_parts, read_again
 from ..._core.stack.policy import said_by_compose
 from ..store.layout import Paths
 from ..store.stacks import Version
@@ -27,7 +27,7 @@ def services_to_reload(stack: Stack, version: Version, good: Version | None, *, 
     folder = str(Path(paths.root, stack.folder))
     before, after = (_parts(found, folder) for found in (good, version))
     told = [entry for entry in stack.reload if entry.signal != BY_ITSELF]
-    return [entry for entry in told if parts_of(entry, before) != parts_of(entry, after)]
+    return [entry for entry in told if read_again(entry, before) != read_again(entry, after)]
 
 
 def _parts(version: Version, folder: str) -> dict[str, list[Part]]:

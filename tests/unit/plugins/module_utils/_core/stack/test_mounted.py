@@ -13,7 +13,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.mounted im
     LABEL,
     label_services,
     mounted_parts,
-    parts_of,
+    read_again,
     refuse_reloads,
 )
 
@@ -96,7 +96,7 @@ def test_a_service_reads_one_mount_again_and_another_one_recreates_it() -> None:
     assert "both" not in changed(before, hashes({**FILES, "dir/a.txt": "2"}, reload=by_itself))
     assert "both" in changed(before, hashes({**FILES, "dir/b.txt": "2"}, reload=by_itself))
     parts = mounted_parts(CONFIG, FILES, {}, folder=FOLDER)
-    assert {(part.mount, part.name) for part in parts_of(by_itself[0], parts)} == {
+    assert {(part.mount, part.name) for part in read_again(by_itself[0], parts)} == {
         ("dir", "dir/a.txt"),
         ("dir", "dir/b.txt"),
     }
