@@ -40,6 +40,8 @@ FOLDER_LABEL = "com.docker.compose.project.working_dir"
 SERVICE_LABEL = "com.docker.compose.service"
 """How Compose marks what it makes: with the project, the folder of the project, and the service of a container."""
 
+# A busy engine sometimes loses the helper that starts a command in a container. The command itself has not run then.
+_STARTS = 2
 # Marks a connection that VSA made. Only such a connection may be removed again.
 _JOINED = "vsa.joined"
 # The option of a network that names its interface on the host.
@@ -382,14 +384,21 @@ class Engine:
         user: str = "",
         timeout: int | None = None,
     ) -> ExecResult:
-        """Run a command in a running container and wait. ``timeout`` is how many seconds may pass without output."""
-        with self._translated(f"run {argv[0]} in {name}"), self._patient(timeout):
-            made = self._api.exec_create(name, argv, environment=environment, user=user)
-            stdout, stderr = self._api.exec_start(made["Id"], demux=True)
-            code = self._api.exec_inspect(made["Id"])["ExitCode"]
-        return ExecResult(
-            code=code, stdout=(stdout or b"").decode(errors="replace"), stderr=(stderr or b"").decode(errors="replace")
-        )
+        """Run a command in a running container and wait. ``timeout`` is how many seconds may pass without output.
+
+        RolledBackError if the engine cannot start the command, which is tried twice.
+        """
+        what = f"run {argv[0]} in {name}"
+        with self._translated(what), self._patient(timeout):
+            for _attempt in range(_STARTS):
+                made = self._api.exec_create(name, argv, environment=environment, user=user)
+                streams = self._api.exec_start(made["Id"], demux=True)
+                stdout, stderr = ((stream or b"").decode(errors="replace") for stream in streams)
+                ended = self._api.exec_inspect(made["Id"])
+                if ended["Pid"]:
+                    return ExecResult(ended["ExitCode"], stdout, stderr)
+        # There was no process. So the text is the engine's, and no verdict of the program.
+        raise RolledBackError(f"Docker would not {what} and says: {Words('Docker', stdout or stderr).shown}")
 
     @contextmanager
     def _patient(self, timeout: int | None) -> Iterator[None]:

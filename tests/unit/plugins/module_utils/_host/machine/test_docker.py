@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, RolledBackError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Hint
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.site.visitor import ContainerState
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine import docker
@@ -203,3 +203,42 @@ def test_the_last_words_of_a_health_check_are_escaped() -> None:
         "State": {"Health": {"Status": "unhealthy", "Log": [{"Output": "old"}, {"Output": "new\x1b[2J\r\nline"}]}},
     }
     assert Engine.as_container(attrs).probe == "new\\x1b[2J\nline"
+
+
+class _Exec:
+    """The engine's API as far as it runs commands in containers. ``pids`` are those of the commands, 0 if none ran."""
+
+    timeout = 60
+
+    def __init__(self, *pids: int) -> None:
+        self.pids = list(pids)
+
+    def exec_create(self, name: str, argv: list[str], **_more: object) -> dict[str, str]:
+        assert (name, argv) == ("web", ["nginx", "-t"])
+        return {"Id": "1"}
+
+    def exec_start(self, _identity: str, *, demux: bool) -> tuple[bytes | None, bytes | None]:
+        assert demux
+        return (None, b"said by it") if self.pids[0] else (b"OCI runtime exec failed: reset by peer\r\n", None)
+
+    def exec_inspect(self, _identity: str) -> dict[str, object]:
+        pid = self.pids.pop(0)
+        return {"Pid": pid, "ExitCode": 1 if pid else 126}
+
+
+@pytest.mark.parametrize("pids", [(7,), (0, 7)])
+def test_a_command_that_the_engine_could_not_start_is_started_again(pids: tuple[int, ...]) -> None:
+    engine = Engine.__new__(Engine)
+    engine._api = api = _Exec(*pids, 8)  # type: ignore[assignment]
+    engine._errors = docker_errors  # type: ignore[assignment]
+    assert engine.exec("web", ["nginx", "-t"]) == ExecResult(1, "", "said by it")
+    assert api.pids == [8]  # type: ignore[attr-defined]
+
+
+def test_the_words_of_the_engine_are_no_verdict_of_the_command() -> None:
+    engine = Engine.__new__(Engine)
+    engine._api = api = _Exec(0, 0, 8)  # type: ignore[assignment]
+    engine._errors = docker_errors  # type: ignore[assignment]
+    with pytest.raises(RolledBackError, match="Docker would not run nginx in web and says: OCI runtime exec failed"):
+        engine.exec("web", ["nginx", "-t"])
+    assert api.pids == [8]  # type: ignore[attr-defined]
