@@ -12,7 +12,6 @@ import pytest
 
 import rig
 from bootstrapping import bootstrap, daemon_json, json_of, watched
-from vsa_rig._shell import docker
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 
@@ -32,14 +31,9 @@ def repository() -> Iterator[dict[str, object]]:
     """The variable that names the stand-in for Docker's repository."""
     image, name = "vsa-rig-docker-repository:1", rig.scoped("docker-repository")
     rig.images(image)
-    docker("rm", "--force", name, check=False)
-    labels = ("--label", "vsa.rig=1", "--label", f"vsa.rig.scope={rig.scope()}")
-    docker("run", "--detach", *labels, "--name", name, "--network", rig.network(), image)
-    address = docker(
-        "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name
-    ).stdout.strip()
-    yield {"bootstrap_docker_repository": f"http://{address}/linux"}
-    docker("rm", "--force", name)
+    rig.run_beside(name, image)
+    yield {"bootstrap_docker_repository": f"http://{rig.address_of(name)}/linux"}
+    rig.docker("rm", "--force", name)
 
 
 def installed(vps: rig.Vps) -> set[str]:

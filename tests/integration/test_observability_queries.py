@@ -46,16 +46,6 @@ vsa_backup_last_success_seconds{{tenant="acme",stack="shop"}} {start}
 """
 
 
-def _docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
-    return done.stdout.strip()
-
-
-def _address(container: str) -> str:
-    return _docker("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", container)
-
-
 class Sources:
     """Prometheus and Loki after some traffic."""
 
@@ -97,15 +87,13 @@ def sources(_rig: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[So
     loki = rig.loki("queries")
     shipper = Shipper(root, loki)
     exporter, prometheus = rig.scoped("node-exporter"), rig.scoped("prometheus")
-    own = ["run", "--detach", "--label", "vsa.rig=1", "--label", f"vsa.rig.scope={rig.scope()}"]
-    own += ["--network", rig.network()]
     try:
         shipper.create()
         _write(root / "textfiles", start=100)
         mounts = ["--volume", f"{root / 'textfiles'}:/textfiles:ro", "--volume", "/:/host:ro"]
         words = ["--path.rootfs=/host", "--collector.textfile.directory=/textfiles"]
-        _docker(*own, "--name", exporter, *mounts, NODE_EXPORTER, *words)
-        hosts = {"shipper": shipper.address, "node-exporter": _address(exporter), "loki": shipper.loki}
+        rig.run_beside(exporter, NODE_EXPORTER, *words, words=mounts)
+        hosts = {"shipper": shipper.address, "node-exporter": rig.address_of(exporter), "loki": shipper.loki}
         added = [word for name, address in hosts.items() for word in ("--add-host", f"{name}:{address}")]
         config = root / "prometheus"
         shutil.copytree(STACK / "prometheus", config)
@@ -113,8 +101,8 @@ def sources(_rig: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[So
         (config / "prometheus.yml").write_text(text.replace("30s", "2s"), encoding="utf-8")
         mounts = ["--volume", f"{config}:/etc/prometheus:ro", "--tmpfs", "/prometheus"]
         words = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
-        _docker(*own, "--name", prometheus, *added, *mounts, PROMETHEUS, *words)
-        found = Sources(_address(prometheus), loki)
+        rig.run_beside(prometheus, PROMETHEUS, *words, words=[*added, *mounts])
+        found = Sources(rig.address_of(prometheus), loki)
         _traffic(shipper)
         # Figures that change: the first values are scraped before the second ones are written.
         first = "count(vsa_requests_total) + count(container_start_time_seconds)"

@@ -12,7 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from vsa_rig._shell import RigError, cache_dir, say
+from vsa_rig._shell import RigError, cache_dir, docker, say
+from vsa_rig.beside import address_of, run_beside
 from vsa_rig.cleanup import down, scopes
 from vsa_rig.doors import ROOT, command, playbook, proxy_host, run_web, settings, vsa
 from vsa_rig.engine import engine_up
@@ -31,8 +32,10 @@ __all__ = [
     "RigError",
     "Services",
     "Vps",
+    "address_of",
     "cache_dir",
     "command",
+    "docker",
     "down",
     "engine_up",
     "https_get",
@@ -42,6 +45,7 @@ __all__ = [
     "network",
     "playbook",
     "proxy_host",
+    "run_beside",
     "run_web",
     "say",
     "scope",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.request
 from typing import Any
 
@@ -44,11 +43,8 @@ class AlertHooks:
         self._vps = vps
         self._container = rig.scoped("webhook")
         rig.images(_IMAGE)
-        self._docker("rm", "--force", self._container, check=False)
-        own = ["--label", "vsa.rig=1", "--label", f"vsa.rig.scope={rig.scope()}", "--network", rig.network()]
-        self._docker("run", "--detach", "--name", self._container, *own, _IMAGE, "python3", "-c", _WEBHOOK)
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        self.address = self._docker("inspect", "--format", form, self._container).strip()
+        rig.run_beside(self._container, _IMAGE, "python3", "-c", _WEBHOOK)
+        self.address = rig.address_of(self._container)
         self._settings = vps.run("cat /etc/vsa/vsa.yml").stdout
         vps.run(["rm", "-f", _TOLD])
         vps.put(_PROGRAM, f"#!/bin/sh\n{{ cat; echo; }} >>{_TOLD}\n", mode=0o755)
@@ -59,7 +55,7 @@ class AlertHooks:
         """Remove the hooks from the settings, and the webhook."""
         self._vps.put("/etc/vsa/vsa.yml", self._settings)
         self._vps.run(["rm", "-f", _PROGRAM, _FILE, _TOLD])
-        self._docker("rm", "--force", self._container, check=False)
+        rig.docker("rm", "--force", self._container, check=False)
 
     def answer(self, status: int) -> None:
         """Let the webhook answer with this status."""
@@ -72,12 +68,6 @@ class AlertHooks:
 
     def by_webhook(self, status: int = 204) -> list[dict[str, Any]]:
         """Return the messages that the webhook got and answered with ``status``."""
-        posts = [json.loads(line) for line in self._docker("logs", self._container).splitlines()]
+        posts = [json.loads(line) for line in rig.docker("logs", self._container).stdout.splitlines()]
         assert {post["path"] for post in posts} <= {f"/hooks/{self.secret}"}
         return [post["message"] for post in posts if post["status"] == status]
-
-    @staticmethod
-    def _docker(*words: str, check: bool = True) -> str:
-        done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0 or not check, done.stderr
-        return done.stdout

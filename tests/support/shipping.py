@@ -90,9 +90,7 @@ class Shipper:
     def create(self) -> None:
         """Make the container as compose.yml does: root with one capability, and a read-only root file system."""
         self.remove()
-        argv = ["run", "--detach", "--name", self.container, "--network", rig.network(), "--label", "vsa.rig=1"]
-        argv += ["--label", f"vsa.rig.scope={rig.scope()}"]
-        argv += ["--user", "0:0", "--cap-drop", "ALL", "--cap-add", "DAC_READ_SEARCH", "--read-only"]
+        argv = ["--user", "0:0", "--cap-drop", "ALL", "--cap-add", "DAC_READ_SEARCH", "--read-only"]
         argv += ["--security-opt", "no-new-privileges:true", "--memory", "256m", "--pids-limit", "64"]
         argv += ["--restart", "unless-stopped"]
         argv += ["--tmpfs", "/run:mode=0755,size=1m", "--tmpfs", "/tmp:mode=1777,size=4m"]
@@ -105,8 +103,8 @@ class Shipper:
             (self.vsa, "/logs/vsa"),
         ):
             argv += ["--volume", f"{source}:{target}:ro"]
-        argv += ["--volume", f"{self._state}:/var/lib/syslog-ng", SYSLOG_NG, "/etc/vsa-shipper/start.sh"]
-        self._docker(*argv)
+        argv += ["--volume", f"{self._state}:/var/lib/syslog-ng"]
+        rig.run_beside(self.container, SYSLOG_NG, "/etc/vsa-shipper/start.sh", words=argv)
 
     def _target(self) -> list[str]:
         if self._hub is None:
@@ -123,36 +121,35 @@ class Shipper:
 
     def remove(self) -> None:
         """Remove the container with its state."""
-        self._docker("rm", "--force", self.container, check=False)
-        self._docker("volume", "rm", "--force", self._state, check=False)
+        rig.docker("rm", "--force", self.container, check=False)
+        rig.docker("volume", "rm", "--force", self._state, check=False)
 
     def kill(self) -> None:
         """Kill the shipper with SIGKILL."""
-        self._docker("kill", "--signal", "KILL", self.container)
+        rig.docker("kill", "--signal", "KILL", self.container)
 
     def start(self) -> None:
         """Start the shipper again."""
-        self._docker("start", self.container)
+        rig.docker("start", self.container)
 
     def restart(self) -> None:
         """Restart the shipper in order."""
-        self._docker("restart", "--time", "10", self.container)
+        rig.docker("restart", "--time", "10", self.container)
 
     def logs(self) -> str:
         """Return what the shipper said."""
-        done = self._docker("logs", self.container, check=False)
+        done = rig.docker("logs", self.container, check=False)
         return done.stdout + done.stderr
 
     def healthy(self) -> bool:
         """Say whether the health check of compose.yml passes."""
         words = ["exec", self.container, "syslog-ng-ctl", "healthcheck", "--control=/run/ctl", "--timeout=5"]
-        return self._docker(*words, check=False).returncode == 0
+        return rig.docker(*words, check=False).returncode == 0
 
     @property
     def address(self) -> str:
         """Return the IPv4 address of the container."""
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        return self._docker("inspect", "--format", form, self.container).stdout.strip()
+        return rig.address_of(self.container)
 
     def metrics(self) -> dict[str, float]:
         """Return the counters that Prometheus would scrape."""
@@ -173,7 +170,12 @@ class Shipper:
 
     def restarts(self) -> int:
         """Return how often the engine restarted the shipper, as after a kill for lack of memory."""
-        return int(self._docker("inspect", "--format", "{{.RestartCount}}", self.container).stdout)
+        return int(rig.docker("inspect", "--format", "{{.RestartCount}}", self.container).stdout)
+
+    def opened(self) -> int:
+        """Return how many logs syslog-ng has open."""
+        listed = rig.docker("exec", self.container, "ls", "-l", "/proc/1/fd", check=False).stdout
+        return listed.count(" -> /logs/")
 
     def memory(self) -> int:
         """Return the bytes of memory that all processes of the container have.
@@ -181,7 +183,7 @@ class Shipper:
         The caches of files are not counted: the kernel takes them back as it likes.
         """
         files = ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat")
-        text = "".join(self._docker("exec", self.container, "cat", path, check=False).stdout for path in files)
+        text = "".join(rig.docker("exec", self.container, "cat", path, check=False).stdout for path in files)
         figures = dict(line.split() for line in text.splitlines())
         return int(figures["anon"] if "anon" in figures else figures["total_rss"])
 
@@ -192,10 +194,3 @@ class Shipper:
             for line in lines:
                 stream.write(f"{line}\n")
                 stream.flush()
-
-    @staticmethod
-    def _docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
-        if check and done.returncode:
-            raise AssertionError(f"docker {' '.join(words)}: {done.stderr}")
-        return done

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 
 from ._shell import LABEL, RigError, docker, lock, step
+from .beside import address_of
 from .images import images
 from .network import NETWORK, addresses, network, scope, scoped
 
@@ -93,7 +94,7 @@ def services(profile: str = "default", *, within: str | None = None, dns: str = 
             argv += [word for key, value in given.items() for word in ("--env", f"{key}={value}")]
             with step(f"starting {container} (ACME server{', DNS' if main is None else ''})"):
                 docker(*argv, _IMAGE)
-    ipv4 = _address(container)
+    ipv4 = address_of(container)
     if main is not None:
         main.add_dns(name, ipv4=ipv4)
     return Services(
@@ -110,11 +111,6 @@ def _runs(container: str) -> bool:
     wanted = docker("image", "inspect", "--format", "{{.Id}}", _IMAGE).stdout.strip()
     state = docker("inspect", "--format", "{{.State.Running}} {{.Image}}", container, check=False)
     return state.stdout.split() == ["true", wanted]
-
-
-def _address(container: str) -> str:
-    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    return docker("inspect", "--format", form, container).stdout.strip()
 
 
 def _ca_bundle(container: str, ipv4: str) -> str:
