@@ -256,6 +256,16 @@ def test_a_thousand_domains_and_a_kill_between(shipper: Shipper, loki: rig.Loki)
         shipper.write(log, [access_line(f"/{number}") for number in range(5, 10)])
     shipper.start()
     eventually(lambda: [value for _labels, value in loki.instant(second)], [1000.0], seconds=120)
-    # 40 KiB for each log that is open, and what a backlog of all of them leaves behind.
+    # 21 KiB for each log that is open, and what a backlog of all of them leaves behind.
     print(f"{shipper.memory() / (1 << 20):.1f} MiB with 1,000 logs")
-    assert shipper.memory() <= 64 << 20
+    assert shipper.memory() <= 40 << 20
+
+
+@pytest.mark.long
+def test_a_thousand_logs_in_which_nothing_is_written(shipper: Shipper) -> None:
+    for number in range(1000):
+        shipper.write(shipper.nginx / f"d{number}.example.com.access.log", [])
+    shipper.create()
+    eventually(shipper.opened, 1000, seconds=60)
+    print(f"{shipper.memory() / (1 << 20):.1f} MiB with 1,000 idle logs")
+    assert shipper.memory() <= 32 << 20
