@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -180,6 +181,46 @@ def until(found: Callable[[], object], *, seconds: float = 90) -> bool:
 
 
 @pytest.mark.long
+def test_stacks_of_three_sources_run_side_by_side(stacks: Stacks, vsa: Playbook, tmp_path: Path) -> None:
+    vps = stacks.vps
+    fleet, beside, typed = tmp_path / "fleet", tmp_path / "fleet/stacks", tmp_path / "typed"
+    inventory = str(vps.inventory(fleet / "hosts.json"))
+    compose = {"services": {"web": SERVICE}}
+    for source, name in ((beside, "app"), (beside, "docker-api"), (typed, "app"), (typed, "tool")):
+        Stacks(source, vps, vsa).write(name, compose, tenant="acme")
+    for name in ("app", "tool", "docker-api"):
+        stacks.used(name)
+
+    def up(name: str, *words: str) -> CompletedProcess[str]:
+        return vsa("stack", "up", name, "-i", inventory, *words)
+
+    own = up("docker-api")
+    assert own.returncode == 0, own.stdout + own.stderr
+    assert f"taken from the collection; {beside} beside the inventory has a stack docker-api too" in own.stdout
+    for done in (up("app"), up("tool", "--from", str(typed))):
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def listed() -> dict[str, str]:
+        found = vsa("stack", "list", "-i", inventory, "--json")
+        assert found.returncode == 0, found.stderr
+        return {stack["name"]: stack["source"] for stack in json.loads(found.stdout)["data"][vps.name]["stacks"]}
+
+    expected = {"docker-api": "the collection", "app": f"{beside} beside the inventory", "tool": str(typed)}
+    assert {name: words for name, words in listed().items() if name in expected} == expected
+    for words in expected.values():
+        assert words in vsa("stack", "list", "-i", inventory).stdout
+
+    moved = up("app", "--from", str(typed))
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert f"app comes from {typed} now, and came from {beside} beside the inventory" in moved.stdout
+    assert listed()["app"] == str(typed)
+    before = stacks.state()
+    refused = up("app")
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert f"app runs from {typed}, and would now come from {beside} beside the inventory" in refused.stderr
+    assert stacks.state() == before
+
+
 def test_an_interruption_ends_a_followed_log_and_leaves_nothing(
     proxy_vps: rig.Vps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
