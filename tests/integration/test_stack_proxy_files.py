@@ -83,9 +83,6 @@ def read(vps: rig.Vps, container: str, path: str) -> str:
     return str(vps.run(["docker", "exec", container, "cat", path]).stdout)
 
 
-# Holds on a host that nobody used before. After the other files of tests NGINX was recreated with vsa-auth, and why is
-# not known yet.
-@pytest.mark.long
 def test_a_changed_file_recreates_exactly_the_container_that_read_it_once(proxy_vps: rig.Vps, release: Release) -> None:
     for name, recreated, inside in ROWS:
         before = started(proxy_vps)

@@ -10,6 +10,7 @@ import pytest
 import rig
 
 LIB = "/srv/platform/reverse-proxy"
+STATE = "/var/lib/vsa/stacks/platform/reverse-proxy"
 # Brackets, because otherwise the shell that searches would find itself.
 _TITLE = "tr '\\0' ' ' <$p/cmdline 2>/dev/null"
 PROCESSES = f"for p in /proc/[0-9]*; do {_TITLE} | grep -q [n]ginx-reloader && echo ${{p#/proc/}}; done"
@@ -50,7 +51,9 @@ def kill_reloader(vps: rig.Vps) -> None:
 
 
 def recreate(vps: rig.Vps) -> None:
-    vps.run(f"cd {LIB} && docker compose --env-file env/.env up -d --force-recreate --no-deps nginx")
+    # With the file that VSA starts, so that the next test finds the container that `stack up` would make.
+    files = f"--project-directory {LIB} --env-file {STATE}/.env -f {STATE}/compose.yml"
+    vps.run(f"docker compose -p reverse-proxy {files} up -d --force-recreate --no-deps nginx")
 
 
 def restart_engine(vps: rig.Vps) -> None:
@@ -117,8 +120,10 @@ def test_logs_are_rotated_without_losing_a_line(proxy_vps: rig.Vps) -> None:
             f"touch -d '2 hours ago' {log}.* && for f in {names}; do echo x > $f; touch -d '2 hours ago' $f; done"
         )
         inside(proxy_vps, f"kill -9 $({PROCESSES})")
-        wait_for(lambda: len(proxy_vps.run(f"ls {log}.*").stdout.split()) <= 14, 30, "old logs stay")
-        kept = proxy_vps.run(f"ls {log}.*").stdout.split()
+        # The reloader renames what is listed here.
+        listed = f"find {LIB}/logs/nginx -name 'rotated.vsa.test.access.log.*'"
+        wait_for(lambda: len(proxy_vps.run(listed).stdout.split()) <= 14, 30, "old logs stay")
+        kept = proxy_vps.run(listed).stdout.split()
         assert all(name.endswith(".gz") for name in kept)
         assert f"{log}.1700000000.gz" not in kept, "the oldest go first"
     finally:
