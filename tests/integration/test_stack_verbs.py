@@ -221,6 +221,7 @@ def test_stacks_of_three_sources_run_side_by_side(stacks: Stacks, vsa: Playbook,
     assert stacks.state() == before
 
 
+@pytest.mark.long
 def test_an_interruption_ends_a_followed_log_and_leaves_nothing(
     proxy_vps: rig.Vps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
