@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -51,10 +52,18 @@ def shown(vsa: Any, *words: str) -> Any:
     return document["audit"]
 
 
-@pytest.fixture
-def two_runs(vsa: Any) -> None:
+@pytest.fixture(scope="module")
+def state_of_two_runs(elsewhere: Callable[[], tuple[Path, Any]]) -> Path:
+    place, vsa = elsewhere()
     assert vsa(*PROVISION, "ok.example.com").returncode == 0
     assert vsa(*PROVISION, "refused.example.com").returncode == 3
+    return place / "home/.local/state/vsa"
+
+
+@pytest.fixture
+def two_runs(state_of_two_runs: Path, workplace: Path) -> None:
+    """The trail of two runs, a copy for each test."""
+    shutil.copytree(state_of_two_runs, workplace / "home/.local/state/vsa", symlinks=True)
 
 
 def test_runs_are_listed(vsa: Any, two_runs: None) -> None:
