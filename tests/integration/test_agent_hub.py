@@ -17,6 +17,9 @@ import rig
 from hubhost import DASHBOARD, DATABASE, prepare_for_hub, remove_hub
 from visitors import visiting
 
+# The short siblings are test_agent.py and test_hub.py, each with the other half.
+pytestmark = [pytest.mark.rig, pytest.mark.long, pytest.mark.timeout(900)]
+
 HUB, SITE, VISITED = "dashboard.agent.vsa.test", "shop.agent.vsa.test", "visited.agent.vsa.test"
 NODE = "vps-07"
 

@@ -102,6 +102,7 @@ def test_an_old_engine_is_configured_where_it_is_the_operators_own(host: rig.Vps
     assert bootstrap(host, user="ops", variables={"bootstrap_engine_enabled": False}).changed == ()
 
 
+@pytest.mark.long
 def test_dockers_own_repository_replaces_it_when_asked(host: rig.Vps, repository: dict[str, object]) -> None:
     outcome = bootstrap(host, user="ops", variables={**repository, "bootstrap_docker_source": "docker"})
     assert outcome.code == 0, outcome.text
@@ -115,6 +116,7 @@ def test_dockers_own_repository_replaces_it_when_asked(host: rig.Vps, repository
     assert json_of(host, "docker network inspect flowbiz_ext")[0]["EnableIPv6"] is True
 
 
+@pytest.mark.long
 def test_from_then_on_the_source_need_not_be_said(host: rig.Vps) -> None:
     before = watched(host)
     # The repository is not added again either: apt knows it.
@@ -124,6 +126,7 @@ def test_from_then_on_the_source_need_not_be_said(host: rig.Vps) -> None:
     assert watched(host) == before
 
 
+@pytest.mark.long
 @pytest.mark.long
 def test_an_engine_from_docker_is_not_replaced_by_the_distributions(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_docker_source": "distro"})

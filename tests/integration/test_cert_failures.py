@@ -218,6 +218,7 @@ def test_bad_nonces(host: CertHost, before: str) -> None:
 # -- the host's own state is damaged ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_account_key_is_lost(host: CertHost, before: str) -> None:
     """If the ACME account is lost, a renewal names it, and an issue makes another account."""
     host.run(f"mv {LIB}/accounts /root/accounts-keep")

@@ -165,6 +165,7 @@ def _curl(domain: str) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_a_good_new_nginx_replaces_the_old(proxy_vps: rig.Vps, up: Callable[..., CompletedProcess[str]]) -> None:
     make_image(proxy_vps, "nginx:9.0.3", None)
     before = image_of(proxy_vps, "vsa-nginx")

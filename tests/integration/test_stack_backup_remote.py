@@ -20,6 +20,9 @@ import rig
 from backupstores import KINDS, Stores
 from stackrun import SERVICE, Stacks
 
+# The short sibling is test_stack_backup.py, with a repository on the host.
+pytestmark = [pytest.mark.rig, pytest.mark.long, pytest.mark.timeout(1800)]
+
 Vsa = Callable[..., CompletedProcess[str]]
 
 WEB = {**SERVICE, "user": "0:0", "volumes": ["files:/files"]}

@@ -268,6 +268,7 @@ def test_two_tenants_with_a_stack_of_one_name(stacks: Stacks, vsa: Playbook) -> 
     assert started(vps, "acme-shop-web-1") == acme
 
 
+@pytest.mark.long
 def test_a_stack_that_runs_under_its_bare_name_is_taken_over(stacks: Stacks) -> None:
     """Somebody brought it up by hand, as releases of before did. Its container and its volume stay the stack's."""
     vps = stacks.vps

@@ -53,6 +53,7 @@ def _worse_than_low(found: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_protocols_ciphers_certificate_and_headers(scan: Callable[..., dict[str, dict[str, Any]]]) -> None:
     found = scan("--protocols", "--server-defaults", "--headers", "--std", timeout=180)
     assert found["TLS1_3"]["severity"] == "OK"

@@ -112,6 +112,7 @@ def test_what_was_taken_down_stays_down_after_a_boot(host: ProxyHost, playbook: 
 # -- a lock that somebody holds ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_removal_waits_for_certbot_and_blocks_nobody(host: ProxyHost) -> None:
     assert host.provision(SITE, "fault-1", said=SAID)["proven"]
     lock = "/srv/platform/reverse-proxy/data/letsencrypt/vsa-certbot.lock"
