@@ -344,6 +344,7 @@ def test_what_the_operator_wrote_stays_and_containers_live_on(host: rig.Vps) -> 
         host.run("docker rm --force lives-on; systemctl restart docker")
 
 
+@pytest.mark.long
 def test_log_options_reach_new_containers_and_older_ones_are_named(host: rig.Vps) -> None:
     host.load_images("vsa-demo-web:1")
     kept = daemon_json(host)

@@ -480,7 +480,8 @@ def test_a_reboot_brings_every_site_back(host: ProxyHost) -> None:
     assert host.served() == host.live()
 
 
-@pytest.mark.parametrize("umask", ["077", pytest.param("027", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("umask", ["077", "027"])
 def test_issue_14_item_1_the_callers_umask_changes_nothing(playbook: Run, host: ProxyHost, umask: str) -> None:
     """UMASK 077 is what CIS asks for: NGINX's workers and vsa-auth are other users than root."""
     domain, python = f"umask{umask}.vsa.test", f"/usr/local/bin/python-{umask}"

@@ -142,6 +142,7 @@ REFUSED: dict[str, tuple[dict[str, Any] | str, str]] = {
 }
 
 
+@pytest.mark.long
 def test_what_cannot_run_is_refused_and_the_folder_stays(stacks: Stacks) -> None:
     vps = stacks.vps
     stacks.write("shop", service(), tenant="acme")

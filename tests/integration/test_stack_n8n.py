@@ -37,6 +37,7 @@ def n8n(stacks: Stacks, vsa: Vsa) -> Shipped:
     return shipped
 
 
+@pytest.mark.long
 def test_n8n_has_an_owner_and_a_runner_without_a_way_out(n8n: Shipped) -> None:
     done = n8n.up("acme", DOMAIN=DOMAIN, OWNER_EMAIL=OWNER)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -112,6 +112,7 @@ def test_a_command_in_a_container(stacks: Stacks, playbook: Playbook, vsa: Playb
     assert failed.returncode == 2, failed.stdout
 
 
+@pytest.mark.long
 def test_a_new_tag_and_a_new_secret_are_one_command_each(stacks: Stacks, vsa: Playbook) -> None:
     vps = stacks.vps
     vps.run("docker tag vsa-demo-web:1 vsa-demo-web:2.1; docker tag vsa-demo-web:1 vsa-demo-web:2.0")

@@ -313,6 +313,7 @@ def _runs(stacks: Stacks) -> str:
     return str(stacks.vps.run("docker inspect -f '{{.Config.Labels.test}}' acme-shop-web-1").stdout.strip())
 
 
+@pytest.mark.long
 def test_a_tag_whose_digest_moved_is_refused(stacks: Stacks, registry: Callable[[str], None]) -> None:
     stacks.write("shop", service(image=f"{_REGISTRY}/app:1"), tenant="acme")
     registry("good")
