@@ -220,6 +220,15 @@ def test_the_run_is_ansibles_own_and_our_own_collection(vsa, collections: Path) 
     assert str(collections / "ansible_collections/flowbiz/vsa/playbooks/site/provision.yml") in done.stderr
 
 
+def test_a_long_path_of_the_temporary_directory_does_no_harm(vsa, workplace: Path) -> None:
+    """The path of a socket in this directory would be longer than a socket may have."""
+    place = workplace / ("t" * 100)
+    place.mkdir()
+    done = vsa("site", "provision", "-i", "one.yml", "--domain", "ok.example.com", TMPDIR=str(place))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(place.iterdir()) == []
+
+
 def test_runner_still_has_the_seam_that_signals_need() -> None:
     """`runner.pexpect` and `spawn._spawnpty` are not promised by anybody: an upgrade that moves them must fail here."""
     import pexpect

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vsa.ansible.config import Config
 
-__all__ = ("scrubbed",)
+__all__ = ("scrubbed", "with_short_paths")
 
 _PASSED = frozenset(
     """
@@ -41,6 +41,9 @@ _NO_INVENTORY = (r"^known_hosts$", r"[.]example$")
 
 # Ansible refuses to start under a locale that is not UTF-8 (LC_ALL=C of a script), or that this machine does not have.
 _UTF_8 = {"LC_ALL": "C.UTF-8"}
+
+# The path of a socket has 107 characters at most (unix(7)). Ansible makes one below TMPDIR, and does not start without.
+_LONGEST_TMPDIR = 107 - len("/pymp-12345678/listener-12345678")
 
 
 def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Config) -> dict[str, str]:
@@ -79,6 +82,16 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "False",
         "MAX_EVENT_RES": _MAX_EVENT_RES,
     }
+
+
+def with_short_paths(environment: Mapping[str, str], *, private: Path) -> dict[str, str]:
+    """Return the environment with a link of the run instead of a ``TMPDIR`` that is too long for a socket in it."""
+    place = environment.get("TMPDIR", "")
+    if len(os.fsencode(place)) <= _LONGEST_TMPDIR:
+        return dict(environment)
+    link = private / "tmpdir"
+    link.symlink_to(Path(place).absolute())
+    return {**environment, "TMPDIR": str(link)}
 
 
 def _listed(text: str | None) -> list[str]:
