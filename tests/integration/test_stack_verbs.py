@@ -204,7 +204,7 @@ def test_stacks_of_three_sources_run_side_by_side(stacks: Stacks, vsa: Playbook,
     def listed() -> dict[str, str]:
         found = vsa("stack", "list", "-i", inventory, "--json")
         assert found.returncode == 0, found.stderr
-        return {stack["name"]: stack["source"] for stack in json.loads(found.stdout)["data"][vps.name]["stacks"]}
+        return {stack["name"]: stack["source"] for stack in json.loads(found.stdout)["hosts"][vps.name]["stacks"]}
 
     expected = {"docker-api": "the collection", "app": f"{beside} beside the inventory", "tool": str(typed)}
     assert {name: words for name, words in listed().items() if name in expected} == expected
