@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import SERVICE_LABEL
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup.restore import (
     RestoreRequest,
     restore_stack,
@@ -50,6 +51,8 @@ class BackupHost:
         self.other_databases: tuple[str, ...] = ()
         self.dump_fails = False
         self.load_fails = False
+        # The states of the database at each look after Compose started it.
+        self.starts_as: list[str] = []
         Path(self.paths.root, "etc/vsa").mkdir(parents=True)
         self.settings(SETTINGS)
 
@@ -124,7 +127,19 @@ class BackupHost:
         assert seconds > 60
         assert argv[-1] == "db"
         self.start("db", project=argv[argv.index("--project-name") + 1])
-        return subprocess.CompletedProcess(list(argv), 0, "", "")
+        code = int(bool(self.starts_as))
+        self.look()
+        return subprocess.CompletedProcess(list(argv), code, "", "dependency failed to start" if code else "")
+
+    def look(self, _seconds: float = 0) -> None:
+        """Bring the database to its next state."""
+        if self.starts_as:
+            state = self.starts_as.pop(0)
+            more = {"status": state} if state == "exited" else {"health": state}
+            self.engine.running = [
+                dataclasses.replace(found, **more) if found.labels[SERVICE_LABEL] == "db" else found
+                for found in self.engine.running
+            ]
 
     def save(self, **more: Any) -> Result:
         return backup_stack(BackupRequest("shop"), check=False, paths=self.paths, engine=self.engine, **more)

@@ -15,6 +15,7 @@ import json
 import re
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ from ...store.backups import (
 from ...store.layout import Paths
 from ...store.stacks import StackState, Version
 from ..folder import MANIFEST, Folder
-from ..health import containers_of, service_of
+from ..health import containers_of, is_healthy, may_settle, service_of
 from ..reading import ComposeReader, ask_compose, services_of_profiles
 from ..up import StackUpRequest, prepare
 from .databases import load_database
@@ -67,6 +68,7 @@ _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _UNTOUCHED = "nothing of the stack was changed"
 _MOST_LINES = 5
+_PAUSE_SECONDS = 0.5
 
 RunCompose = Callable[[Sequence[str], int], "subprocess.CompletedProcess[str]"]
 
@@ -336,10 +338,23 @@ class _Restoring:
                 f"{self.target} is not restored: {said}",
                 field="stack",
                 value=self.target,
-                state="its containers are removed, and its data of before lie in " + (", ".join(kept) or "no place"),
+                state=f"its containers are removed, and {_where(kept)}",
                 details=error.details if isinstance(error, VsaError) else (),
                 hint=Hint("stack.restore", {"name": self.request.name, "run": self.run.id}),
             ) from error
+
+    def _problems_of_databases(self, stack: Stack) -> list[str]:
+        """Return what is wrong with the databases after the time that the stack gives its health checks."""
+        latest = time.monotonic() + stack.timeout
+        while True:
+            found = {service_of(each): each for each in containers_of(self.engine, stack)}
+            missing = [f"{name} has no container" for name in self.about.databases if name not in found]
+            unwell = [found[name] for name in self.about.databases if name in found and not is_healthy(found[name])]
+            states = [f"{each.name} is {each.health if each.running else each.status}" for each in unwell]
+            problems = [*missing, *states]
+            if not problems or not may_settle(unwell) or time.monotonic() > latest:
+                return problems
+            time.sleep(_PAUSE_SECONDS)
 
     def _load(self, stack: Stack, files: Paths) -> None:
         """Start the databases alone, and load their dumps."""
@@ -350,14 +365,16 @@ class _Restoring:
         waiting = ["--detach", "--wait", "--wait-timeout", str(stack.timeout), "--pull", "never"]
         argv = ["docker", "compose", *options, "up", *waiting, *self.about.databases]
         done = self.compose(argv, stack.timeout + 60)
-        containers = {service_of(each): each.name for each in containers_of(self.engine, stack) if each.running}
-        if done.returncode or not set(self.about.databases) <= set(containers):
+        # Compose gives up at the first health check that failed often enough, as while PostgreSQL makes a new cluster.
+        problems = self._problems_of_databases(stack)
+        if problems:
             raise RolledBackError(
                 "the databases do not start",
                 field="stack.yml/backup/databases",
                 value=", ".join(self.about.databases),
-                details=Words("Compose", done.stderr).lines(_MOST_LINES),
+                details=[*problems, *Words("Compose", done.stderr).lines(_MOST_LINES)],
             )
+        containers = {service_of(each): each.name for each in containers_of(self.engine, stack) if each.running}
         for service in self.about.databases:
             roles = read_text(Path(files.root, "about", f"roles-{service}.sql")) or ""
             load_database(
@@ -378,6 +395,10 @@ class _Restoring:
             steps.append(Step("sites", OK, f"none: the sites of {self.run.stack} stay where they are"))
         data = {**_data(self.run, self.target), "restored_sites": list(sites), "kept_data": list(kept)}
         return Result(changed=True, steps=tuple(steps), data=data)
+
+
+def _where(kept: Sequence[str]) -> str:
+    return f"its data of before lie in {', '.join(kept)}" if kept else "there were no data before"
 
 
 def _settable(env: str) -> dict[str, object]:

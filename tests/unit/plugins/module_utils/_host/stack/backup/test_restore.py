@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
@@ -13,7 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     RolledBackError,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases, restore
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups import RestoreJournal
 
@@ -133,6 +135,27 @@ def test_a_dump_that_does_not_load_leaves_the_data_of_before(shop: BackupHost) -
     shop.restore()
     assert shop.content() == ["one"] * 3
     assert kept(shop) == ["two"] * 3, "the second try moves nothing else aside"
+
+
+def test_a_database_that_is_healthy_late_is_no_failure(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL makes its cluster at the first start. Compose gives up when the health check failed often enough."""
+    monkeypatch.setattr(restore, "time", SimpleNamespace(sleep=shop.look, monotonic=time.monotonic))
+    shop.save()
+    shop.write("two")
+    shop.starts_as = ["unhealthy", "unhealthy", "starting", "healthy"]
+    shop.restore()
+    assert shop.starts_as == []
+    assert shop.content() == ["one"] * 3
+
+
+def test_a_database_that_ends_is_a_failure_at_once(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "time", SimpleNamespace(sleep=shop.look, monotonic=time.monotonic))
+    shop.save()
+    shop.starts_as = ["exited", "healthy"]
+    with pytest.raises(NotRolledBackError, match="the databases do not start") as caught:
+        shop.restore()
+    assert "acme-shop-db is exited" in caught.value.details
+    assert shop.starts_as == ["healthy"]
 
 
 def test_a_restore_that_is_killed_at_any_step_loses_nothing(shop: BackupHost) -> None:
