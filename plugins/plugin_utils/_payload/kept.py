@@ -29,6 +29,8 @@ _OURS = "ansible_collections.flowbiz.vsa.plugins.modules."
 # Ends the name of a payload without Ansible's debugger and coverage. With them a payload names paths of the controller.
 _PLAIN = "-none"
 _HASH_BYTES = 32
+# Modules of other nouns that the role of a noun runs too: a stack brings its sites, and the reverse proxy its vhosts.
+_USED = {"stack": ("site-", "vhost-")}
 # So many versions of the code have their payloads kept: a clone and an installation, before and after an edit.
 _MOST_VERSIONS = 4
 
@@ -44,7 +46,7 @@ class Payloads:
         self._version = version
 
     def restore(self, run: Path, *, noun: str) -> None:
-        """Put the kept payloads of a noun's modules into ``run``, where Ansible looks for them."""
+        """Put the kept payloads of the modules that a noun's role runs into ``run``, where Ansible looks for them."""
         with contextlib.suppress(OSError), _own_directory(self._folder / self._version) as handle:
             names = [name for name in os.listdir(handle) if _is_payload(name, noun=noun)]  # noqa: PTH208  of a descriptor
             if names:
@@ -178,7 +180,7 @@ def _is_payload(name: str, *, noun: str = "") -> bool:
     module = name.removeprefix(_OURS)
     if module == name or not name.endswith(_PLAIN):
         return False
-    return not noun or module.startswith((f"{noun}-", f"{noun}_"))
+    return not noun or module.startswith((f"{noun}-", f"{noun}_", *_USED.get(noun, ())))
 
 
 @contextlib.contextmanager

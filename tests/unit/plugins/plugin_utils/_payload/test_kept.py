@@ -52,6 +52,15 @@ def test_a_payload_of_a_run_is_there_in_the_next_run_of_its_noun(home: Path, run
     assert {path.name for path in (home / "one").iterdir()} == {SITE, CERT}
 
 
+@pytest.mark.parametrize("module", ["stack", "stack_backup", "vhost", "site"])
+def test_a_stack_restores_what_its_role_runs(home: Path, run: Path, tmp_path: Path, module: str) -> None:
+    """A module that is built anew takes half a second of each run."""
+    name = f"ansible_collections.flowbiz.vsa.plugins.modules.{module}-ZIP_DEFLATED-none"
+    (run / name).write_bytes(b"payload")
+    Payloads(home, "one").keep(run)
+    assert restored(home, tmp_path / "stack", noun="stack") == {name: b"payload"}
+
+
 def test_another_version_of_the_code_has_other_payloads(home: Path, run: Path, tmp_path: Path) -> None:
     Payloads(home, "one").keep(run)
     assert restored(home, tmp_path / "next", version="two") == {}
