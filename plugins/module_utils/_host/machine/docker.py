@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -198,6 +199,11 @@ def _last_probe(health: dict[str, Any]) -> str:
     return "\n".join(escaped(line.rstrip("\r")) for line in printed.split("\n"))
 
 
+def _refusal(what: str, *, said: str) -> RolledBackError:
+    """Return the error for something that the engine would not do, with the engine's words."""
+    return RolledBackError(f"Docker would not {what} and says: {Words('Docker', said).shown}")
+
+
 class Engine:
     """The Docker engine of this host. Every call raises RefusedError if the engine does not answer."""
 
@@ -221,8 +227,7 @@ class Engine:
         try:
             yield
         except self._errors.APIError as error:
-            said = Words("Docker", str(error.explanation or error))
-            raise RolledBackError(f"Docker would not {what} and says: {said.shown}") from error
+            raise _refusal(what, said=str(error.explanation or error)) from error
         except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise RefusedError(
                 "the Docker engine of this host does not answer",
@@ -394,11 +399,26 @@ class Engine:
                 made = self._api.exec_create(name, argv, environment=environment, user=user)
                 streams = self._api.exec_start(made["Id"], demux=True)
                 stdout, stderr = ((stream or b"").decode(errors="replace") for stream in streams)
-                ended = self._api.exec_inspect(made["Id"])
-                if ended["Pid"]:
-                    return ExecResult(ended["ExitCode"], stdout, stderr)
+                code, ran = self._end_of(made["Id"])
+                if ran:
+                    return ExecResult(code, stdout, stderr)
         # There was no process. So the text is the engine's, and no verdict of the program.
-        raise RolledBackError(f"Docker would not {what} and says: {Words('Docker', stdout or stderr).shown}")
+        raise _refusal(shortened(what), said=stdout or stderr)
+
+    def _end_of(self, command: str) -> tuple[int, bool]:
+        """Return the exit code of a command whose output has ended, and whether there ever was a process.
+
+        RolledBackError if the command still runs.
+        """
+        for seconds in (0.0, 0.1, 0.5, 1.0, 3.0):
+            # The engine may end the output a moment before it knows the exit code.
+            time.sleep(seconds)
+            found = self._api.exec_inspect(command)
+            if found["ExitCode"] is not None:
+                return int(found["ExitCode"]), bool(found["Pid"])
+        raise RolledBackError(
+            "Docker ended the output of a command that still runs", state="what the command did is not known"
+        )
 
     @contextmanager
     def _patient(self, timeout: int | None) -> Iterator[None]:

@@ -20,7 +20,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..._core.errors import RolledBackError
 from ..._core.libraries import library
 from ..._core.stack.removal import Volume
 from ..._core.words import escaped
@@ -237,7 +236,7 @@ class StackEngine(Engine):
                 # Beside the reading: a command may write before it has read everything.
                 threading.Thread(target=_feed, args=(opened, stdin.encode()), daemon=True).start()
             streams, left_out = _gathered(self._frames(opened), most=most)
-            code = self._exit_code(made["Id"])
+            code, _ran = self._end_of(made["Id"])
         stdout, stderr = (bytes(stream).decode(errors="replace") for stream in streams)
         return Done(code, stdout, stderr, left_out)
 
@@ -250,18 +249,6 @@ class StackEngine(Engine):
         # Whether the command has ended is asked afterwards in any case.
         with suppress(ConnectionResetError):
             yield from frames_iter(opened, tty=False)  # type: ignore[no-untyped-call]
-
-    def _exit_code(self, command: str) -> int:
-        """Return the exit code of a command whose output has ended. RolledBackError if the command still runs."""
-        for seconds in (0.0, 0.1, 0.5, 1.0, 3.0):
-            # The engine may end the output a moment before it knows the exit code.
-            time.sleep(seconds)
-            code = self._api.exec_inspect(command)["ExitCode"]
-            if code is not None:
-                return int(code)
-        raise RolledBackError(
-            "Docker ended the output of a command that still runs", state="what the command did is not known"
-        )
 
 
 def _plain(opened: Any) -> socket.socket:

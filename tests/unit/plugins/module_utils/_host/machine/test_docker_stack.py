@@ -202,7 +202,7 @@ class Exec(Api):
 
     def exec_inspect(self, _identity: str) -> dict[str, int | None]:
         self._program.join()
-        return {"ExitCode": self.codes.pop(0)}
+        return {"ExitCode": self.codes.pop(0), "Pid": 7}
 
 
 def frame(stream: int, data: bytes) -> bytes:
