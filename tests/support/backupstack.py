@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
+from ansible_collections.flowbiz.vsa.plugins.module_utils._core.times import rfc3339
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.clock import time_now
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import SERVICE_LABEL
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup.restore import (
     RestoreRequest,
@@ -135,7 +137,7 @@ class BackupHost:
         """Bring the database to its next state."""
         if self.starts_as:
             state = self.starts_as.pop(0)
-            more = {"status": state} if state == "exited" else {"health": state}
+            more = {"status": state} if state == "exited" else {"health": state, "started_at": rfc3339(time_now())}
             self.engine.running = [
                 dataclasses.replace(found, **more) if found.labels[SERVICE_LABEL] == "db" else found
                 for found in self.engine.running

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,16 +24,14 @@ from ..._core.stack.manifest import Stack
 from ..._core.stack.rolling import rolling_services
 from ..._core.stack.secrecy import Secrets
 from ..._core.stack.sites import active_sites
-from ..._core.times import parse_time
 from ..._core.words import Words
-from ..machine.clock import time_now
 from ..machine.compose import compose_config
 from ..machine.compose_hash import config_hashes
 from ..machine.disk import disk_errors_told
 from ..machine.docker import Container, Engine
 from ..store.layout import Paths
 from .folder import Folder, find_stack
-from .health import diagnosis, may_settle, own_containers, service_of, unhealthy
+from .health import diagnosis, own_containers, seconds_left, service_of, settled, unhealthy
 from .hooks import hooks_of
 from .host_ports import open_host_ports
 from .reading import ComposeReader, project_of
@@ -48,7 +45,6 @@ __all__ = ("StackVerifyRequest", "forget_closed", "leave_networks", "restore", "
 
 # Compose sees a container healthy a moment before the engine reports it, and a site answers a moment later still.
 _SETTLE_SECONDS = 15.0
-_PAUSE_SECONDS = 0.5
 # How long a container may take to come back by itself after Compose gave up.
 _SECOND_LOOK_SECONDS = 3.0
 _HASH = "com.docker.compose.config-hash"
@@ -210,23 +206,20 @@ def leave_networks(
 
 
 def _wait(engine: Engine, paths: Paths, stack: Stack, project: Project, request: StackVerifyRequest) -> list[str]:
-    """Return the problems of a stack after it had time to settle; empty as soon as it has none.
+    """Return the problems of a stack after it had time to settle, its health checks as long as the stack gives them."""
 
-    A container that runs and whose health check fails has the time that the stack gives its health checks. Everything
-    else that is wrong does not mend itself.
-    """
-    settled = time.monotonic() + (_SECOND_LOOK_SECONDS if request.gave_up else _SETTLE_SECONDS)
-    latest = time.monotonic() + max(_SETTLE_SECONDS, _seconds_left(stack, own_containers(engine, stack, paths)))
-    while True:
+    def look() -> tuple[list[Container], list[str]]:
         containers = own_containers(engine, stack, paths)
         problems = unhealthy(containers, project.services.values())
         if request.proven and not problems:
             answering = hooks_of(stack.name).answering_sites(engine, paths)
             silent = [domain for domain in request.proven if domain not in answering]
             problems = [f"{domain} answered before and does not now" for domain in silent]
-        if not problems or time.monotonic() > (latest if may_settle(containers) else settled):
-            return problems
-        time.sleep(_PAUSE_SECONDS)
+        return containers, problems
+
+    left = seconds_left(stack, own_containers(engine, stack, paths))
+    soon = _SECOND_LOOK_SECONDS if request.gave_up else _SETTLE_SECONDS
+    return settled(look, healing=max(_SETTLE_SECONDS, left), otherwise=soon)
 
 
 def _of_before(folder: Folder, stack: Stack, containers: list[Container]) -> list[str]:
@@ -237,14 +230,6 @@ def _of_before(folder: Folder, stack: Stack, containers: list[Container]) -> lis
         for container in containers
         if container.labels.get(_HASH) != wanted.get(service_of(container))
     ]
-
-
-def _seconds_left(stack: Stack, containers: list[Container]) -> float:
-    """Return how long the health checks may still fail, from the start of the newest container."""
-    now = time_now()
-    started = [parse_time(container.started_at) for container in containers if container.running]
-    ages = [(now - moment).total_seconds() for moment in started if moment is not None]
-    return stack.timeout - min(ages, default=0.0)
 
 
 def forget_closed(name: str, *, tenant: str | None = None, paths: Paths | None = None) -> Result:

@@ -8,16 +8,31 @@ Note that this module is **private** to the collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..._core.stack.config import Project, Service
 from ..._core.stack.manifest import Stack
+from ..._core.times import parse_time
+from ..machine.clock import time_now
 from ..machine.docker import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, Container, Engine
 from ..store.layout import Paths
 
-__all__ = ("containers_of", "diagnosis", "is_healthy", "may_settle", "own_containers", "service_of", "unhealthy")
+__all__ = (
+    "containers_of",
+    "diagnosis",
+    "is_healthy",
+    "may_settle",
+    "own_containers",
+    "seconds_left",
+    "service_of",
+    "settled",
+    "unhealthy",
+)
 
+# How long it waits between two looks.
+PAUSE_SECONDS = 0.5
 
 # The last lines of a health check's output, and of a container's log, that an error shows.
 _LINES = 5
@@ -91,6 +106,28 @@ def _problem(container: Container) -> str:
 def may_settle(containers: Iterable[Container]) -> bool:
     """Say whether time may heal what is wrong: a container that runs is not healthy yet, or not healthy now."""
     return any(container.running and container.health in ("starting", "unhealthy") for container in containers)
+
+
+def seconds_left(stack: Stack, containers: Iterable[Container]) -> float:
+    """Return how long the health checks may still fail, from the start of the newest container."""
+    now = time_now()
+    started = [parse_time(container.started_at) for container in containers if container.running]
+    ages = [(now - moment).total_seconds() for moment in started if moment is not None]
+    return stack.timeout - min(ages, default=0.0)
+
+
+def settled(look: Callable[[], tuple[list[Container], list[str]]], *, healing: float, otherwise: float) -> list[str]:
+    """Return the problems of containers after they had time to settle; empty as soon as they have none.
+
+    ``look`` returns the containers and their problems. A container that runs and whose health check fails has
+    ``healing`` seconds. Everything else that is wrong does not mend itself, and has ``otherwise`` seconds.
+    """
+    began = time.monotonic()
+    while True:
+        containers, problems = look()
+        if not problems or time.monotonic() - began > (healing if may_settle(containers) else otherwise):
+            return problems
+        time.sleep(PAUSE_SECONDS)
 
 
 def diagnosis(engine: Engine, stack: Stack, project: Project, paths: Paths) -> list[str]:

@@ -15,7 +15,6 @@ import json
 import re
 import secrets
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from ...._core.run_context import RunContext
 from ...._core.stack.backup import restic
 from ...._core.stack.backup.plan import BackupPlan, plan_backup
 from ...._core.stack.backup.runs import BackupRun, choose_run, new_run_id, run_id
-from ...._core.stack.config import read_project
+from ...._core.stack.config import Service, read_project
 from ...._core.stack.env import env_value, parse_env
 from ...._core.stack.identity import compose_project
 from ...._core.stack.manifest import Stack, parse_stack
@@ -38,6 +37,7 @@ from ...._core.times import rfc3339
 from ...._core.words import Words
 from ...machine.clock import time_now
 from ...machine.compose import compose_config, project_options
+from ...machine.docker import Container
 from ...machine.docker_backup import BackupEngine
 from ...machine.files import load_yaml, read_text
 from ...machine.walk import walk
@@ -53,7 +53,7 @@ from ...store.backups import (
 from ...store.layout import Paths
 from ...store.stacks import StackState, Version
 from ..folder import MANIFEST, Folder
-from ..health import containers_of, is_healthy, may_settle, service_of
+from ..health import own_containers, seconds_left, service_of, settled, unhealthy
 from ..reading import ComposeReader, ask_compose, services_of_profiles
 from ..up import StackUpRequest, prepare
 from .databases import load_database
@@ -68,7 +68,6 @@ _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD", "SETFCAP"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _UNTOUCHED = "nothing of the stack was changed"
 _MOST_LINES = 5
-_PAUSE_SECONDS = 0.5
 
 RunCompose = Callable[[Sequence[str], int], "subprocess.CompletedProcess[str]"]
 
@@ -338,23 +337,20 @@ class _Restoring:
                 f"{self.target} is not restored: {said}",
                 field="stack",
                 value=self.target,
-                state=f"its containers are removed, and {_where(kept)}",
+                state=f"its containers are removed, and {_data_of_before(kept)}",
                 details=error.details if isinstance(error, VsaError) else (),
                 hint=Hint("stack.restore", {"name": self.request.name, "run": self.run.id}),
             ) from error
 
-    def _problems_of_databases(self, stack: Stack) -> list[str]:
-        """Return what is wrong with the databases after the time that the stack gives its health checks."""
-        latest = time.monotonic() + stack.timeout
-        while True:
-            found = {service_of(each): each for each in containers_of(self.engine, stack)}
-            missing = [f"{name} has no container" for name in self.about.databases if name not in found]
-            unwell = [found[name] for name in self.about.databases if name in found and not is_healthy(found[name])]
-            states = [f"{each.name} is {each.health if each.running else each.status}" for each in unwell]
-            problems = [*missing, *states]
-            if not problems or not may_settle(unwell) or time.monotonic() > latest:
-                return problems
-            time.sleep(_PAUSE_SECONDS)
+    def _databases(self, stack: Stack) -> list[Container]:
+        """Return the containers of the databases."""
+        found = own_containers(self.engine, stack, self.paths)
+        return [container for container in found if service_of(container) in self.about.databases]
+
+    def _looked_at(self, stack: Stack) -> tuple[list[Container], list[str]]:
+        """Return the containers of the databases, and what is wrong with them."""
+        containers = self._databases(stack)
+        return containers, unhealthy(containers, [Service(name, image="") for name in self.about.databases])
 
     def _load(self, stack: Stack, files: Paths) -> None:
         """Start the databases alone, and load their dumps."""
@@ -366,7 +362,8 @@ class _Restoring:
         argv = ["docker", "compose", *options, "up", *waiting, *self.about.databases]
         done = self.compose(argv, stack.timeout + 60)
         # Compose gives up at the first health check that failed often enough, as while PostgreSQL makes a new cluster.
-        problems = self._problems_of_databases(stack)
+        left = seconds_left(stack, self._databases(stack))
+        problems = settled(lambda: self._looked_at(stack), healing=left, otherwise=0.0)
         if problems:
             raise RolledBackError(
                 "the databases do not start",
@@ -374,7 +371,7 @@ class _Restoring:
                 value=", ".join(self.about.databases),
                 details=[*problems, *Words("Compose", done.stderr).lines(_MOST_LINES)],
             )
-        containers = {service_of(each): each.name for each in containers_of(self.engine, stack) if each.running}
+        containers = {service_of(found): found.name for found in self._databases(stack)}
         for service in self.about.databases:
             roles = read_text(Path(files.root, "about", f"roles-{service}.sql")) or ""
             load_database(
@@ -397,7 +394,8 @@ class _Restoring:
         return Result(changed=True, steps=tuple(steps), data=data)
 
 
-def _where(kept: Sequence[str]) -> str:
+def _data_of_before(kept: Sequence[str]) -> str:
+    """Return where the data of before are, for the error of a restore that failed."""
     return f"its data of before lie in {', '.join(kept)}" if kept else "there were no data before"
 
 

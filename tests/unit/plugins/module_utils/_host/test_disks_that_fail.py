@@ -48,7 +48,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._host.site.removal.run
     RemovalRequest,
     remove_site_from_host,
 )
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import finish
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import finish, health
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.down import StackDownRequest, report_down
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, restore
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import verify as verify_stack
@@ -268,7 +268,7 @@ def _stack(host: Host) -> StackHost:
     stack = StackHost(host.root)
     stack.engine.running = [make_container("app", "web", project="acme-app")] if (host.root / "runs").exists() else []
     host.patch.setattr(finish, "_SETTLE_SECONDS", 0.0)
-    host.patch.setattr(finish, "_PAUSE_SECONDS", 0.0)
+    host.patch.setattr(health, "PAUSE_SECONDS", 0.0)
     return stack
 
 

@@ -15,7 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     RolledBackError,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest import Reload
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import finish
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import finish, health
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, restore, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks import Hooks
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
@@ -30,7 +30,7 @@ ENV = "srv/acme/app/env/.env"
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackHost:
     """Return a host whose stack runs and was verified once."""
     monkeypatch.setattr(finish, "_SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr(finish, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(health, "PAUSE_SECONDS", 0.0)
     host = StackHost(tmp_path)
     write(host, APP_DOMAIN="app.example.com")
     host.engine.running = [make_container("app", "web", project="acme-app")]
@@ -225,7 +225,7 @@ def test_a_health_check_has_the_time_that_the_stack_gives(
     """The container heals at the second look, if there is one."""
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     began = (now - datetime.timedelta(seconds=age)).isoformat()
-    monkeypatch.setattr(finish, "time_now", lambda: now)
+    monkeypatch.setattr(health, "time_now", lambda: now)
     monkeypatch.setattr(finish, "_SECOND_LOOK_SECONDS", -1.0)
     with_hash(host, monkeypatch, health="unhealthy", started_at=began)
     (sick,) = host.engine.running
@@ -234,7 +234,7 @@ def test_a_health_check_has_the_time_that_the_stack_gives(
     def heal(_seconds: float) -> None:
         host.engine.running = [dataclasses.replace(sick, health="healthy")]
 
-    monkeypatch.setattr(finish.time, "sleep", heal)
+    monkeypatch.setattr(health.time, "sleep", heal)
     if waits:
         assert verify(gave_up(host), paths=host.paths, engine=host.engine).changed
     else:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
@@ -15,7 +13,8 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
     RolledBackError,
 )
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.result import Result
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases, restore
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import health
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.backup import databases
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.backups import RestoreJournal
 
@@ -139,7 +138,7 @@ def test_a_dump_that_does_not_load_leaves_the_data_of_before(shop: BackupHost) -
 
 def test_a_database_that_is_healthy_late_is_no_failure(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL makes its cluster at the first start. Compose gives up when the health check failed often enough."""
-    monkeypatch.setattr(restore, "time", SimpleNamespace(sleep=shop.look, monotonic=time.monotonic))
+    monkeypatch.setattr(health.time, "sleep", shop.look)
     shop.save()
     shop.write("two")
     shop.starts_as = ["unhealthy", "unhealthy", "starting", "healthy"]
@@ -149,7 +148,7 @@ def test_a_database_that_is_healthy_late_is_no_failure(shop: BackupHost, monkeyp
 
 
 def test_a_database_that_ends_is_a_failure_at_once(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore, "time", SimpleNamespace(sleep=shop.look, monotonic=time.monotonic))
+    monkeypatch.setattr(health.time, "sleep", shop.look)
     shop.save()
     shop.starts_as = ["exited", "healthy"]
     with pytest.raises(NotRolledBackError, match="the databases do not start") as caught:
