@@ -30,7 +30,7 @@ _OURS = "ansible_collections.flowbiz.vsa.plugins.modules."
 _PLAIN = "-none"
 _HASH_BYTES = 32
 # Modules of other nouns that the role of a noun runs too: a stack brings its sites, and the reverse proxy its vhosts.
-_USED = {"stack": ("site-", "vhost-")}
+_OTHER_MODULES = {"stack": ("site", "vhost")}
 # So many versions of the code have their payloads kept: a clone and an installation, before and after an edit.
 _MOST_VERSIONS = 4
 
@@ -177,10 +177,10 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _is_payload(name: str, *, noun: str = "") -> bool:
-    module = name.removeprefix(_OURS)
-    if module == name or not name.endswith(_PLAIN):
+    if not (name.startswith(_OURS) and name.endswith(_PLAIN)):
         return False
-    return not noun or module.startswith((f"{noun}-", f"{noun}_", *_USED.get(noun, ())))
+    module = name.removeprefix(_OURS).partition("-")[0]
+    return noun in ("", module) or module.startswith(f"{noun}_") or module in _OTHER_MODULES.get(noun, ())
 
 
 @contextlib.contextmanager

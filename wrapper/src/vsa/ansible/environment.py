@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vsa.ansible.config import Config
 
-__all__ = ("scrubbed", "with_short_paths")
+__all__ = ("scrubbed", "with_short_tmpdir")
 
 _PASSED = frozenset(
     """
@@ -84,8 +84,8 @@ def scrubbed(caller: Mapping[str, str], *, root: Path, private: Path, config: Co
     }
 
 
-def with_short_paths(environment: Mapping[str, str], *, private: Path) -> dict[str, str]:
-    """Return the environment with a link of the run instead of a ``TMPDIR`` that is too long for a socket in it."""
+def with_short_tmpdir(environment: Mapping[str, str], *, private: Path) -> dict[str, str]:
+    """Return the environment, with a link in ``private`` instead of a ``TMPDIR`` too long for a socket in it."""
     place = environment.get("TMPDIR", "")
     if len(os.fsencode(place)) <= _LONGEST_TMPDIR:
         return dict(environment)

@@ -27,7 +27,7 @@ from types import FrameType
 from typing import Any
 
 from vsa.ansible.config import Config
-from vsa.ansible.environment import scrubbed, with_short_paths
+from vsa.ansible.environment import scrubbed, with_short_tmpdir
 from vsa.ansible.private import private_directory
 from vsa.ansible.run import Run
 from vsa.ansible.unsafe import marked_unsafe
@@ -114,7 +114,7 @@ class Execution:
         if self._config.interpreter is None:
             # The interpreter is fixed, because its discovery costs a round trip for each host.
             environment.setdefault("ANSIBLE_PYTHON_INTERPRETER", "/usr/bin/python3")
-        with _environment(with_short_paths(environment, private=private)):
+        with _environment(with_short_tmpdir(environment, private=private)):
             runner = ansible_runner.interface.init_runner(
                 **_arguments(self._run, private=private, audit=self._audit),
                 event_handler=self._enqueue,
