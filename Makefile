@@ -51,14 +51,14 @@ dashboard: setup ## Run the tests of the hub on a PostgreSQL that the rig makes,
 integration: rig ## Run the tests on real hosts, three files at a time: systemd VPSes with their own Docker engine, Pebble, NGINX
 	$(PYTEST) tests/integration -m 'not long' -n 3 --dist loadfile --timeout=$(HANGS) --junitxml=$(REPORTS)/integration.xml $(ARGS)
 
-molecule: rig ## Run the Molecule scenarios on Docker hosts; ARGS="observability stacks" for those that take longer
+molecule: rig ## Run the Molecule scenarios on Docker hosts; ARGS=--long for those that take longer
 	@scripts/molecule.sh $(ARGS)
 
 test: setup ## Run all groups, those without hosts first, and stop at the first group that fails
 	@$(BIN)/python scripts/run_tests.py
 
 test-long: rig ## Run the tests marked `long` (a kill at every step, load, thousands of sites), the long scenarios, and one under the umask 027
-	@scripts/molecule.sh observability stacks
+	@scripts/molecule.sh --long
 	@VSA_MOLECULE_UMASK=027 scripts/molecule.sh default
 	$(PYTEST) tests/unit tests/integration tests/dashboard wrapper/tests -m long --junitxml=$(REPORTS)/long.xml $(ARGS)
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Run the Molecule scenarios, or the named ones. Without names, those that take longer than a few minutes are left out.
+# Run the Molecule scenarios, or the named ones. Without names, those that take longer than a few minutes are left out; --long runs these.
 # Each scenario creates its hosts and destroys them, also after a failure.
 # The scenarios that name the host vsa-molecule-sites share that host: the first of them makes it, and the script removes it after the last.
 # They run one after the other, and the scenarios with hosts of their own run beside them: a scenario mostly waits for its host.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# `make test-long` names them. Their short siblings are tests/integration/test_stack*.py and test_observability.py.
+# Their short siblings are tests/integration/test_stack*.py and test_observability.py.
 long=(observability stacks)
 scenarios=("$@")
+if [ "$*" = --long ]; then scenarios=("${long[@]}"); fi
 if [ ${#scenarios[@]} -eq 0 ]; then
     mapfile -t scenarios < <(find molecule -mindepth 2 -maxdepth 2 -name molecule.yml -printf '%h\n' | xargs -rn1 basename | sort |
         grep -Fxv -f <(printf '%s\n' "${long[@]}"))

@@ -34,6 +34,7 @@ from rows import Row, Wanted, measure, table
 from shared import SharedBench
 
 import rig
+from stackrun import service, write_stack
 
 BIN = Path(sys.executable).parent
 VPS = "vsa-bench"
@@ -47,17 +48,6 @@ PING = """
   tasks:
     - name: Ping
       ansible.builtin.ping:
-"""
-
-
-STACK = """\
-services:
-  web:
-    image: vsa-demo-web:1
-    init: true
-    mem_limit: 64m
-    restart: unless-stopped
-    healthcheck: {test: ["CMD", "true"], interval: 1s}
 """
 
 
@@ -76,6 +66,8 @@ class Bench:
             "XDG_STATE_HOME": str(playbook.parent / "state"),
         }
         self._next = 0
+        self._stacks = playbook.parent / "stacks"
+        write_stack(self._stacks, "bench", service(restart="unless-stopped"), tenant="bench")
 
     @property
     def on_the_rig(self) -> bool:
@@ -122,11 +114,7 @@ class Bench:
 
     def stack_unchanged(self) -> float:
         """Bring a tenant's stack up that runs as its folder says. The first call, which is not measured, starts it."""
-        source = self.ping_playbook.parent / "stacks"
-        (source / "bench").mkdir(parents=True, exist_ok=True)
-        (source / "bench/compose.yml").write_text(STACK, encoding="utf-8")
-        given = {"stack_name": "bench", "stack_tenant": "bench", "stack_source": str(source)}
-        return self.playbook("flowbiz.vsa.stack.up", **given)
+        return self.playbook("flowbiz.vsa.stack.up", stack_name="bench", stack_source=str(self._stacks))
 
     def proxy_unchanged(self) -> float:
         """Bring the reverse proxy up, which runs as its folder says: its vhosts are compared with the manifests too."""

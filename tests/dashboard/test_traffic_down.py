@@ -79,21 +79,15 @@ def test_a_loki_that_hangs_is_told(page: TrafficHub) -> None:
     loki = page.hub.state.traffic.loki
     before, loki.seconds = loki.seconds, 1.0
     _forget(page)
-    _docker("pause", page.loki)
+    rig.docker("pause", page.loki.container)
     try:
         shown = page.get("/traffic/panels/requests", domain=SHOP, range="1h")
         assert (shown["state"], "no answer within 1 s" in shown["text"]) == ("down", True)
     finally:
-        _docker("unpause", page.loki)
+        rig.docker("unpause", page.loki.container)
         loki.seconds = before
         loki.source.tried = float("-inf")
     until(lambda: page.get("/traffic/panels/requests", domain=SHOP, range="1h")["state"] == "ok")
-
-
-def _docker(verb: str, loki: rig.Loki) -> None:
-    from vsa_rig._shell import docker
-
-    docker(verb, loki.container)
 
 
 def test_a_panel_that_takes_long_says_so_and_goes_on(page: TrafficHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,6 @@ def test_from_then_on_the_source_need_not_be_said(host: rig.Vps) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.long
 def test_an_engine_from_docker_is_not_replaced_by_the_distributions(host: rig.Vps) -> None:
     outcome = bootstrap(host, user="ops", variables={"bootstrap_docker_source": "distro"})
     assert outcome.code == 2

@@ -19,11 +19,10 @@ from pathlib import Path
 import pytest
 
 import rig
-from shipping import SYSLOG_NG, Shipper, access_line, container_line, eventually
+from shipping import PROMETHEUS, SYSLOG_NG, Shipper, access_line, container_line, eventually
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(300)]
 
-PROMETHEUS = "prom/prometheus:v3.15.0"
 RULES = rig.ROOT / "stacks/observability/prometheus"
 CLASSES = ("2xx", "5xx", "other")
 _numbers = itertools.count(1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import time
 import urllib.parse
 import urllib.request
@@ -22,11 +21,10 @@ from pathlib import Path
 import pytest
 
 import rig
-from shipping import SYSLOG_NG, Shipper, access_line, container_line, eventually
+from shipping import PROMETHEUS, SYSLOG_NG, Shipper, access_line, container_line, eventually
 
 pytestmark = [pytest.mark.rig, pytest.mark.long, pytest.mark.timeout(600)]
 
-PROMETHEUS = "prom/prometheus:v3.15.0"
 NODE_EXPORTER = "prom/node-exporter:v1.12.1"
 STACK = rig.ROOT / "stacks/observability"
 DASHBOARDS = sorted((STACK / "grafana/dashboards").glob("*.json"))
@@ -117,7 +115,7 @@ def sources(_rig: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[So
         shipper.remove()
         loki.remove()
         for name in (exporter, prometheus):
-            subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, timeout=60)
+            rig.docker("rm", "--force", "--volumes", name, check=False)
 
 
 def _write(folder: Path, *, start: int) -> None:

@@ -19,11 +19,10 @@ import pytest
 import yaml
 
 import rig
-from shipping import eventually
+from shipping import PROMETHEUS, eventually
 
 pytestmark = [pytest.mark.rig, pytest.mark.long, pytest.mark.timeout(300)]
 
-PROMETHEUS = "prom/prometheus:v3.15.0"
 STACK = rig.ROOT / "stacks/observability"
 DAYS = (20, 14, 10, 0)
 # The header of a file with chunks: magic number, version, padding. The rest of the file may be a hole.

@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import pytest
 
 import rig
-from stackrun import SERVICE, Stacks
+from stackrun import SERVICE, Stacks, service, write_stack
 from terminal import INTERRUPT, on_a_terminal
 
 Playbook = Callable[..., CompletedProcess[str]]
@@ -186,9 +186,8 @@ def test_stacks_of_three_sources_run_side_by_side(stacks: Stacks, vsa: Playbook,
     vps = stacks.vps
     fleet, beside, typed = tmp_path / "fleet", tmp_path / "fleet/stacks", tmp_path / "typed"
     inventory = str(vps.inventory(fleet / "hosts.json"))
-    compose = {"services": {"web": SERVICE}}
     for source, name in ((beside, "app"), (beside, "docker-api"), (typed, "app"), (typed, "tool")):
-        Stacks(source, vps, vsa).write(name, compose, tenant="acme")
+        write_stack(source, name, service(), tenant="acme")
     for name in ("app", "tool", "docker-api"):
         stacks.used(name)
 

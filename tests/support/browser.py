@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -34,12 +33,6 @@ _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 _VIOLATIONS = "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})"
 
 
-def _docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
-
-
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
@@ -56,13 +49,13 @@ def assets() -> Path:
     rig.engine_up()
     rig.images("node:24.11.1-trixie-slim")
     tag = f"vsa-rig-dashboard-assets:{mark}"
-    _docker("build", "--quiet", "--label", "vsa.rig=1", "--target", "assets", "--tag", tag, str(_APP))
-    made = _docker("create", tag)
+    rig.docker("build", "--quiet", "--label", "vsa.rig=1", "--target", "assets", "--tag", tag, str(_APP))
+    made = rig.docker("create", tag).stdout.strip()
     draft = cache / f".{target.name}.{os.getpid()}"
     try:
-        _docker("cp", f"{made}:/opt/assets", str(draft))
+        rig.docker("cp", f"{made}:/opt/assets", str(draft))
     finally:
-        _docker("rm", made)
+        rig.docker("rm", made)
     try:
         draft.rename(target)
     except OSError:  # another process was faster
@@ -118,15 +111,15 @@ def browsing(hub_port: int = 0) -> Iterator[Browsing]:
     rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     words = ("run", "--detach", "--rm", *labels, "--name", name, "--network", "host", "--shm-size", "256m", _IMAGE)
     secure = f"--unsafely-treat-insecure-origin-as-secure=http://{HOST}:{hub_port}"
-    _docker(*words, f"--remote-debugging-port={port}", rules, secure)
+    rig.docker(*words, f"--remote-debugging-port={port}", rules, secure)
     try:
-        axe = _docker("exec", name, "cat", AXE)
+        axe = rig.docker("exec", name, "cat", AXE).stdout
         with sync_playwright() as playwright:
             browser = _connected(playwright, port)
             yield Browsing(browser, axe, hub_port)
             browser.close()
     finally:
-        subprocess.run(["docker", "rm", "--force", name], capture_output=True, timeout=120)
+        rig.docker("rm", "--force", name, check=False)
 
 
 def _connected(playwright: object, port: int) -> Browser:

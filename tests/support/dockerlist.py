@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +23,7 @@ _numbers = itertools.count(1)
 
 def docker(*words: str) -> str:
     """Run Docker's own command, and return what it prints."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return rig.docker(*words).stdout.strip()
 
 
 class Engine:
@@ -81,7 +78,7 @@ class Engine:
 
     def remove(self) -> None:
         """Remove everything."""
-        subprocess.run(["docker", "rm", "--force", "--volumes", *self.made], capture_output=True, timeout=120)
+        rig.docker("rm", "--force", "--volumes", *self.made, check=False)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -30,12 +29,6 @@ SMALL = "/small"
 _numbers = itertools.count(1)
 
 
-def _docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 class Postgres:
     """A server in a container of its own, on a port of the loopback address that stays the same after a restart."""
 
@@ -50,7 +43,7 @@ class Postgres:
         small = ("--tmpfs", f"{SMALL}:size=24m")
         named = ("--name", self.name, "--publish", f"127.0.0.1:{self.port}:5432")
         secret = ("--env", f"POSTGRES_PASSWORD={_PASSWORD}")
-        _docker("run", "--detach", *labels, *small, *named, *secret, _IMAGE, "postgres", *_FAST)
+        rig.docker("run", "--detach", *labels, *small, *named, *secret, _IMAGE, "postgres", *_FAST)
         try:
             self.wait()
             self.seconds = time.monotonic() - began
@@ -60,24 +53,24 @@ class Postgres:
             raise
 
     def remove(self) -> None:
-        subprocess.run(["docker", "rm", "--force", "--volumes", self.name], capture_output=True, timeout=120)
+        rig.docker("rm", "--force", "--volumes", self.name, check=False)
 
     def restart(self) -> None:
         """Kill the server in the middle of whatever it does, and start it again."""
-        _docker("kill", self.name)
-        _docker("start", self.name)
+        rig.docker("kill", self.name)
+        rig.docker("start", self.name)
         self.wait()
 
     def stop(self) -> None:
-        _docker("kill", self.name)
+        rig.docker("kill", self.name)
 
     def start(self) -> None:
-        _docker("start", self.name)
+        rig.docker("start", self.name)
         self.wait()
 
     def shell(self, line: str) -> str:
         """Run a line in the container, as root."""
-        return _docker("exec", self.name, "sh", "-c", line)
+        return rig.docker("exec", self.name, "sh", "-c", line).stdout.strip()
 
     def wait(self) -> None:
         deadline = time.monotonic() + _START

@@ -13,9 +13,10 @@ from typing import Any
 
 import rig
 
-__all__ = ("SYSLOG_NG", "Hub", "Shipper", "access_line", "container_line", "eventually")
+__all__ = ("PROMETHEUS", "SYSLOG_NG", "Hub", "Shipper", "access_line", "container_line", "eventually")
 
 SYSLOG_NG = "balabit/syslog-ng:4.12.0"
+PROMETHEUS = "prom/prometheus:v3.15.0"
 _CONFIG = rig.ROOT / "stacks/observability/shipper"
 
 

@@ -11,7 +11,7 @@ import yaml
 
 import rig
 
-__all__ = ("HEALTHY", "SERVICE", "Stacks", "service")
+__all__ = ("HEALTHY", "SERVICE", "Stacks", "service", "write_stack")
 
 Playbook = Callable[..., CompletedProcess[str]]
 
@@ -36,14 +36,8 @@ class Stacks:
     def write(
         self, name: str, compose: dict[str, Any] | str, *, files: dict[str, str | bytes] | None = None, **stack: Any
     ) -> None:
-        """Write a stack; ``files`` are further contents by path, ``stack`` further fields of its stack.yml."""
-        manifest = {"schema": 1, "description": "from another's hand", "health": {"timeout": 60}, **stack}
-        text = compose if isinstance(compose, str) else yaml.safe_dump(compose)
-        contents = {"stack.yml": yaml.safe_dump(manifest), "compose.yml": text, **(files or {})}
-        for path, content in contents.items():
-            target = self.folder / name / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.encode() if isinstance(content, str) else content)
+        """Write a stack into the directory, as ``write_stack`` does."""
+        write_stack(self.folder, name, compose, files=files, **stack)
 
     def up(self, name: str, *words: str, **extra: Any) -> CompletedProcess[str]:
         """Bring a stack up."""
@@ -68,6 +62,24 @@ class Stacks:
                 self.vps.run(f"docker network ls -q {labelled} | xargs -r docker network rm", check=False)
                 self.vps.run(f"docker volume ls -q {labelled} | xargs -r docker volume rm", check=False)
             self.vps.run(f"rm -rf /srv/*/{name} /var/lib/vsa/stacks/*/{name}; rmdir /srv/acme /srv/beta", check=False)
+
+
+def write_stack(
+    source: Path,
+    name: str,
+    compose: dict[str, Any] | str,
+    *,
+    files: dict[str, str | bytes] | None = None,
+    **stack: Any,
+) -> None:
+    """Write a stack into a source: ``files`` are contents by path, ``stack`` further fields of its stack.yml."""
+    manifest = {"schema": 1, "description": "from another's hand", "health": {"timeout": 60}, **stack}
+    text = compose if isinstance(compose, str) else yaml.safe_dump(compose)
+    contents = {"stack.yml": yaml.safe_dump(manifest), "compose.yml": text, **(files or {})}
+    for path, content in contents.items():
+        target = source / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def service(**more: Any) -> dict[str, Any]:
