@@ -97,8 +97,8 @@ def test_a_renewal_is_loaded_after(proxy_vps: rig.Vps, mishap: Callable[[rig.Vps
 def noted(vps: rig.Vps) -> None:
     """Wait until the reloader has noted the last renewal. If it is killed before, its next round reloads once more."""
     flag = "/etc/letsencrypt/vsa-reload"
-    noted_is = f"if [ ! -e {flag} ] || cmp -s /run/vsa/reload-seen {flag}; then echo noted; fi"
-    wait_for(lambda: inside(vps, noted_is) == "noted", 40, "the renewal is not noted")
+    ask = f"if [ ! -e {flag} ] || cmp -s /run/vsa/reload-seen {flag}; then echo noted; fi"
+    wait_for(lambda: inside(vps, ask) == "noted", 40, "the renewal is not noted")
 
 
 def test_the_hosts_lock_is_waited_for(proxy_vps: rig.Vps) -> None:
