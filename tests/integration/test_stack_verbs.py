@@ -107,9 +107,34 @@ def test_a_command_in_a_container(stacks: Stacks, playbook: Playbook, vsa: Playb
     refused = vsa("stack", "exec", "tool", "cache", "--", "ls")
     assert refused.returncode == 3, refused.stdout + refused.stderr
     assert "db, web" in refused.stderr
+    absent = vsa("stack", "exec", "tool", "web", "--", "no-such-program")
+    assert absent.returncode == 3, absent.stdout + absent.stderr
+    assert "acme-tool-web-1 cannot run this command" in absent.stderr
+    assert "Docker says: " in absent.stderr
+    assert "no-such-program ran" not in stacks.vps.run("grep stack.exec /var/log/vsa/audit.jsonl | tail -n 1").stdout
     given = {"stack_name": "tool", "stack_service": "db"}
     failed = playbook("flowbiz.vsa.stack.exec", {**given, "stack_command": ["false"]})
     assert failed.returncode == 2, failed.stdout
+
+
+def test_status_names_a_stack_that_does_not_run_as_it_should(stacks: Stacks, vsa: Playbook) -> None:
+    stacks.write("tool", {"services": {"web": SERVICE, "db": SERVICE}}, tenant="acme")
+    assert stacks.up("tool").returncode == 0
+
+    def found() -> list[tuple[str, str]]:
+        document = json.loads(vsa("status", "--no-probe", "--json").stdout)
+        findings = document["hosts"][stacks.vps.name]["findings"]
+        return [(entry["name"], entry["text"]) for entry in findings if entry["subject"] == "acme/tool"]
+
+    assert found() == []
+    stacks.vps.run("docker kill acme-tool-web-1")
+    assert found() == [("stack-unhealthy", "acme-tool-web-1 is exited, exit code 137")]
+    stacks.vps.run("docker rm -f acme-tool-web-1 acme-tool-db-1")
+    assert found() == [("stack-down", "it should run, and has no container")]
+    assert stacks.up("tool").returncode == 0
+    assert found() == []
+    assert vsa("stack", "down", "tool", "-y").returncode == 0
+    assert found() == []
 
 
 @pytest.mark.long

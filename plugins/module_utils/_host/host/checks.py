@@ -24,7 +24,9 @@ from ..proxy.health import engine_findings, own_container_findings, proxy_findin
 from ..proxy.keys import key_findings
 from ..proxy.network_health import backend_findings, firewall_findings, network_findings
 from ..proxy.tenancy import shared_findings
+from ..stack.backup.cut_off import restore_findings
 from ..stack.backup.health import backup_findings
+from ..stack.container_check import stack_findings
 from ..stack.folder_check import folder_findings
 from ..stack.inspect import running_findings
 from .leftovers import leftover_files, leftover_networks
@@ -63,6 +65,7 @@ CHECKS = (
     Check("own containers", lambda look: own_container_findings(look.containers)),
     Check("live generation", lambda look: generation_findings(look.host)),
     Check("unfinished changes", lambda look: unfinished_findings(look.paths)),
+    Check("unfinished restores", lambda look: restore_findings(look.paths, look.engine)),
     Check("settings", lambda look: settings_findings(look.paths)),
     Check("leftover files", lambda look: leftover_files(look.host)),
     Check("leftover networks", lambda look: leftover_networks(look.host, look.engine)),
@@ -71,6 +74,7 @@ CHECKS = (
     Check("names", lambda look: claim_findings(look.host.index, look.containers)),
     Check("tenants", lambda look: shared_findings(look.host.index, look.containers)),
     Check("stack folders", lambda look: folder_findings(look.paths)),
+    Check("stacks", lambda look: stack_findings(look.paths, look.containers)),
     Check("backups", lambda look: backup_findings(look.paths, now=time_now())),
     Check("data disk", lambda look: data_disk_findings(look.paths)),
     Check("disk", lambda look: disk_findings(look.paths)),

@@ -78,12 +78,16 @@ class _Window:
 
 @dataclass(frozen=True)
 class Done:
-    """How a command in a container ended. ``left_out`` counts the bytes of its output that are not here."""
+    """How a command in a container ended. ``left_out`` counts the bytes of its output that are not here.
+
+    ``ran`` says whether there was a process at all. If not, code and output are the engine's own.
+    """
 
     code: int
     stdout: str
     stderr: str
     left_out: int = 0
+    ran: bool = True
 
 
 def _volume(entry: Mapping[str, Any]) -> Volume:
@@ -236,9 +240,9 @@ class StackEngine(Engine):
                 # Beside the reading: a command may write before it has read everything.
                 threading.Thread(target=_feed, args=(opened, stdin.encode()), daemon=True).start()
             streams, left_out = _gathered(self._frames(opened), most=most)
-            code, _ran = self._end_of(made["Id"])
+            code, ran = self._end_of(made["Id"])
         stdout, stderr = (bytes(stream).decode(errors="replace") for stream in streams)
-        return Done(code, stdout, stderr, left_out)
+        return Done(code, stdout, stderr, left_out, ran)
 
     def _frames(self, opened: Any) -> Iterator[tuple[int, bytes]]:
         """Yield what a command writes, each part after the number of its stream."""

@@ -18,7 +18,7 @@ from ..._core.hints import Hint
 from ..._core.result import CHANGED, WOULD_CHANGE, Result, Step
 from ..._core.stack.manifest import Stack
 from ..._core.stack.secrecy import Secrets
-from ..._core.words import escaped
+from ..._core.words import Words, escaped
 from ..machine.docker import Container
 from ..machine.docker_stack import StackEngine
 from ..store.layout import Paths
@@ -52,7 +52,8 @@ def execute(
 ) -> Result:
     """Run the command, and return its exit code and its output without the secrets of the stack.
 
-    A command that ends with an error is no error of VSA. RefusedError if there is no such container that runs.
+    A command that ends with an error is no error of VSA. RefusedError if there is no such container that runs, or if
+    the container cannot run the command.
     """
     paths, engine = paths or Paths(), engine or StackEngine()
     folder, stack = find_stack(paths, request.name, tenant=request.tenant)
@@ -69,6 +70,14 @@ def execute(
         step = Step("exec", WOULD_CHANGE, f"{container.name} would run {shown}")
         return Result(changed=True, steps=(step,), data=data)
     done = engine.exec_fed(container.id, list(request.command), stdin=request.stdin, most=_MOST_OUTPUT)
+    if not done.ran:
+        with secrets.kept():
+            raise RefusedError(
+                f"{container.name} cannot run this command",
+                field="command",
+                value=shown,
+                details=[Words("Docker", done.stderr or done.stdout)],
+            )
     # The command may have changed anything, so it counts as a change.
     step = Step("exec", CHANGED, f"{container.name} ran {shown}: exit code {done.code}")
     data |= {

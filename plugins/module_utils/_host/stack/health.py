@@ -25,6 +25,7 @@ __all__ = (
     "is_healthy",
     "may_settle",
     "own_containers",
+    "problem_of",
     "seconds_left",
     "service_of",
     "settled",
@@ -83,7 +84,7 @@ def unhealthy(containers: Iterable[Container], services: Iterable[Service]) -> l
         found = by_service.get(service.name, [])
         if len(found) < service.replicas:
             problems.append(_missing(service, len(found)))
-        problems += [_problem(container) for container in found if not _is_well(container, service)]
+        problems += [problem_of(container) for container in found if not _is_well(container, service)]
     return problems
 
 
@@ -97,7 +98,8 @@ def _is_well(container: Container, service: Service) -> bool:
     return is_healthy(container) or (service.once and _is_done(container))
 
 
-def _problem(container: Container) -> str:
+def problem_of(container: Container) -> str:
+    """Return the words for a container that is not as its service wants it."""
     state = container.health if container.running else container.status
     code = f", exit code {container.exit_code}" if state == "exited" and container.exit_code else ""
     return f"{container.name} is {state}{code}"

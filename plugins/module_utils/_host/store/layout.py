@@ -99,6 +99,10 @@ class Paths:
         """Return the file that is there while a restore of a stack is under way, or was cut off."""
         return self.stack_state(tenant, name) / "restore.json"
 
+    def restore_journals(self) -> list[Path]:
+        """Return the journals of all restores that are under way or were cut off."""
+        return list(self.stacks.glob("*/*/restore.json"))
+
     @functools.cached_property
     def proxy(self) -> Path:
         """Return the folder of the reverse-proxy stack."""

@@ -197,7 +197,7 @@ class _Restoring:
             version = self._version(files)
             stack, plan = self._judge(version)
             exchange = self._begin(stack, plan)
-            with self._told(exchange, plan):
+            with self._told(exchange, stack, plan):
                 exchange.remove_containers()
                 exchange.exchange_folder(restored)
                 for key, name in {**plan.volumes, **plan.of_databases}.items():
@@ -326,21 +326,31 @@ class _Restoring:
         )
 
     @contextmanager
-    def _told(self, exchange: Exchange, plan: BackupPlan) -> Iterator[None]:
+    def _told(self, exchange: Exchange, stack: Stack, plan: BackupPlan) -> Iterator[None]:
         """Turn what goes wrong from here on into an error that says where the data of before are."""
         try:
             yield
         except (VsaError, OSError) as error:
-            kept = exchange.kept({**plan.volumes, **plan.of_databases}.values())
             said = error.message if isinstance(error, VsaError) else f"{error.strerror}: {error.filename}"
             raise NotRolledBackError(
                 f"{self.target} is not restored: {said}",
                 field="stack",
                 value=self.target,
-                state=f"its containers are removed, and {_data_of_before(kept)}",
+                state=self._state_now(exchange, stack, plan),
                 details=error.details if isinstance(error, VsaError) else (),
                 hint=Hint("stack.restore", {"name": self.request.name, "run": self.run.id}),
             ) from error
+
+    def _state_now(self, exchange: Exchange, stack: Stack, plan: BackupPlan) -> str:
+        """Return which containers the stack has, and where the data of before are, after a restore that failed."""
+        try:
+            found = own_containers(self.engine, stack, self.paths)
+            kept = exchange.kept({**plan.volumes, **plan.of_databases}.values())
+        except (VsaError, OSError):
+            return "its containers were stopped, and what is there now was not seen"
+        there = ", ".join(f"{container.name} is {container.status}" for container in found)
+        containers = f"only {there}" if there else "its containers are removed"
+        return f"{containers}, and {_data_of_before(kept)}"
 
     def _databases(self, stack: Stack) -> list[Container]:
         """Return the containers of the databases."""

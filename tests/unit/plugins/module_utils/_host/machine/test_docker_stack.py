@@ -185,6 +185,7 @@ class Exec(Api):
         super().__init__()
         self.ours, self._theirs = socket.socketpair()
         self.codes: list[int | None] = [5]
+        self.process = 7
         self._program = threading.Thread(target=self._run, args=(program,), daemon=True)
 
     def _run(self, program: Callable[[socket.socket], None]) -> None:
@@ -202,7 +203,7 @@ class Exec(Api):
 
     def exec_inspect(self, _identity: str) -> dict[str, int | None]:
         self._program.join()
-        return {"ExitCode": self.codes.pop(0), "Pid": 7}
+        return {"ExitCode": self.codes.pop(0), "Pid": self.process}
 
 
 def frame(stream: int, data: bytes) -> bytes:
@@ -236,6 +237,15 @@ def test_a_command_that_does_not_read_its_standard_input() -> None:
     api = Exec(lambda theirs: theirs.sendall(frame(1, b"no")))
     done = engine(api).exec_fed("c", ["false"], stdin="x" * (1 << 20), most=10)
     assert (done.code, done.stdout) == (5, "no")
+
+
+def test_a_command_that_the_engine_could_not_start() -> None:
+    api = Exec(lambda theirs: theirs.sendall(frame(1, b"OCI runtime exec failed")))
+    assert engine(api).exec_fed("c", ["ls"], stdin=None, most=99).ran
+    api = Exec(lambda theirs: theirs.sendall(frame(1, b"OCI runtime exec failed")))
+    api.process = 0
+    done = engine(api).exec_fed("c", ["nope"], stdin=None, most=99)
+    assert (done.ran, done.stdout) == (False, "OCI runtime exec failed")
 
 
 def test_a_connection_that_is_reset_after_the_output_ends_the_output() -> None:

@@ -56,6 +56,15 @@ def test_a_command_and_its_exit_code(host: StackHost) -> None:
     assert host.engine.done[-1] == "exec app-web ['sh', '-c', 'exit 3'] hello"
 
 
+def test_a_program_that_the_container_does_not_have(host: StackHost) -> None:
+    """The engine's own words are no output of the command, and no command has run."""
+    host.engine.done_in = Done(127, f'exec: "nope": not found, {SECRET}', "", ran=False)
+    with pytest.raises(RefusedError, match="app-web cannot run this command") as refused:
+        run(host, "nope", SECRET)
+    assert (refused.value.field, refused.value.value) == ("command", "nope ***")
+    assert [str(line) for line in refused.value.details] == ['Docker says: exec: "nope": not found, ***']
+
+
 def test_check_mode_runs_nothing(host: StackHost) -> None:
     before = list(host.engine.done)
     result = run(host, "rm", "-rf", "/data", check=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import (
@@ -127,7 +129,9 @@ def test_a_dump_that_does_not_load_leaves_the_data_of_before(shop: BackupHost) -
     shop.load_fails = True
     with pytest.raises(NotRolledBackError) as caught:
         shop.restore()
-    assert ".before-" in caught.value.state
+    assert re.fullmatch(
+        r"only acme-shop-db is running, and its data of before lie in .*acme-shop_files\.before-.*", caught.value.state
+    )
     assert run in str(caught.value.as_result())
     assert kept(shop) == ["two"] * 3
     shop.load_fails = False
@@ -154,7 +158,35 @@ def test_a_database_that_ends_is_a_failure_at_once(shop: BackupHost, monkeypatch
     with pytest.raises(NotRolledBackError, match="the databases do not start") as caught:
         shop.restore()
     assert "acme-shop-db is exited" in caught.value.details
+    assert caught.value.state.startswith("only acme-shop-db is exited, and its data of before lie in ")
     assert shop.starts_as == ["healthy"]
+
+
+def test_an_error_after_which_no_container_is_there(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.save()
+    monkeypatch.setattr(shop, "start", lambda *_services, **_more: None)
+    with pytest.raises(NotRolledBackError, match="the databases do not start") as caught:
+        shop.restore()
+    assert caught.value.state.startswith("its containers are removed, and its data of before lie in ")
+
+
+def test_an_engine_that_falls_silent_during_the_restore(shop: BackupHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not pass for an engine that was silent before anything was changed."""
+    shop.save()
+
+    def silent(*_words: object, **_more: object) -> NoReturn:
+        raise RefusedError("the Docker engine of this host does not answer")
+
+    def stopped(argv: list[str], seconds: int) -> NoReturn:
+        del argv, seconds
+        for name in ("containers", "volume"):
+            monkeypatch.setattr(shop.engine, name, silent)
+        silent()
+
+    monkeypatch.setattr(shop, "compose", stopped)
+    with pytest.raises(NotRolledBackError, match="does not answer") as caught:
+        shop.restore()
+    assert caught.value.state == "its containers were stopped, and what is there now was not seen"
 
 
 def test_a_restore_that_is_killed_at_any_step_loses_nothing(shop: BackupHost) -> None:
