@@ -24,7 +24,7 @@ MOST = {
     "auth_info": 39,
     "bootstrap_info": 34,
     "cert_info": 52,
-    "host_info": 146,
+    "host_info": 148,
     "site_info": 58,
     "stack_backup_info": 42,
     "stack_info": 64,

@@ -199,9 +199,9 @@ def _last_probe(health: dict[str, Any]) -> str:
     return "\n".join(escaped(line.rstrip("\r")) for line in printed.split("\n"))
 
 
-def _refusal(what: str, *, said: str) -> RolledBackError:
+def _refusal(what: str, said: Words) -> RolledBackError:
     """Return the error for something that the engine would not do, with the engine's words."""
-    return RolledBackError(f"Docker would not {what} and says: {Words('Docker', said).shown}")
+    return RolledBackError(f"Docker would not {what} and says: {said.shown}")
 
 
 class Engine:
@@ -227,7 +227,7 @@ class Engine:
         try:
             yield
         except self._errors.APIError as error:
-            raise _refusal(what, said=str(error.explanation or error)) from error
+            raise _refusal(what, Words("Docker", str(error.explanation or error))) from error
         except (self._errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise RefusedError(
                 "the Docker engine of this host does not answer",
@@ -403,7 +403,7 @@ class Engine:
                 if ran:
                     return ExecResult(code, stdout, stderr)
         # There was no process. So the text is the engine's, and no verdict of the program.
-        raise _refusal(shortened(what), said=stdout or stderr)
+        raise _refusal(shortened(what), Words("Docker", stdout or stderr))
 
     def _end_of(self, command: str) -> tuple[int, bool]:
         """Return the exit code of a command whose output has ended, and whether there ever was a process.

@@ -50,12 +50,12 @@ def stack_findings(paths: Paths, containers: Iterable[Container]) -> list[Findin
 
 
 def _of_stack(stack: Stack, containers: Sequence[Container]) -> list[Finding]:
-    subject, fields = f"{stack.tenant}/{stack.name}", {"name": stack.name, "tenant": stack.tenant}
+    subject = f"{stack.tenant}/{stack.name}"
     if not containers:
-        start = Advice("", Hint("stack.up", fields))
+        start = Advice("", Hint("stack.up", {"name": stack.name, "tenant": stack.tenant}))
         return [Finding("stack-down", WARNING, subject, "it should run, and has no container", start)]
     problems = [problem_of(container) for container in containers if _is_wrong(container)]
-    look = Advice("", Hint("stack.logs", fields))
+    look = Advice("", Hint("stack.logs", {"name": stack.name, "tenant": stack.tenant}))
     return [Finding("stack-unhealthy", WARNING, subject, ", ".join(problems), look)] if problems else []
 
 

@@ -70,13 +70,12 @@ def _half_restored(paths: Paths, tenant: str, name: str, engine: Engine) -> _Hal
     aside = _aside(paths, tenant, name, engine, suffix=f".before-{journal['suffix']}") if journal else []
     if not journal or not aside:
         return None
-    saved = journal.get("stack", name)
-    fields = {"name": saved, "tenant": tenant, "run": journal["run"]}
-    return _HalfRestored(
-        f"a restore of {name} was cut off, or is under way: its data are of two times",
-        aside,
-        Hint("stack.restore", fields if saved == name else {**fields, "new_name": name}),
-    )
+    saved, run = journal.get("stack", name), journal["run"]
+    hint = Hint("stack.restore", {"name": saved, "tenant": tenant, "run": run})
+    if saved != name:
+        hint = Hint("stack.restore", {"name": saved, "tenant": tenant, "run": run, "new_name": name})
+    text = f"a restore of {name} was cut off, or is under way: its data are of two times"
+    return _HalfRestored(text, aside, hint)
 
 
 def _aside(paths: Paths, tenant: str, name: str, engine: Engine, *, suffix: str) -> list[str]:
