@@ -146,12 +146,12 @@ class Recording:
         """Write the run's last record, unless the callback has written it."""
         if self._run is None:
             return
-        from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
-        from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import loki_settings
-
         run, self._run, began = self._run, None, time.monotonic()
         with _warning(self._warn):
             if run.close(status, error=self._masker.line(error) if error else None, **known):
+                from ansible_collections.flowbiz.vsa.plugins.plugin_utils._audit.after_run import index_and_send
+                from ansible_collections.flowbiz.vsa.plugins.plugin_utils._loki.settings import loki_settings
+
                 loki = loki_settings(os.environ, config=self._config, places=places())
                 words = index_and_send(places(), loki, began=began)
                 if words:

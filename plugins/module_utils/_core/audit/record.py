@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..actor import Actor
 from ..errors import EXIT_INTERRUPTED, STATUS
-from .generations import GenerationChange, with_fewer_sites, without_diffs
+
+if TYPE_CHECKING:
+    from .generations import GenerationChange
 
 __all__ = (
     "AUDIT_SCHEMA",
@@ -35,6 +37,7 @@ __all__ = (
     "closing",
     "content_of",
     "from_dict",
+    "generations_of",
     "hash_of_next",
     "opening",
     "parse_line",
@@ -169,6 +172,8 @@ def seal(record: AuditRecord, prev_hash: str) -> str:
     )
     line = _sealed(record, prev_hash)
     if len(line) > MAX_LINE:
+        from .generations import without_diffs  # imported here: few records are too long
+
         record = replace(record, generations=without_diffs(record.generations, len(line) - MAX_LINE))
         line = _sealed(record, prev_hash)
     while len(line) > MAX_LINE and (shorter := _shorter(record)) is not None:
@@ -192,6 +197,8 @@ def _shorter(record: AuditRecord) -> AuditRecord | None:
     if record.hosts:
         return replace(record, hosts=())
     if record.sites:
+        from .generations import with_fewer_sites  # imported here: few records are too long
+
         return replace(record, generations=with_fewer_sites(record.generations))
     return None
 
@@ -258,10 +265,19 @@ def from_dict(data: Mapping[str, Any]) -> AuditRecord:
         values["hosts"] = tuple(values["hosts"])
         values["counts"] = {host: Counts(**counts) for host, counts in values["counts"].items()}
         values["changes"] = tuple(TaskChange(**change) for change in values["changes"])
-        values["generations"] = tuple(map(GenerationChange.from_dict, values.get("generations", ())))
+        values["generations"] = generations_of(values.get("generations", ()))
         return AuditRecord(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a whole record: {error}") from error
+
+
+def generations_of(changes: Sequence[Any]) -> tuple[GenerationChange, ...]:
+    """Return changes of generations from values of :meth:`GenerationChange.as_dict`. ValueError if one is malformed."""
+    if changes in ((), []):
+        return ()
+    from .generations import GenerationChange as Change  # imported here: a record that opens a run has none
+
+    return tuple(map(Change.from_dict, changes))
 
 
 def opening(record: AuditRecord) -> AuditRecord:

@@ -18,11 +18,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..._core.audit.generations import GenerationChange
-from ..._core.audit.record import AuditRecord, TaskChange, from_dict
+from ..._core.audit.record import AuditRecord, TaskChange, from_dict, generations_of
 from ..machine.clock import boot_id
+
+if TYPE_CHECKING:
+    from ..._core.audit.generations import GenerationChange
 
 __all__ = (
     "OpenRun",
@@ -128,7 +130,7 @@ def read(path: Path) -> OpenRun | None:
     try:
         record = from_dict(found["record"][0])
         changes = tuple(TaskChange(**change) for change in found["change"])
-        generations = tuple(map(GenerationChange.from_dict, found["generation"]))
+        generations = generations_of(found["generation"])
     except (IndexError, TypeError, ValueError):
         return None
     if not found["process"]:
@@ -218,6 +220,6 @@ def _space() -> str | None:
 
 def as_event(change: TaskChange | GenerationChange) -> dict[str, Any]:
     """Return a change as an event of a run's file."""
-    if isinstance(change, GenerationChange):
-        return {"generation": change.as_dict()}
-    return {"change": vars(change)}
+    if isinstance(change, TaskChange):
+        return {"change": vars(change)}
+    return {"generation": change.as_dict()}

@@ -15,9 +15,8 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..._core.audit.generations import GenerationChange
 from ..._core.audit.record import INTERRUPTED, STARTED, AuditRecord, TaskChange, closing
 from ..machine.clock import time_now
 from . import runs as audit_runs
@@ -25,6 +24,9 @@ from . import spool
 from .log import ROTATE_AT, TrailLog
 from .places import Places
 from .runs import OpenRun
+
+if TYPE_CHECKING:
+    from ..._core.audit.generations import GenerationChange
 
 __all__ = ("RecordedRun", "Trail", "now")
 

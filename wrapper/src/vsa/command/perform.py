@@ -156,32 +156,37 @@ def _execute(
     context: click.Context,
 ) -> tuple[Report, int | None]:
     """Execute a run and show its progress. Return the report, and Ansible's exit code."""
-    from vsa.ansible.events import Fold
     from vsa.ansible.runner import Execution
     from vsa.output.progress import progress
-    from vsa.output.show import Show
 
     hosts = _hosts(run, single=spec.single and not spec.finds)
     recording.hosts(hosts or ())
     watcher = progress(screen, verbose=run.verbosity > 0)
-    show = Show(screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0)
     root = context.find_root().command
     # What a stack's start did to sites is one part of it: no verb for one site undoes the start.
     undo_of = "stack" if spec.name.startswith("stack.") else ""
     worded = functools.partial(result_in_own_words, root=root, undo_of=undo_of, local=run.local)
-    fold = Fold(check=run.check, in_own_words=worded, verb=spec.name)
     # Ansible starts first. It needs half a second, in which everything else gets ready.
     with (
         _environment(context) as caller,
         Execution(run, config=config(), caller=caller, audit=audit) as execution,
         watcher.shown(hosts or ()),
     ):
+        from vsa.ansible.events import Fold
+        from vsa.output.show import Show
+
+        show = Show(
+            screen, watcher, subject=subject, steps=spec.shows is None, diffs=run.diff, output=run.verbosity > 0
+        )
+        fold = Fold(check=run.check, in_own_words=worded, verb=spec.name)
         for event in execution:
             if event is not None:
                 show.show(fold.feed(event))
             elif not screen.json:
-                # Import Rich in the first tenth of a second without an event.
+                # Import what prints the result in the first tenth of a second without an event.
                 importlib.import_module("vsa.output.blocks")
+                if spec.shows is not None:
+                    importlib.import_module("vsa.views.common")
             watcher.tick()
     report = fold.finish(execution.code, interrupted=execution.interrupted)
     if run.fail_fast:
