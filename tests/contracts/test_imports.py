@@ -20,7 +20,7 @@ import vsa_tree
 # function that needs it. A row may be raised if a verb needs a file in every run.
 MOST = {
     "agent_info": 30,
-    "audit_info": 42,
+    "audit_info": 28,
     "auth_info": 39,
     "bootstrap_info": 34,
     "cert_info": 52,
