@@ -483,6 +483,20 @@ def test_a_refused_value_is_named_with_its_field_and_form(runs: list[Run], capsy
     assert runs == []
 
 
+def test_the_short_name_of_ansibles_door_leads_to_the_options(
+    runs: list[Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "site provision --domain shop.example.com --upstream web-1:3000"
+    assert cli.main(["-i", "hosts.yml", *words.split()]) == 2
+    assert capsys.readouterr().err == (
+        "✘ no such option '--upstream'\n"
+        "  expected   --container NAME --port NUMBER\n"
+        "  nothing was changed\n"
+        "  try        vsa site provision --help\n"
+    )
+    assert runs == []
+
+
 @pytest.mark.parametrize(
     ("word", "named"),
     [

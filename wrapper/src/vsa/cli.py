@@ -165,7 +165,11 @@ def _of_click(error: click.UsageError) -> UsageError:
     if isinstance(error, click.MissingParameter) and error.param is not None:
         given = error.param.opts[0] if isinstance(error.param, click.Option) else error.param.human_readable_name
         message = f"{given} is missing"
-    return UsageError(message, hint=f"{path} --help")
+    expected = None
+    if isinstance(error, click.NoSuchOption) and error.option_name == "--upstream":
+        # The short name at Ansible's door, which everybody types here once.
+        expected = "--container NAME --port NUMBER"
+    return UsageError(message, expected=expected, hint=f"{path} --help")
 
 
 def _fail(words: list[str], error: VsaError) -> int:
