@@ -102,7 +102,6 @@ __all__ = (
     "moment",
     "node_of_token",
     "parse_hint",
-    "profiles",
     "read_secrets",
     "refuse_contradictions",
     "refuse_force_for_all",
@@ -211,13 +210,6 @@ def setting(text: str, *, field: str) -> tuple[str, Any]:
             expected=error.expected,
             hint=error.hint,
         ) from error
-
-
-def profiles() -> tuple[str, ...]:
-    """Return the names of the profiles of a site."""
-    from ansible_collections.flowbiz.vsa.plugins.module_utils._core import forms
-
-    return tuple(forms.PROFILES)
 
 
 def site_fields() -> tuple[str, ...]:

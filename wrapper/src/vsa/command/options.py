@@ -15,7 +15,6 @@ from vsa.core import UsageError, checked, setting, site_fields
 __all__ = (
     "CA_HELP",
     "Checked",
-    "CoreChoice",
     "Form",
     "GlobalOptions",
     "Group",
@@ -71,23 +70,6 @@ class Checked(click.ParamType[Any]):
         """Return the known names that begin so."""
         del ctx, param
         return complete_names(self._complete, incomplete) if self._complete else []
-
-
-class CoreChoice(click.Choice[str]):
-    """One of the words that ``words`` returns. The core's file with them is imported only if they are asked for."""
-
-    def __init__(self, words: Callable[[], Sequence[str]]) -> None:
-        super().__init__(())
-        self._words = words
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """Return the words. Click's own class has them as a plain value."""
-        return tuple(self._words())
-
-    @choices.setter
-    def choices(self, words: tuple[str, ...]) -> None:
-        """Take no other words: Click's own class sets them when it is made."""
 
 
 class HostPattern(click.ParamType[Any]):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vsa.core import NOTHING_CHANGED, UsageError, checked
+from vsa.core import NOTHING_CHANGED, SECRET_OPTIONS, UsageError, checked
 from vsa.fleet.read import Fleet, Variables, is_unknown, read_fleet
 
 __all__ = ("Problem", "fits", "problems", "refuse_wrong_inventory", "schema")
@@ -128,8 +128,6 @@ def _wrong_values(variables: Variables) -> Iterator[Problem]:
         value = variables.values[name]
         if rule is None or fits(value, rule):
             continue
-        from vsa.core import SECRET_OPTIONS  # imported here: it takes 0.01 s, and few inventories have a mistake
-
         is_secret = name in SECRET_OPTIONS
         yield Problem(
             file=variables.file,

@@ -11,20 +11,10 @@ import click
 
 from vsa.ansible.run import Run, Where, given
 from vsa.command.flags import fields_as_flags
-from vsa.command.options import (
-    CA_HELP,
-    Checked,
-    CoreChoice,
-    Group,
-    Setting,
-    WholeNumber,
-    domain_option,
-    global_options,
-    option,
-)
+from vsa.command.options import CA_HELP, Checked, Group, Setting, WholeNumber, domain_option, global_options, option
 from vsa.command.perform import ask_then_perform, perform
 from vsa.command.verb import Spec, confirm, confirm_typed, counted, must_ask, silent, where
-from vsa.core import UsageError, profiles, refuse_contradictions, refuse_purge_with_kept_container, site_fields
+from vsa.core import PROFILES, UsageError, refuse_contradictions, refuse_purge_with_kept_container, site_fields
 from vsa.output.text import clean
 
 if TYPE_CHECKING:
@@ -183,7 +173,7 @@ def group() -> None:
 @option(
     "--tenant", type=Checked("tenant", "NAME"), heading=_WHAT, help="The tenant whose edge network the containers use."
 )
-@option("--profile", type=CoreChoice(profiles), heading=_WHAT, help="Timeouts, buffering and body size.")
+@option("--profile", type=click.Choice(PROFILES), heading=_WHAT, help="Timeouts, buffering and body size.")
 @option("--ca", type=Checked("ca", "CA"), heading=_CERTIFICATE, help=f"{CA_HELP}.")
 @option("--email", type=Checked("email", "ADDRESS"), heading=_CERTIFICATE, help="Contact address for the CA.")
 @_no_dns_check
@@ -197,7 +187,7 @@ def group() -> None:
 )
 @option(
     "--unset",
-    type=CoreChoice(site_fields),
+    type=click.Choice(site_fields()),
     metavar="FIELD",
     multiple=True,
     heading=_CHANGE,
