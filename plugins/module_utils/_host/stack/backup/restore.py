@@ -347,7 +347,7 @@ class _Restoring:
             found = own_containers(self.engine, stack, self.paths)
             kept = exchange.kept({**plan.volumes, **plan.of_databases}.values())
         except (VsaError, OSError):
-            return "its containers were stopped, and what is there now was not seen"
+            return "which of its containers and data are there was not seen"
         there = ", ".join(f"{container.name} is {container.status}" for container in found)
         containers = f"only {there}" if there else "its containers are removed"
         return f"{containers}, and {_data_of_before(kept)}"

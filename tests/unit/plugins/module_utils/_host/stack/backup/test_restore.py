@@ -186,7 +186,7 @@ def test_an_engine_that_falls_silent_during_the_restore(shop: BackupHost, monkey
     monkeypatch.setattr(shop, "compose", stopped)
     with pytest.raises(NotRolledBackError, match="does not answer") as caught:
         shop.restore()
-    assert caught.value.state == "its containers were stopped, and what is there now was not seen"
+    assert caught.value.state == "which of its containers and data are there was not seen"
 
 
 def test_a_restore_that_is_killed_at_any_step_loses_nothing(shop: BackupHost) -> None:
