@@ -15,6 +15,7 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.files impo
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.removal import Volume
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container, ExecResult
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker_stack import Done
+from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.layout import Paths
 
 __all__ = ("COMPOSE", "STARTED", "FakeEngine", "StackHost", "fake_compose", "make_container")
@@ -195,6 +196,11 @@ class StackHost:
     def folder(self, name: str = "app", tenant: str = "acme") -> Path:
         """Return the folder of a stack."""
         return self.root / "srv" / tenant / name
+
+    def write(self, **env: str) -> None:
+        """Write the stack into its folder, as `stack up` does before Compose."""
+        request = StackUpRequest("app", self.files, env, own=True)
+        prepare(request, check=False, diff=False, paths=self.paths, engine=self.engine, compose=fake_compose)
 
     def tree(self) -> dict[str, str]:
         """Return the text of every file of the host by its path."""

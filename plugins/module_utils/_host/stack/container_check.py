@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The check of stacks' containers for `vsa status`: a stack that should run and does not, or not as a whole.
 
-Compose is not asked, because its answer for forty stacks would take longer than all other checks. So a container that
-is gone while others of its stack run is not seen here: `stack list` compares with the services.
+The containers alone are looked at. One that is gone while others of its stack run is not seen here: `stack list`
+compares them with the services of the stack.
 Note that this module is **private** to the collection.
 """
 

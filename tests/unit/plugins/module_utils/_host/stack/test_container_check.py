@@ -9,16 +9,14 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.hints import Adv
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.container_check import stack_findings
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.folder import find_stack
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 
-from stackhost import StackHost, fake_compose, make_container
+from stackhost import StackHost, make_container
 
 
 @pytest.fixture
 def host(tmp_path: Any) -> StackHost:
     host = StackHost(tmp_path)
-    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"}, own=True)
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.write(APP_DOMAIN="app.example.com")
     return host
 
 

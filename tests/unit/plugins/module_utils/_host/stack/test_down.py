@@ -28,8 +28,7 @@ from timers import UNITS, fake_systemd
 @pytest.fixture
 def host(tmp_path: Path) -> StackHost:
     host = StackHost(tmp_path)
-    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"}, own=True)
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.write(APP_DOMAIN="app.example.com")
     return host
 
 

@@ -18,7 +18,6 @@ from ansible_collections.flowbiz.vsa.plugins.module_utils._core.stack.manifest i
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack import finish, health
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.finish import StackVerifyRequest, restore, verify
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.hooks import Hooks
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.store.stacks import StackState, Version
 
 from stackhost import StackHost, fake_compose, make_container
@@ -32,15 +31,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackHost:
     monkeypatch.setattr(finish, "_SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(health, "PAUSE_SECONDS", 0.0)
     host = StackHost(tmp_path)
-    write(host, APP_DOMAIN="app.example.com")
+    host.write(APP_DOMAIN="app.example.com")
     host.engine.running = [make_container("app", "web", project="acme-app")]
     verify(StackVerifyRequest("app"), paths=host.paths, engine=host.engine)
     return host
-
-
-def write(host: StackHost, **env: str) -> None:
-    request = StackUpRequest("app", host.files, env, own=True)
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
 
 
 @pytest.mark.parametrize(("started", "state"), [(True, "changed"), (False, "ok")])
@@ -103,7 +97,7 @@ def test_files_are_handed_over_only_after_the_version_is_the_good_one(
     hooks = HandingOver(host)
     monkeypatch.setattr(finish, "hooks_of", lambda name: hooks)
     host.engine.images.add("app:2")
-    write(host, APP_IMAGE="app:2")
+    host.write(APP_IMAGE="app:2")
     host.engine.running = [make_container("app", "web", project="acme-app", image="app:2", health="unhealthy")]
     with pytest.raises(NotRolledBackError):
         verify(StackVerifyRequest("app"), paths=host.paths, engine=host.engine)
@@ -117,7 +111,7 @@ def test_files_are_handed_over_only_after_the_version_is_the_good_one(
 def test_a_failed_start_goes_back_to_the_version_of_before(host: StackHost) -> None:
     good = host.tree()[ENV]
     host.engine.images.add("app:2")
-    write(host, APP_IMAGE="app:2")
+    host.write(APP_IMAGE="app:2")
     host.engine.running = [make_container("app", "web", project="acme-app", image="app:2", health="unhealthy")]
     result = restore("app", paths=host.paths, engine=host.engine)
     assert result.changed

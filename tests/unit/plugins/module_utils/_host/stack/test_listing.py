@@ -8,16 +8,14 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._core.errors import RefusedError, UsageError
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker import Container
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.listing import StackListRequest, list_stacks
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 
-from stackhost import STARTED, StackHost, fake_compose, make_container
+from stackhost import STARTED, StackHost, make_container
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> StackHost:
     host = StackHost(tmp_path)
-    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"}, own=True)
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.write(APP_DOMAIN="app.example.com")
     host.engine.running = [make_container("app", "web", project="acme-app"), make_container("other", "web")]
     return host
 

@@ -9,17 +9,15 @@ import pytest
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.agent.collector.stacks import stack_rows
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.agent.kept import Kept
 from ansible_collections.flowbiz.vsa.plugins.module_utils._host.machine.docker_reading import ReadingEngine
-from ansible_collections.flowbiz.vsa.plugins.module_utils._host.stack.up import StackUpRequest, prepare
 
 from dockersocket import docker_socket, inspection
-from stackhost import StackHost, fake_compose
+from stackhost import StackHost
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> StackHost:
     host = StackHost(tmp_path)
-    request = StackUpRequest("app", host.files, {"APP_DOMAIN": "app.example.com"}, own=True)
-    prepare(request, check=False, diff=False, paths=host.paths, engine=host.engine, compose=fake_compose)
+    host.write(APP_DOMAIN="app.example.com")
     return host
 
 
